@@ -1,0 +1,381 @@
+package hacarus
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+const (
+	// loginTimeout bounds a login that callers wait for, its retries included.
+	loginTimeout = 30 * time.Second
+	// refusalMemory is how long a refused login is answered from memory, so
+	// that a line with a wrong secret does not hammer the service.
+	refusalMemory = 2 * time.Second
+	// minLifetime stops a service that announces nearly no lifetime from
+	// causing a login per call; a token that did expire is noticed by its 401.
+	minLifetime = 30 * time.Second
+	// maxLifetime is where a number stops being a lifetime in seconds: a
+	// point in time, most likely.
+	maxLifetime = 30 * 365 * 24 * time.Hour
+	// maxToken bounds an access token, in bytes; servers refuse longer headers.
+	maxToken = 64 << 10
+	// minSecret is the length from which a text is masked: a shorter one, such
+	// as "secret", also stands in innocent messages.
+	minSecret = 8
+	// rememberedTokens is how many earlier tokens are still masked in texts.
+	rememberedTokens = 8
+)
+
+var opLogin = operation{"login", http.MethodPost, "/api/auth/token", authenticate}
+
+// Login exchanges the credentials for a new access token, which later calls
+// use. Other methods log in by themselves, so it is needed only to check the
+// credentials early. With [WithTokenSource] it returns that source's token.
+//
+// The token's Expiry is zero when the service does not tell its lifetime, as
+// is documented; then it is used until the service refuses it. Wrong
+// credentials are [ErrUnauthorized].
+//
+// Operation login: POST /api/auth/token.
+func (c *Client) Login(ctx context.Context) (*oauth2.Token, error) {
+	if ctx == nil {
+		return nil, argumentError(opLogin.id, "nil context")
+	}
+	if c.closed.Load() {
+		return nil, argumentError(opLogin.id, "the client is closed")
+	}
+	granted, err := c.auth.exchange(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.auth.adopt(granted)
+	return granted.token, nil
+}
+
+type loginParams struct {
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+	GrantType    string `json:"grant_type"`
+}
+
+// grant is an access token with its lifetime from now, zero when unknown.
+type grant struct {
+	token    *oauth2.Token
+	lifetime time.Duration
+}
+
+// tokenExchange returns the way to a new token: the documented login, or the
+// user's token source.
+func (c *Client) tokenExchange(cfg *config) func(context.Context) (grant, error) {
+	if cfg.tokenSource != nil {
+		return fromSource(cfg.tokenSource)
+	}
+	return func(ctx context.Context) (grant, error) {
+		id, secret := cfg.credentials()
+		body, err := jsonBody(opLogin, loginParams{id, secret, "client_credentials"})
+		if err != nil {
+			return grant{}, err
+		}
+		var granted grant
+		err = c.run(ctx, request{op: opLogin, body: body}, func(raw []byte) (err error) {
+			granted, err = decodeGrant(raw)
+			return err
+		})
+		return granted, err
+	}
+}
+
+func fromSource(source oauth2.TokenSource) func(context.Context) (grant, error) {
+	return func(context.Context) (grant, error) {
+		token, err := source.Token()
+		if err == nil && token == nil {
+			err = errors.New("the token source returned no token")
+		}
+		if err == nil {
+			err = checkToken(token.AccessToken)
+		}
+		if err != nil {
+			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: err}
+		}
+		granted := grant{token: token}
+		if !token.Expiry.IsZero() {
+			granted.lifetime = max(time.Until(token.Expiry), minLifetime)
+		}
+		return granted, nil
+	}
+}
+
+// newGrant is the token of a login, with its lifetime in seconds if the
+// service told one, or else as the token itself tells it.
+func newGrant(access string, seconds float64) (grant, error) {
+	if err := checkToken(access); err != nil {
+		return grant{}, fmt.Errorf("%w: %w", ErrDecode, err)
+	}
+	lifetime := lifetimeOf(seconds)
+	if lifetime == 0 {
+		lifetime = jwtLifetime(access)
+	}
+	token := &oauth2.Token{AccessToken: access, TokenType: "Bearer"}
+	if lifetime > 0 {
+		token.Expiry = time.Now().Add(lifetime)
+		token.ExpiresIn = int64(lifetime / time.Second)
+	}
+	return grant{token, lifetime}, nil
+}
+
+// checkToken refuses what cannot stand in a header, without repeating it.
+func checkToken(access string) error {
+	switch {
+	case access == "":
+		return errors.New("no access token")
+	case len(access) > maxToken:
+		return fmt.Errorf("access token of %d bytes", len(access))
+	case !validHeaderValue(access) || strings.Contains(access, " "):
+		return errors.New("access token with a character that no header may hold")
+	}
+	return nil
+}
+
+// lifetimeOf turns seconds into a lifetime, zero where they cannot be one.
+func lifetimeOf(seconds float64) time.Duration {
+	if !(seconds > 0) || seconds > maxLifetime.Seconds() {
+		return 0
+	}
+	return max(time.Duration(seconds*float64(time.Second)), minLifetime)
+}
+
+// jwtLifetime is how long a JSON Web Token says it is good for. Its times are
+// compared with each other only: the local clock may be wrong.
+func jwtLifetime(access string) time.Duration {
+	parts := strings.Split(access, ".")
+	if len(parts) != 3 {
+		return 0
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return 0
+	}
+	var claims struct {
+		IssuedAt *float64 `json:"iat"`
+		Expiry   *float64 `json:"exp"`
+	}
+	if json.Unmarshal(payload, &claims) != nil || claims.IssuedAt == nil || claims.Expiry == nil {
+		return 0
+	}
+	return lifetimeOf(*claims.Expiry - *claims.IssuedAt)
+}
+
+// authenticator holds the access token, and lets one goroutine at a time fetch
+// a new one while all others wait for it.
+type authenticator struct {
+	exchange func(context.Context) (grant, error)
+	secrets  *secrets
+
+	ctx    context.Context //nolint:containedctx // the lifetime of background logins: until Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu         sync.Mutex
+	access     string
+	generation uint64    // counts tokens, so that a late 401 drops only its own
+	renewal    time.Time // when to fetch the next token; zero: not before a 401
+	flight     *flight
+	refused    error
+	refusedAt  time.Time
+}
+
+// flight is a login that is under way.
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+func newAuthenticator(exchange func(context.Context) (grant, error)) *authenticator {
+	a := &authenticator{exchange: exchange, secrets: &secrets{}}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	return a
+}
+
+// close ends a login that is under way, and waits for it.
+func (a *authenticator) close() {
+	a.mu.Lock()
+	a.cancel()
+	a.mu.Unlock()
+	a.work.Wait()
+}
+
+// token returns the access token and its generation, after a login if there is
+// none. The login does not depend on ctx, which only ends the waiting.
+func (a *authenticator) token(ctx context.Context) (string, uint64, error) {
+	for {
+		a.mu.Lock()
+		if a.access != "" && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
+			defer a.mu.Unlock()
+			return a.access, a.generation, nil
+		}
+		if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
+			defer a.mu.Unlock()
+			return "", 0, a.refused
+		}
+		waitFor := a.flight
+		if waitFor == nil {
+			waitFor = a.takeOff(ctx)
+		}
+		a.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return "", 0, ctx.Err()
+		case <-waitFor.done:
+			if waitFor.err != nil {
+				return "", 0, waitFor.err
+			}
+		}
+	}
+}
+
+// takeOff starts a login. The caller holds the lock.
+func (a *authenticator) takeOff(ctx context.Context) *flight {
+	f := &flight{done: make(chan struct{})}
+	a.flight = f
+	if a.ctx.Err() != nil {
+		a.flight = nil
+		f.err = argumentError(opLogin.id, "the client is closed")
+		close(f.done)
+		return f
+	}
+	// The caller's values, such as a trace, but neither its end nor its ResponseInfo.
+	ctx = context.WithValue(context.WithoutCancel(ctx), captureKey{}, nil)
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	stop := context.AfterFunc(a.ctx, cancel)
+	a.work.Go(func() {
+		defer cancel()
+		defer stop()
+		granted, err := a.exchange(ctx)
+		a.land(f, granted, err)
+	})
+	return f
+}
+
+func (a *authenticator) land(f *flight, granted grant, err error) {
+	if err == nil {
+		a.adopt(granted)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f.err = err
+	if base := (*BaseError)(nil); errors.As(err, &base) && !transientStatus(base.StatusCode) {
+		a.refused, a.refusedAt = err, time.Now()
+	}
+	a.flight = nil
+	close(f.done)
+}
+
+// adopt makes a granted token the one that calls use.
+func (a *authenticator) adopt(granted grant) {
+	a.secrets.addToken(granted.token.AccessToken)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.access = granted.token.AccessToken
+	a.generation++
+	a.refused = nil
+	a.renewal = time.Time{}
+	if granted.lifetime > 0 {
+		// A little early, so that a token does not expire on its way.
+		a.renewal = time.Now().Add(granted.lifetime - min(granted.lifetime/10, 30*time.Second))
+	}
+}
+
+// invalidate drops the token of that generation, if it is still in use.
+func (a *authenticator) invalidate(generation uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.generation == generation {
+		a.access = ""
+	}
+}
+
+// secrets knows the texts that no error may show.
+type secrets struct {
+	mu     sync.Mutex
+	fixed  []string
+	tokens []string
+}
+
+func (s *secrets) add(secret string) {
+	if len(secret) < minSecret {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fixed = append(s.fixed, secretForms(secret)...)
+}
+
+func (s *secrets) addToken(token string) {
+	if len(token) < minSecret {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = append(s.tokens, token)
+	if len(s.tokens) > rememberedTokens {
+		s.tokens = s.tokens[1:]
+	}
+}
+
+// secretForms are the ways in which a service may write a secret back.
+func secretForms(secret string) []string {
+	forms := []string{secret}
+	quoted, _ := json.Marshal(secret)
+	for _, form := range []string{string(quoted[1 : len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret)} {
+		if form != secret {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+const maskedSecret = "[masked]"
+
+// mask replaces known secrets in a text.
+func (s *secrets) mask(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, list := range [][]string{s.fixed, s.tokens} {
+		for _, secret := range list {
+			text = strings.ReplaceAll(text, secret, maskedSecret)
+		}
+	}
+	return text
+}
+
+// maskError returns err, or, where its text shows a secret, an error of the
+// same kinds with a masked text.
+func (s *secrets) maskError(err error) error {
+	if masked := s.mask(err.Error()); masked != err.Error() {
+		return &maskedError{masked, err}
+	}
+	return err
+}
+
+// maskedError stands for an error whose text shows a secret. The error itself
+// is out of reach; only errors.Is sees it.
+type maskedError struct {
+	text   string
+	hidden error
+}
+
+func (e *maskedError) Error() string        { return e.text }
+func (e *maskedError) Is(target error) bool { return errors.Is(e.hidden, target) }
+
+// Format keeps %+v and %#v from printing the hidden error.
+func (e *maskedError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.text) }

@@ -1,0 +1,436 @@
+// Package hacarus is a client of HACARUS CHECK, the visual-inspection service:
+// upload images of products, train a model from good ones, and get OK or NG
+// with the defects' boxes for new ones.
+//
+//	client, err := hacarus.NewFromEnv()
+//	if err != nil {
+//		return err
+//	}
+//	defer client.Close()
+//
+//	ids, err := client.AddItems(ctx, hacarus.AddItemsRequest{
+//		Files: []hacarus.File{hacarus.FileFromPath("plate-0001.png")},
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	if _, err := client.PredictItems(ctx, hacarus.ActiveModel, ids...); err != nil {
+//		return err
+//	}
+//
+// Each of the service's 24 operations is one method of [Client], in the file
+// named after its tag in the API documentation. Methods log in by themselves,
+// retry what may be retried, and return typed values and typed errors: a
+// *[BaseError] when the service answered with an error, a *[RequestError] when
+// there was no usable answer, and an error that is [ErrInvalidArgument] when
+// nothing was sent.
+//
+// # What is never done twice
+//
+// Train, PredictItems, AnnotateItem, AddItems, ImportModels and SetLicense
+// create something with every execution. They are sent again only when the
+// service provably did not act. Where it may have acted, the error is
+// [ErrOutcomeUnknown]: look before you repeat the call.
+//
+// # Testing
+//
+// Package hacarustest runs the service in the process, without an account.
+package hacarus
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// Version is the SDK's version, part of its User-Agent.
+const Version = "0.1.0"
+
+// Client calls one HACARUS CHECK service. It is safe for concurrent use, and
+// should be shared: it owns the connections and the access token. Create it
+// with [New], and release it with [Client.Close].
+type Client struct {
+	origin    *url.URL // scheme, host and path prefix
+	http      *http.Client
+	transport *http.Transport // nil when the user brought one
+	auth      *authenticator
+	policy    RetryPolicy
+	budget    *budget
+	logger    *slog.Logger
+	observer  func(context.Context, Attempt)
+	header    http.Header // sent with every request of the API
+
+	ignoresExpect atomic.Bool // the service was seen to ignore Expect: 100-continue
+	closed        atomic.Bool
+}
+
+// Option configures a [Client]. An option that cannot be used makes [New] fail.
+type Option func(*config) error
+
+type config struct {
+	credentials  func() (id, secret string)
+	tokenSource  oauth2.TokenSource
+	httpClient   *http.Client
+	policy       RetryPolicy
+	logger       *slog.Logger
+	observer     func(context.Context, Attempt)
+	language     string
+	product      string
+	insecureHTTP bool
+	rootCAs      *x509.CertPool
+}
+
+// New returns a client of the service at baseURL, such as
+// "https://sdd-api.hacarus.com". The URL may end in a slash or in "/api", and
+// may have a path prefix. It needs [WithCredentials] or [WithTokenSource].
+//
+// New does no I/O: the first call logs in. The error is [ErrInvalidArgument].
+func New(baseURL string, opts ...Option) (*Client, error) {
+	cfg := &config{}
+	for _, opt := range opts {
+		if opt == nil {
+			return nil, argumentError("New", "nil option")
+		}
+		if err := opt(cfg); err != nil {
+			return nil, err
+		}
+	}
+	origin, err := parseBaseURL(baseURL, cfg.insecureHTTP)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	c := &Client{
+		origin:   origin,
+		policy:   cfg.policy.withDefaults(),
+		budget:   &budget{},
+		logger:   cfg.logger,
+		observer: cfg.observer,
+		header:   cfg.header(),
+	}
+	c.http, c.transport = cfg.newHTTPClient()
+	c.auth = newAuthenticator(c.tokenExchange(cfg))
+	if cfg.credentials != nil {
+		_, secret := cfg.credentials()
+		c.auth.secrets.add(secret)
+	}
+	return c, nil
+}
+
+// NewFromEnv is [New] with the base URL and the credentials of the environment
+// variables HACARUS_BASE_URL, HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET, and
+// the language of HACARUS_LANGUAGE if that is set. Options come after them.
+func NewFromEnv(opts ...Option) (*Client, error) {
+	var missing []string
+	env := func(name string) string {
+		value := os.Getenv(name)
+		if value == "" {
+			missing = append(missing, name)
+		}
+		return value
+	}
+	baseURL := env("HACARUS_BASE_URL")
+	id, secret := env("HACARUS_CLIENT_ID"), env("HACARUS_CLIENT_SECRET")
+	if len(missing) > 0 {
+		return nil, argumentError("NewFromEnv", "not set: %s", strings.Join(missing, ", "))
+	}
+	fromEnv := []Option{WithCredentials(id, secret)}
+	if language := os.Getenv("HACARUS_LANGUAGE"); language != "" {
+		fromEnv = append(fromEnv, WithLanguage(language))
+	}
+	return New(baseURL, append(fromEnv, opts...)...)
+}
+
+// WithCredentials logs in with a client id and its secret.
+func WithCredentials(clientID, clientSecret string) Option {
+	return func(cfg *config) error {
+		if clientID == "" || clientSecret == "" {
+			return argumentError("WithCredentials", "empty client id or secret")
+		}
+		// A closure keeps the secret out of reach of every printing verb.
+		cfg.credentials = func() (string, string) { return clientID, clientSecret }
+		return nil
+	}
+}
+
+// WithTokenSource takes access tokens from ts in place of logging in. The
+// client keeps a token until it expires or the service refuses it, so ts is
+// asked rarely, and never by two goroutines at once.
+func WithTokenSource(ts oauth2.TokenSource) Option {
+	return func(cfg *config) error {
+		if ts == nil {
+			return argumentError("WithTokenSource", "nil token source")
+		}
+		cfg.tokenSource = ts
+		return nil
+	}
+}
+
+// WithHTTPClient sends through the transport of hc. The client is copied and
+// never changed, and its redirect policy is replaced: redirects are not
+// followed. A Timeout of hc bounds each attempt whole, transfers included.
+// Without a transport in hc, the SDK makes its own.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(cfg *config) error {
+		if hc == nil {
+			return argumentError("WithHTTPClient", "nil client")
+		}
+		if hc.Timeout < 0 {
+			return argumentError("WithHTTPClient", "negative timeout")
+		}
+		copied := *hc
+		cfg.httpClient = &copied
+		return nil
+	}
+}
+
+// WithRetry replaces the default [RetryPolicy].
+func WithRetry(p RetryPolicy) Option {
+	return func(cfg *config) error {
+		cfg.policy = p
+		return p.validate()
+	}
+}
+
+// WithLogger logs each request to l: at debug level, and at warn level where
+// one failed and is tried again. Bodies, headers and tokens are never logged.
+// Without this option the SDK logs nothing.
+func WithLogger(l *slog.Logger) Option {
+	return func(cfg *config) error {
+		if l == nil {
+			return argumentError("WithLogger", "nil logger")
+		}
+		cfg.logger = l
+		return nil
+	}
+}
+
+// WithObserver calls f once for every request made, logins included. It runs
+// on the goroutine of the call, so it should be quick, and may run on several
+// at once.
+func WithObserver(f func(context.Context, Attempt)) Option {
+	return func(cfg *config) error {
+		if f == nil {
+			return argumentError("WithObserver", "nil observer")
+		}
+		cfg.observer = f
+		return nil
+	}
+}
+
+// WithLanguage asks for error texts in a language: "en" and "ja" are known
+// (wire-facts.md 4). Errors are classified by status, so errors.Is does not
+// depend on it, except for [ErrLicense], which knows the English title only.
+func WithLanguage(tag string) Option {
+	return func(cfg *config) error {
+		if tag == "" || strings.Trim(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ") != "" {
+			return argumentError("WithLanguage", "%q is not a language tag", tag)
+		}
+		cfg.language = tag
+		return nil
+	}
+}
+
+// WithUserAgent puts a product such as "line7-camera/1.2" before the SDK's own User-Agent.
+func WithUserAgent(product string) Option {
+	return func(cfg *config) error {
+		if strings.TrimSpace(product) == "" || !validHeaderValue(product) {
+			return argumentError("WithUserAgent", "%q is not a header value", product)
+		}
+		cfg.product = strings.TrimSpace(product)
+		return nil
+	}
+}
+
+// WithInsecureHTTP allows a base URL with plain http to a host that is not
+// loopback. Credentials and images then travel in clear text.
+func WithInsecureHTTP() Option {
+	return func(cfg *config) error {
+		cfg.insecureHTTP = true
+		return nil
+	}
+}
+
+// WithRootCAs trusts the certificate authorities of pool in place of the
+// system's, as a service on own hardware with its own certificate needs. It
+// cannot be combined with [WithHTTPClient]: set the pool in that transport.
+func WithRootCAs(pool *x509.CertPool) Option {
+	return func(cfg *config) error {
+		if pool == nil {
+			return argumentError("WithRootCAs", "nil pool")
+		}
+		cfg.rootCAs = pool
+		return nil
+	}
+}
+
+func (cfg *config) validate() error {
+	switch {
+	case cfg.credentials == nil && cfg.tokenSource == nil:
+		return argumentError("New", "neither WithCredentials nor WithTokenSource given")
+	case cfg.credentials != nil && cfg.tokenSource != nil:
+		return argumentError("New", "both WithCredentials and WithTokenSource given")
+	case cfg.rootCAs != nil && cfg.httpClient != nil:
+		return argumentError("New", "WithRootCAs has no effect on the transport of WithHTTPClient")
+	}
+	return nil
+}
+
+func (cfg *config) header() http.Header {
+	agent := "hacarus-check-go/" + Version + " (" + runtime.Version() + "; " + runtime.GOOS + "/" + runtime.GOARCH + ")"
+	if cfg.product != "" {
+		agent = cfg.product + " " + agent
+	}
+	header := http.Header{"User-Agent": {agent}}
+	if cfg.language != "" {
+		header.Set("Accept-Language", cfg.language)
+	}
+	return header
+}
+
+// newHTTPClient returns the client that sends single attempts, and the
+// transport in it if it is the SDK's own.
+func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
+	hc := &http.Client{}
+	if cfg.httpClient != nil {
+		hc = cfg.httpClient
+	}
+	var own *http.Transport
+	if hc.Transport == nil {
+		own = newTransport(cfg.rootCAs)
+		hc.Transport = own
+	}
+	hc.Transport = attemptTransport{hc.Transport}
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return hc, own
+}
+
+// newTransport is tuned for one host that many goroutines call day and night.
+func newTransport(rootCAs *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: rootCAs},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  60 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    256,
+		MaxResponseHeaderBytes: 1 << 20,
+		// Shorter than common servers' keep-alive (gunicorn: 2 s), so that a
+		// request rarely meets a connection that the server is closing.
+		IdleConnTimeout:   1500 * time.Millisecond,
+		ForceAttemptHTTP2: true,
+		// Finds dead HTTP/2 connections, which would swallow request after request.
+		HTTP2:           &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+		ReadBufferSize:  16 << 10,
+		WriteBufferSize: 16 << 10,
+	}
+}
+
+// Close ends background work and closes idle connections. Calls made later
+// fail with [ErrInvalidArgument]. The transport of [WithHTTPClient] is left alone.
+func (c *Client) Close() error {
+	c.closed.Store(true)
+	c.auth.close()
+	if c.transport != nil {
+		c.transport.CloseIdleConnections()
+	}
+	return nil
+}
+
+// Format prints the service's origin for every verb, and no secret.
+func (c *Client) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, c.String())
+}
+
+// String names the service's origin.
+func (c *Client) String() string {
+	if c == nil || c.origin == nil {
+		return "hacarus.Client{}"
+	}
+	return "hacarus.Client{" + c.origin.String() + "}"
+}
+
+// LogValue logs the service's origin.
+func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalJSON writes the service's origin as a string.
+func (c *Client) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c.String()), nil }
+
+// parseBaseURL returns scheme, host and path prefix of a base URL. Its errors
+// never repeat the URL, which may hold a password.
+func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(baseURL))
+	switch {
+	case err != nil:
+		return nil, argumentError("New", "base URL does not parse")
+	case u.User != nil:
+		return nil, argumentError("New", "base URL holds user information; use WithCredentials")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, argumentError("New", "base URL must begin with https:// or http://")
+	case u.Hostname() == "" || u.Opaque != "":
+		return nil, argumentError("New", "base URL has no host")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(baseURL, "#"):
+		return nil, argumentError("New", "base URL has a query or a fragment")
+	case !validPort(u):
+		return nil, argumentError("New", "base URL has no valid port")
+	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
+		return nil, argumentError("New", "plain http to %s needs WithInsecureHTTP", u.Hostname())
+	}
+	prefix := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api")
+	if prefix = strings.TrimRight(prefix, "/"); !validPrefix(prefix) || u.RawPath != "" {
+		return nil, argumentError("New", "base URL has an unclean path")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: prefix}, nil
+}
+
+// validHeaderValue says whether a header may hold the value as it is.
+func validHeaderValue(value string) bool {
+	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+func validPort(u *url.URL) bool {
+	port := u.Port()
+	if port == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	address, err := netip.ParseAddrPort("127.0.0.1:" + port)
+	return err == nil && address.Port() != 0
+}
+
+// validPrefix says whether every segment of a path prefix stands for itself.
+func validPrefix(prefix string) bool {
+	if prefix == "" {
+		return true
+	}
+	return !slices.ContainsFunc(strings.Split(prefix[1:], "/"), func(segment string) bool {
+		return checkID("prefix", segment) != nil
+	})
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}

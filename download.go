@@ -1,0 +1,203 @@
+package hacarus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Download is a file that the service sends. Read it to the end, or use
+// WriteTo or SaveFile; then Close it. The context of the call that returned it
+// bounds the reading too.
+type Download struct {
+	// Filename as the service suggests it, a base name; "" for none. Do not
+	// save under it unchecked.
+	Filename string
+	// ContentType as the service sends it.
+	ContentType string
+	// Size in bytes; -1 when the service did not announce it.
+	Size int64
+
+	body     io.ReadCloser
+	attempt  *attempt
+	received int64
+	err      error // what Read ended with
+}
+
+func newDownload(answer *http.Response, a *attempt) *Download {
+	_, params, _ := mime.ParseMediaType(answer.Header.Get("Content-Disposition"))
+	return &Download{
+		Filename:    suggestedName(params["filename"]),
+		ContentType: answer.Header.Get("Content-Type"),
+		Size:        answer.ContentLength,
+		body:        answer.Body,
+		attempt:     a,
+	}
+}
+
+// suggestedName is the base of a name made on any system, "" if it is none.
+func suggestedName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	if checkFileName(name) != nil {
+		return ""
+	}
+	return name
+}
+
+// checkDownload refuses answers whose bytes are not the file's.
+func checkDownload(answer *http.Response) error {
+	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return fmt.Errorf("%w: content encoding %q was not asked for", ErrDecode, encoding)
+	}
+	if answer.ContentLength == 0 || answer.StatusCode == http.StatusNoContent {
+		return fmt.Errorf("%w: an empty file", ErrDecode)
+	}
+	return nil
+}
+
+// Read reads the file. A file shorter than announced ends in
+// io.ErrUnexpectedEOF, never in a clean end. Where Size is -1 the connection's
+// end is the file's end, and a cut cannot be noticed.
+func (d *Download) Read(p []byte) (int, error) {
+	if d.err != nil {
+		return 0, d.err
+	}
+	n, err := d.body.Read(p)
+	d.received += int64(n)
+	if err != nil {
+		d.finish(err)
+		return n, d.err
+	}
+	return n, nil
+}
+
+// finish keeps what reading ended with, and reports the attempt.
+func (d *Download) finish(err error) {
+	switch {
+	case errors.Is(err, io.EOF) && d.Size > d.received:
+		err = fmt.Errorf("%w: %w", ErrDecode, io.ErrUnexpectedEOF)
+	case errors.Is(err, io.EOF) && d.received == 0:
+		err = fmt.Errorf("%w: an empty file", ErrDecode)
+	}
+	if err == io.EOF { //nolint:errorlint // a clean end is never wrapped
+		d.err = err
+		d.attempt.done(nil, 0)
+		return
+	}
+	if caller := d.attempt.caller; caller.Err() != nil {
+		err = contextError(caller, nil)
+	}
+	d.err = d.attempt.exchange.requestError(OutcomeExecuted, err)
+	d.attempt.done(d.err, 0)
+}
+
+// WriteTo writes the rest of the file to w.
+func (d *Download) WriteTo(w io.Writer) (int64, error) {
+	// Hidden from io.Copy, which would call WriteTo again.
+	return io.Copy(w, struct{ io.Reader }{d})
+}
+
+// Close releases the connection. It is safe to call it more than once.
+func (d *Download) Close() error {
+	d.attempt.done(nil, 0)
+	err := d.body.Close()
+	d.attempt.end()
+	if d.err == nil {
+		d.err = errClosedDownload
+	}
+	return err
+}
+
+var errClosedDownload = errors.New("hacarus: read of a closed download")
+
+// SaveFile writes the rest of the file to path and closes the download. The
+// file is whole or not there: it is written under a temporary name beside
+// path, synced, and renamed, so that a file that was at path before stays
+// whole until it is replaced. Its mode is 0600.
+func (d *Download) SaveFile(path string) (err error) {
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+		return argumentError(d.attempt.exchange.op.id, "%s is a folder", path)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	_, err = d.WriteTo(file)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+var opGetImage = operation{"getImage", http.MethodGet, "{image}", read}
+
+// GetImage fetches an image of an item, such as one of [Item.Images] or of an
+// assessment. The access token goes along only if the image is on the
+// configured origin; images elsewhere, such as signed storage URLs, are
+// fetched without.
+//
+// A URL without a host is taken as a path on the configured origin. A bare
+// storage key (wire-facts.md 19) cannot be fetched and is [ErrInvalidArgument].
+func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, error) {
+	target, err := c.imageURL(image.URL)
+	if err != nil {
+		return nil, argumentError(opGetImage.id, "%w", err)
+	}
+	return c.stream(ctx, request{
+		op: opGetImage, target: target, foreign: !sameOrigin(target, c.origin), accept: "image/*, */*;q=0.5",
+	})
+}
+
+// imageURL resolves an image's URL. Its errors do not repeat the URL, which
+// may be signed.
+func (c *Client) imageURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("the image's URL does not parse")
+	case u.User != nil:
+		return nil, errors.New("the image's URL holds user information")
+	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
+		return c.origin.ResolveReference(u), nil
+	case u.Scheme == "" || u.Host == "":
+		return nil, errors.New("the image has no URL that can be fetched")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("the image's URL has scheme %q", u.Scheme)
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+// sameOrigin compares scheme, host and port.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	if u.Scheme == "https" {
+		return "443"
+	}
+	return "80"
+}

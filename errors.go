@@ -1,0 +1,247 @@
+package hacarus
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Kinds of *[BaseError], found with [errors.Is]. They follow the HTTP status of
+// the answer, not the status written in its body, which may differ
+// (wire-facts.md 10).
+var (
+	ErrBadRequest    = errors.New("bad request")           // 400
+	ErrUnauthorized  = errors.New("unauthorized")          // 401
+	ErrForbidden     = errors.New("forbidden")             // 403
+	ErrLicense       = errors.New("licence not valid")     // 403 with the known English title; in other languages ErrForbidden only
+	ErrNotFound      = errors.New("not found")             // 404
+	ErrTooLarge      = errors.New("request too large")     // 413
+	ErrUnprocessable = errors.New("unprocessable request") // 422
+	ErrBusy          = errors.New("service busy")          // 425
+	ErrRateLimited   = errors.New("too many requests")     // 429
+	ErrServer        = errors.New("server error")          // 5xx
+)
+
+// Other errors, found with [errors.Is].
+var (
+	// ErrInvalidArgument: the call was refused before anything was sent.
+	ErrInvalidArgument = errors.New("invalid argument")
+	// ErrRedirect: the service answered with a redirect, which is never followed.
+	ErrRedirect = errors.New("redirect refused")
+	// ErrDecode: an answer of status 2xx could not be read as documented.
+	ErrDecode = errors.New("unreadable answer")
+	// ErrResponseTooLarge: an answer exceeded the limit on decoded bytes.
+	ErrResponseTooLarge = errors.New("answer too large")
+	// ErrOutcomeUnknown: the service may or may not have executed the call.
+	// Look before you repeat it.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+	// ErrTrainingFailed: a model's training ended in failure.
+	ErrTrainingFailed = errors.New("training failed")
+)
+
+// Outcome says what is known of a failed call's effect on the service.
+type Outcome string
+
+// The outcomes. A call that only reads never has OutcomeUnknown: whether the
+// service saw it makes no difference, so it counts as not executed.
+const (
+	OutcomeNotSent     Outcome = "not sent"     // no request left the process
+	OutcomeNotExecuted Outcome = "not executed" // the service declined, or never had the whole request
+	OutcomeUnknown     Outcome = "unknown"      // the service may have acted
+	OutcomeExecuted    Outcome = "executed"     // the service acted, its answer could not be used
+)
+
+// BaseError is an error that the service answered with: any status other than
+// 2xx and 3xx. errors.Is tells its kind, such as [ErrNotFound].
+type BaseError struct {
+	// Errors is the service's own description, empty when the answer had none.
+	Errors ErrorDetails
+	// StatusCode is the HTTP status.
+	StatusCode int
+	// Operation is the operationId, such as "train". It is "login" when
+	// another operation's implicit login failed.
+	Operation string
+	// RequestID is the answer's X-Request-Id, "" for none.
+	RequestID string
+	// RetryAfter is the wait the service asked for; zero when it asked for none.
+	RetryAfter time.Duration
+	// Attempts counts the requests that were made.
+	Attempts int
+	// Outcome says whether the service may have acted.
+	Outcome Outcome
+	// Body holds the first 4 KiB of the answer with known secrets masked.
+	Body []byte
+	// ItemIDs are the ids that a failed [Client.AddItems] would have made, in
+	// the order of its files, if the service names items after files
+	// (wire-facts.md 28). Only set where the outcome is unknown.
+	ItemIDs []string
+}
+
+// ErrorDetails is the service's description of an error. All parts are optional.
+type ErrorDetails struct {
+	// Message lists problems by the request's field.
+	Message []KeyValueError
+	// Status is the status written in the body; it may differ from the HTTP status.
+	Status int
+	// Detail explains the error; a list of texts is joined with "\n".
+	Detail string
+	// Source says which endpoint failed.
+	Source ErrorSource
+	// Title names the error, in the language of [WithLanguage].
+	Title string
+}
+
+// KeyValueError lists the problems of one field of a request.
+type KeyValueError struct {
+	Key    string
+	Errors []string
+}
+
+// ErrorSource says where an error arose.
+type ErrorSource struct {
+	// Pointer names the endpoint; it is free text (wire-facts.md 11).
+	Pointer string
+}
+
+// Error describes the error: title, detail and messages, or the text of the
+// HTTP status where the service gave none of them.
+func (e *BaseError) Error() string {
+	return fmt.Sprintf("hacarus: %s: %d: %s%s", e.Operation, e.StatusCode, e.message(), unknownSuffix(e.Outcome))
+}
+
+func (e *BaseError) message() string {
+	var parts []string
+	for _, part := range []string{e.Errors.Title, e.Errors.Detail} {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	for _, m := range e.Errors.Message {
+		parts = append(parts, m.Key+": "+strings.Join(m.Errors, ", "))
+	}
+	if len(parts) > 0 {
+		return strings.Join(parts, ": ")
+	}
+	if text := http.StatusText(e.StatusCode); text != "" {
+		return text
+	}
+	return "unknown status"
+}
+
+func unknownSuffix(o Outcome) string {
+	if o == OutcomeUnknown {
+		return " (the service may have executed the call)"
+	}
+	return ""
+}
+
+// licenseTitles are the known titles of a licence problem, lower case (wire-facts.md 7).
+var licenseTitles = [...]string{"invalid license!", "invalid license", "invalid licence!"}
+
+// Is reports whether target is the kind of this error, or [ErrOutcomeUnknown]
+// where the outcome is unknown.
+func (e *BaseError) Is(target error) bool {
+	switch target {
+	case ErrOutcomeUnknown:
+		return e.Outcome == OutcomeUnknown
+	case ErrLicense:
+		return e.StatusCode == http.StatusForbidden && e.isLicense()
+	case ErrServer:
+		return e.StatusCode >= 500 && e.StatusCode <= 599
+	}
+	kind := kindOfStatus(e.StatusCode)
+	return kind != nil && target == kind
+}
+
+func (e *BaseError) isLicense() bool {
+	title := strings.ToLower(strings.TrimSpace(e.Errors.Title))
+	detail := strings.ToLower(strings.TrimSpace(e.Errors.Detail))
+	for _, known := range licenseTitles {
+		if title == known || (title == "" && detail == known) {
+			return true
+		}
+	}
+	return false
+}
+
+func kindOfStatus(status int) error {
+	switch status {
+	case http.StatusBadRequest:
+		return ErrBadRequest
+	case http.StatusUnauthorized:
+		return ErrUnauthorized
+	case http.StatusForbidden:
+		return ErrForbidden
+	case http.StatusNotFound:
+		return ErrNotFound
+	case http.StatusRequestEntityTooLarge:
+		return ErrTooLarge
+	case http.StatusUnprocessableEntity:
+		return ErrUnprocessable
+	case http.StatusTooEarly:
+		return ErrBusy
+	case http.StatusTooManyRequests:
+		return ErrRateLimited
+	}
+	return nil
+}
+
+// LogValue gives a structured log the parts of the error, without the body.
+func (e *BaseError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("operation", e.Operation),
+		slog.Int("status", e.StatusCode),
+		slog.String("message", e.message()),
+		slog.String("outcome", string(e.Outcome)),
+		slog.Int("attempts", e.Attempts),
+		slog.String("request_id", e.RequestID),
+	)
+}
+
+// RequestError is a call that got no usable answer: the network or the context
+// failed, a file could not be read, or the answer could not be decoded. The
+// cause, and the service's last answer if there was one, are reachable with
+// errors.Is and errors.As.
+type RequestError struct {
+	// Operation is the operationId, such as "train".
+	Operation string
+	// Attempts counts the requests that were made.
+	Attempts int
+	// Outcome says whether the service may have acted.
+	Outcome Outcome
+	// Err is the cause, with known secrets masked in its text.
+	Err error
+	// ItemIDs is as in [BaseError].
+	ItemIDs []string
+}
+
+// Error describes the error and its cause.
+func (e *RequestError) Error() string {
+	return fmt.Sprintf("hacarus: %s: %v%s", e.Operation, e.Err, unknownSuffix(e.Outcome))
+}
+
+// Unwrap returns the cause.
+func (e *RequestError) Unwrap() error { return e.Err }
+
+// Is reports whether target is [ErrOutcomeUnknown] and the outcome is unknown.
+func (e *RequestError) Is(target error) bool {
+	return target == ErrOutcomeUnknown && e.Outcome == OutcomeUnknown
+}
+
+// LogValue gives a structured log the parts of the error.
+func (e *RequestError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("operation", e.Operation),
+		slog.String("cause", e.Err.Error()),
+		slog.String("outcome", string(e.Outcome)),
+		slog.Int("attempts", e.Attempts),
+	)
+}
+
+// argumentError is a refused argument: what was wrong, and with which operation or option.
+func argumentError(where, format string, args ...any) error {
+	return fmt.Errorf("hacarus: %s: %w: %w", where, ErrInvalidArgument, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,271 @@
+package hacarus
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-faster/jx"
+)
+
+var (
+	opListItems    = operation{"getItemsByType", http.MethodGet, "/api/v1/items/", read}
+	opAddItems     = operation{"addItem", http.MethodPost, "/api/v1/items/", nonIdempotent}
+	opDeleteItems  = operation{"delItem", http.MethodDelete, "/api/v1/items/", remove}
+	opGetItem      = operation{"getItemById", http.MethodGet, "/api/v1/items/{item_id}", read}
+	opAnnotateItem = operation{"annotate", http.MethodPatch, "/api/v1/items/{item_id}", nonIdempotent}
+)
+
+// ListItemsOptions selects items. Type is required.
+type ListItemsOptions struct {
+	Type ItemType `url:"item_type"`
+	// Count is the number of items per page; zero leaves it to the service.
+	Count int `url:"count,omitempty"`
+	// Page is the page's number, from 1 (wire-facts.md 26); zero leaves it to
+	// the service.
+	Page int `url:"page,omitempty"`
+	// ModelID limits the items, or their assessments, to one model's: the
+	// documentation does not say which.
+	ModelID string `url:"model_id,omitempty"`
+}
+
+func (o ListItemsOptions) check() error {
+	switch {
+	case o.Type == "":
+		return argumentError(opListItems.id, "no item type")
+	case o.Count < 0 || o.Page < 0:
+		return argumentError(opListItems.id, "negative count %d or page %d", o.Count, o.Page)
+	}
+	return nil
+}
+
+// ListItems returns one page of items. Use [Client.AllItems] for all of them.
+//
+// Operation getItemsByType: GET /api/v1/items/.
+func (c *Client) ListItems(ctx context.Context, opts ListItemsOptions) (*ItemsPage, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	return pointer(call(ctx, c, request{op: opListItems, query: opts}, decodeItemsPage))
+}
+
+// AllItems returns all items from opts.Page on, or from the first page. Pages
+// are fetched while the range runs: the next one is on its way while the items
+// of this one are handed out, and no more than these two are in memory. Ranging
+// again starts again. An error is the last thing the range yields.
+//
+// The documentation does not say what follows the last page, so the range ends
+// at the announced last page, at an empty page, and at a page that repeats the
+// one before.
+func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[*Item, error] {
+	return func(yield func(*Item, error) bool) {
+		if ctx == nil {
+			yield(nil, argumentError(opListItems.id, "nil context"))
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		opts := opts
+		opts.Page = max(opts.Page, 1)
+		next := c.fetchPage(ctx, opts)
+		// A range that is left early must not leave a fetch behind.
+		defer func() { cancel(); <-next.done }()
+		var last *ItemsPage
+		for {
+			<-next.done
+			page, err := next.page, next.err
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(page.Items) == 0 || last != nil && sameItems(last.Items, page.Items) {
+				return
+			}
+			more := page.EndPage == 0 || opts.Page < page.EndPage
+			if more {
+				opts.Page++
+				next = c.fetchPage(ctx, opts)
+			}
+			for i := range page.Items {
+				if !yield(&page.Items[i], nil) {
+					return
+				}
+			}
+			if !more {
+				return
+			}
+			last = page
+		}
+	}
+}
+
+// pageFetch is a page that is being fetched; done closes when it is there.
+type pageFetch struct {
+	done chan struct{}
+	page *ItemsPage
+	err  error
+}
+
+func (c *Client) fetchPage(ctx context.Context, opts ListItemsOptions) *pageFetch {
+	f := &pageFetch{done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		f.page, f.err = c.ListItems(ctx, opts)
+	}()
+	return f
+}
+
+func sameItems(a, b []Item) bool {
+	return slices.EqualFunc(a, b, func(x, y Item) bool { return x.ItemID == y.ItemID })
+}
+
+// AddItemsRequest is what [Client.AddItems] uploads.
+type AddItemsRequest struct {
+	// Files are the images: PNG, JPEG or TIFF (wire-facts.md 29). Their names
+	// must differ; names that differ in the extension only are likely to
+	// collide in the service.
+	Files []File
+	// Training makes them training items, else they are items to inspect.
+	Training bool
+	// Good labels training items; nil leaves them without a label.
+	Good *bool
+	// ModelID is documented without a word on its effect; "" leaves it out.
+	ModelID string
+	// Progress is called while the files are sent, with the bytes of all files
+	// sent so far and in all; it starts again from 0 when they are sent again.
+	// It must be quick, and is never called after AddItems has returned.
+	Progress func(sent, total int64)
+}
+
+// AddItems uploads images and returns the ids of the items made from them. It
+// streams: memory does not grow with the files, and one is open at a time. A
+// file that cannot be read, or that changes during the call, fails the call
+// before the service has all of it.
+//
+// Every execution makes items, so it is not repeated when its outcome is
+// unknown: on [ErrOutcomeUnknown] the error's ItemIDs are the ids to look for
+// with [Client.GetItem]. Names that the service refuses are [ErrBadRequest].
+//
+// Operation addItem: POST /api/v1/items/.
+func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, error) {
+	if len(req.Files) == 0 {
+		return nil, argumentError(opAddItems.id, "no files")
+	}
+	fields := []field{{"training", strconv.FormatBool(req.Training)}}
+	if req.Good != nil {
+		fields = append(fields, field{"good", strconv.FormatBool(*req.Good)})
+	}
+	if req.ModelID != "" {
+		fields = append(fields, field{"model_id", req.ModelID})
+	}
+	body, err := multipartBody(opAddItems, fields, "files", req.Files, req.Progress)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := call(ctx, c, request{op: opAddItems, body: body}, decodeAddedIDs)
+	return ids, withItemIDs(err, req.Files)
+}
+
+func decodeAddedIDs(d *jx.Decoder, ids *[]string) error {
+	if err := decodeField("item_ids", list(identifier))(d, ids); err != nil {
+		return err
+	}
+	if len(*ids) == 0 || slices.Contains(*ids, "") {
+		return fmt.Errorf("no item_ids")
+	}
+	return nil
+}
+
+// withItemIDs adds the ids to look for to an error whose outcome is unknown.
+func withItemIDs(err error, files []File) error {
+	expected := func() []string {
+		ids := make([]string, len(files))
+		for i, f := range files {
+			ids[i] = strings.TrimSuffix(f.Name, path.Ext(f.Name))
+		}
+		return ids
+	}
+	switch e := err.(type) { //nolint:errorlint // the error as this call made it
+	case *BaseError:
+		if e.Outcome == OutcomeUnknown {
+			e.ItemIDs = expected()
+		}
+	case *RequestError:
+		if e.Outcome == OutcomeUnknown {
+			e.ItemIDs = expected()
+		}
+	}
+	return err
+}
+
+// DeleteItems deletes items. At least one id is required. It is retried, and
+// an item may be found deleted by an attempt whose answer was lost: then the
+// error is [ErrOutcomeUnknown] beside its kind.
+//
+// Operation delItem: DELETE /api/v1/items/, with a JSON body. The
+// documentation names no status of success; any 2xx is one.
+func (c *Client) DeleteItems(ctx context.Context, ids ...string) error {
+	if err := needIDs(opDeleteItems, "item_ids", ids); err != nil {
+		return err
+	}
+	body, err := jsonBody(opDeleteItems, itemIDs{ids})
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, request{op: opDeleteItems, body: body}, decodeEmpty)
+}
+
+// GetItemOptions selects what [Client.GetItem] returns of an item. Nil fields
+// leave it to the service.
+type GetItemOptions struct {
+	ShowAssessments *bool `url:"show_assessments,omitempty"`
+	ShowAnnotations *bool `url:"show_annotations,omitempty"`
+	// ModelID limits the assessments to one model's.
+	ModelID string `url:"model_id,omitempty"`
+}
+
+// GetItem returns one item; opts may be nil. Without such an item the error is
+// [ErrNotFound]; someone else's item is [ErrUnauthorized] (wire-facts.md 6).
+//
+// Operation getItemById: GET /api/v1/items/{item_id}.
+func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
+	r := request{op: opGetItem, params: []string{itemID}, query: opts}
+	return pointer(call(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID })))
+}
+
+// AnnotateItem attaches boxes to an item. At least one is required. The
+// documentation does not say whether they replace earlier ones or are added,
+// so it is not repeated when its outcome is unknown.
+//
+// Operation annotate: PATCH /api/v1/items/{item_id}.
+func (c *Client) AnnotateItem(ctx context.Context, itemID string, annotations ...RequestAnnotation) error {
+	if len(annotations) == 0 {
+		return argumentError(opAnnotateItem.id, "no annotations")
+	}
+	for i, a := range annotations {
+		if err := a.check(); err != nil {
+			return argumentError(opAnnotateItem.id, "annotations[%d]: %w", i, err)
+		}
+	}
+	body, err := jsonBody(opAnnotateItem, struct {
+		Annotations []RequestAnnotation `json:"annotations"`
+	}{annotations})
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, request{op: opAnnotateItem, params: []string{itemID}, body: body}, decodeEmpty)
+}
+
+func (a RequestAnnotation) check() error {
+	switch {
+	case a == RequestAnnotation{}:
+		return fmt.Errorf("empty annotation")
+	case a.XMin != nil && a.XMax != nil && *a.XMin > *a.XMax, a.YMin != nil && a.YMax != nil && *a.YMin > *a.YMax:
+		return fmt.Errorf("a box whose minimum is above its maximum")
+	}
+	return nil
+}

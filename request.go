@@ -1,0 +1,921 @@
+package hacarus
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-querystring/query"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+const (
+	// maxAnswer and maxErrorAnswer bound the decoded bytes of a JSON answer.
+	maxAnswer      = 64 << 20
+	maxErrorAnswer = 1 << 20
+	// maxErrorBody is how much of an error's body is kept.
+	maxErrorBody = 4 << 10
+	// maxID bounds an id in a path, in bytes.
+	maxID = 256
+	// maxIDs bounds the ids in one call.
+	maxIDs = 100_000
+	// stallTimeout ends an attempt that waits for the network without a byte moving.
+	stallTimeout = 60 * time.Second
+	// expectFrom is the body size from which the service is asked before it is sent.
+	expectFrom = 1 << 20
+
+	// successGrace is how long a success that has begun to arrive may still
+	// take after the caller's context ended: it is not thrown away for that.
+	successGrace = 25 * time.Millisecond
+
+	acceptJSON  = "application/json"
+	acceptBytes = "application/octet-stream, application/zip, text/csv, application/json;q=0.5, */*;q=0.1"
+)
+
+// operation is one row of the API: the documentation's operationId, the
+// method, the path with its parameters in braces, and how it may be repeated.
+type operation struct {
+	id, method, path string
+	class            class
+}
+
+// request is what one call asks for.
+type request struct {
+	op     operation
+	params []string // the path's parameters in order
+	query  any      // a struct with url tags
+	body   *body
+	accept string // other than JSON
+	// target replaces the operation's path by another URL; foreign says that
+	// it is not on the configured origin, where no token may go.
+	target  *url.URL
+	foreign bool
+}
+
+// Attempt tells an observer of one request that was made.
+type Attempt struct {
+	// Operation is the operationId, "login", or "getImage".
+	Operation string
+	Method    string
+	// Route is the path with its parameters in braces: a label of few values.
+	Route string
+	// Number counts the call's requests from 1.
+	Number int
+	// StatusCode of the answer; zero when there was none.
+	StatusCode int
+	// Duration from the request's start to the end of its answer.
+	Duration time.Duration
+	// Wait before the call's next request; zero when this was the last one.
+	Wait time.Duration
+	// BytesSent and BytesReceived count bodies, without headers.
+	BytesSent, BytesReceived int64
+	// Err is what the request failed with, nil for an answer of status 2xx
+	// that could be read.
+	Err error
+}
+
+// ResponseInfo describes the last answer to one call; see [CaptureResponse].
+type ResponseInfo struct {
+	// StatusCode of the answer; zero when there was none.
+	StatusCode int
+	Header     http.Header
+	// RequestID is the answer's X-Request-Id.
+	RequestID string
+	// Attempts counts the requests that were made.
+	Attempts int
+	// Body is the answer as it came; nil for downloads and for logins.
+	Body []byte
+}
+
+type captureKey struct{}
+
+// CaptureResponse returns a context with which one call fills info, whether it
+// succeeds or fails. Calls that run at the same time need an info each.
+func CaptureResponse(ctx context.Context, info *ResponseInfo) context.Context {
+	return context.WithValue(ctx, captureKey{}, info)
+}
+
+// call runs a call whose answer holds data in the documented envelope.
+func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (T, error) {
+	var value T
+	err := c.run(ctx, r, func(raw []byte) (err error) {
+		value, err = decodeEnvelope(raw, decode)
+		return err
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return value, nil
+}
+
+// run runs a call whose answer is JSON, which consume reads.
+func (c *Client) run(ctx context.Context, r request, consume func(raw []byte) error) error {
+	x := newExchange(c, r, consume)
+	_, err := x.run(ctx)
+	return err
+}
+
+// stream runs a call whose answer is a file.
+func (c *Client) stream(ctx context.Context, r request) (*Download, error) {
+	x := newExchange(c, r, nil)
+	answer, err := x.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newDownload(answer, x.current), nil
+}
+
+// exchange is one call on its way: the retry loop's state.
+type exchange struct {
+	client *Client
+	request
+	consume func(raw []byte) error // nil: the answer is streamed
+
+	attempts  int // requests made
+	resends   int // of these, those that a refreshed token caused: 0 or 1
+	mayBeDone bool
+	waiting   bool // the loop is in a backoff
+	wait      time.Duration
+	current   *attempt
+	err       error // what the last attempt ended with
+	raw       []byte
+}
+
+func newExchange(c *Client, r request, consume func([]byte) error) *exchange {
+	x := &exchange{client: c, request: r, consume: consume}
+	x.current = &attempt{exchange: x}
+	return x
+}
+
+// run sends the request until it succeeds or may not be sent again. For a
+// streamed answer it returns the response with its body open.
+func (x *exchange) run(ctx context.Context) (*http.Response, error) {
+	if ctx == nil {
+		return nil, argumentError(x.op.id, "nil context")
+	}
+	if x.client.closed.Load() {
+		return nil, argumentError(x.op.id, "the client is closed")
+	}
+	req, err := x.build()
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, x.requestError(OutcomeNotSent, contextError(ctx, nil))
+	}
+	loop := retryablehttp.Client{
+		HTTPClient:   x.client.http,
+		RetryMax:     math.MaxInt, // checkRetry counts
+		CheckRetry:   x.checkRetry,
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.wait },
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	req = req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+	answer, _ := loop.Do(&retryablehttp.Request{Request: req}) //nolint:bodyclose // checkRetry closed it, or the caller will
+	if x.waiting {
+		x.err = x.requestError(x.outcomeNow(), contextError(ctx, x.err))
+	}
+	x.capture(ctx, answer)
+	if x.err != nil || x.consume != nil {
+		x.current.end()
+	}
+	return answer, x.err
+}
+
+// exchangeKey is the context key under which attempts find their exchange.
+type exchangeKey struct{}
+
+// build makes the request without its body and token, which each attempt adds.
+func (x *exchange) build() (*http.Request, error) {
+	target := x.target
+	if target == nil {
+		var err error
+		if target, err = x.url(); err != nil {
+			return nil, err
+		}
+	}
+	header := x.client.header.Clone()
+	header.Set("Accept", acceptJSON)
+	if x.consume == nil {
+		header.Set("Accept", x.accept)
+		header.Set("Accept-Encoding", "identity") // sizes must be the file's
+	}
+	return &http.Request{
+		Method: x.op.method, URL: target, Host: target.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}, nil
+}
+
+// url fills the operation's path with escaped parameters, and adds the query.
+func (x *exchange) url() (*url.URL, error) {
+	var plain, escaped strings.Builder
+	plain.WriteString(x.client.origin.Path)
+	escaped.WriteString(x.client.origin.EscapedPath())
+	rest := x.op.path
+	for _, value := range x.params {
+		before, after, _ := strings.Cut(rest, "{")
+		name, tail, _ := strings.Cut(after, "}")
+		if err := checkID(name, value); err != nil {
+			return nil, argumentError(x.op.id, "%w", err)
+		}
+		plain.WriteString(before + value)
+		escaped.WriteString(before + url.PathEscape(value))
+		rest = tail
+	}
+	plain.WriteString(rest)
+	escaped.WriteString(rest)
+	u := &url.URL{Scheme: x.client.origin.Scheme, Host: x.client.origin.Host, Path: plain.String()}
+	if escaped.String() != u.Path {
+		u.RawPath = escaped.String()
+	}
+	if x.query != nil {
+		values, err := query.Values(x.query)
+		if err != nil {
+			return nil, argumentError(x.op.id, "%w", err)
+		}
+		u.RawQuery = values.Encode()
+	}
+	return u, nil
+}
+
+// checkID refuses ids that would change a path's meaning or that no service
+// can have made.
+func checkID(name, id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("empty %s", name)
+	case id == "." || id == "..":
+		return fmt.Errorf("%s is %q", name, id)
+	case len(id) > maxID:
+		return fmt.Errorf("%s has %d bytes, more than %d", name, len(id), maxID)
+	case !utf8.ValidString(id):
+		return fmt.Errorf("%s is not valid UTF-8", name)
+	case strings.ContainsAny(id, `/\`):
+		return fmt.Errorf("%s %q has a separator", name, id)
+	case strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%s %q has a control character", name, id)
+	}
+	return nil
+}
+
+// checkIDs is checkID for a list.
+func checkIDs(op operation, name string, ids []string) error {
+	if len(ids) > maxIDs {
+		return argumentError(op.id, "%d ids in %s, more than %d", len(ids), name, maxIDs)
+	}
+	for i, id := range ids {
+		if err := checkID(fmt.Sprintf("%s[%d]", name, i), id); err != nil {
+			return argumentError(op.id, "%w", err)
+		}
+	}
+	return nil
+}
+
+// needIDs is checkIDs for a list that must not be empty: an absent filter
+// might mean all.
+func needIDs(op operation, name string, ids []string) error {
+	if len(ids) == 0 {
+		return argumentError(op.id, "no %s", name)
+	}
+	return checkIDs(op, name, ids)
+}
+
+// body is a request's body: of known length, and made anew for each attempt.
+type body struct {
+	contentType string
+	length      int64
+	open        func() (io.ReadCloser, error)
+	once        bool // cannot be opened a second time
+}
+
+// jsonBody encodes value, which must fit the operation's schema.
+func jsonBody(op operation, value any) (*body, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, argumentError(op.id, "%w", err)
+	}
+	return &body{
+		contentType: acceptJSON,
+		length:      int64(len(raw)),
+		open:        func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil },
+	}, nil
+}
+
+// attempt is one request on its way.
+type attempt struct {
+	exchange   *exchange
+	caller     context.Context //nolint:containedctx // an attempt belongs to one call
+	ctx        context.Context //nolint:containedctx // the attempt's own: it may outlive caller a little
+	cancel     context.CancelFunc
+	unlink     func() bool // takes the attempt off the caller's context
+	stall      *time.Timer
+	stalled    atomic.Bool
+	sent       atomic.Bool // the request's head went out
+	continued  atomic.Bool // the service said 100 Continue
+	succeeding atomic.Bool // a success is being read
+	expects    bool
+	generation uint64 // of the token
+	body       *outgoing
+	received   int64
+	status     int
+	started    time.Time
+	report     sync.Once
+	tokenErr   error
+}
+
+// attemptTransport sends one attempt of the exchange in the request's context.
+// It hides CloseIdleConnections of the transport, which the retry loop would
+// call whenever a call fails, at the cost of every other call's connection.
+type attemptTransport struct{ next http.RoundTripper }
+
+func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := req.Context().Value(exchangeKey{}).(*exchange)
+	a, req, err := x.begin(req)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := t.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	a.status = answer.StatusCode
+	a.succeeding.Store(x.consume != nil && a.status >= 200 && a.status <= 299)
+	answer.Body = &incoming{ReadCloser: answer.Body, attempt: a}
+	return answer, nil
+}
+
+// begin makes an attempt: token, body and trace on a copy of the request.
+func (x *exchange) begin(req *http.Request) (*attempt, *http.Request, error) {
+	x.waiting = false
+	x.current.end() // before the body's source is opened again
+	a := &attempt{exchange: x}
+	x.current = a
+	header := req.Header
+	if x.op.class != authenticate && !x.foreign {
+		token, generation, err := x.client.auth.token(req.Context())
+		if err != nil {
+			a.tokenErr = err
+			return nil, nil, err
+		}
+		a.generation = generation
+		header = header.Clone()
+		header["Authorization"] = []string{"Bearer " + token}
+	}
+	x.attempts++
+	a.started = time.Now()
+	a.link(req.Context())
+	trace := &httptrace.ClientTrace{
+		WroteHeaders:   func() { a.sent.Store(true) },
+		Got100Continue: func() { a.continued.Store(true) },
+	}
+	out := req.WithContext(httptrace.WithClientTrace(a.ctx, trace))
+	out.Header = header
+	if x.body != nil {
+		source, err := x.body.open()
+		if err != nil {
+			a.body = &outgoing{attempt: a, sourceErr: err}
+			return nil, nil, err
+		}
+		a.body = &outgoing{attempt: a, source: source}
+		out.Body, out.ContentLength = a.body, x.body.length
+		if x.body.length == 0 {
+			out.Body = http.NoBody
+		}
+		out.Header = out.Header.Clone()
+		out.Header.Set("Content-Type", x.body.contentType)
+		if a.expects = x.body.length >= expectFrom && !x.client.ignoresExpect.Load(); a.expects {
+			out.Header.Set("Expect", "100-continue")
+		}
+	}
+	a.stall = time.AfterFunc(stallTimeout, func() {
+		a.stalled.Store(true)
+		a.cancel()
+	})
+	return a, out, nil
+}
+
+// link ends the attempt with the caller's context, unless a success is arriving.
+func (a *attempt) link(ctx context.Context) {
+	a.caller = ctx
+	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	a.unlink = context.AfterFunc(ctx, func() {
+		if a.succeeding.Load() {
+			time.AfterFunc(successGrace, a.cancel)
+			return
+		}
+		a.cancel()
+	})
+}
+
+// networkBusy and networkIdle bracket the time in which the network, and not
+// the caller's reader or writer, is waited for.
+func (a *attempt) networkBusy() { a.stall.Reset(stallTimeout) }
+func (a *attempt) networkIdle() { a.stall.Stop() }
+
+// end releases the attempt. After it, the body's source is never read again.
+func (a *attempt) end() {
+	if a.body != nil {
+		_ = a.body.Close()
+	}
+	if a.stall != nil {
+		a.stall.Stop()
+	}
+	if a.cancel != nil {
+		a.unlink()
+		a.cancel()
+	}
+}
+
+// done reports the attempt to the observer and the log, once.
+func (a *attempt) done(err error, wait time.Duration) {
+	a.report.Do(func() {
+		if a.started.IsZero() {
+			return // no request was made
+		}
+		x := a.exchange
+		x.client.observe(a.ctx, Attempt{
+			Operation: x.op.id, Method: x.op.method, Route: x.op.path,
+			Number: x.attempts, StatusCode: a.status, Duration: time.Since(a.started), Wait: wait,
+			BytesSent: a.body.count(), BytesReceived: a.received, Err: err,
+		})
+	})
+}
+
+func (c *Client) observe(ctx context.Context, a Attempt) {
+	if c.observer != nil {
+		c.observer(ctx, a)
+	}
+	if c.logger == nil {
+		return
+	}
+	level := slog.LevelDebug
+	if a.Wait > 0 {
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("operation", a.Operation), slog.Int("attempt", a.Number), slog.Int("status", a.StatusCode),
+		slog.Duration("duration", a.Duration), slog.Int64("sent", a.BytesSent), slog.Int64("received", a.BytesReceived),
+	}
+	if a.Err != nil {
+		attrs = append(attrs, slog.Any("error", a.Err), slog.Duration("wait", a.Wait))
+	}
+	c.logger.LogAttrs(ctx, level, "hacarus request", attrs...)
+}
+
+// outgoing is the body of one attempt. It can be taken away from the
+// transport, which may go on reading after it has returned an answer.
+type outgoing struct {
+	attempt   *attempt
+	mu        sync.Mutex
+	source    io.ReadCloser
+	closed    bool
+	sent      int64
+	sourceErr error
+}
+
+var errDetached = errors.New("hacarus: the call has ended")
+
+func (o *outgoing) Read(p []byte) (n int, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return 0, errDetached
+	}
+	o.attempt.networkIdle()
+	defer o.attempt.networkBusy()
+	defer func() {
+		if r := recover(); r != nil { // a panic here would end the program: the goroutine is the transport's
+			n, err = 0, fmt.Errorf("panic while reading: %v", r)
+		}
+		o.sent += int64(n)
+		if err != nil && err != io.EOF {
+			o.sourceErr = err
+		}
+	}()
+	return o.source.Read(p)
+}
+
+// Close waits for a read in flight, and lets none follow.
+func (o *outgoing) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || o.source == nil {
+		return nil
+	}
+	o.closed = true
+	return o.source.Close()
+}
+
+func (o *outgoing) count() int64 {
+	if o == nil {
+		return 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sent
+}
+
+// failure is the error of the body's source, if that is what ended the attempt.
+func (o *outgoing) failure() error {
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sourceErr
+}
+
+// incoming is an answer's body: it counts, and ends when the network stalls.
+type incoming struct {
+	io.ReadCloser
+	attempt *attempt
+}
+
+func (i *incoming) Read(p []byte) (int, error) {
+	i.attempt.networkBusy()
+	n, err := i.ReadCloser.Read(p)
+	i.attempt.networkIdle()
+	i.attempt.received += int64(n)
+	if err != nil && err != io.EOF {
+		err = i.attempt.explain(err)
+	}
+	return n, err
+}
+
+// stallError says that nothing moved on the network for too long.
+type stallError struct{}
+
+func (stallError) Error() string   { return fmt.Sprintf("no byte moved for %v", stallTimeout) }
+func (stallError) Timeout() bool   { return true }
+func (stallError) Temporary() bool { return true }
+
+// explain replaces a cancellation that the stall timer caused by its reason.
+func (a *attempt) explain(err error) error {
+	if a.stalled.Load() {
+		return stallError{}
+	}
+	return err
+}
+
+// contextError is why a context ended, with the error before that.
+func contextError(ctx context.Context, last error) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+		err = errors.Join(err, cause)
+	} else if cause != nil {
+		err = cause
+	}
+	if last == nil {
+		return err
+	}
+	return &contextEnd{err: err, last: last}
+}
+
+// contextEnd joins the end of a context with the last failure before it, in one line.
+type contextEnd struct{ err, last error }
+
+func (e *contextEnd) Error() string   { return e.err.Error() + "; before that: " + e.last.Error() }
+func (e *contextEnd) Unwrap() []error { return []error{e.err, e.last} }
+
+// verdict is what an attempt's end means for the next one.
+type verdict struct {
+	err        error
+	retry      bool // the same request may succeed, and repeating it is safe
+	refresh    bool // a new token may be all that it needs
+	retryAfter time.Duration
+	stop       bool // the service asks for a wait that is not waited
+}
+
+// checkRetry is the retry loop's question after each attempt. All of an
+// answer is read here, so that a broken one can be retried.
+func (x *exchange) checkRetry(ctx context.Context, answer *http.Response, err error) (bool, error) {
+	v := x.judge(ctx, answer, err)
+	x.err, x.wait = v.err, 0
+	again := false
+	switch {
+	case v.err == nil:
+		x.client.budget.earn()
+	case v.refresh:
+		x.resends++
+		again = true
+	case v.retry && !v.stop:
+		again = x.mayWait(ctx, v)
+	}
+	if v.err != nil || x.consume != nil {
+		x.current.done(v.err, x.wait)
+	}
+	x.waiting = again
+	return again, nil
+}
+
+// mayWait decides on a retry that is safe, and sets its wait.
+func (x *exchange) mayWait(ctx context.Context, v verdict) bool {
+	policy := x.client.policy
+	if x.attempts-x.resends >= policy.MaxAttempts || x.exhausted() || ctx.Err() != nil {
+		return false
+	}
+	wait := v.retryAfter
+	if wait == 0 {
+		wait = policy.backoff(x.attempts - x.resends)
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		if v.retryAfter == 0 {
+			x.err = x.requestError(x.outcomeNow(), &contextEnd{context.DeadlineExceeded, v.err})
+		}
+		return false
+	}
+	if !x.client.budget.take() {
+		return false
+	}
+	x.wait = wait
+	return true
+}
+
+// exhausted says whether the body was read and cannot be read again.
+func (x *exchange) exhausted() bool {
+	return x.body != nil && x.body.once && x.current.body.count() > 0
+}
+
+// judge tells success from failure, and what kind of failure it is.
+func (x *exchange) judge(ctx context.Context, answer *http.Response, err error) verdict {
+	if err != nil {
+		return x.judgeSilence(ctx, stripURL(err))
+	}
+	x.noteExpect()
+	switch {
+	case answer.StatusCode >= 200 && answer.StatusCode <= 299:
+		return x.judgeSuccess(ctx, answer)
+	case answer.StatusCode >= 300 && answer.StatusCode <= 399:
+		return x.judgeRedirect(answer)
+	}
+	return x.judgeRefusal(answer)
+}
+
+// judgeSilence handles an attempt without an answer.
+func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
+	a := x.current
+	if a.tokenErr != nil {
+		return verdict{err: x.tokenFailure(ctx, a.tokenErr)}
+	}
+	if source := a.body.failure(); source != nil {
+		return verdict{err: x.requestError(x.outcome(OutcomeNotExecuted), source)}
+	}
+	outcome := OutcomeUnknown
+	switch {
+	case !a.sent.Load():
+		outcome = OutcomeNotSent
+	case a.expects && a.body.count() == 0:
+		outcome = OutcomeNotExecuted
+	case x.op.class.stateless():
+		outcome = OutcomeNotExecuted
+	}
+	if outcome == OutcomeUnknown {
+		x.mayBeDone = true
+	}
+	err = a.explain(err)
+	if ctx.Err() != nil {
+		err = contextError(ctx, lastCause(x.err, err, ctx))
+	}
+	return verdict{
+		err:   x.requestError(x.outcome(outcome), err),
+		retry: ctx.Err() == nil && !permanent(err) && (outcome != OutcomeUnknown || x.op.class.repeatable()),
+	}
+}
+
+// lastCause is the failure before the context ended, if it says more than that.
+func lastCause(previous, err error, ctx context.Context) error {
+	if errors.Is(err, ctx.Err()) || errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)) {
+		return previous
+	}
+	return err
+}
+
+// tokenFailure is a failed login's own error, or the end of this call's context.
+func (x *exchange) tokenFailure(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return x.requestError(x.outcome(OutcomeNotSent), contextError(ctx, x.err))
+	}
+	return err
+}
+
+// judgeSuccess reads an answer of status 2xx.
+func (x *exchange) judgeSuccess(ctx context.Context, answer *http.Response) verdict {
+	if x.consume == nil {
+		if err := checkDownload(answer); err != nil {
+			_ = answer.Body.Close()
+			return verdict{err: x.requestError(OutcomeExecuted, err)}
+		}
+		return verdict{}
+	}
+	raw, err := readAnswer(answer, maxAnswer)
+	x.raw = raw
+	switch {
+	case errors.Is(err, ErrResponseTooLarge):
+		return verdict{err: x.requestError(OutcomeExecuted, err)}
+	case err != nil:
+		x.mayBeDone = true
+		err = fmt.Errorf("%w: %w", ErrDecode, err)
+		if ctx.Err() != nil {
+			err = contextError(ctx, err)
+		}
+		return verdict{
+			err:   x.requestError(OutcomeExecuted, err),
+			retry: ctx.Err() == nil && x.op.class.repeatable(),
+		}
+	}
+	if err := x.consume(raw); err != nil {
+		return verdict{err: x.requestError(OutcomeExecuted, err)}
+	}
+	return verdict{}
+}
+
+// judgeRedirect refuses a redirect: following one could turn a POST into a
+// GET, or carry the token elsewhere.
+func (x *exchange) judgeRedirect(answer *http.Response) verdict {
+	_, _ = readAnswer(answer, maxErrorAnswer)
+	outcome := OutcomeNotExecuted
+	if !declinedStatus(answer.StatusCode) && !x.op.class.stateless() {
+		outcome = OutcomeUnknown
+	}
+	return verdict{err: x.requestError(x.outcome(outcome), fmt.Errorf("%w: status %d%s",
+		ErrRedirect, answer.StatusCode, redactLocation(answer.Header.Get("Location"))))}
+}
+
+// redactLocation keeps the part of a redirect's target that cannot hold a secret.
+func redactLocation(location string) string {
+	u, err := url.Parse(location)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return " to " + u.Scheme + "://" + u.Host
+}
+
+// judgeRefusal reads an error that the service answered with.
+func (x *exchange) judgeRefusal(answer *http.Response) verdict {
+	raw, _ := readAnswer(answer, maxErrorAnswer) // a broken error page is still an error
+	x.raw = raw
+	secrets := x.client.auth.secrets
+	base := &BaseError{
+		StatusCode: answer.StatusCode,
+		Operation:  x.op.id,
+		RequestID:  secrets.mask(answer.Header.Get("X-Request-Id")),
+		Attempts:   x.attempts,
+		Outcome:    OutcomeNotExecuted,
+	}
+	masked := secrets.mask(string(raw))
+	base.Errors = decodeErrorDetails([]byte(masked), secrets.mask)
+	base.Body = []byte(masked[:min(len(masked), maxErrorBody)])
+	if !declinedStatus(base.StatusCode) && !x.op.class.stateless() {
+		base.Outcome = OutcomeUnknown
+		x.mayBeDone = true
+	}
+	v := verdict{err: base}
+	if after, ok := parseRetryAfter(answer.Header.Get("Retry-After"), time.Now()); ok {
+		base.RetryAfter = after
+		if retryAfterStatus(base.StatusCode) {
+			v.retryAfter = after
+			v.stop = after < 0 || after > x.client.policy.MaxRetryAfter
+		}
+	}
+	v.retry = transientStatus(base.StatusCode) && (base.Outcome == OutcomeNotExecuted || x.op.class.repeatable())
+	switch base.StatusCode {
+	case http.StatusUnauthorized:
+		x.client.auth.invalidate(x.current.generation)
+		v.refresh = x.resends == 0 && x.op.class != authenticate && !x.foreign && !x.exhausted()
+	case http.StatusNotFound, http.StatusUnprocessableEntity:
+		if x.op.class == remove {
+			base.Outcome = x.outcome(base.Outcome) // an earlier, lost attempt may have deleted it
+		}
+	default:
+		base.Outcome = x.outcome(base.Outcome)
+	}
+	return v
+}
+
+// outcome is what this attempt's outcome means after the earlier ones.
+func (x *exchange) outcome(last Outcome) Outcome {
+	if x.mayBeDone && !x.op.class.stateless() && last != OutcomeExecuted {
+		return OutcomeUnknown
+	}
+	return last
+}
+
+// outcomeNow is the outcome when the call ends before another attempt.
+func (x *exchange) outcomeNow() Outcome {
+	if base := (*BaseError)(nil); errors.As(x.err, &base) {
+		return base.Outcome
+	}
+	if lost := (*RequestError)(nil); errors.As(x.err, &lost) {
+		return lost.Outcome
+	}
+	return x.outcome(OutcomeNotSent)
+}
+
+func (x *exchange) requestError(outcome Outcome, err error) *RequestError {
+	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: outcome, Err: x.client.auth.secrets.maskError(err)}
+}
+
+// noteExpect remembers a service that does not answer Expect: 100-continue, at
+// the cost of a second each time.
+func (x *exchange) noteExpect() {
+	a := x.current
+	if a.expects && !a.continued.Load() && a.body.count() > 0 {
+		x.client.ignoresExpect.Store(true)
+	}
+}
+
+// capture fills the ResponseInfo that the caller's context asks for.
+func (x *exchange) capture(ctx context.Context, answer *http.Response) {
+	info, ok := ctx.Value(captureKey{}).(*ResponseInfo)
+	if !ok || info == nil {
+		return
+	}
+	*info = ResponseInfo{Attempts: x.attempts}
+	if answer == nil {
+		return
+	}
+	info.StatusCode = answer.StatusCode
+	info.Header = answer.Header.Clone()
+	info.RequestID = answer.Header.Get("X-Request-Id")
+	if x.op.class != authenticate {
+		info.Body = x.raw
+	}
+}
+
+// readAnswer reads a body to its end and closes it, so that the connection can
+// be used again. It returns what it has, with an error if that is not all.
+func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
+	defer answer.Body.Close()
+	if answer.ContentLength > limit {
+		return nil, fmt.Errorf("%w: %d bytes announced, limit %d", ErrResponseTooLarge, answer.ContentLength, limit)
+	}
+	var buffer bytes.Buffer
+	// A false length must not cost memory before its bytes have come.
+	buffer.Grow(int(min(max(answer.ContentLength, 0), 1<<20)) + bytes.MinRead)
+	n, err := buffer.ReadFrom(io.LimitReader(answer.Body, limit+1))
+	if n > limit {
+		return buffer.Bytes()[:limit], fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	}
+	return buffer.Bytes(), err
+}
+
+// stripURL takes the URL, whose path and query say nothing about the failure,
+// off an error of net/http.
+func stripURL(err error) error {
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// permanent says whether the same connection would fail the same way again.
+func permanent(err error) bool {
+	var (
+		unknownCA   x509.UnknownAuthorityError
+		hostname    x509.HostnameError
+		invalid     x509.CertificateInvalidError
+		systemRoots x509.SystemRootsError
+		verify      *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+		alert       tls.AlertError
+		dns         *net.DNSError
+	)
+	switch {
+	case errors.As(err, &unknownCA), errors.As(err, &hostname), errors.As(err, &invalid),
+		errors.As(err, &systemRoots), errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
+		return true
+	case errors.As(err, &dns):
+		return false
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return true
+	}
+	text := err.Error()
+	return strings.HasPrefix(text, "unsupported protocol scheme") || strings.HasPrefix(text, "tls: ") ||
+		strings.Contains(text, "server response headers exceeded")
+}
+
+// pointer turns a call's value into the pointer that a method returns.
+func pointer[T any](v T, err error) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &v, nil
+}

@@ -1,0 +1,62 @@
+package hacarus
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+)
+
+var (
+	opListTargets      = operation{"getInspectionTargets", http.MethodGet, "/api/v1/targets/", read}
+	opGetTarget        = operation{"getInspectionTargetById", http.MethodGet, "/api/v1/targets/{target_id}", read}
+	opSetDefaultTarget = operation{"setInspectionTargetById", http.MethodPost, "/api/v1/targets/{target_id}", overwrite}
+	opGetModelResults  = operation{"getModelResults", http.MethodPost, "/api/v1/targets/model/results", read}
+)
+
+// ListInspectionTargets returns the inspection targets of the user.
+//
+// Operation getInspectionTargets: GET /api/v1/targets/.
+func (c *Client) ListInspectionTargets(ctx context.Context) ([]InspectionTarget, error) {
+	return call(ctx, c, request{op: opListTargets}, list(decodeTarget))
+}
+
+// GetInspectionTarget returns one inspection target.
+//
+// Operation getInspectionTargetById: GET /api/v1/targets/{target_id}.
+func (c *Client) GetInspectionTarget(ctx context.Context, targetID int) (*InspectionTarget, error) {
+	return c.target(ctx, opGetTarget, targetID)
+}
+
+// SetDefaultInspectionTarget makes one inspection target the default, and
+// returns it. Repeating it changes nothing more, so it is retried.
+//
+// Operation setInspectionTargetById: POST /api/v1/targets/{target_id}.
+func (c *Client) SetDefaultInspectionTarget(ctx context.Context, targetID int) (*InspectionTarget, error) {
+	return c.target(ctx, opSetDefaultTarget, targetID)
+}
+
+func (c *Client) target(ctx context.Context, op operation, targetID int) (*InspectionTarget, error) {
+	if targetID < 0 {
+		return nil, argumentError(op.id, "negative target id %d", targetID)
+	}
+	r := request{op: op, params: []string{strconv.Itoa(targetID)}}
+	return pointer(call(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID })))
+}
+
+// modelIDsQuery repeats the parameter for each id. The documentation does not
+// say how a list stands in a query; this is OpenAPI's default.
+type modelIDsQuery struct {
+	ModelIDs []string `url:"model_ids"`
+}
+
+// GetModelResults returns the results of models as a CSV file. At least one id
+// is required. Close the download.
+//
+// Operation getModelResults: POST /api/v1/targets/model/results. It only
+// reads, so it is retried.
+func (c *Client) GetModelResults(ctx context.Context, modelIDs ...string) (*Download, error) {
+	if err := needIDs(opGetModelResults, "model_ids", modelIDs); err != nil {
+		return nil, err
+	}
+	return c.stream(ctx, request{op: opGetModelResults, query: modelIDsQuery{modelIDs}, accept: acceptBytes})
+}

@@ -1,0 +1,58 @@
+package hacarus
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/go-faster/jx"
+)
+
+var (
+	opSetLicense = operation{"setLicense", http.MethodPost, "/api/v1/utils/", nonIdempotent}
+	opGetLogs    = operation{"getLogs", http.MethodPost, "/api/v1/utils/debug", read}
+	opGetHashID  = operation{"getHashId", http.MethodPost, "/api/v1/utils/node_hash", read}
+)
+
+// SetLicense installs a licence file and returns when it expires. A licence
+// that is not valid, or already there, is [ErrLicense] (wire-facts.md 7).
+// Services of an earlier kind do not tell the expiry; then it is "".
+//
+// Operation setLicense: POST /api/v1/utils/.
+func (c *Client) SetLicense(ctx context.Context, license File) (*License, error) {
+	body, err := multipartBody(opSetLicense, nil, "license_data", []File{license}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return pointer(call(ctx, c, request{op: opSetLicense, body: body}, func(d *jx.Decoder, v *License) error {
+		return structure(d, func(d *jx.Decoder, key []byte) error {
+			if string(key) != "license_expiry" {
+				return d.Skip()
+			}
+			return text(d, &v.LicenseExpiry)
+		})
+	}))
+}
+
+// GetLogs returns the service's logs as a ZIP file. Close the download.
+//
+// Operation getLogs: POST /api/v1/utils/debug. It only reads, so it is retried.
+func (c *Client) GetLogs(ctx context.Context) (*Download, error) {
+	return c.stream(ctx, request{op: opGetLogs, accept: acceptBytes})
+}
+
+// GetHashID returns the hash that identifies the service's machine, which the
+// vendor asks for to issue a licence.
+//
+// Operation getHashId: POST /api/v1/utils/node_hash. It only reads, so it is retried.
+func (c *Client) GetHashID(ctx context.Context) (string, error) {
+	return call(ctx, c, request{op: opGetHashID}, func(d *jx.Decoder, v *string) error {
+		if err := decodeField("hash_id", text[string])(d, v); err != nil {
+			return err
+		}
+		if *v == "" {
+			return fmt.Errorf("no hash_id")
+		}
+		return nil
+	})
+}
