@@ -328,7 +328,8 @@ type attempt struct {
 	unlink     func() bool // takes the attempt off the caller's context
 	stall      *time.Timer
 	stalled    atomic.Bool
-	sent       atomic.Bool // the request's head went out
+	traced     atomic.Bool // the transport reports what it does
+	wrote      atomic.Bool // the request's head went out
 	continued  atomic.Bool // the service said 100 Continue
 	succeeding atomic.Bool // a success is being read
 	expects    bool
@@ -383,7 +384,8 @@ func (x *exchange) begin(req *http.Request) (*attempt, *http.Request, error) {
 	a.started = time.Now()
 	a.link(req.Context())
 	trace := &httptrace.ClientTrace{
-		WroteHeaders:   func() { a.sent.Store(true) },
+		GetConn:        func(string) { a.traced.Store(true) },
+		WroteHeaders:   func() { a.wrote.Store(true) },
 		Got100Continue: func() { a.continued.Store(true) },
 	}
 	out := req.WithContext(httptrace.WithClientTrace(a.ctx, trace))
@@ -680,7 +682,7 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 	}
 	outcome := OutcomeUnknown
 	switch {
-	case !a.sent.Load():
+	case a.unsent(err):
 		outcome = OutcomeNotSent
 	case a.expects && a.body.count() == 0:
 		outcome = OutcomeNotExecuted
@@ -698,6 +700,18 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 		err:   x.requestError(x.outcome(outcome), err),
 		retry: ctx.Err() == nil && !permanent(err) && (outcome != OutcomeUnknown || x.op.class.repeatable()),
 	}
+}
+
+// unsent says whether it is certain that the request did not leave: the
+// transport traced it only up to its head, or it never had a connection. The
+// silence of a transport that traces nothing proves nothing.
+func (a *attempt) unsent(err error) bool {
+	if a.traced.Load() {
+		return !a.wrote.Load()
+	}
+	var dial *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &dns)
 }
 
 // lastCause is the failure before the context ended, if it says more than that.

@@ -1,0 +1,498 @@
+package hacarus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// operations is every row of the API, for tests that hold for all of them.
+func operations() []operation {
+	return []operation{
+		opLogin,
+		opListTargets, opGetTarget, opSetDefaultTarget, opGetModelResults,
+		opListAlgorithms, opGetAlgorithm, opTrain,
+		opListModels, opDeleteModels, opGetModel, opExportModels, opImportModels,
+		opSetPredictParameters, opSetPredictCallback, opPredictItems,
+		opListItems, opAddItems, opDeleteItems, opGetItem, opAnnotateItem,
+		opSetLicense, opGetLogs, opGetHashID,
+	}
+}
+
+// invoke calls one operation with arguments that are fine.
+func invoke(ctx context.Context, c *Client, op operation) error {
+	drain := func(d *Download, err error) error {
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, d)
+		return errors.Join(err, d.Close())
+	}
+	discard := func(_ any, err error) error { return err }
+	file := FileFromBytes("a.png", []byte("image"))
+	half := 0.5
+	switch op.id {
+	case opLogin.id:
+		return discard(c.Login(ctx))
+	case opListTargets.id:
+		return discard(c.ListInspectionTargets(ctx))
+	case opGetTarget.id:
+		return discard(c.GetInspectionTarget(ctx, 1))
+	case opSetDefaultTarget.id:
+		return discard(c.SetDefaultInspectionTarget(ctx, 1))
+	case opGetModelResults.id:
+		return drain(c.GetModelResults(ctx, "m1"))
+	case opListAlgorithms.id:
+		return discard(c.ListAlgorithms(ctx))
+	case opGetAlgorithm.id:
+		return discard(c.GetAlgorithm(ctx, "AE"))
+	case opTrain.id:
+		return discard(c.Train(ctx, "AE", TrainRequest{Name: "n"}))
+	case opListModels.id:
+		return discard(c.ListModels(ctx, nil))
+	case opDeleteModels.id:
+		return discard(c.DeleteModels(ctx, "m1"))
+	case opGetModel.id:
+		return discard(c.GetModel(ctx, "m1"))
+	case opExportModels.id:
+		return drain(c.ExportModels(ctx, "m1"))
+	case opImportModels.id:
+		return discard(c.ImportModels(ctx, file))
+	case opSetPredictParameters.id:
+		return discard(c.SetPredictParameters(ctx, "m1", PredictParameters{Threshold: &half}))
+	case opSetPredictCallback.id:
+		return discard(c.SetPredictCallback(ctx, "m1", PredictCallback{"https://h/hook", CallbackPost}))
+	case opPredictItems.id:
+		return discard(c.PredictItems(ctx, "m1", "a"))
+	case opListItems.id:
+		return discard(c.ListItems(ctx, ListItemsOptions{Type: ItemTypePrediction}))
+	case opAddItems.id:
+		return discard(c.AddItems(ctx, AddItemsRequest{Files: []File{file}}))
+	case opDeleteItems.id:
+		return c.DeleteItems(ctx, "a")
+	case opGetItem.id:
+		return discard(c.GetItem(ctx, "a", nil))
+	case opAnnotateItem.id:
+		return c.AnnotateItem(ctx, "a", RequestAnnotation{Notes: "x"})
+	case opSetLicense.id:
+		return discard(c.SetLicense(ctx, file))
+	case opGetLogs.id:
+		return drain(c.GetLogs(ctx))
+	case opGetHashID.id:
+		return discard(c.GetHashID(ctx))
+	}
+	panic("no call for " + op.id)
+}
+
+// bodyOf is a good answer to an operation.
+func bodyOf(op operation) string {
+	switch op.id {
+	case opLogin.id:
+		return `{"access_token":"` + testToken + `"}`
+	case opListTargets.id:
+		return `{"data":[{"target_id":1}]}`
+	case opGetTarget.id, opSetDefaultTarget.id:
+		return `{"data":{"target_id":1}}`
+	case opListAlgorithms.id:
+		return `{"data":[{"algorithm_id":"AE"}]}`
+	case opGetAlgorithm.id:
+		return `{"data":{"algorithm_id":"AE"}}`
+	case opTrain.id, opGetModel.id:
+		return modelBody
+	case opListModels.id, opImportModels.id:
+		return `{"data":[{"model_id":"m1"}]}`
+	case opDeleteModels.id:
+		return `{"data":{"model_ids":["m1"]}}`
+	case opSetPredictParameters.id:
+		return `{"data":{"threshold":0.5}}`
+	case opSetPredictCallback.id:
+		return `{"data":{"callback_url":"https://h/hook","callback_method":"post"}}`
+	case opPredictItems.id:
+		return `{"data":{"model_version":"v","item_ids":["a"]}}`
+	case opListItems.id:
+		return `{"data":{"items":[{"item_id":"a"}],"current_page":1,"end_page":1}}`
+	case opAddItems.id:
+		return idsBody
+	case opDeleteItems.id, opAnnotateItem.id:
+		return ""
+	case opGetItem.id:
+		return `{"data":{"item_id":"a"}}`
+	case opSetLicense.id:
+		return `{"data":{"license_expiry":"2027-03-31"}}`
+	case opGetModelResults.id, opExportModels.id, opGetLogs.id:
+		return "file"
+	case opGetHashID.id:
+		return `{"data":{"hash_id":"h"}}`
+	}
+	panic("no body for " + op.id)
+}
+
+func TestEveryOperation(t *testing.T) {
+	t.Parallel()
+	require.Len(t, operations(), 24)
+	for _, op := range operations() {
+		t.Run(op.id, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: ok(bodyOf(op))}
+			c := overTCP(t, api)
+			require.NoError(t, invoke(t.Context(), c, op))
+			if op.class != authenticate {
+				require.Equal(t, 1, api.count())
+			}
+			//nolint:staticcheck // a nil context is the point
+			require.ErrorIs(t, invoke(nil, c, op), ErrInvalidArgument)
+		})
+	}
+}
+
+func TestBadIDsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	api := &fakeAPI{next: ok(modelBody)}
+	c := overMemory(t, api)
+	bad := []string{
+		"", ".", "..", "/", "a/b", "../../auth/token", `a\b`, "..\\..", "a\x00b", "a\nb", "a\rb", "\t", "a\x7fb", "\u0085",
+		"\xff\xfe", strings.Repeat("a", 257), strings.Repeat("検", 86),
+	}
+	for _, id := range bad {
+		for name, f := range map[string]func() error{
+			"GetModel":     func() error { _, err := c.GetModel(t.Context(), id); return err },
+			"GetAlgorithm": func() error { _, err := c.GetAlgorithm(t.Context(), id); return err },
+			"GetItem":      func() error { _, err := c.GetItem(t.Context(), id, nil); return err },
+			"Train":        func() error { _, err := c.Train(t.Context(), id, TrainRequest{}); return err },
+			"Train items":  func() error { _, err := c.Train(t.Context(), "AE", TrainRequest{ItemIDs: []string{id}}); return err },
+			"Predict":      func() error { _, err := c.PredictItems(t.Context(), id, "a"); return err },
+			"PredictItems": func() error { _, err := c.PredictItems(t.Context(), "m", "a", id); return err },
+			"Annotate":     func() error { return c.AnnotateItem(t.Context(), id, RequestAnnotation{Notes: "x"}) },
+			"DeleteItems":  func() error { return c.DeleteItems(t.Context(), id) },
+			"DeleteModels": func() error { _, err := c.DeleteModels(t.Context(), id); return err },
+			"Export":       func() error { _, err := c.ExportModels(t.Context(), id); return err },
+			"Results":      func() error { _, err := c.GetModelResults(t.Context(), id); return err },
+		} {
+			require.ErrorIs(t, f(), ErrInvalidArgument, "%s(%q)", name, id)
+		}
+	}
+	logins, calls := api.counts()
+	require.Zero(t, logins+calls, "nothing was sent")
+}
+
+func TestBadArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	api := &fakeAPI{next: ok(modelBody)}
+	c := overMemory(t, api)
+	ctx := t.Context()
+	nan := func() *float64 { f := 0.0; f /= f; return &f }()
+	one, two := 1, 2
+	callback := func(u, method string) func() error {
+		return func() error { _, err := c.SetPredictCallback(ctx, "m", PredictCallback{u, method}); return err }
+	}
+	for name, f := range map[string]func() error{
+		"no ids to predict":   func() error { _, err := c.PredictItems(ctx, "m"); return err },
+		"no ids to delete":    func() error { return c.DeleteItems(ctx) },
+		"no models to delete": func() error { _, err := c.DeleteModels(ctx); return err },
+		"no models to export": func() error { _, err := c.ExportModels(ctx); return err },
+		"no models' results":  func() error { _, err := c.GetModelResults(ctx); return err },
+		"too many ids":        func() error { return c.DeleteItems(ctx, make([]string, maxIDs+1)...) },
+		"no annotations":      func() error { return c.AnnotateItem(ctx, "a") },
+		"empty annotation":    func() error { return c.AnnotateItem(ctx, "a", RequestAnnotation{}) },
+		"reversed box":        func() error { return c.AnnotateItem(ctx, "a", RequestAnnotation{XMin: &two, XMax: &one}) },
+		"no parameters":       func() error { _, err := c.SetPredictParameters(ctx, "m", PredictParameters{}); return err },
+		"NaN threshold": func() error {
+			_, err := c.SetPredictParameters(ctx, "m", PredictParameters{Threshold: nan})
+			return err
+		},
+		"no item type":       func() error { _, err := c.ListItems(ctx, ListItemsOptions{}); return err },
+		"negative page":      func() error { _, err := c.ListItems(ctx, ListItemsOptions{Type: "training", Page: -1}); return err },
+		"negative count":     func() error { _, err := c.ListItems(ctx, ListItemsOptions{Type: "training", Count: -1}); return err },
+		"negative target":    func() error { _, err := c.GetInspectionTarget(ctx, -1); return err },
+		"no files":           func() error { _, err := c.AddItems(ctx, AddItemsRequest{}); return err },
+		"callback method":    callback("https://h/x", "POST"),
+		"no callback method": callback("https://h/x", ""),
+		"no callback url":    callback("", CallbackPost),
+		"relative callback":  callback("/hook", CallbackPost),
+		"callback scheme":    callback("ftp://h/x", CallbackPost),
+		"callback host":      callback("https:///x", CallbackPost),
+		"callback fragment":  callback("https://h/x#y", CallbackPost),
+		"callback space":     callback("https://h/a b", CallbackPost),
+		"callback port":      callback("https://h:0/x", CallbackPost),
+		"image key": func() error {
+			_, err := c.GetImage(ctx, ImageMeta{URL: "5d0e87d0227a3c334d5224541fa14b560f54cf36"})
+			return err
+		},
+		"image scheme":   func() error { _, err := c.GetImage(ctx, ImageMeta{URL: "file:///etc/passwd"}); return err },
+		"image user":     func() error { _, err := c.GetImage(ctx, ImageMeta{URL: "https://u:p@h/x"}); return err },
+		"image nonsense": func() error { _, err := c.GetImage(ctx, ImageMeta{URL: "https://h\x00"}); return err },
+	} {
+		require.ErrorIs(t, f(), ErrInvalidArgument, name)
+	}
+	logins, calls := api.counts()
+	require.Zero(t, logins+calls, "nothing was sent")
+}
+
+func TestIDsAreEscaped(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"a b", "検査1", "50%", "a?b", "a#b", "%2e%2e", "a;b", "a+b", "~", "a&b=c", "..."} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			var raw, got string
+			c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+				raw, got = r.RequestURI, r.URL.Path
+				_, _ = fmt.Fprintf(w, `{"data":{"item_id":%q}}`, id)
+			}})
+			_, err := c.GetItem(t.Context(), id, nil)
+			require.NoError(t, err)
+			require.Equal(t, "/api/v1/items/"+id, got)
+			require.Equal(t, "/api/v1/items/"+url.PathEscape(id), raw)
+		})
+	}
+}
+
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	no := false
+	var got url.Values
+	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		got = r.URL.Query()
+		_, _ = io.WriteString(w, `{"data":{"item_id":"a","model_ids":["x"]}}`)
+	}})
+	_, err := c.GetItem(t.Context(), "a", &GetItemOptions{ShowAssessments: &no, ModelID: "m&1"})
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"show_assessments": {"false"}, "model_id": {"m&1"}}, got)
+	_, err = c.ListItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining, Count: 3, Page: 2})
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"item_type": {"training"}, "count": {"3"}, "page": {"2"}}, got)
+	_, err = c.DeleteModels(t.Context(), "x", "y,z")
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"model_ids": {"x", "y,z"}}, got)
+}
+
+func TestUnreadableSuccess(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"html": "<html><body>welcome</body></html>", "empty": "", "junk after": modelBody + "<html>", "list": "[]", "null": "null",
+		"no data": "{}", "null data": `{"data":null}`, "cut": modelBody[:20], "no id": `{"data":{"name":"x"}}`,
+		"other id": `{"data":{"model_id":"m2"}}`, "two objects": modelBody + modelBody, "text": `"m1"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: ok(body)}
+			_, err := overMemory(t, api).GetModel(t.Context(), "m1")
+			require.ErrorIs(t, err, ErrDecode)
+			require.NotErrorIs(t, err, ErrOutcomeUnknown)
+			var failed *RequestError
+			require.ErrorAs(t, err, &failed)
+			require.Equal(t, OutcomeExecuted, failed.Outcome)
+			require.Equal(t, "getModelById", failed.Operation)
+			require.Equal(t, 1, api.count(), "reading it again would not help")
+		})
+	}
+}
+
+func TestTooLargeAnswers(t *testing.T) {
+	t.Parallel()
+	t.Run("announced", func(t *testing.T) {
+		t.Parallel()
+		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(maxAnswer+1))
+			_, _ = io.WriteString(w, "{")
+		}})
+		_, err := c.GetModel(t.Context(), "m1")
+		require.ErrorIs(t, err, ErrResponseTooLarge)
+	})
+	t.Run("sent", func(t *testing.T) {
+		t.Parallel()
+		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, io.LimitReader(endless{}, maxAnswer+10))
+		}})
+		_, err := c.GetModel(t.Context(), "m1")
+		require.ErrorIs(t, err, ErrResponseTooLarge)
+	})
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	t.Cleanup(other.Close)
+	for _, code := range []int{300, 301, 302, 303, 304, 307, 308} {
+		for _, op := range []operation{opGetModel, opAddItems, opDeleteItems, opLogin} {
+			t.Run(fmt.Sprint(code, " ", op.id), func(t *testing.T) {
+				t.Parallel()
+				redirect := status(code, "", "Location", other.URL+"/?token=abc")
+				handler := http.Handler(&fakeAPI{next: redirect})
+				if op.class == authenticate {
+					handler = redirect
+				}
+				err := invoke(t.Context(), overTCP(t, handler), op)
+				require.ErrorIs(t, err, ErrRedirect)
+				require.NotContains(t, err.Error(), "abc")
+				require.Equal(t, code == 303 && op.class != read && op.class != authenticate, errors.Is(err, ErrOutcomeUnknown))
+			})
+		}
+	}
+	require.Zero(t, elsewhere.Load())
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(&fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		status(http.StatusNotFound, strings.Repeat("x", 100_000))(w, r)
+	}})
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	c := newTestClient(t, server.URL)
+	for range 20 {
+		_, err := c.GetModel(t.Context(), "m1")
+		require.ErrorIs(t, err, ErrNotFound)
+	}
+	require.EqualValues(t, 1, connections.Load())
+}
+
+func TestStalledAnswerIsAbandoned(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hang := roundTrip(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/token") {
+				return inMemory(ok(`{"access_token":"t"}`))(r)
+			}
+			pr, pw := io.Pipe()
+			context.AfterFunc(r.Context(), func() { pw.CloseWithError(r.Context().Err()) })
+			return &http.Response{StatusCode: 200, Body: pr, Header: http.Header{}, ContentLength: -1}, nil
+		})
+		c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: hang}), WithRetry(RetryPolicy{MaxAttempts: 2}))
+		start := time.Now()
+		_, err := c.GetModel(t.Context(), "m1")
+		require.ErrorAs(t, err, new(stallError))
+		require.ErrorIs(t, err, ErrDecode)
+		require.InDelta(t, 2*stallTimeout.Seconds(), time.Since(start).Seconds(), 1)
+	})
+}
+
+func TestCancelledCalls(t *testing.T) {
+	t.Parallel()
+	t.Run("before", func(t *testing.T) {
+		t.Parallel()
+		api := &fakeAPI{next: ok(modelBody)}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cause := errors.New("shift over")
+		cancel(cause)
+		_, err := overMemory(t, api).GetModel(ctx, "m1")
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, cause)
+		logins, calls := api.counts()
+		require.Zero(t, logins+calls)
+	})
+	t.Run("in backoff", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := overMemory(t, &fakeAPI{next: status(http.StatusServiceUnavailable, `{"errors":{"title":"tea"}}`, "Retry-After", "30")})
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(10*time.Second, cancel)
+			start := time.Now()
+			_, err := c.GetModel(ctx, "m1")
+			require.Equal(t, 10*time.Second, time.Since(start))
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, err, ErrServer)
+			var base *BaseError
+			require.ErrorAs(t, err, &base)
+			require.Equal(t, "tea", base.Errors.Title)
+			require.ErrorAs(t, err, new(*RequestError))
+		})
+	})
+	t.Run("wait beyond the deadline", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := overMemory(t, &fakeAPI{next: status(http.StatusServiceUnavailable, "", "Retry-After", "30")})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			start := time.Now()
+			_, err := c.GetModel(ctx, "m1")
+			require.Zero(t, time.Since(start), "the answer comes at once")
+			require.ErrorIs(t, err, ErrServer)
+		})
+	})
+	t.Run("unanswered", func(t *testing.T) {
+		t.Parallel()
+		release := make(chan struct{})
+		defer close(release)
+		c := overTCP(t, &fakeAPI{next: func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		}})
+		require.NoError(t, discardToken(c.Login(t.Context())))
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err := c.Train(ctx, "AE", TrainRequest{})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, ErrOutcomeUnknown)
+		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err = c.GetModel(ctx, "m1")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, ErrOutcomeUnknown)
+	})
+	t.Run("after a success", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		c := overTCP(t, &fakeAPI{next: ok(modelBody)})
+		next := c.http.Transport.(attemptTransport).next
+		c.http.Transport = attemptTransport{roundTrip(func(r *http.Request) (*http.Response, error) {
+			answer, err := next.RoundTrip(r)
+			if strings.HasSuffix(r.URL.Path, "/train") {
+				cancel()
+			}
+			return answer, err
+		})}
+		model, err := c.Train(ctx, "AE", TrainRequest{})
+		require.NoError(t, err, "a success that arrived is not thrown away")
+		require.Equal(t, "m1", model.ModelID)
+	})
+}
+
+func discardToken(_ any, err error) error { return err }
+
+func TestSecretsAreMaskedInErrors(t *testing.T) {
+	t.Parallel()
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Request-Id", "r-"+testToken)
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, `{"errors":{"title":"you sent %s","detail":"%s","message":[{"key":"k","errors":["%s"]}]}}`,
+			testSecret, strings.Replace(testSecret, "h", `\u0068`, 1), r.Header.Get("Authorization"))
+	}
+	c := overMemory(t, &fakeAPI{next: echo})
+	_, err := c.GetModel(t.Context(), "m1")
+	var base *BaseError
+	require.ErrorAs(t, err, &base)
+	var texts bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%q"} {
+		fmt.Fprintf(&texts, verb, err)
+		fmt.Fprintf(&texts, verb, *base)
+	}
+	texts.Write(base.Body)
+	texts.WriteString(base.LogValue().String())
+	assert.NotContains(t, texts.String(), testSecret)
+	assert.NotContains(t, texts.String(), testToken)
+	assert.Contains(t, base.Errors.Title, "you sent ")
+}
