@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -38,29 +39,45 @@ func decodeEnvelope[T any](raw []byte, decode decoder[T]) (T, error) {
 
 // decodeDocument reads a whole body that is one JSON object.
 func decodeDocument(raw []byte, field func(d *jx.Decoder, key []byte) error) error {
-	raw = bytes.TrimPrefix(raw, byteOrderMark)
-	d := jx.GetDecoder()
-	defer jx.PutDecoder(d)
-	d.ResetBytes(raw)
-	if d.Next() != jx.Object {
-		return fmt.Errorf("%w: not a JSON object", ErrDecode)
+	return decodeBody(raw, func(d *jx.Decoder) error {
+		if d.Next() != jx.Object {
+			return errors.New("not a JSON object")
+		}
+		return d.ObjBytes(field)
+	})
+}
+
+// decodeEmpty reads an answer that is documented without a body: nothing, or
+// any JSON value, but no page of a proxy.
+func decodeEmpty(raw []byte) error {
+	if len(bytes.TrimSpace(bytes.TrimPrefix(raw, byteOrderMark))) == 0 {
+		return nil
 	}
-	if err := d.ObjBytes(field); err != nil {
-		return fmt.Errorf("%w: %w", ErrDecode, err)
+	return decodeBody(raw, (*jx.Decoder).Skip)
+}
+
+// decodeBody reads a whole body that is one JSON value. The decoder is not one
+// of jx's pool, which would keep the body and write over it.
+func decodeBody(raw []byte, value func(d *jx.Decoder) error) error {
+	d := jx.DecodeBytes(bytes.TrimPrefix(raw, byteOrderMark))
+	if err := value(d); err != nil {
+		return fmt.Errorf("%w: %s", ErrDecode, brief(err))
 	}
 	if err := d.Skip(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: something follows the JSON object", ErrDecode)
+		return fmt.Errorf("%w: something follows the JSON value", ErrDecode)
 	}
 	return nil
 }
 
-// decodeEmpty reads an answer that is documented without a body: nothing, or
-// any JSON object, but no page of a proxy.
-func decodeEmpty(raw []byte) error {
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil
+// brief is an error's text on one line and of bounded length: a decoder's
+// errors quote what the service sent.
+func brief(err error) string {
+	const most = 200
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if len(text) > most {
+		text = text[:most] + "…"
 	}
-	return decodeDocument(raw, func(d *jx.Decoder, _ []byte) error { return d.Skip() })
+	return strings.ToValidUTF8(text, "")
 }
 
 // object reads an object; null leaves the value as it is.
@@ -164,17 +181,25 @@ func integer[I ~int | ~int64](d *jx.Decoder, v *I) error {
 	if err := numberOrText(d, &digits); err != nil || digits == "" {
 		return err
 	}
-	if i, err := strconv.ParseInt(digits, 10, strconv.IntSize); err == nil {
-		*v = I(i)
-		return nil
+	i, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil {
+		i, err = wholeNumber(digits)
 	}
+	if err != nil || int64(I(i)) != i {
+		return errors.New("not an integer that fits")
+	}
+	*v = I(i)
+	return nil
+}
+
+// wholeNumber reads a number in a float's form, as far as floats are exact.
+func wholeNumber(digits string) (int64, error) {
 	const exact = 1 << 53
 	f, err := strconv.ParseFloat(digits, 64)
 	if err != nil || f != math.Trunc(f) || math.Abs(f) > exact {
-		return errors.New("not an integer")
+		return 0, errors.New("not a whole number")
 	}
-	*v = I(f)
-	return nil
+	return int64(f), nil
 }
 
 // nullable reads a value into a pointer; null is nil.
@@ -210,13 +235,14 @@ func (t *Time) decode(d *jx.Decoder) error {
 	return t.UnmarshalText(raw)
 }
 
-// required refuses a silent zero where a value identifies something.
-func required[T comparable](name string, v T) error {
+// required refuses a silent zero where a value identifies something; err is
+// what reading the rest gave, and goes first.
+func required[T comparable](name string, v T, err error) error {
 	var zero T
-	if v == zero {
-		return fmt.Errorf("no %s", name)
+	if err == nil && v == zero {
+		err = fmt.Errorf("no %s", name)
 	}
-	return nil
+	return err
 }
 
 // expect refuses an answer about something else than was asked for.
@@ -233,10 +259,11 @@ func expect[T any, K comparable](asked K, decode decoder[T], id func(*T) K) deco
 }
 
 func decodeTarget(d *jx.Decoder, v *InspectionTarget) error {
+	var targetID *int // 0 is a target like any other
 	err := object(d, func(d *jx.Decoder, key []byte) error {
 		switch string(key) {
 		case "target_id":
-			return integer(d, &v.TargetID)
+			return nullable(d, &targetID, integer)
 		case "name":
 			return text(d, &v.Name)
 		case "preprocessing":
@@ -244,7 +271,10 @@ func decodeTarget(d *jx.Decoder, v *InspectionTarget) error {
 		}
 		return d.Skip()
 	})
-	return errors.Join(err, required("target_id", v.TargetID))
+	if err = required("target_id", targetID, err); err == nil {
+		v.TargetID = *targetID
+	}
+	return err
 }
 
 func decodePreprocessing(d *jx.Decoder, v *Preprocessing) error {
@@ -287,7 +317,7 @@ func decodeAlgorithm(d *jx.Decoder, v *Algorithm) error {
 		}
 		return d.Skip()
 	})
-	return errors.Join(err, required("algorithm_id", v.AlgorithmID))
+	return required("algorithm_id", v.AlgorithmID, err)
 }
 
 func decodeParameter(d *jx.Decoder, v *AlgorithmParameter) error {
@@ -362,7 +392,7 @@ func decodeModel(d *jx.Decoder, v *Model) error {
 		}
 		return d.Skip()
 	})
-	return errors.Join(err, required("model_id", v.ModelID))
+	return required("model_id", v.ModelID, err)
 }
 
 // modelFigure reads a model's precision or recall. Earlier services sent an
@@ -429,7 +459,7 @@ func decodeItem(d *jx.Decoder, v *Item) error {
 	if v.ItemID == "" {
 		v.ItemID = jobID
 	}
-	return errors.Join(err, required("item_id", v.ItemID))
+	return required("item_id", v.ItemID, err)
 }
 
 func decodeImage(d *jx.Decoder, v *ImageMeta) error {
@@ -538,10 +568,21 @@ func decodePrediction(d *jx.Decoder, v *PredictItemsResponse) error {
 		case "model_version":
 			return text(d, &v.ModelVersion)
 		case "item_ids":
-			return list(identifier)(d, &v.ItemIDs)
+			return identifiers(d, &v.ItemIDs)
 		}
 		return d.Skip()
 	})
+}
+
+// identifiers reads a list of ids, none of which may be missing.
+func identifiers(d *jx.Decoder, v *[]string) error {
+	if err := list(identifier)(d, v); err != nil {
+		return err
+	}
+	if slices.Contains(*v, "") {
+		return errors.New("an id is empty")
+	}
+	return nil
 }
 
 // decodeField reads the list or text of one field out of an object.

@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -171,11 +172,11 @@ func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, e
 }
 
 func decodeAddedIDs(d *jx.Decoder, ids *[]string) error {
-	if err := decodeField("item_ids", list(identifier))(d, ids); err != nil {
+	if err := decodeField("item_ids", identifiers)(d, ids); err != nil {
 		return err
 	}
-	if len(*ids) == 0 || slices.Contains(*ids, "") {
-		return fmt.Errorf("no item_ids")
+	if len(*ids) == 0 {
+		return errors.New("no item_ids")
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-faster/jx"
 )
 
 var (
@@ -62,9 +64,7 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 	}
 	var deleted []string
 	err := c.run(ctx, request{op: opDeleteModels, query: modelIDsQuery{modelIDs}}, func(raw []byte) (err error) {
-		if len(bytes.TrimSpace(raw)) > 0 {
-			deleted, err = decodeEnvelope(raw, decodeField("model_ids", list(identifier)))
-		}
+		deleted, err = decodeDeletedIDs(raw)
 		return err
 	})
 	if err != nil {
@@ -74,6 +74,21 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 		return slices.Clone(modelIDs), nil
 	}
 	return deleted, nil
+}
+
+// decodeDeletedIDs reads the ids of an answer that may be empty, or that says
+// no more than that it went well (wire-facts.md 34): then they are nil.
+func decodeDeletedIDs(raw []byte) (ids []string, err error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, nil
+	}
+	err = decodeDocument(raw, func(d *jx.Decoder, key []byte) error {
+		if string(key) != "data" {
+			return d.Skip()
+		}
+		return decodeField("model_ids", identifiers)(d, &ids)
+	})
+	return ids, err
 }
 
 type modelIDs struct {

@@ -174,9 +174,17 @@ func newSource(f File) (*source, error) {
 		if _, err := io.ReadFull(content, head); err != nil {
 			return nil, fmt.Errorf("file %q: %w", f.Name, err)
 		}
-		s.ContentType = http.DetectContentType(head)
+		s.ContentType = detectContentType(head)
 	}
 	return s, nil
+}
+
+// detectContentType knows TIFF, which the service takes, beside what net/http knows.
+func detectContentType(head []byte) string {
+	if bytes.HasPrefix(head, []byte("II*\x00")) || bytes.HasPrefix(head, []byte("MM\x00*")) {
+		return "image/tiff"
+	}
+	return http.DetectContentType(head)
 }
 
 func validContentType(contentType string) bool {
@@ -195,7 +203,7 @@ func (s *source) peek(content io.ReadCloser) error {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("file %q: %w", s.Name, err)
 	}
-	s.ContentType = http.DetectContentType(head[:n])
+	s.ContentType = detectContentType(head[:n])
 	s.peeked = io.NopCloser(io.MultiReader(bytes.NewReader(head[:n]), content))
 	return nil
 }

@@ -1,0 +1,575 @@
+package hacarus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/go-faster/jx"
+	"github.com/stretchr/testify/require"
+)
+
+// decodeCalls are the calls whose answer is JSON with data in it.
+var decodeCalls = map[string]func(context.Context, *Client) (any, error){
+	"getInspectionTargets":    func(ctx context.Context, c *Client) (any, error) { return c.ListInspectionTargets(ctx) },
+	"getInspectionTargetById": func(ctx context.Context, c *Client) (any, error) { return c.GetInspectionTarget(ctx, 12) },
+	"setInspectionTargetById": func(ctx context.Context, c *Client) (any, error) { return c.SetDefaultInspectionTarget(ctx, 12) },
+	"getAlgorithms":           func(ctx context.Context, c *Client) (any, error) { return c.ListAlgorithms(ctx) },
+	"getAlgorithmById":        func(ctx context.Context, c *Client) (any, error) { return c.GetAlgorithm(ctx, "AE") },
+	"train":                   func(ctx context.Context, c *Client) (any, error) { return c.Train(ctx, "AE", TrainRequest{}) },
+	"getModels":               func(ctx context.Context, c *Client) (any, error) { return c.ListModels(ctx, nil) },
+	"getModelById":            func(ctx context.Context, c *Client) (any, error) { return c.GetModel(ctx, "m1") },
+	"active":                  func(ctx context.Context, c *Client) (any, error) { return c.GetModel(ctx, ActiveModel) },
+	"deleteModels":            func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "m1") },
+	"importModels": func(ctx context.Context, c *Client) (any, error) {
+		return c.ImportModels(ctx, FileFromBytes("m.zip", []byte("PK\x03\x04")))
+	},
+	"setModelPredictParameters": func(ctx context.Context, c *Client) (any, error) {
+		return c.SetPredictParameters(ctx, "m1", PredictParameters{Threshold: new(0.5)})
+	},
+	"setModelPredictCallback": func(ctx context.Context, c *Client) (any, error) {
+		return c.SetPredictCallback(ctx, "m1", PredictCallback{"https://h/hook", CallbackPost})
+	},
+	"predictItems": func(ctx context.Context, c *Client) (any, error) { return c.PredictItems(ctx, "m1", "a") },
+	"getItemsByType": func(ctx context.Context, c *Client) (any, error) {
+		return c.ListItems(ctx, ListItemsOptions{Type: ItemTypeTraining})
+	},
+	"addItem": func(ctx context.Context, c *Client) (any, error) {
+		return c.AddItems(ctx, AddItemsRequest{Files: []File{FileFromBytes("a.png", []byte("image"))}})
+	},
+	"getItemById": func(ctx context.Context, c *Client) (any, error) { return c.GetItem(ctx, "a", nil) },
+	"setLicense": func(ctx context.Context, c *Client) (any, error) {
+		return c.SetLicense(ctx, FileFromBytes("license0", []byte("licence")))
+	},
+	"getHashId": func(ctx context.Context, c *Client) (any, error) { return c.GetHashID(ctx) },
+}
+
+// decodeUTF16 is text as a service may send it that was set up for UTF-16.
+func decodeUTF16(text string) string {
+	var b []byte
+	for _, unit := range append([]uint16{0xfeff}, utf16.Encode([]rune(text))...) {
+		b = append(b, byte(unit), byte(unit>>8))
+	}
+	return string(b)
+}
+
+func decodeNested(depth int) string {
+	return strings.Repeat("[", depth) + strings.Repeat("]", depth)
+}
+
+// TestDecodeHostileAnswers gives every call with data in its answer an answer
+// that is not what it asks for.
+func TestDecodeHostileAnswers(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"white space":           " \r\n\t",
+		"HTML":                  "<!DOCTYPE html><html><body>Sign in</body></html>",
+		"text":                  "OK",
+		"null":                  "null",
+		"number":                "200",
+		"string":                `"data"`,
+		"array":                 `[{"data":{}}]`,
+		"cut":                   `{"data":{"model_id":"m1","item_id":"a","target_id":12`,
+		"cut in a string":       `{"data":{"model_id":"m`,
+		"only a brace":          `{`,
+		"single quotes":         `{'data':{}}`,
+		"no comma":              `{"a":1 "data":{}}`,
+		"two commas":            `{"a":1,,"data":{}}`,
+		"final comma":           `{"data":{},}`,
+		"comment":               `{/* */"data":{}}`,
+		"UTF-16":                decodeUTF16(modelBody),
+		"NUL":                   "\x00",
+		"two marks":             "\ufeff\ufeff" + modelBody,
+		"data is a number":      `{"data":1}`,
+		"data is a string":      `{"data":"ok"}`,
+		"data is a boolean":     `{"data":true}`,
+		"data is a mixed array": `{"data":[1,"a",{}]}`,
+		"data is too deep":      `{"data":` + decodeNested(10_001) + `}`,
+		"something is too deep": `{"data":{"model_id":"m1"},"x":` + decodeNested(10_001) + `}`,
+		"bad number elsewhere":  `{"x":01,"data":{}}`,
+		"bad literal elsewhere": `{"x":nul,"data":{}}`,
+		"bad escape elsewhere":  `{"x":"\q","data":{}}`,
+		"NaN elsewhere":         `{"x":NaN,"data":{}}`,
+	} {
+		for operation, call := range decodeCalls {
+			if operation == "deleteModels" && name == "white space" {
+				continue // success without a word is success
+			}
+			t.Run(name+" "+operation, func(t *testing.T) {
+				t.Parallel()
+				value, err := call(t.Context(), factAnswer(t, 200, body))
+				lost := (*RequestError)(nil)
+				require.ErrorAs(t, err, &lost)
+				require.ErrorIs(t, err, ErrDecode)
+				require.Equal(t, OutcomeExecuted, lost.Outcome)
+				require.Equal(t, 1, lost.Attempts)
+				require.Zero(t, value)
+			})
+		}
+	}
+}
+
+// TestDecodeHostileEnds puts something around an answer that would be good.
+func TestDecodeHostileEnds(t *testing.T) {
+	t.Parallel()
+	for operation, call := range decodeCalls {
+		good := `{"data":` + decodeData[operation] + `}`
+		for name, body := range map[string]string{
+			"a second answer": good + good, "a brace": good + "}", "a comma": good + ",", "text": good + "ok",
+			"NUL": good + "\x00", "a second answer on its line": good + "\n" + good, "a mark": good + "\ufeff",
+			"text before": "ok" + good, "a guard before": ")]}'\n" + good,
+		} {
+			t.Run(name+" "+operation, func(t *testing.T) {
+				t.Parallel()
+				_, err := call(t.Context(), factAnswer(t, 200, body))
+				require.ErrorIs(t, err, ErrDecode)
+			})
+		}
+		t.Run("good "+operation, func(t *testing.T) {
+			t.Parallel()
+			_, err := call(t.Context(), factAnswer(t, 200, " \r\n"+good+"\t\n "))
+			require.NoError(t, err)
+		})
+	}
+}
+
+// decodeData is good data for each of decodeCalls.
+var decodeData = map[string]string{
+	"getInspectionTargets":      `[{"target_id":12}]`,
+	"getInspectionTargetById":   `{"target_id":12}`,
+	"setInspectionTargetById":   `{"target_id":12}`,
+	"getAlgorithms":             `[{"algorithm_id":"AE"}]`,
+	"getAlgorithmById":          `{"algorithm_id":"AE"}`,
+	"train":                     `{"model_id":"m2"}`,
+	"getModels":                 `[{"model_id":"m1"}]`,
+	"getModelById":              `{"model_id":"m1"}`,
+	"active":                    `{"model_id":"m2"}`,
+	"deleteModels":              `{"model_ids":["m1"]}`,
+	"importModels":              `[{"model_id":"m1"}]`,
+	"setModelPredictParameters": `{"threshold":0.5}`,
+	"setModelPredictCallback":   `{"callback_url":"https://h/hook"}`,
+	"predictItems":              `{"item_ids":["a"]}`,
+	"getItemsByType":            `{"items":[{"item_id":"a"}]}`,
+	"addItem":                   `{"item_ids":["a"]}`,
+	"getItemById":               `{"item_id":"a"}`,
+	"setLicense":                `{"license_expiry":"2027-03-31"}`,
+	"getHashId":                 `{"hash_id":"h"}`,
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, operation, data string }{
+		{"no id of a model", "getModelById", `{"name":"plates"}`},
+		{"no id of a model in a list", "getModels", `[{"model_id":"m1"},{"name":"plates"}]`},
+		{"no id of a trained model", "train", `{"status":"creating"}`},
+		{"no id of an imported model", "importModels", `[{}]`},
+		{"no id of an item", "getItemById", `{"status":"done"}`},
+		{"no id of an item in a list", "getItemsByType", `{"items":[{"item_id":"a"},{"name":"b"}]}`},
+		{"no id of an algorithm", "getAlgorithmById", `{"name":"x"}`},
+		{"no id of an algorithm in a list", "getAlgorithms", `[{}]`},
+		{"no id of a target", "getInspectionTargetById", `{"name":"x"}`},
+		{"no id of the default target", "setInspectionTargetById", `{}`},
+		{"no id of a target in a list", "getInspectionTargets", `[{}]`},
+		{"no ids of added items", "addItem", `{}`},
+		{"no hash", "getHashId", `{}`},
+		{"null id of a model", "active", `{"model_id":null}`},
+		{"null id of an item", "getItemById", `{"item_id":null}`},
+		{"null id of an algorithm", "getAlgorithmById", `{"algorithm_id":null}`},
+		{"null id of a target", "getInspectionTargetById", `{"target_id":null}`},
+		{"null ids of added items", "addItem", `{"item_ids":null}`},
+		{"empty ids of added items", "addItem", `{"item_ids":[]}`},
+		{"a null id of an added item", "addItem", `{"item_ids":["a",null]}`},
+		{"null hash", "getHashId", `{"hash_id":null}`},
+		{"empty id of a model", "active", `{"model_id":""}`},
+		{"empty id of an item", "getItemById", `{"item_id":""}`},
+		{"empty id of an added item", "addItem", `{"item_ids":[""]}`},
+		{"id that is a fraction", "active", `{"model_id":269.5}`},
+		{"id that is a boolean", "active", `{"model_id":true}`},
+		{"id that is an object", "active", `{"model_id":{"id":"m1"}}`},
+		{"id that is an array", "active", `{"model_id":["m1"]}`},
+
+		{"null model", "getModelById", `null`},
+		{"null item", "getItemById", `null`},
+		{"null algorithm", "getAlgorithmById", `null`},
+		{"null target", "getInspectionTargetById", `null`},
+		{"null page", "getItemsByType", `null`},
+		{"null prediction", "predictItems", `null`},
+		{"null parameters", "setModelPredictParameters", `null`},
+		{"null callback", "setModelPredictCallback", `null`},
+		{"null licence", "setLicense", `null`},
+		{"null added items", "addItem", `null`},
+		{"null in a list", "getModels", `[{"model_id":"m1"},null]`},
+
+		{"list in place of a model", "getModelById", `[{"model_id":"m1"}]`},
+		{"list in place of an item", "getItemById", `[{"item_id":"a"}]`},
+		{"list in place of a page", "getItemsByType", `[{"item_id":"a"}]`},
+		{"list in place of a target", "getInspectionTargetById", `[{"target_id":12}]`},
+		{"list in place of an algorithm", "getAlgorithmById", `[{"algorithm_id":"AE"}]`},
+		{"list in place of added items", "addItem", `["a"]`},
+		{"model in place of a list", "getModels", `{"model_id":"m1"}`},
+		{"target in place of a list", "getInspectionTargets", `{"target_id":12}`},
+		{"algorithm in place of a list", "getAlgorithms", `{"algorithm_id":"AE"}`},
+		{"imported model in place of a list", "importModels", `{"model_id":"m1"}`},
+		{"object in place of items", "getItemsByType", `{"items":{"item_id":"a"}}`},
+		{"text in place of ids", "addItem", `{"item_ids":"a"}`},
+
+		{"another model", "getModelById", `{"model_id":"m2"}`},
+		{"another item", "getItemById", `{"item_id":"A"}`},
+		{"another algorithm", "getAlgorithmById", `{"algorithm_id":"IF"}`},
+		{"another target", "getInspectionTargetById", `{"target_id":13}`},
+		{"another default target", "setInspectionTargetById", `{"target_id":1}`},
+
+		{"number beyond float64", "active", `{"model_id":"m1","precision":1e400}`},
+		{"number beyond float64 below", "active", `{"model_id":"m1","precision":-1e400}`},
+		{"infinity as text", "active", `{"model_id":"m1","precision":"Inf"}`},
+		{"NaN as text", "active", `{"model_id":"m1","precision":"NaN"}`},
+		{"integer beyond float64", "active", `{"model_id":"m1","ok_img_count":1e400}`},
+		{"integer beyond int64", "active", `{"model_id":"m1","ok_img_count":9223372036854775808}`},
+		{"integer with a fraction", "active", `{"model_id":"m1","ok_img_count":620.5}`},
+		{"leading zero", "active", `{"model_id":"m1","ok_img_count":0620}`},
+		{"plus sign", "active", `{"model_id":"m1","ok_img_count":+620}`},
+		{"no digit before the point", "active", `{"model_id":"m1","precision":.5}`},
+		{"text in place of a number", "active", `{"model_id":"m1","precision":"high"}`},
+		{"text in place of a boolean", "active", `{"model_id":"m1","active":"true"}`},
+		{"text in place of an object", "active", `{"model_id":"m1","stats":"none"}`},
+		{"number in place of a text", "active", `{"model_id":"m1","name":1}`},
+		{"number in place of a time", "active", `{"model_id":"m1","created_at":1646290110}`},
+		{"unknown form of a time", "active", `{"model_id":"m1","created_at":"3 March 2022"}`},
+		{"zone that is only a name", "active", `{"model_id":"m1","created_at":"Wed, 19 Jun 2019 05:03:09 JST"}`},
+		{"control character", "active", "{\"model_id\":\"m1\",\"name\":\"a\nb\"}"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			value, err := decodeCalls[test.operation](t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
+			require.ErrorIs(t, err, ErrDecode)
+			require.Zero(t, value)
+		})
+	}
+}
+
+func TestDecodeTolerates(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, operation, data string
+		want                  any
+	}{
+		{"null models", "getModels", `null`, []Model(nil)},
+		{"no models", "getModels", `[]`, []Model{}},
+		{"null targets", "getInspectionTargets", `null`, []InspectionTarget(nil)},
+		{"null algorithms", "getAlgorithms", `null`, []Algorithm(nil)},
+		{"null imported models", "importModels", `null`, []Model(nil)},
+		{"null items", "getItemsByType", `{"items":null,"current_page":null,"end_page":null}`, &ItemsPage{}},
+		{"no items", "getItemsByType", `{"items":[]}`, &ItemsPage{Items: []Item{}}},
+		{"empty page", "getItemsByType", `{}`, &ItemsPage{}},
+		{"null predicted ids", "predictItems", `{"item_ids":null,"model_version":null}`, &PredictItemsResponse{}},
+		{"null deleted ids", "deleteModels", `{"model_ids":null}`, []string{"m1"}},
+		{"null deletion", "deleteModels", `null`, []string{"m1"}},
+		{"empty parameters", "setModelPredictParameters", `{}`, &PredictParameters{}},
+		{
+			"null parameters", "setModelPredictParameters", `{"threshold":null,"ignore_outer":null,"min_detected_area":null}`, &PredictParameters{},
+		},
+		{"null expiry", "setLicense", `{"license_expiry":null}`, &License{}},
+		{
+			"nulls in a model", "active",
+			`{"model_id":"m1","name":null,"version":null,"algorithm_id":null,"algorithm_type":null,"image_url":null,"status":null,"status_text":null,"active":null,` +
+				`"ok_img_count":null,"ng_img_count":null,"context_id":null,"training_time":null,"precision":null,"recall":null,"stats":null,"created_at":null,"updated_at":null}`,
+			&Model{ModelID: "m1"},
+		},
+		{
+			"nulls in an item", "getItemById",
+			`{"item_id":"a","name":null,"status":null,"active":null,"is_training_data":null,"images":null,"user_assessment":null,"assessments":null}`, &Item{ItemID: "a"},
+		},
+		{
+			"nulls in an assessment", "getItemById",
+			`{"item_id":"a","user_assessment":{"label":null,"result":null,"annotations":null,"images":null},"assessments":[{"model_id":null,"annotations":null,"images":null}]}`,
+			&Item{ItemID: "a", UserAssessment: &UserAssessment{}, Assessments: []Assessment{{}}},
+		},
+		{
+			"nulls in an image", "getItemById", `{"item_id":"a","images":[{"url":null,"name":null,"width":null,"height":null,"file_size":null}]}`,
+			&Item{ItemID: "a", Images: []ImageMeta{{}}},
+		},
+		{
+			"nulls in a target", "getInspectionTargetById", `{"target_id":12,"name":null,"preprocessing":[{"name":null,"active":null,"config":null}]}`,
+			&InspectionTarget{TargetID: 12, Preprocessing: []Preprocessing{{}}},
+		},
+
+		{"whole numbers with a fraction", "getItemById", `{"item_id":"a","images":[{"width":620.0,"height":4.8e2,"file_size":1E3}]}`, &Item{
+			ItemID: "a", Images: []ImageMeta{{Width: 620, Height: 480, FileSize: 1000}},
+		}},
+		{"a file of 3 GiB", "getItemById", `{"item_id":"a","images":[{"file_size":3221225472}]}`, &Item{
+			ItemID: "a", Images: []ImageMeta{{FileSize: 3 << 30}},
+		}},
+		{"numbers as text", "active", `{"model_id":"m1","ok_img_count":"9","precision":"0.5"}`, &Model{ModelID: "m1", OKImgCount: 9, Precision: new(0.5)}},
+		{"id as text", "getInspectionTargetById", `{"target_id":"12"}`, &InspectionTarget{TargetID: 12}},
+		{"id beyond int64", "active", `{"model_id":12345678901234567890123}`, &Model{ModelID: "12345678901234567890123"}},
+		{"score beyond float64", "getItemById", `{"item_id":"a","assessments":[{"anomaly_score":1e400}]}`, &Item{
+			ItemID: "a", Assessments: []Assessment{{AnomalyScore: "1e400"}},
+		}},
+		{"number beyond float64 where nobody looks", "active", `{"model_id":"m1","loss":1e400}`, &Model{ModelID: "m1"}},
+
+		{"the last of two keys", "active", `{"model_id":"m1","name":"a","model_id":"m2","name":"b"}`, &Model{ModelID: "m2", Name: "b"}},
+		{"escaped key", "active", `{"model\u005fid":"m1"}`, &Model{ModelID: "m1"}},
+		{"keys in another case", "active", `{"model_id":"m1","Name":"no","NAME":"no"}`, &Model{ModelID: "m1"}},
+		{"unknown keys", "active", `{"model_id":"m1","":0,"x":{"model_id":"no"},"y":[{"model_id":"no"}],"z":null}`, &Model{ModelID: "m1"}},
+		{"deep where nobody looks", "active", `{"model_id":"m1","x":` + decodeNested(9_000) + `}`, &Model{ModelID: "m1"}},
+		{"invalid UTF-8", "active", "{\"model_id\":\"m1\",\"name\":\"a\xffb\"}", &Model{ModelID: "m1", Name: "a\ufffdb"}},
+		{"invalid UTF-8 where nobody looks", "active", "{\"model_id\":\"m1\",\"\xff\":\"\xff\"}", &Model{ModelID: "m1"}},
+		{"half a surrogate pair", "active", `{"model_id":"m1","name":"\ud800"}`, &Model{ModelID: "m1", Name: "\ufffd"}},
+		{"surrogate pair", "active", `{"model_id":"m1","name":"\ud83d\udd0d"}`, &Model{ModelID: "m1", Name: "🔍"}},
+		{"NUL in a text", "active", `{"model_id":"m1","name":"\u0000"}`, &Model{ModelID: "m1", Name: "\x00"}},
+
+		{"unknown status of a model", "active", `{"model_id":"m1","status":"queued"}`, &Model{ModelID: "m1", Status: "queued"}},
+		{"unknown status of an item", "getItemById", `{"item_id":"a","status":"failed"}`, &Item{ItemID: "a", Status: "failed"}},
+		{"unknown labels", "getItemById", `{"item_id":"a","user_assessment":{"label":"maybe"},"assessments":[{"label":"GRAY"}]}`, &Item{
+			ItemID: "a", UserAssessment: &UserAssessment{Label: "maybe"}, Assessments: []Assessment{{Label: "GRAY"}},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			value, err := decodeCalls[test.operation](t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
+			require.NoError(t, err)
+			require.Equal(t, test.want, value)
+		})
+	}
+	t.Run("the last data", func(t *testing.T) {
+		t.Parallel()
+		models, err := factAnswer(t, 200, `{"data":[{"model_id":"m1"}],"x":0,"data":[{"model_id":"m2"}]}`).ListModels(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, []Model{{ModelID: "m2"}}, models)
+	})
+	t.Run("escaped data", func(t *testing.T) {
+		t.Parallel()
+		model, err := factAnswer(t, 200, `{"d\u0061ta":{"model_id":"m1"}}`).GetModel(t.Context(), "m1")
+		require.NoError(t, err)
+		require.Equal(t, "m1", model.ModelID)
+	})
+}
+
+// TestDecodeIntegersOfAnySize holds on 32-bit systems too: an integer is exact or refused.
+func TestDecodeIntegersOfAnySize(t *testing.T) {
+	t.Parallel()
+	for digits, want := range map[string]int64{
+		"2147483647": 1<<31 - 1, "-2147483648": -1 << 31, "2147483648": 1 << 31, "4294967297": 1<<32 + 1, "-4294967297": -1<<32 - 1,
+		"9007199254740993": 1<<53 + 1, "9223372036854775807": 1<<63 - 1, "4294967297.0": 1<<32 + 1, "1e10": 10_000_000_000,
+	} {
+		t.Run(digits, func(t *testing.T) {
+			t.Parallel()
+			model, err := decodeEnvelope([]byte(`{"data":{"model_id":"m1","ok_img_count":`+digits+`}}`), decodeModel)
+			if int64(int(want)) != want {
+				require.ErrorIs(t, err, ErrDecode)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, int(want), model.OKImgCount)
+		})
+	}
+}
+
+func TestDecodeEmptyAnswers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, body string
+		ok         bool
+	}{
+		{"nothing", "", true},
+		{"white space", " \r\n", true},
+		{"object", `{}`, true},
+		{"data", `{"data":{"status":"ok"}}`, true},
+		{"data with byte order mark", "\ufeff" + `{"data":null}`, true},
+		{"HTML", "<html>Sign in</html>", false},
+		{"text", "ok", false},
+		{"cut", `{"data":`, false},
+		{"two objects", `{}{}`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for _, err := range []error{
+				factAnswer(t, 200, test.body).DeleteItems(t.Context(), "a"),
+				factAnswer(t, 202, test.body).AnnotateItem(t.Context(), "a", RequestAnnotation{Notes: "x"}),
+			} {
+				if test.ok {
+					require.NoError(t, err)
+					continue
+				}
+				lost := (*RequestError)(nil)
+				require.ErrorAs(t, err, &lost)
+				require.ErrorIs(t, err, ErrDecode)
+				require.Equal(t, OutcomeExecuted, lost.Outcome)
+			}
+		})
+	}
+}
+
+func TestDecodeGrantRefuses(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"nothing": "", "HTML": "<html></html>", "no token": `{}`, "null token": `{"access_token":null}`, "empty token": `{"access_token":""}`,
+		"number": `{"access_token":1}`, "null data": `{"data":null}`, "list": `{"data":[{"access_token":"t"}]}`, "line end": `{"access_token":"a\r\nX: y"}`,
+		"space": `{"access_token":"a b"}`, "not ASCII": `{"access_token":"トークン"}`, "two answers": `{"access_token":"t"}{"access_token":"u"}`,
+		"too long": `{"access_token":"` + strings.Repeat("a", maxToken+1) + `"}`, "too deep": `{"access_token":"t","x":` + decodeNested(10_001) + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := decodeGrant([]byte(body))
+			require.ErrorIs(t, err, ErrDecode)
+		})
+	}
+}
+
+// TestDecodeLifetimes holds that no form of a lifetime makes a login fail.
+func TestDecodeLifetimes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		expires string
+		seconds float64
+	}{
+		{`3600`, 3600},
+		{`3600.5`, 3600.5},
+		{`"3600"`, 3600},
+		{`1`, minLifetime.Seconds()},
+		{`null`, 0},
+		{`0`, 0},
+		{`-1`, 0},
+		{`1e400`, 0},
+		{`1646290110`, 0},
+		{`"NaN"`, 0},
+		{`"2022-03-03T06:48:30Z"`, 0},
+		{`{"in":3600}`, 0},
+		{`[3600]`, 0},
+		{`true`, 0},
+	} {
+		t.Run(test.expires, func(t *testing.T) {
+			t.Parallel()
+			for _, key := range []string{"expires", "expires_in"} {
+				granted, err := decodeGrant([]byte(`{"` + key + `":` + test.expires + `,"access_token":"t"}`))
+				require.NoError(t, err)
+				require.Equal(t, "t", granted.token.AccessToken)
+				require.InDelta(t, test.seconds, granted.lifetime.Seconds(), 0)
+			}
+		})
+	}
+}
+
+// TestDecodeErrorDetails holds that a part of an error that is not as
+// documented costs that part only.
+func TestDecodeErrorDetails(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, body string
+		want       ErrorDetails
+	}{
+		{"nothing", ``, ErrorDetails{}},
+		{"HTML", `<html></html>`, ErrorDetails{}},
+		{"null", `null`, ErrorDetails{}},
+		{"no errors", `{"message":"no"}`, ErrorDetails{}},
+		{"errors null", `{"errors":null}`, ErrorDetails{}},
+		{"errors is a list", `{"errors":[{"title":"a"}]}`, ErrorDetails{}},
+		{"errors is a text", `{"errors":"a"}`, ErrorDetails{}},
+		{"status as text", `{"errors":{"status":"400","title":"a"}}`, ErrorDetails{Status: 400, Title: "a"}},
+		{"status is an object", `{"errors":{"status":{},"title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"status beyond all numbers", `{"errors":{"status":1e400,"title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"detail is a number", `{"errors":{"detail":5,"title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"detail is an object", `{"errors":{"detail":{"x":"y"},"title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"detail is an empty list", `{"errors":{"detail":[],"title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"detail is a list with null", `{"errors":{"detail":["a",null,"b"]}}`, ErrorDetails{Detail: "a\n\nb"}},
+		{"title is a list", `{"errors":{"title":["a","b"]}}`, ErrorDetails{Title: "a\nb"}},
+		{"source is a text", `{"errors":{"source":"/api","title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"source null", `{"errors":{"source":null,"title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"message is a text", `{"errors":{"message":"x","title":"a"}}`, ErrorDetails{Title: "a"}},
+		{"message null", `{"errors":{"message":null,"title":"a"}}`, ErrorDetails{Title: "a"}},
+		{
+			"messages without parts", `{"errors":{"message":[{"key":"name"},{"errors":["x"]},{"key":1,"errors":"x"},{}]}}`,
+			ErrorDetails{Message: []KeyValueError{{Key: "name"}, {Errors: []string{"x"}}, {}, {}}},
+		},
+		{"unknown parts", `{"errors":{"code":7,"title":"a"},"x":[]}`, ErrorDetails{Title: "a"}},
+		{"something follows", `{"errors":{"title":"a"}} <html>`, ErrorDetails{Title: "a"}},
+		{"invalid UTF-8", "{\"errors\":{\"title\":\"a\xff\"}}", ErrorDetails{Title: "a\ufffd"}},
+		{"too deep", `{"errors":{"title":"a","detail":` + decodeNested(10_001) + `}}`, ErrorDetails{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, test.want, decodeErrorDetails([]byte(test.body), strings.Clone))
+		})
+	}
+}
+
+// TestDecodeErrorsAreShort holds that an error repeats little of an answer: it goes to logs.
+func TestDecodeErrorsAreShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 100_000)
+	for name, body := range map[string]string{
+		"deep":         `{"data":{"model_id":"m1","x":` + decodeNested(10_001) + `}}`,
+		"long key":     `{"data":{"model_id":"m1","` + long + `":nul}}`,
+		"long text":    `{"data":{"model_id":"m1","created_at":"` + long + `"}}`,
+		"long id":      `{"data":{"model_id":"` + long + `"}}`,
+		"long number":  `{"data":{"model_id":"m1","ok_img_count":1.` + strings.Repeat("1", 100_000) + `}}`,
+		"long literal": `{"data":` + long + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := factAnswer(t, 200, body).GetModel(t.Context(), "m1")
+			require.ErrorIs(t, err, ErrDecode)
+			require.Less(t, len(err.Error()), 1000)
+			require.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+// TestDecodeLeavesTheAnswerAlone holds that nothing writes to an answer later:
+// a caller may have it from CaptureResponse. jx keeps decoders in a pool that
+// all of a program's packages share, with their last buffer.
+func TestDecodeLeavesTheAnswerAlone(t *testing.T) { //nolint:paralleltest // other tests would take from the pool
+	raw := []byte(modelBody)
+	for range 100 {
+		_, err := decodeEnvelope(raw, decodeModel)
+		require.NoError(t, err)
+		d := jx.GetDecoder()
+		d.Reset(strings.NewReader(`"` + strings.Repeat("X", 30) + `"`))
+		require.NoError(t, d.Skip())
+		jx.PutDecoder(d)
+		require.Equal(t, modelBody, string(raw))
+	}
+}
+
+// FuzzDecode holds for any answer: no panic, no value without its id, nothing
+// accepted that is not JSON, and every error is ErrDecode.
+func FuzzDecode(f *testing.F) {
+	for _, data := range decodeData {
+		f.Add([]byte(`{"data":` + data + `}`))
+	}
+	f.Add([]byte(`{"access_token":"t","expires":3600}`))
+	f.Add([]byte("\xef\xbb\xbf" + modelBody))
+	f.Add([]byte(`{"errors":{"detail":["a"],"message":[{"key":"a","errors":["b"]}],"source":{"pointer":"/"},"status":400,"title":""}}`))
+	f.Add([]byte(`{"data":{"item_id":"a","assessments":[{"annotations":[{"x_min":620.0,"created_at":"2000-01-23T04:56:07.000+00:00"}]}]}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		kept := bytes.Clone(raw)
+		check := func(err error, id bool) {
+			if err != nil {
+				require.ErrorIs(t, err, ErrDecode)
+				return
+			}
+			require.True(t, id, "a value without its id")
+			require.True(t, json.Valid(bytes.TrimPrefix(raw, byteOrderMark)))
+		}
+		model, err := decodeEnvelope(raw, decodeModel)
+		check(err, model.ModelID != "")
+		item, err := decodeEnvelope(raw, decodeItem)
+		check(err, item.ItemID != "")
+		algorithm, err := decodeEnvelope(raw, decodeAlgorithm)
+		check(err, algorithm.AlgorithmID != "")
+		target, err := decodeEnvelope(raw, decodeTarget)
+		check(err, target.TargetID != 0)
+		page, err := decodeEnvelope(raw, decodeItemsPage)
+		check(err, true)
+		for _, item := range page.Items {
+			require.True(t, err != nil || item.ItemID != "")
+		}
+		granted, err := decodeGrant(raw)
+		check(err, granted.token != nil)
+		decodeErrorDetails(raw, strings.Clone)
+		require.Equal(t, kept, raw)
+	})
+}
