@@ -1,0 +1,287 @@
+package hacarustest
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+// parameter is a row of a documented algorithm's table.
+type parameter struct{ name, display, dataType, value, lower, upper string }
+
+// The rows that several algorithms share. The tables write a bound as "inf"
+// or "0~height", which the API is not known to send: such bounds are empty.
+var (
+	ignoreOuter     = parameter{"ignore_outer", "Width from the perimeter to be ignored", "tuple", "[0, 0]", "[0, 0]", ""}
+	minDetectedArea = parameter{"min_detected_area", "Minimum detection size", "float", "0", "1", ""} // the default is below the range
+	anomalyRange    = parameter{"anomaly_range", "Anomaly range", "float", "0", "0", "1"}
+)
+
+func threshold(value string) parameter {
+	return parameter{"threshold", "Threshold of anomaly", "float", value, "0", ""}
+}
+
+func inspectionSize(value string) parameter {
+	return parameter{"min_inspection_size", "Minimum inspection size", "tuple", value, "[0, 0]", ""}
+}
+
+func inspectionStep(value string) parameter {
+	return parameter{"min_inspection_step", "Minimum inspection step size", "int", value, "1", ""}
+}
+
+// documentedAlgorithms are those of the documentation's chapter on algorithms
+// V0.5.1, with its parameters, defaults and ranges. Ids, file and class names
+// are this package's.
+func documentedAlgorithms(now time.Time) []hacarus.Algorithm {
+	return []hacarus.Algorithm{
+		newAlgorithm(now, "PM", "Pattern Matching", 200,
+			inspectionSize("[16, 16]"), inspectionStep("4"), threshold("0.1"), ignoreOuter, minDetectedArea, anomalyRange),
+		newAlgorithm(now, "RI", "Reconstructor Inspection", 220,
+			parameter{"train_size", "Train size", "int", "10000", "1", ""},
+			inspectionSize("[8, 8]"), inspectionStep("4"),
+			parameter{"n_components", "Number of components", "int", "10", "1", ""},
+			parameter{"max_iter", "Iterations", "int", "10", "1", ""},
+			parameter{"reconstruct_thresh", "Threshold of reconstruction error", "float", "2", "0", ""},
+			threshold("0.1"), ignoreOuter, minDetectedArea),
+		newAlgorithm(now, "LPI", "Local Pattern Inspection", 240,
+			inspectionSize("[32, 32]"), inspectionStep("16"), threshold("0.001"), ignoreOuter, minDetectedArea),
+		newAlgorithm(now, "PSI", "Pattern Sample Inspection (Beta)", 260,
+			parameter{"model_type", "Model type", "int", "0", "0", "1"},
+			parameter{"num_features", "Number of features", "int", "100", "1", ""},
+			threshold("0.1"), ignoreOuter, minDetectedArea, anomalyRange),
+	}
+}
+
+func newAlgorithm(now time.Time, id, name string, firstID int, rows ...parameter) hacarus.Algorithm {
+	a := hacarus.Algorithm{AlgorithmID: id, Name: name, Version: "0.5.1", Parameters: []hacarus.AlgorithmParameter{}}
+	for n, row := range rows {
+		a.Parameters = append(a.Parameters, hacarus.AlgorithmParameter{
+			AlgorithmParameterID: firstID + n,
+			Name:                 row.name,
+			DisplayName:          row.display,
+			DataType:             row.dataType,
+			Value:                row.value,
+			RangeLower:           row.lower,
+			RangeUpper:           row.upper,
+			ModelParameter:       new(true),
+		})
+	}
+	return completeAlgorithm(a, now)
+}
+
+// completeAlgorithm fills what the documentation requires and a user may leave out.
+func completeAlgorithm(a hacarus.Algorithm, now time.Time) hacarus.Algorithm {
+	a.Name = cmp.Or(a.Name, a.AlgorithmID)
+	a.Type = cmp.Or(a.Type, "unsupervised")
+	file := strings.ToLower(strings.ReplaceAll(a.AlgorithmID, " ", "_"))
+	a.FileName = cmp.Or(a.FileName, file+".py")
+	a.ClassName = cmp.Or(a.ClassName, a.AlgorithmID)
+	a.CreatedAt = cmp.Or(a.CreatedAt, timestamp(now))
+	a.UpdatedAt = cmp.Or(a.UpdatedAt, a.CreatedAt)
+	a.Parameters = append([]hacarus.AlgorithmParameter{}, a.Parameters...)
+	for n := range a.Parameters {
+		p := &a.Parameters[n]
+		p.AlgorithmID = a.AlgorithmID
+		p.CreatedAt = cmp.Or(p.CreatedAt, a.CreatedAt)
+		p.UpdatedAt = cmp.Or(p.UpdatedAt, a.UpdatedAt)
+	}
+	return a
+}
+
+func (s *Server) getAlgorithms(*request) (answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.state.algorithms) == 0 {
+		return answer{}, refuse(http.StatusNotFound, noAlgorithms)
+	}
+	return data(s.state.algorithms)
+}
+
+func (s *Server) getAlgorithm(r *request) (answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.state.algorithm(r.PathValue("algorithm_id"))
+	if a == nil {
+		return answer{}, refuse(http.StatusNotFound, noAlgorithms)
+	}
+	return data(a)
+}
+
+func (s *Server) train(r *request) (answer, error) {
+	var in hacarus.TrainRequest
+	if err := s.decode(r, &in); err != nil {
+		return answer{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.licensed(); err != nil {
+		return answer{}, err
+	}
+	a := s.state.algorithm(r.PathValue("algorithm_id"))
+	if a == nil {
+		return answer{}, refuse(http.StatusNotFound, noAlgorithms)
+	}
+	items, err := s.state.trainingItems(in.ItemIDs)
+	if err != nil {
+		return answer{}, err
+	}
+	overrides, err := overridden(a, in.OverrideParams)
+	m := newModel(a, in.Name, items)
+	m.overrides = overrides
+	s.state.addModel(m, s.clock.now())
+	answered := m.Model // as it is before the training begins
+	s.startTraining(m, err)
+	return data(answered)
+}
+
+// trainingItems are those that were asked for, or else all.
+func (st *state) trainingItems(ids []string) ([]*item, error) {
+	if len(ids) > 0 {
+		items, ok := st.find(ids)
+		if !ok || slices.ContainsFunc(items, func(i *item) bool { return !i.IsTrainingData }) {
+			return nil, refuse(http.StatusForbidden, noItemAccess)
+		}
+		return items, nil
+	}
+	var items []*item
+	for _, i := range st.order {
+		if i.IsTrainingData {
+			items = append(items, i)
+		}
+	}
+	return items, nil
+}
+
+func newModel(a *hacarus.Algorithm, name string, items []*item) *model {
+	m := &model{Model: hacarus.Model{
+		Name:          name,
+		AlgorithmID:   a.AlgorithmID,
+		AlgorithmType: a.Type,
+		Status:        hacarus.ModelStatusCreating,
+	}}
+	for _, i := range items {
+		if i.isGood() {
+			m.training = append(m.training, i.uploads...)
+			m.OKImgCount += len(i.uploads)
+		} else {
+			m.NGImgCount += len(i.uploads)
+		}
+	}
+	return m
+}
+
+// startTraining lets a model become active, or failed if its parameters are
+// malformed or the inspector cannot be trained.
+func (s *Server) startTraining(m *model, malformedParameters error) {
+	begun := s.clock.now()
+	s.background(func(ctx context.Context) {
+		var judge Judge
+		err := malformedParameters
+		if err == nil {
+			judge, err = s.trainInspector(ctx, m.training, m.overrides)
+		}
+		if s.clock.sleep(ctx, s.trainingTime-s.clock.now().Sub(begun)) != nil {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.finishTraining(m, judge, err, begun)
+	})
+}
+
+func (s *Server) trainInspector(ctx context.Context, training []upload, p Parameters) (judge Judge, err error) {
+	stopped := s.compute(ctx, func() {
+		good, decodeErr := decodeAll(training)
+		if err = decodeErr; err == nil {
+			judge, err = s.inspector.Train(good, p)
+		}
+	})
+	if stopped != nil {
+		return nil, stopped
+	}
+	return judge, err
+}
+
+func (s *Server) finishTraining(m *model, judge Judge, err error, begun time.Time) {
+	if s.state.model(m.ModelID) != m { // it was deleted
+		return
+	}
+	now := s.clock.now()
+	m.UpdatedAt = timestamp(now)
+	m.TrainingTime = new(int(now.Sub(begun).Seconds()))
+	if err != nil {
+		m.Status, m.StatusText = hacarus.ModelStatusFailed, err.Error()
+		return
+	}
+	m.judge = judge
+	s.state.activate(m)
+}
+
+// overridden reads the parameters of a training. What is wrong with them shows
+// in the model's status, not in the answer (wire-facts.md 20).
+func overridden(a *hacarus.Algorithm, params []hacarus.OverrideParam) (Parameters, error) {
+	values := Parameters{}
+	for _, o := range params {
+		n := slices.IndexFunc(a.Parameters, func(p hacarus.AlgorithmParameter) bool {
+			return p.AlgorithmParameterID == o.AlgorithmParameterID
+		})
+		if n < 0 || !inRange(a.Parameters[n], o.Value) {
+			return nil, errors.New(malformed)
+		}
+		values[a.Parameters[n].Name] = o.Value
+	}
+	return values, nil
+}
+
+// inRange tells whether a value has its parameter's type and lies in its
+// range. A default may lie outside, as that of min_detected_area does.
+func inRange(p hacarus.AlgorithmParameter, value string) bool {
+	if value == p.Value {
+		return true
+	}
+	values, ok := numbers(p.DataType, value)
+	if !ok {
+		return false
+	}
+	return bounded(p.DataType, p.RangeLower, values, func(v, lower float64) bool { return v >= lower }) &&
+		bounded(p.DataType, p.RangeUpper, values, func(v, upper float64) bool { return v <= upper })
+}
+
+func bounded(dataType, bound string, values []float64, holds func(v, bound float64) bool) bool {
+	bounds, ok := numbers(dataType, bound)
+	if !ok || len(bounds) != len(values) {
+		return true // no bound
+	}
+	for n := range values {
+		if !holds(values[n], bounds[n]) {
+			return false
+		}
+	}
+	return true
+}
+
+// numbers reads the one number of an int or float, or the two of a tuple,
+// which is JSON text (wire-facts.md 32). Other types are not looked into.
+func numbers(dataType, value string) ([]float64, bool) {
+	switch dataType {
+	case "int":
+		v, err := strconv.Atoi(value)
+		return []float64{float64(v)}, err == nil
+	case "float":
+		v, err := strconv.ParseFloat(value, 64)
+		return []float64{v}, err == nil && v == v
+	case "tuple":
+		var v []float64
+		err := json.Unmarshal([]byte(value), &v)
+		return v, err == nil && len(v) == 2
+	}
+	return nil, true
+}

@@ -1,0 +1,147 @@
+package hacarustest
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+// exported is a model in an archive, with what it takes to train it again. Its
+// images are files of the archive beside it.
+type exported struct {
+	Model      hacarus.Model             `json:"model"`
+	Overrides  Parameters                `json:"overrides"`
+	Parameters hacarus.PredictParameters `json:"predict_parameters"`
+	Images     []exportedImage           `json:"images"`
+}
+
+type exportedImage struct {
+	Name string `json:"name"`
+	File string `json:"file"`
+}
+
+const manifest = "models.json"
+
+func (s *Server) exportModels(r *request) (answer, error) {
+	var in modelIDs
+	if err := s.decode(r, &in); err != nil {
+		return answer{}, err
+	}
+	if err := someIDs("model_ids", in.ModelIDs); err != nil {
+		return answer{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	models, ok := s.state.findModels(in.ModelIDs)
+	if !ok {
+		return answer{}, refuseDetail(http.StatusNotFound, noModel)
+	}
+	content, err := pack(models)
+	if err != nil {
+		return answer{}, err
+	}
+	return download("application/zip", "models.zip", content)
+}
+
+func pack(models []*model) ([]byte, error) {
+	var content bytes.Buffer
+	archive := zip.NewWriter(&content)
+	list := make([]exported, len(models))
+	for n, m := range models {
+		list[n] = exported{Model: m.Model, Overrides: m.overrides, Parameters: m.parameters}
+		for k, u := range m.training {
+			file := fmt.Sprintf("%d/%d", n, k)
+			list[n].Images = append(list[n].Images, exportedImage{u.name, file})
+			if err := packFile(archive, file, u.content); err != nil {
+				return nil, err
+			}
+		}
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	if err := packFile(archive, manifest, raw); err != nil {
+		return nil, err
+	}
+	err = archive.Close()
+	return content.Bytes(), err
+}
+
+func packFile(archive *zip.Writer, name string, content []byte) error {
+	w, err := archive.Create(name)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	return err
+}
+
+// importModels makes new models of an archive and trains them again.
+func (s *Server) importModels(r *request) (answer, error) {
+	form, err := s.readForm(r)
+	if err != nil {
+		return answer{}, err
+	}
+	list, err := unpack(form.content("models"))
+	if err != nil {
+		return answer{}, invalid(http.StatusUnprocessableEntity, "models", "Not an archive of exported models.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	models := []hacarus.Model{}
+	for _, m := range list {
+		m.ModelID, m.Status, m.Active = "", hacarus.ModelStatusCreating, false
+		s.state.addModel(m, s.clock.now())
+		models = append(models, m.Model)
+		s.startTraining(m, nil)
+	}
+	return data(models)
+}
+
+func unpack(content []byte) ([]*model, error) {
+	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := unpackFile(archive, manifest)
+	if err != nil {
+		return nil, err
+	}
+	var list []exported
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, err
+	}
+	models := make([]*model, len(list))
+	for n, e := range list {
+		models[n] = &model{Model: e.Model, overrides: e.Overrides, parameters: e.Parameters}
+		for _, i := range e.Images {
+			raw, err := unpackFile(archive, i.File)
+			if err != nil {
+				return nil, err
+			}
+			models[n].training = append(models[n].training, newUpload(i.Name, raw))
+		}
+	}
+	return models, nil
+}
+
+// maxUnpacked bounds one file of an archive.
+const maxUnpacked = 256 << 20
+
+func unpackFile(archive *zip.Reader, name string) ([]byte, error) {
+	f, err := archive.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxUnpacked+1))
+	if err == nil && len(raw) > maxUnpacked {
+		err = fmt.Errorf("%s is too large", name)
+	}
+	return raw, err
+}

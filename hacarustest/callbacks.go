@@ -1,0 +1,41 @@
+package hacarustest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+// callbackTimeout bounds one callback, which is tried once.
+const callbackTimeout = 10 * time.Second
+
+type callbackBody struct {
+	Items []itemView `json:"items"`
+}
+
+// callBack tells a user's URL what was predicted. Nobody hears of a failure.
+func (s *Server) callBack(ctx context.Context, to hacarus.PredictCallback, predicted []itemView) {
+	ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
+	defer cancel()
+	body, err := json.Marshal(callbackBody{predicted})
+	if err != nil {
+		panic("hacarustest: " + err.Error()) // a value of this package that has no JSON form
+	}
+	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(to.Method), to.URL, bytes.NewReader(body))
+	if err != nil {
+		return
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := s.callbacks.Do(r)
+	if err != nil {
+		return
+	}
+	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // so that the connection is used again
+}

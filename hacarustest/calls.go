@@ -1,0 +1,95 @@
+package hacarustest
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+)
+
+// Call is one request that arrived at a [Server], and what became of it.
+type Call struct {
+	// Operation is the operationId, such as "train". The images of items are
+	// fetched as "getImage", which is no operation of the documentation.
+	Operation string
+	// Method and Path of the request, escaped as it came, without the query.
+	Method, Path string
+	// Query of the request.
+	Query url.Values
+	// Header of the request, without Authorization.
+	Header http.Header
+	// Body of a JSON request; nil for others.
+	Body []byte
+	// Files are the names of an upload's files, as far as they arrived.
+	Files []string
+	// StatusCode of the answer; zero while there is none.
+	StatusCode int
+	// Executed says that the service did what was asked, whether or not the
+	// answer reached the client.
+	Executed bool
+}
+
+// ledger keeps calls in the order of their arrival.
+type ledger struct {
+	mu    sync.Mutex
+	calls []*Call
+}
+
+func (l *ledger) arrived(operation string, r *http.Request) *Call {
+	header := r.Header.Clone()
+	header.Del("Authorization")
+	call := &Call{Operation: operation, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: header}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, call)
+	return call
+}
+
+// update changes a call, which others may be reading.
+func (l *ledger) update(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+}
+
+func (l *ledger) of(operation string) []Call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []Call
+	for _, call := range l.calls {
+		if operation == "" || call.Operation == operation {
+			found = append(found, call.clone())
+		}
+	}
+	return found
+}
+
+func (c *Call) clone() Call {
+	clone := *c
+	clone.Header = c.Header.Clone()
+	clone.Body = bytes.Clone(c.Body)
+	clone.Files = slices.Clone(c.Files)
+	return clone
+}
+
+// Calls returns the requests of an operation in the order of their arrival, or
+// those of all operations for "". It tells received from executed: see
+// [Call.Executed]. It grows until [Server.ResetCalls].
+func (s *Server) Calls(operation string) []Call { return s.ledger.of(operation) }
+
+// Executions returns how often an operation was executed.
+func (s *Server) Executions(operation string) int {
+	n := 0
+	for _, call := range s.ledger.of(operation) {
+		if call.Executed {
+			n++
+		}
+	}
+	return n
+}
+
+// ResetCalls forgets all calls so far.
+func (s *Server) ResetCalls() {
+	s.ledger.update(func() { s.ledger.calls = nil })
+}

@@ -1,0 +1,219 @@
+package hacarustest
+
+import (
+	"image"
+	"image/draw"
+)
+
+// plane is a picture of one number per pixel, row by row from (0, 0).
+type plane struct {
+	w, h int
+	pix  []float32
+}
+
+func newPlane(w, h int) *plane {
+	return &plane{w: w, h: h, pix: make([]float32, w*h)}
+}
+
+// grayPlane is the brightness of an image, from 0 to 255.
+func grayPlane(img image.Image) *plane {
+	b := img.Bounds()
+	switch img := img.(type) {
+	case *image.Gray:
+		return bytePlane(img.Pix[img.PixOffset(b.Min.X, b.Min.Y):], img.Stride, b.Dx(), b.Dy())
+	case *image.YCbCr:
+		return bytePlane(img.Y[img.YOffset(b.Min.X, b.Min.Y):], img.YStride, b.Dx(), b.Dy())
+	}
+	gray := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
+	draw.Draw(gray, gray.Rect, img, b.Min, draw.Src)
+	return bytePlane(gray.Pix, gray.Stride, b.Dx(), b.Dy())
+}
+
+func bytePlane(pix []byte, stride, w, h int) *plane {
+	p := newPlane(w, h)
+	for y := range h {
+		row := p.row(y)
+		for x, v := range pix[y*stride:][:w] {
+			row[x] = float32(v)
+		}
+	}
+	return p
+}
+
+func (p *plane) row(y int) []float32 { return p.pix[y*p.w:][:p.w] }
+
+// mean is the average of all pixels.
+func (p *plane) mean() float64 {
+	var sum float64
+	for _, v := range p.pix {
+		sum += float64(v)
+	}
+	return sum / float64(len(p.pix))
+}
+
+// at is the value at a place between pixels; beyond the border it is the border's.
+func (p *plane) at(x, y float64) float32 {
+	x = min(max(x, 0), float64(p.w-1))
+	y = min(max(y, 0), float64(p.h-1))
+	x0, y0 := int(x), int(y)
+	x1, y1 := min(x0+1, p.w-1), min(y0+1, p.h-1)
+	fx, fy := float32(x-float64(x0)), float32(y-float64(y0))
+	top, bottom := p.pix[y0*p.w:], p.pix[y1*p.w:]
+	upper := top[x0] + fx*(top[x1]-top[x0])
+	lower := bottom[x0] + fx*(bottom[x1]-bottom[x0])
+	return upper + fy*(lower-upper)
+}
+
+// half is the plane at half its size; an odd last row or column is left out.
+func (p *plane) half() *plane {
+	out := newPlane(p.w/2, p.h/2)
+	for y := range out.h {
+		row, a, b := out.row(y), p.row(2*y), p.row(2*y+1)
+		for x := range row {
+			row[x] = (a[2*x] + a[2*x+1] + b[2*x] + b[2*x+1]) / 4
+		}
+	}
+	return out
+}
+
+// minus takes another plane of the same size off.
+func (p *plane) minus(q *plane) *plane {
+	out := newPlane(p.w, p.h)
+	for i, v := range p.pix {
+		out.pix[i] = v - q.pix[i]
+	}
+	return out
+}
+
+// blur averages every pixel with its neighbours up to r away, along rows and
+// then along columns. The border's pixels go on beyond the border.
+func (p *plane) blur(r int) *plane {
+	across := newPlane(p.w, p.h)
+	for y := range p.h {
+		in, out := p.row(y), across.row(y)
+		sum := float64(r) * float64(in[0])
+		for x := range r {
+			sum += float64(in[min(x, p.w-1)])
+		}
+		for x := range out {
+			sum += float64(in[min(x+r, p.w-1)])
+			out[x] = float32(sum / float64(2*r+1))
+			sum -= float64(in[max(x-r, 0)])
+		}
+	}
+	return across.blurColumns(r)
+}
+
+func (p *plane) blurColumns(r int) *plane {
+	out, sums := newPlane(p.w, p.h), make([]float64, p.w)
+	add := func(y int, weight float64) {
+		for x, v := range p.row(min(max(y, 0), p.h-1)) {
+			sums[x] += weight * float64(v)
+		}
+	}
+	for y := -r; y < r; y++ {
+		add(y, 1)
+	}
+	for y := range p.h {
+		add(y+r, 1)
+		for x, sum := range sums {
+			out.row(y)[x] = float32(sum / float64(2*r+1))
+		}
+		add(y-r, -1)
+	}
+	return out
+}
+
+// dilate gives every pixel the largest value up to r away.
+func (p *plane) dilate(r int) *plane {
+	return p.slide(r, func(a, b float32) float32 { return max(a, b) })
+}
+
+// erode gives every pixel the smallest value up to r away.
+func (p *plane) erode(r int) *plane {
+	return p.slide(r, func(a, b float32) float32 { return min(a, b) })
+}
+
+// slide joins every pixel's neighbours up to r away, along rows and then along
+// columns.
+func (p *plane) slide(r int, join func(a, b float32) float32) *plane {
+	across := newPlane(p.w, p.h)
+	for y := range p.h {
+		in, out := p.row(y), across.row(y)
+		for x := range out {
+			out[x] = in[x]
+			for i := max(x-r, 0); i <= min(x+r, p.w-1); i++ {
+				out[x] = join(out[x], in[i])
+			}
+		}
+	}
+	both := newPlane(p.w, p.h)
+	for y := range p.h {
+		out := both.row(y)
+		copy(out, across.row(y))
+		for i := max(y-r, 0); i <= min(y+r, p.h-1); i++ {
+			for x, v := range across.row(i) {
+				out[x] = join(out[x], v)
+			}
+		}
+	}
+	return both
+}
+
+// mask marks pixels, row by row from (0, 0).
+type mask struct {
+	w, h int
+	set  []bool
+}
+
+func newMask(w, h int) *mask {
+	return &mask{w: w, h: h, set: make([]bool, w*h)}
+}
+
+func (m *mask) bounds() image.Rectangle { return image.Rect(0, 0, m.w, m.h) }
+
+// around marks the pixels that have at least n marked ones up to r away,
+// themselves included.
+func (m *mask) around(r, n int) *mask {
+	sums, out := m.sums(), newMask(m.w, m.h)
+	for y := range m.h {
+		for x := range m.w {
+			near := image.Rect(x-r, y-r, x+r+1, y+r+1).Intersect(m.bounds())
+			out.set[y*m.w+x] = sums.count(near) >= n
+		}
+	}
+	return out
+}
+
+// keep unmarks the pixels that the other mask does not mark.
+func (m *mask) keep(other *mask) {
+	for i := range m.set {
+		m.set[i] = m.set[i] && other.set[i]
+	}
+}
+
+// sums is an integral image: it counts the marked pixels of any rectangle at once.
+type sums struct {
+	stride int
+	n      []int32
+}
+
+func (m *mask) sums() *sums {
+	s := &sums{stride: m.w + 1, n: make([]int32, (m.w+1)*(m.h+1))}
+	for y := range m.h {
+		above, row := s.n[y*s.stride:], s.n[(y+1)*s.stride:]
+		var n int32
+		for x, set := range m.set[y*m.w:][:m.w] {
+			if set {
+				n++
+			}
+			row[x+1] = above[x+1] + n
+		}
+	}
+	return s
+}
+
+func (s *sums) count(r image.Rectangle) int {
+	top, bottom := s.n[r.Min.Y*s.stride:], s.n[r.Max.Y*s.stride:]
+	return int(bottom[r.Max.X] - bottom[r.Min.X] - top[r.Max.X] + top[r.Min.X])
+}

@@ -1,0 +1,72 @@
+package hacarustest
+
+import (
+	"bytes"
+	"encoding/csv"
+	"net/http"
+	"slices"
+	"strconv"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+func (s *Server) getTargets(*request) (answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return data(s.state.targets)
+}
+
+func (s *Server) getTarget(r *request) (answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	target, err := s.target(r)
+	if err != nil {
+		return answer{}, err
+	}
+	return data(target)
+}
+
+func (s *Server) setTarget(r *request) (answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	target, err := s.target(r)
+	if err != nil {
+		return answer{}, err
+	}
+	s.state.defaultTarget = target.TargetID
+	return data(target)
+}
+
+func (s *Server) target(r *request) (hacarus.InspectionTarget, error) {
+	id, err := strconv.Atoi(r.PathValue("target_id"))
+	n := slices.IndexFunc(s.state.targets, func(t hacarus.InspectionTarget) bool { return t.TargetID == id })
+	if err != nil || n < 0 {
+		return hacarus.InspectionTarget{}, refuseDetail(http.StatusNotFound, noContext)
+	}
+	return s.state.targets[n], nil
+}
+
+// getResults makes one line of each assessment of the models.
+func (s *Server) getResults(r *request) (answer, error) {
+	ids := r.URL.Query()["model_ids"]
+	if err := someIDs("model_ids", ids); err != nil {
+		return answer{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.state.findModels(ids); !ok {
+		return answer{}, refuseDetail(http.StatusNotFound, noModel)
+	}
+	var content bytes.Buffer
+	w := csv.NewWriter(&content)
+	_ = w.Write([]string{"item_id", "name", "model_id", "label", "result", "anomaly_score", "detected_objects"})
+	for _, i := range s.state.order {
+		for _, a := range i.Assessments {
+			if slices.Contains(ids, a.ModelID) {
+				_ = w.Write([]string{i.ItemID, i.Name, a.ModelID, string(a.Label), a.Result, a.AnomalyScore, strconv.Itoa(len(a.Annotations))})
+			}
+		}
+	}
+	w.Flush() // a buffer takes all
+	return download("application/octet-stream", "results.csv", content.Bytes())
+}

@@ -1,0 +1,145 @@
+package hacarustest
+
+import (
+	"image"
+	"math"
+)
+
+const (
+	nearness = 4    // pixels around a changed one that belong to its defect
+	crumb    = 0.25 // of an anomalous window's changed pixels are no defect yet
+)
+
+// windows are the places at which an image is judged, and by what measure.
+type windows struct {
+	inner     image.Rectangle // the image without the ignored margin
+	size      image.Point
+	step      int
+	threshold float64
+	leastArea float64
+}
+
+func newWindows(img image.Point, p Parameters) windows {
+	left, top := p.Pair("ignore_outer", 0)
+	width, height := p.Pair("min_inspection_size", defaultWindow)
+	margin := image.Pt(within(left, 0, img.X), within(top, 0, img.Y))
+	inner := image.Rectangle{Min: margin, Max: img.Sub(margin)}
+	if inner.Empty() {
+		inner = image.Rectangle{}
+	}
+	return windows{
+		inner:     inner,
+		size:      image.Pt(within(width, 1, inner.Dx()), within(height, 1, inner.Dy())),
+		step:      within(p.Float("min_inspection_step", defaultStep), 1, max(img.X, img.Y)),
+		threshold: p.Float("threshold", defaultThreshold),
+		leastArea: p.Float("min_detected_area", 0),
+	}
+}
+
+// within is the whole number nearest to v in a range.
+func within(v float64, least, most int) int {
+	return int(math.Round(min(max(v, float64(least)), float64(most))))
+}
+
+// anomalous marks the windows with too many changed pixels. The score is the
+// share of changed pixels in the worst window.
+func (w windows) anomalous(changed *mask) (marked *mask, score float64) {
+	if w.inner.Empty() {
+		return newMask(changed.w, changed.h), 0
+	}
+	sums, cover := changed.sums(), newCover(changed.w, changed.h)
+	for _, y := range positions(w.inner.Min.Y, w.inner.Max.Y, w.size.Y, w.step) {
+		for _, x := range positions(w.inner.Min.X, w.inner.Max.X, w.size.X, w.step) {
+			window := image.Rectangle{Min: image.Pt(x, y), Max: image.Pt(x, y).Add(w.size)}
+			share := float64(sums.count(window)) / float64(w.size.X*w.size.Y)
+			score = max(score, share)
+			if share > w.threshold {
+				cover.add(window)
+			}
+		}
+	}
+	return cover.mask(), score
+}
+
+// positions are where windows begin between low and high. The last one ends at high.
+func positions(low, high, size, step int) []int {
+	var all []int
+	for at := low; at+size < high; at += step {
+		all = append(all, at)
+	}
+	return append(all, high-size)
+}
+
+// defects are the groups of near changed pixels, less those that hardly
+// contribute to an anomalous window.
+func (w windows) defects(changed *mask) []Defect {
+	near := changed.around(nearness, 1)
+	least := crumb * w.threshold * float64(w.size.X*w.size.Y)
+	var found []Defect
+	for i := range near.set {
+		if !near.set[i] {
+			continue
+		}
+		d := near.take(i, changed)
+		box := float64(d.Box.Dx() * d.Box.Dy())
+		if d.Area > least && box >= w.leastArea {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// take unmarks the connected pixels around pixel i and is the defect that the
+// changed pixels among them make.
+func (m *mask) take(i int, changed *mask) Defect {
+	var d Defect
+	m.set[i] = false
+	for todo := []int{i}; len(todo) > 0; {
+		i, todo = todo[len(todo)-1], todo[:len(todo)-1]
+		x, y := i%m.w, i/m.w
+		if changed.set[i] {
+			d.Box = d.Box.Union(image.Rect(x, y, x+1, y+1))
+			d.Area++
+		}
+		for _, j := range [4]int{i - 1, i + 1, i - m.w, i + m.w} {
+			if j >= 0 && j < len(m.set) && m.set[j] && (j/m.w == y || j%m.w == x) {
+				m.set[j] = false
+				todo = append(todo, j)
+			}
+		}
+	}
+	return d
+}
+
+// cover collects rectangles: the running sum of its numbers is how many of them
+// cover a pixel.
+type cover struct {
+	w, h int
+	n    []int32
+}
+
+func newCover(w, h int) *cover {
+	return &cover{w: w, h: h, n: make([]int32, (w+1)*(h+1))}
+}
+
+func (c *cover) add(r image.Rectangle) {
+	c.n[r.Min.Y*(c.w+1)+r.Min.X]++
+	c.n[r.Min.Y*(c.w+1)+r.Max.X]--
+	c.n[r.Max.Y*(c.w+1)+r.Min.X]--
+	c.n[r.Max.Y*(c.w+1)+r.Max.X]++
+}
+
+// mask marks the covered pixels.
+func (c *cover) mask() *mask {
+	m := newMask(c.w, c.h)
+	above := make([]int32, c.w)
+	for y := range c.h {
+		var run int32
+		for x := range above {
+			run += c.n[y*(c.w+1)+x]
+			above[x] += run
+			m.set[y*c.w+x] = above[x] > 0
+		}
+	}
+	return m
+}
