@@ -78,7 +78,7 @@ type grant struct {
 // user's token source.
 func (c *Client) tokenExchange(cfg *config) func(context.Context) (grant, error) {
 	if cfg.tokenSource != nil {
-		return fromSource(cfg.tokenSource)
+		return c.fromSource(cfg.tokenSource)
 	}
 	return func(ctx context.Context) (grant, error) {
 		id, secret := cfg.credentials()
@@ -95,9 +95,10 @@ func (c *Client) tokenExchange(cfg *config) func(context.Context) (grant, error)
 	}
 }
 
-func fromSource(source oauth2.TokenSource) func(context.Context) (grant, error) {
-	return func(context.Context) (grant, error) {
-		token, err := source.Token()
+func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (grant, error) {
+	one := make(chan struct{}, 1) // a source may not be safe for concurrent use
+	return func(ctx context.Context) (grant, error) {
+		token, err := askOne(ctx, one, source)
 		if err == nil && token == nil {
 			err = errors.New("the token source returned no token")
 		}
@@ -105,13 +106,39 @@ func fromSource(source oauth2.TokenSource) func(context.Context) (grant, error) 
 			err = checkToken(token.AccessToken)
 		}
 		if err != nil {
-			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: err}
+			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: c.auth.secrets.maskError(err)}
 		}
 		granted := grant{token: token}
 		if !token.Expiry.IsZero() {
 			granted.lifetime = max(time.Until(token.Expiry), minLifetime)
 		}
 		return granted, nil
+	}
+}
+
+// askOne asks the source, no earlier than the question before has its answer.
+// The source knows no context, so an answer may come when nobody waits any more.
+func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (*oauth2.Token, error) {
+	select {
+	case one <- struct{}{}:
+	case <-ctx.Done():
+		return nil, contextError(ctx, nil)
+	}
+	type answer struct {
+		token *oauth2.Token
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer func() { <-one }()
+		token, err := source.Token()
+		answers <- answer{token, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.token, a.err
+	case <-ctx.Done():
+		return nil, contextError(ctx, nil)
 	}
 }
 

@@ -81,6 +81,8 @@ func (d *Download) Read(p []byte) (int, error) {
 // finish keeps what reading ended with, and reports the attempt.
 func (d *Download) finish(err error) {
 	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("%w: %w", ErrDecode, err)
 	case errors.Is(err, io.EOF) && d.Size > d.received:
 		err = fmt.Errorf("%w: %w", ErrDecode, io.ErrUnexpectedEOF)
 	case errors.Is(err, io.EOF) && d.received == 0:

@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -120,7 +121,13 @@ func (e *BaseError) message() string {
 		}
 	}
 	for _, m := range e.Errors.Message {
-		parts = append(parts, m.Key+": "+strings.Join(m.Errors, ", "))
+		text := strings.Join(m.Errors, ", ")
+		if m.Key != "" && text != "" {
+			text = m.Key + ": " + text
+		}
+		if text = cmp.Or(text, m.Key); text != "" {
+			parts = append(parts, text)
+		}
 	}
 	if len(parts) > 0 {
 		return strings.Join(parts, ": ")

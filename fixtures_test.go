@@ -67,11 +67,7 @@ func (f fixture) files() []File {
 		if part.Filename == "" {
 			continue
 		}
-		file := FileFromBytes(part.Filename, part.content())
-		if part.ContentType == "image/tiff" { // cannot be told from its first bytes
-			file.ContentType = part.ContentType
-		}
-		files = append(files, file)
+		files = append(files, FileFromBytes(part.Filename, part.content()))
 	}
 	return files
 }

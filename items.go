@@ -71,7 +71,9 @@ func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		opts := opts
-		opts.Page = max(opts.Page, 1)
+		if opts.Page == 0 {
+			opts.Page = 1
+		}
 		next := c.fetchPage(ctx, opts)
 		// A range that is left early must not leave a fetch behind.
 		defer func() { cancel(); <-next.done }()

@@ -360,6 +360,9 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.status = answer.StatusCode
 	a.succeeding.Store(x.consume != nil && a.status >= 200 && a.status <= 299)
 	answer.Body = &incoming{ReadCloser: answer.Body, attempt: a}
+	if x.consume == nil {
+		a.networkIdle() // until the caller reads
+	}
 	return answer, nil
 }
 
@@ -726,6 +729,9 @@ func lastCause(previous, err error, ctx context.Context) error {
 func (x *exchange) tokenFailure(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return x.requestError(x.outcome(OutcomeNotSent), contextError(ctx, x.err))
+	}
+	if x.outcome(OutcomeNotSent) == OutcomeUnknown { // of an attempt before
+		return x.requestError(OutcomeUnknown, err)
 	}
 	return err
 }

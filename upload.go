@@ -171,7 +171,7 @@ func newSource(f File) (*source, error) {
 	}
 	if s.ContentType == "" {
 		head := make([]byte, min(sniffLength, s.Size))
-		if _, err := io.ReadFull(content, head); err != nil {
+		if _, err := io.ReadFull(patient{content}, head); err != nil {
 			return nil, fmt.Errorf("file %q: %w", f.Name, err)
 		}
 		s.ContentType = detectContentType(head)
@@ -199,7 +199,7 @@ func (s *source) peek(content io.ReadCloser) error {
 		return nil
 	}
 	head := make([]byte, min(sniffLength, s.Size))
-	n, err := io.ReadFull(content, head)
+	n, err := io.ReadFull(patient{content}, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("file %q: %w", s.Name, err)
 	}
@@ -256,17 +256,40 @@ func (s *source) open() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if file, ok := content.(fs.File); ok && s.info != nil {
-		info, err := file.Stat()
-		if err == nil && (!info.ModTime().Equal(s.info.ModTime()) || info.Size() != s.info.Size()) {
-			err = errSourceChanged
-		}
-		if err != nil {
-			_ = content.Close()
-			return nil, err
-		}
+	if err := s.unchanged(content); err != nil {
+		_ = content.Close()
+		return nil, err
 	}
 	return content, nil
+}
+
+// unchanged refuses a file that is not as it was when the call began.
+func (s *source) unchanged(content io.Reader) error {
+	file, ok := content.(fs.File)
+	if !ok || s.info == nil {
+		return nil
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	replaced := os.SameFile(s.info, s.info) && !os.SameFile(s.info, info) // files of other systems are never the same
+	if replaced || !info.ModTime().Equal(s.info.ModTime()) || info.Size() != s.info.Size() {
+		return errSourceChanged
+	}
+	return nil
+}
+
+// patient is a reader that gives up on one that gives nothing.
+type patient struct{ io.Reader }
+
+func (p patient) Read(b []byte) (int, error) {
+	for range maxIdleReads {
+		if n, err := p.Reader.Read(b); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 // field is a text part of a form.
@@ -430,10 +453,10 @@ func (r *formReader) readContent(p []byte) (int, error) {
 // the next head.
 func (r *formReader) closeContent(s *source) error {
 	var more [1]byte
-	if n, _ := io.ReadFull(r.content, more[:]); n > 0 {
+	if n, _ := io.ReadFull(patient{r.content}, more[:]); n > 0 {
 		return fmt.Errorf("file %q: %w: more bytes than announced", s.Name, errSourceChanged)
 	}
-	err := r.content.Close()
+	err := errors.Join(s.unchanged(r.content), r.content.Close())
 	r.content = nil
 	r.next++
 	r.head = r.form.heads[r.next]

@@ -92,7 +92,9 @@ var calls = map[string][]call{
 		func(ctx context.Context, s *scene) error { return discard(s.client.GetAlgorithm(ctx, "PM")) },
 	},
 	"train": {
-		func(ctx context.Context, s *scene) error { return discard(s.client.Train(ctx, "PM", hacarus.TrainRequest{})) },
+		func(ctx context.Context, s *scene) error {
+			return discard(s.client.Train(ctx, "PM", hacarus.TrainRequest{}))
+		},
 		func(ctx context.Context, s *scene) error {
 			return discard(s.client.Train(ctx, "PM", hacarus.TrainRequest{
 				Name:           "plates",
@@ -147,7 +149,9 @@ var calls = map[string][]call{
 		},
 	},
 	"predictItems": {
-		func(ctx context.Context, s *scene) error { return discard(s.client.PredictItems(ctx, s.model.ModelID, "waiting")) },
+		func(ctx context.Context, s *scene) error {
+			return discard(s.client.PredictItems(ctx, s.model.ModelID, "waiting"))
+		},
 		func(ctx context.Context, s *scene) error {
 			return discard(s.client.PredictItems(ctx, hacarus.ActiveModel, "waiting", "trained"))
 		},

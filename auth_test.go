@@ -1,0 +1,745 @@
+package hacarus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+)
+
+// tokenAPI gives out numbered tokens, and refuses those that were revoked.
+type tokenAPI struct {
+	grant   string                       // the answer to every login, in place of numbered tokens
+	login   time.Duration                // what a login takes
+	latency func(call int) time.Duration // what the n-th call takes
+	refuse  func(login int) (status int) // the status of the n-th login; 0 for none
+
+	mu                     sync.Mutex
+	logins, calls, revoked int
+}
+
+func (a *tokenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == opLogin.path {
+		a.serveLogin(w)
+		return
+	}
+	call := a.count(&a.calls)
+	var number int
+	_, _ = fmt.Sscanf(r.Header.Get("Authorization"), "Bearer token-number-%d", &number)
+	a.mu.Lock()
+	valid := a.grant != "" || number > a.revoked
+	a.mu.Unlock()
+	if a.latency != nil {
+		time.Sleep(a.latency(call))
+	}
+	if !valid {
+		status(http.StatusUnauthorized, `{"errors":{"title":"No permission to access this resource"}}`)(w, r)
+		return
+	}
+	ok(modelBody)(w, r)
+}
+
+func (a *tokenAPI) serveLogin(w http.ResponseWriter) {
+	number := a.count(&a.logins)
+	time.Sleep(a.login)
+	if a.refuse != nil {
+		if code := a.refuse(number); code != 0 {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, `{"errors":{"title":"Client id and secret mismatch"}}`)
+			return
+		}
+	}
+	if a.grant != "" {
+		_, _ = io.WriteString(w, a.grant)
+		return
+	}
+	_, _ = fmt.Fprintf(w, `{"access_token":"token-number-%d"}`, number)
+}
+
+func (a *tokenAPI) count(counter *int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	*counter++
+	return *counter
+}
+
+// revoke makes every token that was given out so far useless.
+func (a *tokenAPI) revoke() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.revoked = a.logins
+}
+
+func (a *tokenAPI) counts() (logins, calls int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.logins, a.calls
+}
+
+func (a *tokenAPI) requireCounts(t *testing.T, logins, calls int) {
+	t.Helper()
+	gotLogins, gotCalls := a.counts()
+	require.Equal(t, logins, gotLogins, "logins")
+	require.Equal(t, calls, gotCalls, "calls")
+}
+
+// getModel is a call of which only the error matters.
+func getModel(ctx context.Context, c *Client) error {
+	_, err := c.GetModel(ctx, "m1")
+	return err
+}
+
+// together makes n calls at the same time and returns how each ended.
+func together(n int, call func(i int) error) []error {
+	errs := make([]error, n)
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { errs[i] = call(i) })
+	}
+	group.Wait()
+	return errs
+}
+
+func TestLoginRequest(t *testing.T) {
+	t.Parallel()
+	var requests factRequests
+	c := overTCP(t, requests.before(t, ok(`{"access_token":"`+testToken+`"}`)))
+	token, err := c.Login(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, testToken, token.AccessToken)
+	require.Equal(t, "Bearer", token.Type())
+	require.True(t, token.Valid())
+
+	require.Len(t, requests.all(), 1)
+	login := requests.all()[0]
+	require.Equal(t, "POST /api/auth/token", login.Method+" "+login.RequestURI)
+	require.Equal(t, "application/json", login.Header.Get("Content-Type"))
+	require.Empty(t, login.Header.Values("Authorization"))
+	require.EqualValues(t, len(login.body), login.ContentLength)
+	require.JSONEq(t, `{"client_id":"`+testID+`","client_secret":"`+testSecret+`","grant_type":"client_credentials"}`, string(login.body))
+}
+
+// TestTokenRenewal: a token is replaced shortly before it expires, by its
+// lifetime and not by the clock: in the bubble it is the year 2000.
+func TestTokenRenewal(t *testing.T) {
+	t.Parallel()
+	const never = 0
+	jwt := func(claims string) string { return `{"access_token":"` + factJWT(claims) + `"}` }
+	for name, test := range map[string]struct {
+		grant string
+		after time.Duration
+	}{
+		"expires, flat":          {`{"access_token":"t","expires":3600}`, 3570 * time.Second},
+		"expires, wrapped":       {`{"data":{"access_token":"t","expires":3600}}`, 3570 * time.Second},
+		"expires_in":             {`{"access_token":"t","expires_in":"3600"}`, 3570 * time.Second},
+		"30 days":                {`{"data":{"access_token":"t","expires":2592000}}`, 2591970 * time.Second},
+		"short":                  {`{"access_token":"t","expires":100}`, 90 * time.Second},
+		"too short":              {`{"access_token":"t","expires":1}`, 27 * time.Second},
+		"JWT":                    {jwt(`{"iat":1646290110,"exp":1646293710}`), 3570 * time.Second},
+		"JWT of long ago":        {jwt(`{"iat":0,"exp":3600}`), 3570 * time.Second},
+		"JWT without iat":        {jwt(`{"exp":946688400}`), never},
+		"JWT that ends at once":  {jwt(`{"iat":1646290110,"exp":1646290110}`), never},
+		"JWT with broken claims": {jwt(`{"iat":"x","exp":{}}`), never},
+		"JWT that is none":       {`{"access_token":"a.%%%.c"}`, never},
+		"none":                   {`{"access_token":"t"}`, never},
+		"zero":                   {`{"access_token":"t","expires":0}`, never},
+		"negative":               {`{"access_token":"t","expires":-5}`, never},
+		"a point in time":        {`{"access_token":"t","expires":1646290110}`, never},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				api := &tokenAPI{grant: test.grant}
+				c := overMemory(t, api)
+				require.NoError(t, getModel(t.Context(), c))
+				if test.after == never {
+					time.Sleep(10 * 365 * 24 * time.Hour)
+					require.NoError(t, getModel(t.Context(), c))
+					api.requireCounts(t, 1, 2)
+					return
+				}
+				time.Sleep(test.after - time.Second)
+				require.NoError(t, getModel(t.Context(), c))
+				api.requireCounts(t, 1, 2)
+				time.Sleep(time.Second)
+				require.NoError(t, getModel(t.Context(), c))
+				api.requireCounts(t, 2, 3)
+			})
+		})
+	}
+}
+
+func TestOneLoginForAllCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		api := &tokenAPI{login: time.Second}
+		c := overMemory(t, api)
+		for _, err := range together(100, func(int) error { return getModel(t.Context(), c) }) {
+			require.NoError(t, err)
+		}
+		api.requireCounts(t, 1, 100)
+	})
+}
+
+// TestOneRefreshForAllCalls: a hundred calls are under way when their token is
+// revoked. Some refusals come before, some during and some after the refresh.
+func TestOneRefreshForAllCalls(t *testing.T) {
+	t.Parallel()
+	for _, login := range []time.Duration{0, 3 * time.Second} {
+		t.Run(login.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				api := &tokenAPI{login: login, latency: func(call int) time.Duration { return time.Duration(1+call%10) * time.Second }}
+				c := overMemory(t, api)
+				require.NoError(t, getModel(t.Context(), c))
+				api.revoke()
+				for _, err := range together(100, func(int) error { return getModel(t.Context(), c) }) {
+					require.NoError(t, err)
+				}
+				api.requireCounts(t, 2, 1+200)
+			})
+		})
+	}
+}
+
+func TestSecondRefusalIsReturned(t *testing.T) {
+	t.Parallel()
+	api := &fakeAPI{next: status(http.StatusUnauthorized, `{"errors":{"title":"No permission to view item!"}}`)}
+	c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: 1}))
+	_, err := c.PredictItems(t.Context(), "m1", "a")
+	var base *BaseError
+	require.ErrorAs(t, err, &base)
+	require.ErrorIs(t, err, ErrUnauthorized)
+	require.NotErrorIs(t, err, ErrOutcomeUnknown)
+	require.Equal(t, "predictItems", base.Operation)
+	require.Equal(t, 2, base.Attempts, "the resend is outside of MaxAttempts")
+	logins, calls := api.counts()
+	require.Equal(t, 2, logins)
+	require.Equal(t, 2, calls)
+}
+
+// TestWaitersForALogin: each waits for itself only, whoever began the login.
+func TestWaitersForALogin(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		leave func(context.Context) (context.Context, context.CancelFunc)
+		want  error
+	}{
+		{"deadline", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 5*time.Second)
+		}, context.DeadlineExceeded},
+		{"cancelled", func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(5*time.Second, cancel)
+			return ctx, cancel
+		}, context.Canceled},
+	} {
+		for _, first := range []bool{true, false} {
+			t.Run(fmt.Sprint(test.name, " first ", first), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					api := &tokenAPI{login: 20 * time.Second}
+					c := overMemory(t, api)
+					start := time.Now()
+					errs := together(2, func(i int) error {
+						impatient := i == 0
+						if impatient != first {
+							synctest.Wait() // until the other one has begun the login
+						}
+						if !impatient {
+							return getModel(t.Context(), c)
+						}
+						ctx, cancel := test.leave(t.Context())
+						defer cancel()
+						err := getModel(ctx, c)
+						assert.Equal(t, 5*time.Second, time.Since(start))
+						return err
+					})
+					require.NoError(t, errs[1])
+					var failed *RequestError
+					require.ErrorAs(t, errs[0], &failed)
+					require.ErrorIs(t, errs[0], test.want)
+					require.Equal(t, "getModelById", failed.Operation)
+					require.Equal(t, OutcomeNotSent, failed.Outcome)
+					require.Zero(t, failed.Attempts)
+					api.requireCounts(t, 1, 1)
+				})
+			})
+		}
+	}
+}
+
+// TestRefusedLoginsAreRemembered: a line of many calls with a wrong secret
+// must not lock the account.
+func TestRefusedLoginsAreRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		api := &tokenAPI{login: 100 * time.Millisecond, refuse: func(login int) int {
+			if login <= 2 {
+				return http.StatusUnauthorized
+			}
+			return 0
+		}}
+		c := overMemory(t, api)
+		for login := 1; login <= 2; login++ {
+			for range 3 {
+				for _, err := range together(50, func(int) error { return getModel(t.Context(), c) }) {
+					require.ErrorIs(t, err, ErrUnauthorized)
+				}
+			}
+			api.requireCounts(t, login, 0)
+			time.Sleep(refusalMemory)
+		}
+		require.NoError(t, getModel(t.Context(), c), "a refusal is not remembered for ever")
+	})
+	t.Run("Login asks anew", func(t *testing.T) {
+		t.Parallel()
+		api := &tokenAPI{refuse: func(login int) int { return map[int]int{1: http.StatusForbidden}[login] }}
+		c := overMemory(t, api)
+		require.ErrorIs(t, getModel(t.Context(), c), ErrForbidden)
+		_, err := c.Login(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, getModel(t.Context(), c))
+		api.requireCounts(t, 2, 1)
+	})
+	t.Run("outages are not remembered", func(t *testing.T) {
+		t.Parallel()
+		api := &tokenAPI{refuse: func(login int) int { return map[int]int{1: http.StatusServiceUnavailable}[login] }}
+		c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: 1}))
+		require.ErrorIs(t, getModel(t.Context(), c), ErrServer)
+		require.NoError(t, getModel(t.Context(), c))
+	})
+}
+
+func TestLoginErrors(t *testing.T) {
+	t.Parallel()
+	const attempts = 3
+	for _, test := range []struct {
+		status, logins int
+		kind           error
+	}{
+		{400, 1, ErrBadRequest},
+		{401, 1, ErrUnauthorized},
+		{403, 1, ErrForbidden},
+		{404, 1, ErrNotFound},
+		{422, 1, ErrUnprocessable},
+		{429, attempts, ErrRateLimited},
+		{500, attempts, ErrServer},
+		{501, 1, ErrServer},
+		{503, attempts, ErrServer},
+	} {
+		for name, call := range map[string]func(context.Context, *Client) error{
+			"Login":    func(ctx context.Context, c *Client) error { return discardToken(c.Login(ctx)) },
+			"GetModel": getModel,
+			"Train":    func(ctx context.Context, c *Client) error { return invoke(ctx, c, opTrain) },
+		} {
+			t.Run(fmt.Sprint(test.status, " ", name), func(t *testing.T) {
+				t.Parallel()
+				api := &tokenAPI{refuse: func(int) int { return test.status }}
+				c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: attempts, MinWait: 1, MaxWait: 1}))
+				err := call(t.Context(), c)
+				var base *BaseError
+				require.ErrorAs(t, err, &base)
+				require.ErrorIs(t, err, test.kind)
+				require.NotErrorIs(t, err, ErrOutcomeUnknown)
+				require.Equal(t, "login", base.Operation)
+				require.Equal(t, test.status, base.StatusCode)
+				require.Equal(t, test.logins, base.Attempts)
+				require.Equal(t, "Client id and secret mismatch", base.Errors.Title)
+				api.requireCounts(t, test.logins, 0)
+			})
+		}
+	}
+}
+
+func TestLoginWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	t.Run("unreadable", func(t *testing.T) {
+		t.Parallel()
+		api := &tokenAPI{grant: "<html>sign in</html>"}
+		err := getModel(t.Context(), overMemory(t, api))
+		var failed *RequestError
+		require.ErrorAs(t, err, &failed)
+		require.ErrorIs(t, err, ErrDecode)
+		require.Equal(t, "login", failed.Operation)
+		api.requireCounts(t, 1, 0)
+	})
+	t.Run("hanging", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := overTransport(t, func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+			start := time.Now()
+			err := getModel(t.Context(), c)
+			var failed *RequestError
+			require.ErrorAs(t, err, &failed)
+			require.Equal(t, "login", failed.Operation)
+			require.Equal(t, loginTimeout, time.Since(start))
+		})
+	})
+	t.Run("closed meanwhile", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := overTransport(t, func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+			start := time.Now()
+			time.AfterFunc(time.Second, func() { assert.NoError(t, c.Close()) })
+			require.Error(t, getModel(t.Context(), c))
+			require.Equal(t, time.Second, time.Since(start))
+		})
+	})
+}
+
+// TestNoLoginAfterClose: a call that was under way when the client was closed begins no login.
+func TestNoLoginAfterClose(t *testing.T) {
+	t.Parallel()
+	a := newAuthenticator(func(context.Context) (grant, error) {
+		t.Error("a login")
+		return grant{}, errors.New("closed")
+	})
+	a.close()
+	_, _, err := a.token(t.Context())
+	require.ErrorIs(t, err, ErrInvalidArgument)
+}
+
+// TestLoginAfterLostReply: the delete may have happened, whatever a later
+// login says.
+func TestLoginAfterLostReply(t *testing.T) {
+	t.Parallel()
+	lost := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	api := &fakeAPI{next: answers(lost, status(http.StatusUnauthorized, ""))}
+	logins := answers(ok(`{"access_token":"`+testToken+`"}`), status(http.StatusForbidden, `{"errors":{"title":"closed"}}`))
+	c := overTCP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == opLogin.path {
+			logins(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	}))
+	_, err := c.DeleteModels(t.Context(), "m1")
+	require.ErrorIs(t, err, ErrOutcomeUnknown)
+	var base *BaseError
+	require.ErrorAs(t, err, &base)
+	require.Equal(t, "login", base.Operation)
+}
+
+func TestLoginIsAFreshExchange(t *testing.T) {
+	t.Parallel()
+	var used []string
+	api := &tokenAPI{}
+	c := overMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != opLogin.path {
+			used = append(used, r.Header.Get("Authorization"))
+		}
+		api.ServeHTTP(w, r)
+	}))
+	for number := 1; number <= 3; number++ {
+		token, err := c.Login(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprintf("token-number-%d", number), token.AccessToken)
+		require.NoError(t, getModel(t.Context(), c))
+		require.NoError(t, getModel(t.Context(), c))
+	}
+	require.Equal(t, []string{
+		"Bearer token-number-1", "Bearer token-number-1",
+		"Bearer token-number-2", "Bearer token-number-2",
+		"Bearer token-number-3", "Bearer token-number-3",
+	}, used)
+	api.requireCounts(t, 3, 6)
+}
+
+// sourceFunc is a token source made of a function.
+type sourceFunc func() (*oauth2.Token, error)
+
+func (f sourceFunc) Token() (*oauth2.Token, error) { return f() }
+
+func overSource(t *testing.T, h http.Handler, source sourceFunc) *Client {
+	t.Helper()
+	c, err := New("http://127.0.0.1", WithTokenSource(source), WithHTTPClient(&http.Client{Transport: inMemory(h)}))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, c.Close()) })
+	return c
+}
+
+// numberedSource gives out the tokens of a tokenAPI.
+func numberedSource(asked *atomic.Int32, lifetime time.Duration) sourceFunc {
+	return func() (*oauth2.Token, error) {
+		token := &oauth2.Token{AccessToken: fmt.Sprintf("token-number-%d", asked.Add(1))}
+		if lifetime > 0 {
+			token.Expiry = time.Now().Add(lifetime)
+		}
+		return token, nil
+	}
+}
+
+func TestTokenSource(t *testing.T) {
+	t.Parallel()
+	t.Run("asked rarely", func(t *testing.T) {
+		t.Parallel()
+		var asked atomic.Int32
+		api := &tokenAPI{}
+		c := overSource(t, api, numberedSource(&asked, 0))
+		for _, err := range together(100, func(int) error { return getModel(t.Context(), c) }) {
+			require.NoError(t, err)
+		}
+		require.EqualValues(t, 1, asked.Load())
+		api.requireCounts(t, 0, 100)
+	})
+	t.Run("asked again before expiry", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var asked atomic.Int32
+			c := overSource(t, &tokenAPI{}, numberedSource(&asked, 100*time.Second))
+			for i, wait := range []time.Duration{0, 89 * time.Second, time.Second} {
+				time.Sleep(wait)
+				require.NoError(t, getModel(t.Context(), c))
+				require.EqualValues(t, 1+i/2, asked.Load())
+			}
+		})
+	})
+	t.Run("asked again after a refusal", func(t *testing.T) {
+		t.Parallel()
+		var asked atomic.Int32
+		api := &tokenAPI{revoked: 1}
+		require.NoError(t, getModel(t.Context(), overSource(t, api, numberedSource(&asked, 0))))
+		require.EqualValues(t, 2, asked.Load())
+		api.requireCounts(t, 0, 2)
+	})
+	t.Run("the same token again", func(t *testing.T) {
+		t.Parallel()
+		api := &tokenAPI{revoked: 1}
+		c := overSource(t, api, func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "token-number-1"}, nil })
+		err := getModel(t.Context(), c)
+		require.ErrorIs(t, err, ErrUnauthorized)
+		api.requireCounts(t, 0, 2)
+	})
+	t.Run("Login returns its token", func(t *testing.T) {
+		t.Parallel()
+		token := &oauth2.Token{AccessToken: "token-number-1", TokenType: "custom", Expiry: time.Now().Add(time.Hour)}
+		api := &tokenAPI{}
+		c := overSource(t, api, func() (*oauth2.Token, error) { return token, nil })
+		got, err := c.Login(t.Context())
+		require.NoError(t, err)
+		require.Same(t, token, got)
+		api.requireCounts(t, 0, 0)
+	})
+}
+
+func TestTokenSourceFailures(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("vault is sealed")
+	for name, source := range map[string]sourceFunc{
+		"error":    func() (*oauth2.Token, error) { return nil, broken },
+		"nothing":  func() (*oauth2.Token, error) { return nil, nil },
+		"empty":    func() (*oauth2.Token, error) { return &oauth2.Token{}, nil },
+		"line end": func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "bad-token\r\nX: y"}, nil },
+		"too large": func() (*oauth2.Token, error) {
+			return &oauth2.Token{AccessToken: strings.Repeat("bad-token", 10_000)}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &tokenAPI{}
+			c := overSource(t, api, source)
+			_, loginErr := c.Login(t.Context())
+			for _, err := range []error{getModel(t.Context(), c), loginErr} {
+				var failed *RequestError
+				require.ErrorAs(t, err, &failed)
+				require.Equal(t, "login", failed.Operation)
+				require.Equal(t, OutcomeNotSent, failed.Outcome)
+				require.Equal(t, name == "error", errors.Is(err, broken))
+				require.NotContains(t, everyText(err), "bad-token")
+			}
+			api.requireCounts(t, 0, 0)
+		})
+	}
+}
+
+// TestTokenSourceIsAskedByOneAtATime holds what WithTokenSource promises, for Login too.
+func TestTokenSourceIsAskedByOneAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asking, most atomic.Int32
+		c := overSource(t, &tokenAPI{}, func() (*oauth2.Token, error) {
+			if n := asking.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			defer asking.Add(-1)
+			time.Sleep(time.Second)
+			return &oauth2.Token{AccessToken: "token-number-1"}, nil
+		})
+		for _, err := range together(10, func(i int) error {
+			if i%2 == 0 {
+				return getModel(t.Context(), c)
+			}
+			return discardToken(c.Login(t.Context()))
+		}) {
+			require.NoError(t, err)
+		}
+		require.EqualValues(t, 1, most.Load())
+	})
+}
+
+// TestLoginEndsWithItsContext: a token source knows no context, but a caller
+// of Login does not wait longer than its own.
+func TestLoginEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(context.Context, *Client) error{
+		"Login":    func(ctx context.Context, c *Client) error { return discardToken(c.Login(ctx)) },
+		"GetModel": getModel,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := overSource(t, &tokenAPI{}, func() (*oauth2.Token, error) {
+					time.Sleep(time.Hour)
+					return &oauth2.Token{AccessToken: "token-number-1"}, nil
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				defer time.Sleep(time.Hour) // until the source is back
+				start := time.Now()
+				require.ErrorIs(t, call(ctx, c), context.DeadlineExceeded)
+				require.Equal(t, time.Second, time.Since(start))
+			})
+		})
+	}
+}
+
+// everyText is all that an error and the errors in it show when printed or logged.
+func everyText(err error) string {
+	var text bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		_, _ = fmt.Fprintf(&text, verb+"\n", err)
+		_, _ = fmt.Fprintf(&text, verb+"\n", struct{ Err error }{err})
+	}
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
+		slog.New(handler).Error("failed", "error", err)
+	}
+	switch e := err.(type) { //nolint:errorlint // each layer is looked at
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			text.WriteString(everyText(inner))
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			text.WriteString(everyText(inner))
+		}
+	}
+	if base := (*BaseError)(nil); errors.As(err, &base) {
+		text.Write(base.Body)
+	}
+	return text.String()
+}
+
+// TestNoErrorShowsASecret lets the service and the network say back what they were sent.
+func TestNoErrorShowsASecret(t *testing.T) {
+	t.Parallel()
+	const secret = `pa"ss\word & more/than+8`
+	grant := ok(`{"access_token":"` + testToken + `"}`)
+	echo := func(code int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			raw := fmt.Sprintf("%s\n%s\n%s", body, r.Header.Get("Authorization"), secret)
+			status(code, raw, header...)(w, r)
+		}
+	}
+	failing := func(err error) http.HandlerFunc { return func(http.ResponseWriter, *http.Request) { panic(err) } }
+	for name, test := range map[string]struct{ login, call http.HandlerFunc }{
+		"login refused":      {echo(401), nil},
+		"login as HTML":      {echo(200), nil},
+		"login redirected":   {echo(302, "Location", "https://h/?secret="+secret), nil},
+		"login cut off":      {failing(errors.New("proxy saw " + secret)), nil},
+		"call refused":       {grant, echo(400, "X-Request-Id", testToken)},
+		"call failed":        {grant, echo(500)},
+		"call unreadable":    {grant, ok(`{"data":{"model_id":"` + testToken + `"}}`)},
+		"call redirected":    {grant, echo(307, "Location", "https://"+testToken+"/")},
+		"call cut off":       {grant, failing(errors.New("proxy saw Bearer " + testToken))},
+		"token cannot stand": {ok(`{"access_token":"bad ` + testToken + `"}`), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			transport := roundTrip(func(r *http.Request) (answer *http.Response, err error) {
+				defer func() {
+					if failure, ok := recover().(error); ok {
+						err = failure
+					}
+				}()
+				if r.URL.Path == opLogin.path {
+					return inMemory(test.login)(r)
+				}
+				return inMemory(test.call)(r)
+			})
+			var log bytes.Buffer
+			c, err := New("http://127.0.0.1", WithCredentials(testID, secret), WithHTTPClient(&http.Client{Transport: transport}),
+				WithRetry(RetryPolicy{MaxAttempts: 2, MinWait: 1, MaxWait: 1}),
+				WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+			require.NoError(t, err)
+			defer c.Close()
+			err = getModel(t.Context(), c)
+			require.Error(t, err)
+			text := everyText(err) + log.String() + fmt.Sprintf("%v %+v %#v", c, c, c)
+			known := append(secretForms(secret), "word & more", "word \\u0026 more")
+			if name != "token cannot stand" { // where the service never gave a token, it is not known to be one
+				known = append(known, testToken)
+			}
+			for _, form := range known {
+				assert.NotContains(t, text, form)
+			}
+		})
+	}
+}
+
+// TestTokenSourceErrorShowsNoToken: the error of a source may name the token that it gave out before.
+func TestTokenSourceErrorShowsNoToken(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	broken := errors.New("cannot renew token-number-1")
+	c := overSource(t, &tokenAPI{revoked: 1}, func() (*oauth2.Token, error) {
+		if asked.Add(1) == 1 {
+			return &oauth2.Token{AccessToken: "token-number-1"}, nil
+		}
+		return nil, broken
+	})
+	err := getModel(t.Context(), c)
+	require.ErrorIs(t, err, broken)
+	require.NotContains(t, everyText(err), "token-number-1")
+}
+
+func TestShortSecretsStayReadable(t *testing.T) {
+	t.Parallel()
+	var s secrets
+	s.add("secret")
+	s.addToken("t")
+	require.Equal(t, "the secret of it", s.mask("the secret of it"))
+}
+
+func TestEarlierTokensAreMasked(t *testing.T) {
+	t.Parallel()
+	var s secrets
+	for i := range rememberedTokens + 1 {
+		s.addToken(fmt.Sprintf("token-number-%d.", i))
+	}
+	require.Equal(t, "token-number-0.", s.mask("token-number-0."), "what is remembered is bounded")
+	for i := range rememberedTokens {
+		require.Equal(t, maskedSecret, s.mask(fmt.Sprintf("token-number-%d.", i+1)))
+	}
+}

@@ -1,0 +1,540 @@
+package hacarus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// downloads are all ways to a file.
+var downloads = map[string]func(context.Context, *Client) (*Download, error){
+	"getModelResults":    func(ctx context.Context, c *Client) (*Download, error) { return c.GetModelResults(ctx, "m1") },
+	"exportModelsWithId": func(ctx context.Context, c *Client) (*Download, error) { return c.ExportModels(ctx, "m1") },
+	"getLogs":            func(ctx context.Context, c *Client) (*Download, error) { return c.GetLogs(ctx) },
+	"getImage": func(ctx context.Context, c *Client) (*Download, error) {
+		return c.GetImage(ctx, ImageMeta{URL: "/raw/1.png"})
+	},
+}
+
+// chunked is an answer that does not announce its size.
+func chunked(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, body[:1])
+		w.(http.Flusher).Flush()
+		_, _ = io.WriteString(w, body[1:])
+	}
+}
+
+// cutLength and cutChunks are answers that break off after body.
+func cutLength(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(body)+1))
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func cutChunks(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		chunked(body)(w, r)
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// getLogs starts a download that must begin well.
+func getLogs(t *testing.T, c *Client) *Download {
+	t.Helper()
+	d, err := c.GetLogs(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, d.Close()) })
+	return d
+}
+
+func TestDownloads(t *testing.T) {
+	t.Parallel()
+	for operation, get := range downloads {
+		for name, test := range map[string]struct {
+			next http.HandlerFunc
+			size int64
+		}{
+			"size known":   {status(200, "contents", "Content-Type", "application/zip"), 8},
+			"size unknown": {chunked("contents"), -1},
+		} {
+			t.Run(operation+" "+name, func(t *testing.T) {
+				t.Parallel()
+				var seen observed
+				var requests factRequests
+				c := overTCP(t, &fakeAPI{next: requests.before(t, test.next)},
+					WithObserver(func(_ context.Context, a Attempt) { seen.add(a) }))
+				var info ResponseInfo
+				d, err := get(CaptureResponse(t.Context(), &info), c)
+				require.NoError(t, err)
+				require.Empty(t, seen.of(operation), "it has not ended")
+				require.Equal(t, test.size, d.Size)
+				require.Equal(t, requests.all()[0].Header.Get("Accept-Encoding"), "identity")
+
+				var written bytes.Buffer
+				n, err := d.WriteTo(&written)
+				require.NoError(t, err)
+				require.EqualValues(t, 8, n)
+				require.Equal(t, "contents", written.String())
+				_, err = d.Read(make([]byte, 1))
+				require.Equal(t, io.EOF, err)
+				require.NoError(t, d.Close())
+				require.NoError(t, d.Close())
+
+				require.Len(t, seen.of(operation), 1)
+				attempt := seen.of(operation)[0]
+				require.NoError(t, attempt.Err)
+				require.EqualValues(t, 8, attempt.BytesReceived)
+				require.Equal(t, 200, info.StatusCode)
+				require.Nil(t, info.Body)
+			})
+		}
+	}
+}
+
+func TestDownloadNames(t *testing.T) {
+	t.Parallel()
+	for disposition, want := range map[string]string{
+		"":                                  "",
+		"attachment":                        "",
+		`attachment; filename="models.zip"`: "models.zip",
+		`attachment; filename=models.zip`:   "models.zip",
+		`inline; filename="models.zip"`:     "models.zip",
+		`attachment; filename="a b.zip"`:    "a b.zip",
+		`attachment; filename="部品.zip"`:     "部品.zip",
+		`attachment; filename*=UTF-8''%E9%83%A8%E5%93%81.zip`: "部品.zip",
+		`attachment; filename="../../etc/passwd"`:             "passwd",
+		`attachment; filename="/etc/passwd"`:                  "passwd",
+		`attachment; filename="..\..\win.ini"`:                "win.ini",
+		`attachment; filename="C:\logs\debug.zip"`:            "debug.zip",
+		`attachment; filename*=UTF-8''..%2F..%2Fx.zip`:        "x.zip",
+		`attachment; filename=".."`:                           "",
+		`attachment; filename="a/.."`:                         "",
+		`attachment; filename="a/"`:                           "",
+		`attachment; filename=""`:                             "",
+		`attachment; filename*=UTF-8''a%00b`:                  "",
+		`attachment; filename*=UTF-8''a%0Ab`:                  "",
+		`attachment; filename*=UTF-8''%FF`:                    "",
+		`attachment; filename="a`:                             "",
+		`attachment; filename=a; filename=b`:                  "",
+		`;;;`:                                                 "",
+	} {
+		t.Run(disposition, func(t *testing.T) {
+			t.Parallel()
+			d := getLogs(t, overTCP(t, &fakeAPI{next: status(200, "zip", "Content-Disposition", disposition, "Content-Type", "application/zip")}))
+			require.Equal(t, want, d.Filename)
+			require.Equal(t, "application/zip", d.ContentType)
+		})
+	}
+}
+
+// TestTruncatedDownloads: a file that breaks off is never taken for a whole one.
+func TestTruncatedDownloads(t *testing.T) {
+	t.Parallel()
+	for operation, get := range downloads {
+		for name, next := range map[string]http.HandlerFunc{"length": cutLength("contents"), "chunks": cutChunks("contents")} {
+			t.Run(operation+" "+name, func(t *testing.T) {
+				t.Parallel()
+				var seen observed
+				api := &fakeAPI{next: next}
+				c := overTCP(t, api, WithObserver(func(_ context.Context, a Attempt) { seen.add(a) }))
+				d, err := get(t.Context(), c)
+				require.NoError(t, err)
+				got, err := io.ReadAll(d)
+				require.Equal(t, "contents", string(got))
+				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+				require.ErrorIs(t, err, ErrDecode)
+				var failed *RequestError
+				require.ErrorAs(t, err, &failed)
+				require.Equal(t, OutcomeExecuted, failed.Outcome)
+				require.Equal(t, operation, failed.Operation)
+
+				_, again := d.Read(make([]byte, 1))
+				require.Equal(t, err, again, "it stays broken")
+				require.NoError(t, d.Close())
+				require.Equal(t, 1, api.count())
+				require.Len(t, seen.of(operation), 1)
+				require.ErrorIs(t, seen.of(operation)[0].Err, io.ErrUnexpectedEOF)
+			})
+		}
+	}
+	t.Run("transport that does not count", func(t *testing.T) {
+		t.Parallel()
+		d := getLogs(t, overMemory(t, &fakeAPI{next: cutLength("contents")}))
+		_, err := io.ReadAll(d)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		require.ErrorIs(t, err, ErrDecode)
+	})
+}
+
+func TestDownloadsThatAreNoFile(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]http.HandlerFunc{
+		"empty":       status(200, ""),
+		"no content":  decline(204),
+		"gzip":        status(200, "zip", "Content-Encoding", "gzip"),
+		"empty chunk": func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: next}
+			d, err := overTCP(t, api).GetLogs(t.Context())
+			if err == nil {
+				_, err = io.ReadAll(d)
+				require.NoError(t, d.Close())
+			}
+			var failed *RequestError
+			require.ErrorAs(t, err, &failed)
+			require.ErrorIs(t, err, ErrDecode)
+			require.Equal(t, OutcomeExecuted, failed.Outcome)
+			require.Equal(t, 1, api.count())
+		})
+	}
+}
+
+func TestDownloadErrors(t *testing.T) {
+	t.Parallel()
+	for operation, get := range downloads {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: answers(status(503, ""), status(422, `{"errors":{"title":"no such model"}}`), ok("contents"))}
+			c := overTCP(t, api)
+			_, err := get(t.Context(), c)
+			var base *BaseError
+			require.ErrorAs(t, err, &base)
+			require.ErrorIs(t, err, ErrUnprocessable)
+			require.Equal(t, operation, base.Operation)
+			require.Equal(t, "no such model", base.Errors.Title)
+			require.Equal(t, 2, base.Attempts)
+
+			d, err := get(t.Context(), c)
+			require.NoError(t, err)
+			require.NoError(t, d.Close())
+		})
+	}
+}
+
+func TestClosedDownload(t *testing.T) {
+	t.Parallel()
+	d := getLogs(t, overTCP(t, &fakeAPI{next: ok("contents")}))
+	_, err := io.ReadFull(d, make([]byte, 3))
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	n, err := d.Read(make([]byte, 1))
+	require.Zero(t, n)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, io.EOF, "not a clean end")
+	require.Error(t, d.SaveFile(filepath.Join(t.TempDir(), "debug.zip")))
+}
+
+// slowBody is an answer whose bytes come with pauses; it ends with its request.
+type slowBody struct {
+	ctx   context.Context //nolint:containedctx // the request's
+	rest  string
+	pause time.Duration
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.pause > 0 {
+		select {
+		case <-b.ctx.Done():
+		case <-time.After(b.pause):
+		}
+	}
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if b.rest == "" {
+		return 0, io.EOF
+	}
+	n := copy(p[:1], b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+func (b *slowBody) Close() error { return nil }
+
+// overSlowBody returns a client to whose calls the answer is body, with pauses.
+func overSlowBody(t *testing.T, body string, pause time.Duration) *Client {
+	t.Helper()
+	return overTransport(t, func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == opLogin.path {
+			return inMemory(&fakeAPI{})(r)
+		}
+		return &http.Response{
+			StatusCode: 200, Header: http.Header{}, ContentLength: int64(len(body)),
+			Body: &slowBody{r.Context(), body, pause},
+		}, nil
+	})
+}
+
+func TestDownloadTiming(t *testing.T) {
+	t.Parallel()
+	t.Run("a slow network is waited for", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			got, err := io.ReadAll(getLogs(t, overSlowBody(t, "contents", stallTimeout-time.Second)))
+			require.NoError(t, err)
+			require.Equal(t, "contents", string(got))
+		})
+	})
+	t.Run("a stalled network is not", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			d := getLogs(t, overSlowBody(t, "contents", time.Hour))
+			start := time.Now()
+			_, err := io.ReadAll(d)
+			require.ErrorAs(t, err, new(stallError))
+			require.Equal(t, stallTimeout, time.Since(start))
+		})
+	})
+	t.Run("a slow reader may take its time", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			d := getLogs(t, overSlowBody(t, "contents", 0))
+			var got []byte
+			for range 8 {
+				p := make([]byte, 1)
+				_, err := d.Read(p)
+				require.NoError(t, err)
+				got = append(got, p...)
+				time.Sleep(10 * stallTimeout)
+			}
+			require.Equal(t, "contents", string(got))
+		})
+	})
+	t.Run("before the first read too", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			d := getLogs(t, overSlowBody(t, "contents", 0))
+			time.Sleep(10 * stallTimeout)
+			got, err := io.ReadAll(d)
+			require.NoError(t, err)
+			require.Equal(t, "contents", string(got))
+		})
+	})
+	t.Run("the call's context bounds the reading", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			cause := errors.New("shift over")
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 5500*time.Millisecond, cause)
+			defer cancel()
+			d, err := overSlowBody(t, "contents", time.Second).GetLogs(ctx)
+			require.NoError(t, err)
+			got, err := io.ReadAll(d)
+			require.Equal(t, "conte", string(got))
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, cause)
+			var failed *RequestError
+			require.ErrorAs(t, err, &failed)
+			require.Equal(t, OutcomeExecuted, failed.Outcome)
+			require.NoError(t, d.Close())
+		})
+	})
+}
+
+// namesIn lists a folder, hidden files included.
+func namesIn(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	names := []string{}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func TestSaveFile(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]string{"new": "", "replaced": "what was there before, and longer"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "debug.zip")
+			if before != "" {
+				require.NoError(t, os.WriteFile(path, []byte(before), 0o644)) //nolint:gosec // to see the mode change
+			}
+			d := getLogs(t, overTCP(t, &fakeAPI{next: ok("contents")}))
+			require.NoError(t, d.SaveFile(path))
+			got, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, "contents", string(got))
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o600), info.Mode())
+			require.Equal(t, []string{"debug.zip"}, namesIn(t, dir))
+			_, err = d.Read(make([]byte, 1))
+			require.Error(t, err, "it is closed")
+		})
+	}
+}
+
+// TestSaveFileFails: nothing changes, and nothing is left behind.
+func TestSaveFileFails(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		next  http.HandlerFunc
+		path  string
+		cause error
+	}{
+		"cut length":     {cutLength("contents"), "debug.zip", io.ErrUnexpectedEOF},
+		"cut chunks":     {cutChunks("contents"), "debug.zip", io.ErrUnexpectedEOF},
+		"folder":         {ok("contents"), "folder", ErrInvalidArgument},
+		"missing folder": {ok("contents"), "missing/debug.zip", os.ErrNotExist},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "debug.zip"), []byte("before"), 0o600))
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+			d := getLogs(t, overTCP(t, &fakeAPI{next: test.next}))
+			require.ErrorIs(t, d.SaveFile(filepath.Join(dir, test.path)), test.cause)
+			require.Equal(t, []string{"debug.zip", "folder"}, namesIn(t, dir))
+			got, err := os.ReadFile(filepath.Join(dir, "debug.zip"))
+			require.NoError(t, err)
+			require.Equal(t, "before", string(got))
+			_, err = d.Read(make([]byte, 1))
+			require.Error(t, err, "it is closed")
+		})
+	}
+	t.Run("cancelled", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			d, err := overSlowBody(t, "contents", time.Second).GetLogs(ctx)
+			require.NoError(t, err)
+			require.ErrorIs(t, d.SaveFile(filepath.Join(dir, "debug.zip")), context.DeadlineExceeded)
+			require.Empty(t, namesIn(t, dir))
+		})
+	})
+}
+
+// TestImagesElsewhere fetches an image of another host over TCP: what arrives
+// there holds no token, and nothing follows its redirects.
+func TestImagesElsewhere(t *testing.T) {
+	t.Parallel()
+	var hops atomic.Int32
+	var requests factRequests
+	elsewhere := httptest.NewServer(requests.before(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hop" {
+			hops.Add(1)
+			return
+		}
+		ok("pixels")(w, r)
+	}))
+	t.Cleanup(elsewhere.Close)
+	api := &fakeAPI{next: answers(
+		func(w http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, "Bearer "+testToken, r.Header.Get("Authorization"))
+			ok("pixels")(w, r)
+		},
+		status(302, "", "Location", elsewhere.URL+"/hop?signature=s3cr3t"),
+	)}
+	c := overTCP(t, api)
+
+	for _, url := range []string{"/raw/1.png", elsewhere.URL + "/raw/1.png?signature=s3cr3t"} {
+		d, err := c.GetImage(t.Context(), ImageMeta{URL: url})
+		require.NoError(t, err)
+		got, err := io.ReadAll(d)
+		require.NoError(t, err)
+		require.Equal(t, "pixels", string(got))
+		require.NoError(t, d.Close())
+	}
+	require.Len(t, requests.all(), 1)
+	require.Empty(t, requests.all()[0].Header.Values("Authorization"))
+	require.Equal(t, "signature=s3cr3t", requests.all()[0].URL.RawQuery)
+
+	_, err := c.GetImage(t.Context(), ImageMeta{URL: "/raw/1.png"})
+	require.ErrorIs(t, err, ErrRedirect)
+	require.NotContains(t, everyText(err), "s3cr3t")
+	require.Zero(t, hops.Load())
+}
+
+// TestForeignRefusalKeepsTheToken: a storage's 401 says nothing about the service's token.
+func TestForeignRefusalKeepsTheToken(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(status(401, ""))
+	t.Cleanup(elsewhere.Close)
+	api := &fakeAPI{next: ok(modelBody)}
+	c := overTCP(t, api)
+	require.NoError(t, getModel(t.Context(), c))
+	_, err := c.GetImage(t.Context(), ImageMeta{URL: elsewhere.URL})
+	require.ErrorIs(t, err, ErrUnauthorized)
+	require.NoError(t, getModel(t.Context(), c))
+	logins, _ := api.counts()
+	require.Equal(t, 1, logins)
+}
+
+func TestImageErrorsShowNoURL(t *testing.T) {
+	t.Parallel()
+	c := overMemory(t, &fakeAPI{next: ok("pixels")})
+	for _, url := range []string{
+		"https://u:s3cr3t@h/1.png", "https://h/%zz?s3cr3t", "ftp://h/1.png?s3cr3t", "s3cr3t", "//h/1.png?s3cr3t", "https:///1.png?s3cr3t", "?s3cr3t",
+	} {
+		_, err := c.GetImage(t.Context(), ImageMeta{URL: url})
+		require.ErrorIs(t, err, ErrInvalidArgument, url)
+		require.NotContains(t, everyText(err), "s3cr3t")
+	}
+}
+
+func TestSameOrigin(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		base, image string
+		token       bool
+	}{
+		{"https://h", "https://h/1.png", true},
+		{"https://h", "https://h:443/1.png", true},
+		{"https://h:443", "https://H/1.png", true},
+		{"https://h/check", "https://h/raw/1.png", true},
+		{"https://h/check", "/raw/1.png", true},
+		{"http://localhost", "http://localhost:80/1.png", true},
+		{"https://h", "http://h/1.png", false},
+		{"https://h", "https://h:8443/1.png", false},
+		{"https://h", "https://h.example/1.png", false},
+		{"https://h", "https://h@elsewhere/1.png", false},
+		{"http://localhost", "http://127.0.0.1/1.png", false},
+		{"http://localhost", "https://localhost:80/1.png", false},
+	} {
+		t.Run(test.base+" "+test.image, func(t *testing.T) {
+			t.Parallel()
+			var authorized []bool
+			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, opLogin.path) {
+					return inMemory(ok(`{"access_token":"` + testToken + `"}`))(r)
+				}
+				authorized = append(authorized, r.Header.Get("Authorization") != "")
+				return inMemory(ok("pixels"))(r)
+			})
+			c := newTestClient(t, test.base, WithHTTPClient(&http.Client{Transport: transport}))
+			d, err := c.GetImage(t.Context(), ImageMeta{URL: test.image})
+			if strings.Contains(test.image, "@") {
+				require.ErrorIs(t, err, ErrInvalidArgument)
+				require.Empty(t, authorized)
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, d.Close())
+			require.Equal(t, []bool{test.token}, authorized)
+		})
+	}
+}
