@@ -267,7 +267,7 @@ func TestCaptureResponse(t *testing.T) {
 	require.Equal(t, 200, info.StatusCode)
 	require.Equal(t, "r-42", info.RequestID)
 	require.Equal(t, 2, info.Attempts)
-	require.Equal(t, modelBody, string(info.Body))
+	require.Equal(t, []byte(modelBody), info.Body)
 	require.NotNil(t, info.Header)
 
 	_, err = c.GetModel(ctx, "m1")

@@ -85,7 +85,7 @@ func TestDownloads(t *testing.T) {
 				require.NoError(t, err)
 				require.Empty(t, seen.of(operation), "it has not ended")
 				require.Equal(t, test.size, d.Size)
-				require.Equal(t, requests.all()[0].Header.Get("Accept-Encoding"), "identity")
+				require.Equal(t, "identity", requests.all()[0].Header.Get("Accept-Encoding"))
 
 				var written bytes.Buffer
 				n, err := d.WriteTo(&written)
@@ -270,15 +270,16 @@ func (b *slowBody) Read(p []byte) (int, error) {
 
 func (b *slowBody) Close() error { return nil }
 
-// overSlowBody returns a client to whose calls the answer is body, with pauses.
-func overSlowBody(t *testing.T, body string, pause time.Duration) *Client {
+// overSlowBody returns a client to whose calls the answer is "contents", with pauses.
+func overSlowBody(t *testing.T, pause time.Duration) *Client {
 	t.Helper()
+	const body = "contents"
 	return overTransport(t, func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
 			return inMemory(&fakeAPI{})(r)
 		}
 		return &http.Response{
-			StatusCode: 200, Header: http.Header{}, ContentLength: int64(len(body)),
+			StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: int64(len(body)),
 			Body: &slowBody{r.Context(), body, pause},
 		}, nil
 	})
@@ -289,7 +290,7 @@ func TestDownloadTiming(t *testing.T) {
 	t.Run("a slow network is waited for", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			got, err := io.ReadAll(getLogs(t, overSlowBody(t, "contents", stallTimeout-time.Second)))
+			got, err := io.ReadAll(getLogs(t, overSlowBody(t, stallTimeout-time.Second)))
 			require.NoError(t, err)
 			require.Equal(t, "contents", string(got))
 		})
@@ -297,7 +298,7 @@ func TestDownloadTiming(t *testing.T) {
 	t.Run("a stalled network is not", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			d := getLogs(t, overSlowBody(t, "contents", time.Hour))
+			d := getLogs(t, overSlowBody(t, time.Hour))
 			start := time.Now()
 			_, err := io.ReadAll(d)
 			require.ErrorAs(t, err, new(stallError))
@@ -307,7 +308,7 @@ func TestDownloadTiming(t *testing.T) {
 	t.Run("a slow reader may take its time", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			d := getLogs(t, overSlowBody(t, "contents", 0))
+			d := getLogs(t, overSlowBody(t, 0))
 			var got []byte
 			for range 8 {
 				p := make([]byte, 1)
@@ -322,7 +323,7 @@ func TestDownloadTiming(t *testing.T) {
 	t.Run("before the first read too", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			d := getLogs(t, overSlowBody(t, "contents", 0))
+			d := getLogs(t, overSlowBody(t, 0))
 			time.Sleep(10 * stallTimeout)
 			got, err := io.ReadAll(d)
 			require.NoError(t, err)
@@ -335,7 +336,7 @@ func TestDownloadTiming(t *testing.T) {
 			cause := errors.New("shift over")
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 5500*time.Millisecond, cause)
 			defer cancel()
-			d, err := overSlowBody(t, "contents", time.Second).GetLogs(ctx)
+			d, err := overSlowBody(t, time.Second).GetLogs(ctx)
 			require.NoError(t, err)
 			got, err := io.ReadAll(d)
 			require.Equal(t, "conte", string(got))
@@ -369,7 +370,7 @@ func TestSaveFile(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "debug.zip")
 			if before != "" {
-				require.NoError(t, os.WriteFile(path, []byte(before), 0o644)) //nolint:gosec // to see the mode change
+				require.NoError(t, os.WriteFile(path, []byte(before), 0o644))
 			}
 			d := getLogs(t, overTCP(t, &fakeAPI{next: ok("contents")}))
 			require.NoError(t, d.SaveFile(path))
@@ -420,7 +421,7 @@ func TestSaveFileFails(t *testing.T) {
 			dir := t.TempDir()
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
-			d, err := overSlowBody(t, "contents", time.Second).GetLogs(ctx)
+			d, err := overSlowBody(t, time.Second).GetLogs(ctx)
 			require.NoError(t, err)
 			require.ErrorIs(t, d.SaveFile(filepath.Join(dir, "debug.zip")), context.DeadlineExceeded)
 			require.Empty(t, namesIn(t, dir))

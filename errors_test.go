@@ -152,7 +152,7 @@ func TestErrorBodies(t *testing.T) {
 		t.Parallel()
 		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1000")
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 			cutLength(`{"errors":{"title":"No mod`)(w, r)
 		}})
 		err := getModel(t.Context(), c)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -181,5 +180,3 @@ func (o *observed) of(operation string) []Attempt {
 	}
 	return found
 }
-
-func lines(s ...string) string { return strings.Join(s, "\n") }

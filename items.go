@@ -3,7 +3,6 @@ package hacarus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"path"
@@ -266,9 +265,9 @@ func (c *Client) AnnotateItem(ctx context.Context, itemID string, annotations ..
 func (a RequestAnnotation) check() error {
 	switch {
 	case a == RequestAnnotation{}:
-		return fmt.Errorf("empty annotation")
+		return errors.New("empty annotation")
 	case a.XMin != nil && a.XMax != nil && *a.XMin > *a.XMax, a.YMin != nil && a.YMax != nil && *a.YMin > *a.YMax:
-		return fmt.Errorf("a box whose minimum is above its maximum")
+		return errors.New("a box whose minimum is above its maximum")
 	}
 	return nil
 }

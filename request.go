@@ -129,14 +129,14 @@ func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (
 // run runs a call whose answer is JSON, which consume reads.
 func (c *Client) run(ctx context.Context, r request, consume func(raw []byte) error) error {
 	x := newExchange(c, r, consume)
-	_, err := x.run(ctx)
+	_, err := x.run(ctx) //nolint:bodyclose // closed when consume has read it
 	return err
 }
 
 // stream runs a call whose answer is a file.
 func (c *Client) stream(ctx context.Context, r request) (*Download, error) {
 	x := newExchange(c, r, nil)
-	answer, err := x.run(ctx)
+	answer, err := x.run(ctx) //nolint:bodyclose // the download closes it
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (x *exchange) run(ctx context.Context) (*http.Response, error) {
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	req = req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
-	answer, _ := loop.Do(&retryablehttp.Request{Request: req}) //nolint:bodyclose // checkRetry closed it, or the caller will
+	answer, _ := loop.Do(&retryablehttp.Request{Request: req})
 	if x.waiting {
 		x.err = x.requestError(x.outcomeNow(), contextError(ctx, x.err))
 	}
@@ -511,7 +511,7 @@ func (o *outgoing) Read(p []byte) (n int, err error) {
 			n, err = 0, fmt.Errorf("panic while reading: %v", r)
 		}
 		o.sent += int64(n)
-		if err != nil && err != io.EOF {
+		if err != nil && err != io.EOF { //nolint:errorlint // a reader ends with io.EOF itself, any other is a failure
 			o.sourceErr = err
 		}
 	}()
@@ -559,7 +559,7 @@ func (i *incoming) Read(p []byte) (int, error) {
 	n, err := i.ReadCloser.Read(p)
 	i.attempt.networkIdle()
 	i.attempt.received += int64(n)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // as above
 		err = i.attempt.explain(err)
 	}
 	return n, err
@@ -591,14 +591,14 @@ func contextError(ctx context.Context, last error) error {
 	if last == nil {
 		return err
 	}
-	return &contextEnd{err: err, last: last}
+	return &contextEndError{err: err, last: last}
 }
 
-// contextEnd joins the end of a context with the last failure before it, in one line.
-type contextEnd struct{ err, last error }
+// contextEndError joins the end of a context with the last failure before it, in one line.
+type contextEndError struct{ err, last error }
 
-func (e *contextEnd) Error() string   { return e.err.Error() + "; before that: " + e.last.Error() }
-func (e *contextEnd) Unwrap() []error { return []error{e.err, e.last} }
+func (e *contextEndError) Error() string   { return e.err.Error() + "; before that: " + e.last.Error() }
+func (e *contextEndError) Unwrap() []error { return []error{e.err, e.last} }
 
 // verdict is what an attempt's end means for the next one.
 type verdict struct {
@@ -643,7 +643,7 @@ func (x *exchange) mayWait(ctx context.Context, v verdict) bool {
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		if v.retryAfter == 0 {
-			x.err = x.requestError(x.outcomeNow(), &contextEnd{context.DeadlineExceeded, v.err})
+			x.err = x.requestError(x.outcomeNow(), &contextEndError{context.DeadlineExceeded, v.err})
 		}
 		return false
 	}
@@ -697,7 +697,7 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 	}
 	err = a.explain(err)
 	if ctx.Err() != nil {
-		err = contextError(ctx, lastCause(x.err, err, ctx))
+		err = contextError(ctx, lastCause(ctx, x.err, err))
 	}
 	return verdict{
 		err:   x.requestError(x.outcome(outcome), err),
@@ -718,7 +718,7 @@ func (a *attempt) unsent(err error) bool {
 }
 
 // lastCause is the failure before the context ended, if it says more than that.
-func lastCause(previous, err error, ctx context.Context) error {
+func lastCause(ctx context.Context, previous, err error) error {
 	if errors.Is(err, ctx.Err()) || errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)) {
 		return previous
 	}

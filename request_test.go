@@ -376,7 +376,7 @@ func TestStalledAnswerIsAbandoned(t *testing.T) {
 			}
 			pr, pw := io.Pipe()
 			context.AfterFunc(r.Context(), func() { pw.CloseWithError(r.Context().Err()) })
-			return &http.Response{StatusCode: 200, Body: pr, Header: http.Header{}, ContentLength: -1}, nil
+			return &http.Response{StatusCode: http.StatusOK, Body: pr, Header: http.Header{}, ContentLength: -1}, nil
 		})
 		c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: hang}), WithRetry(RetryPolicy{MaxAttempts: 2}))
 		start := time.Now()

@@ -185,10 +185,10 @@ func transientStatus(status int) bool {
 // declinedStatus says whether an answer of this status proves that the service
 // did not act on the request.
 func declinedStatus(status int) bool {
-	switch {
-	case status == http.StatusRequestTimeout, status == http.StatusSeeOther:
+	switch status {
+	case http.StatusRequestTimeout, http.StatusSeeOther:
 		return false // both may follow an execution
-	case status == http.StatusNotImplemented, status == http.StatusHTTPVersionNotSupported:
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return true
 	}
 	return status >= 300 && status < 500

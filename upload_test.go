@@ -577,7 +577,7 @@ func TestFilesAreOpenedOneAtATime(t *testing.T) {
 			require.Zero(t, counted.open.Load(), "all are closed")
 			require.EqualValues(t, 3*(1+test.attempts), counted.opened.Load(), "once for a look, and once for each attempt")
 			for _, body := range record.bodies[1:] {
-				require.Equal(t, string(record.bodies[0]), string(body))
+				require.Equal(t, record.bodies[0], body)
 			}
 		})
 	}
@@ -704,7 +704,7 @@ func TestUploadMemory(t *testing.T) { //nolint:paralleltest // other tests would
 		"reader": FileFromReader("a.png", io.LimitReader(endless{}, size), size),
 		"source": {Name: "a.png", Size: size, Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(endless{}, size)), nil }},
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // as above
+		t.Run(name, func(t *testing.T) {
 			received.Store(0)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -758,8 +758,8 @@ func TestReaderIsLeftAloneAfterTheCall(t *testing.T) {
 	}()
 	<-answered
 	select {
-	case <-result:
-		t.Error("the call did not wait for the read in flight")
+	case err := <-result:
+		t.Error("the call did not wait for the read in flight", err)
 	case <-time.After(20 * time.Millisecond): // a call that does not wait has returned by now
 	}
 	close(release)
@@ -836,7 +836,7 @@ func TestServiceThatIgnoresExpect(t *testing.T) {
 		if !assert.NoError(t, err) {
 			return
 		}
-		defer connection.Close()
+		defer func() { assert.NoError(t, connection.Close()) }()
 		_, err = io.CopyN(io.Discard, buffered, r.ContentLength)
 		assert.NoError(t, err)
 		_, err = fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(idsBody), idsBody)

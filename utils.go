@@ -2,7 +2,7 @@ package hacarus
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 
 	"github.com/go-faster/jx"
@@ -51,7 +51,7 @@ func (c *Client) GetHashID(ctx context.Context) (string, error) {
 			return err
 		}
 		if *v == "" {
-			return fmt.Errorf("no hash_id")
+			return errors.New("no hash_id")
 		}
 		return nil
 	})

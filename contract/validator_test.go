@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -115,7 +116,7 @@ func (v *validator) request(r *http.Request) (*openapi3filter.RequestValidationI
 // authenticated requires a bearer token where the description has security.
 func authenticated(_ context.Context, in *openapi3filter.AuthenticationInput) error {
 	if in.RequestValidationInput.Request.Header.Get("Authorization") == "" {
-		return in.NewError(fmt.Errorf("no authorization"))
+		return in.NewError(errors.New("no authorization"))
 	}
 	return nil
 }

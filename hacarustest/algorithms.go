@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -234,7 +233,7 @@ func overridden(a *hacarus.Algorithm, params []hacarus.OverrideParam) (Parameter
 			return p.AlgorithmParameterID == o.AlgorithmParameterID
 		})
 		if n < 0 || !inRange(a.Parameters[n], o.Value) {
-			return nil, errors.New(malformed)
+			return nil, errMalformed
 		}
 		values[a.Parameters[n].Name] = o.Value
 	}

@@ -39,7 +39,7 @@ func (s *Server) exportModels(r *request) (answer, error) {
 	defer s.mu.Unlock()
 	models, ok := s.state.findModels(in.ModelIDs)
 	if !ok {
-		return answer{}, refuseDetail(http.StatusNotFound, noModel)
+		return answer{}, missing(noModel)
 	}
 	content, err := pack(models)
 	if err != nil {

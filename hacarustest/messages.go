@@ -1,6 +1,7 @@
 package hacarustest
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -33,8 +34,8 @@ var (
 	noRoute        = message{"Not Found", "見つかりません。"}
 )
 
-// malformed is the status text of a training with wrong parameters (wire-facts.md 20).
-const malformed = "Malformed parameters detected. Please check parameters before training!"
+// errMalformed is the status text of a training with wrong parameters (wire-facts.md 20).
+var errMalformed = errors.New("Malformed parameters detected. Please check parameters before training!") //nolint:revive,staticcheck // the service's words
 
 func (m message) in(language string) string {
 	if strings.HasPrefix(strings.ToLower(language), "ja") {
@@ -57,10 +58,10 @@ func (p *problem) Error() string { return p.title.en + p.detail.en }
 // refuse is a problem with a title, as most of the real service's are.
 func refuse(status int, title message) *problem { return &problem{status: status, title: title} }
 
-// refuseDetail is a problem with an empty title and its text in the detail,
-// the other form of the real service (wire-facts.md 9).
-func refuseDetail(status int, detail message) *problem {
-	return &problem{status: status, detail: detail}
+// missing is a problem with an empty title and its text in the detail, the
+// other form of the real service (wire-facts.md 9).
+func missing(detail message) *problem {
+	return &problem{status: http.StatusNotFound, detail: detail}
 }
 
 // invalid is a problem of one field of a request.

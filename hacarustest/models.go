@@ -38,7 +38,7 @@ func (s *Server) getModel(r *request) (answer, error) {
 func (s *Server) model(r *request) (*model, error) {
 	m := s.state.byPath(r.PathValue("model_id"))
 	if m == nil {
-		return nil, refuseDetail(http.StatusNotFound, noModel)
+		return nil, missing(noModel)
 	}
 	return m, nil
 }
@@ -63,7 +63,7 @@ func (s *Server) deleteModels(r *request) (answer, error) {
 	defer s.mu.Unlock()
 	models, ok := s.state.findModels(ids)
 	if !ok {
-		return answer{}, refuseDetail(http.StatusNotFound, noModel)
+		return answer{}, missing(noModel)
 	}
 	s.state.deleteModels(models)
 	return data(modelIDs{ids})

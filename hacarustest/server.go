@@ -55,9 +55,9 @@ func NewServer(opts ...Option) *Server {
 		memory:       newMemoryListener(),
 		slots:        make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
-	s.lifetime.begin()
+	s.begin()
 	s.state = newState(s.clock.now(), s.license)
-	s.server = &http.Server{Handler: s.routes(), ErrorLog: log.New(io.Discard, "", 0)}
+	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	s.prepareCallbacks()
 	s.listen()
 	return s
@@ -79,7 +79,7 @@ func (s *Server) listen() {
 	s.serve(s.memory)
 	s.host = "127.0.0.1:1" // where nothing listens
 	if !inBubble() {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(s.running, "tcp", "127.0.0.1:0")
 		if err != nil {
 			panic("hacarustest: " + err.Error())
 		}
@@ -100,7 +100,7 @@ func (s *Server) serve(l net.Listener) {
 // Close stops the server, breaks off what it is doing, and waits for the end
 // of it. It closes the clients of [Server.Client] too. Close may be called again.
 func (s *Server) Close() {
-	s.lifetime.end(func() {
+	s.end(func() {
 		_ = s.server.Close() // its error is that of a listener that was closed before
 	})
 }

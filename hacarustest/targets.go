@@ -3,7 +3,6 @@ package hacarustest
 import (
 	"bytes"
 	"encoding/csv"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -41,7 +40,7 @@ func (s *Server) target(r *request) (hacarus.InspectionTarget, error) {
 	id, err := strconv.Atoi(r.PathValue("target_id"))
 	n := slices.IndexFunc(s.state.targets, func(t hacarus.InspectionTarget) bool { return t.TargetID == id })
 	if err != nil || n < 0 {
-		return hacarus.InspectionTarget{}, refuseDetail(http.StatusNotFound, noContext)
+		return hacarus.InspectionTarget{}, missing(noContext)
 	}
 	return s.state.targets[n], nil
 }
@@ -55,7 +54,7 @@ func (s *Server) getResults(r *request) (answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.state.findModels(ids); !ok {
-		return answer{}, refuseDetail(http.StatusNotFound, noModel)
+		return answer{}, missing(noModel)
 	}
 	var content bytes.Buffer
 	w := csv.NewWriter(&content)

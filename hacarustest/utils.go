@@ -23,13 +23,13 @@ func (s *Server) setLicense(r *request) (answer, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if key := hash(string(license)); s.state.licenses[key] {
+	key := hash(string(license))
+	if s.state.licenses[key] {
 		p := refuse(http.StatusForbidden, invalidLicense)
 		p.detail = licenseExists
 		return answer{}, p
-	} else {
-		s.state.licenses[key] = true
 	}
+	s.state.licenses[key] = true
 	s.state.licenseExpiry = s.clock.now().Add(licenseTerm)
 	return data(hacarus.License{LicenseExpiry: s.state.licenseExpiry.UTC().Format(time.DateOnly)})
 }
