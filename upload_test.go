@@ -575,7 +575,7 @@ func TestFilesAreOpenedOneAtATime(t *testing.T) {
 			require.ErrorIs(t, err, test.err)
 			require.EqualValues(t, 1, counted.most.Load())
 			require.Zero(t, counted.open.Load(), "all are closed")
-			require.EqualValues(t, 3*(1+test.attempts), counted.opened.Load(), "once for a look, and once for each attempt")
+			require.Equal(t, 3*(1+test.attempts), counted.opened.Load(), "once for a look, and once for each attempt")
 			for _, body := range record.bodies[1:] {
 				require.Equal(t, record.bodies[0], body)
 			}

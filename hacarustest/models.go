@@ -250,7 +250,7 @@ func (s *Server) assessment(m *model, f Finding) hacarus.Assessment {
 		Images:          []hacarus.ImageMeta{},
 	}
 	if f.NG {
-		a.Label, a.Result = hacarus.LabelNG, "["+m.AlgorithmID+"] Defected product" // the form of wire-facts.md a6
+		a.Label, a.Result = hacarus.LabelNG, "["+m.AlgorithmID+"] Defected product" // the form that old fixtures show
 	}
 	for _, d := range f.Defects {
 		a.Annotations = append(a.Annotations, s.annotation(hacarus.Annotation{

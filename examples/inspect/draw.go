@@ -1,0 +1,108 @@
+package main
+
+import (
+	"image"
+	"image/color"
+	"image/draw"
+	"strconv"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/gobold"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+var (
+	red   = color.RGBA{0xdc, 0x26, 0x26, 0xff}
+	green = color.RGBA{0x16, 0xa3, 0x4a, 0xff}
+	grey  = color.RGBA{0x6b, 0x72, 0x80, 0xff}
+)
+
+func verdictColor(v hacarus.Verdict) color.RGBA {
+	switch v {
+	case hacarus.VerdictOK:
+		return green
+	case hacarus.VerdictNG:
+		return red
+	}
+	return grey
+}
+
+// annotate returns a copy of the picture in a frame of the verdict's colour,
+// with its defects boxed and numbered in their order.
+func annotate(picture image.Image, verdict hacarus.Verdict, defects []image.Rectangle) (*image.RGBA, error) {
+	bounds := image.Rectangle{Max: picture.Bounds().Size()}
+	canvas := image.NewRGBA(bounds)
+	draw.Draw(canvas, bounds, image.White, image.Point{}, draw.Src) // under transparent pictures
+	draw.Draw(canvas, bounds, picture, picture.Bounds().Min, draw.Over)
+
+	// Sizes that stay readable on a thumbnail of any picture.
+	short := min(bounds.Dx(), bounds.Dy())
+	line := max(2, short/256)
+	face, err := boldFace(max(11, short/36))
+	if err != nil {
+		return nil, err
+	}
+	defer face.Close()
+
+	drawFrame(canvas, bounds, line, verdictColor(verdict))
+	for _, defect := range defects {
+		// Around the defect, not on it, and with a light rim that dark pictures need.
+		box := defect.Inset(-line)
+		drawFrame(canvas, box.Inset(-1), line+2, color.White)
+		drawFrame(canvas, box, line, red)
+	}
+	// Tags come last, since a box must not cross the number of another.
+	for i, defect := range defects {
+		drawTag(canvas, defect.Inset(-line-1), strconv.Itoa(i+1), face)
+	}
+	return canvas, nil
+}
+
+// drawFrame draws the rectangle's edge, inwards.
+func drawFrame(canvas draw.Image, r image.Rectangle, width int, c color.Color) {
+	inner := r.Inset(width)
+	if inner.Empty() {
+		draw.Draw(canvas, r, image.NewUniform(c), image.Point{}, draw.Src)
+		return
+	}
+	for _, side := range []image.Rectangle{
+		image.Rect(r.Min.X, r.Min.Y, r.Max.X, inner.Min.Y),
+		image.Rect(r.Min.X, inner.Max.Y, r.Max.X, r.Max.Y),
+		image.Rect(r.Min.X, inner.Min.Y, inner.Min.X, inner.Max.Y),
+		image.Rect(inner.Max.X, inner.Min.Y, r.Max.X, inner.Max.Y),
+	} {
+		draw.Draw(canvas, side, image.NewUniform(c), image.Point{}, draw.Src)
+	}
+}
+
+// drawTag writes on a red tag above the box, or below where there is no room.
+func drawTag(canvas draw.Image, box image.Rectangle, text string, face font.Face) {
+	metrics := face.Metrics()
+	ascent, pad := metrics.Ascent.Ceil(), metrics.Height.Ceil()/5
+	tag := image.Rect(0, 0, font.MeasureString(face, text).Ceil()+2*pad, ascent+metrics.Descent.Ceil())
+	at := image.Pt(box.Min.X, box.Min.Y-tag.Dy())
+	if at.Y < 0 {
+		at.Y = box.Max.Y
+	}
+	tag = inside(tag.Add(at), canvas.Bounds())
+	draw.Draw(canvas, tag, image.NewUniform(red), image.Point{}, draw.Src)
+	pen := font.Drawer{Dst: canvas, Src: image.White, Face: face, Dot: fixed.P(tag.Min.X+pad, tag.Min.Y+ascent)}
+	pen.DrawString(text)
+}
+
+// inside moves r into bounds, as far as it fits.
+func inside(r, bounds image.Rectangle) image.Rectangle {
+	r = r.Add(image.Pt(min(0, bounds.Max.X-r.Max.X), min(0, bounds.Max.Y-r.Max.Y)))
+	return r.Add(image.Pt(max(0, bounds.Min.X-r.Min.X), max(0, bounds.Min.Y-r.Min.Y)))
+}
+
+func boldFace(pixels int) (font.Face, error) {
+	bold, err := opentype.Parse(gobold.TTF)
+	if err != nil {
+		return nil, err
+	}
+	return opentype.NewFace(bold, &opentype.FaceOptions{Size: float64(pixels), DPI: 72, Hinting: font.HintingFull})
+}
