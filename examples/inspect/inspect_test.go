@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -188,16 +189,22 @@ func TestServiceOfTheEnvironment(t *testing.T) {
 	require.Contains(t, string(s.Calls("train")[0].Body), `"0.2"`)
 }
 
-// An image without a verdict is told of, and does not hide the others'.
+// An image without a verdict is told of, and the report is written all the same.
 func TestImagesWithoutAVerdict(t *testing.T) {
 	t.Parallel()
 	s := hacarustest.NewServer(hacarustest.WithPredictionTime(time.Hour))
 	t.Cleanup(s.Close)
-	folder, args := onPlates(t, "-timeout", "3s", "-fail-on-ng")
-	got := runCommand(t.Context(), environment(s), args...)
+	ctx, interrupt := context.WithCancel(t.Context())
+	folder, args := onPlates(t, "-fail-on-ng")
+	ended := make(chan command)
+	go func() { ended <- runCommand(ctx, environment(s), args...) }()
+	waiting := func() bool { return len(s.Calls("getItemById")) >= 11 }
+	assert.Eventually(t, waiting, time.Minute, time.Millisecond)
+	interrupt()
+	got := <-ended
 	require.Equal(t, exitError, got.code)
 	require.Contains(t, got.stdout, "11 without a verdict")
-	require.Contains(t, got.stderr, "-timeout")
+	require.Contains(t, got.stderr, "canceled")
 	require.FileExists(t, filepath.Join(folder, "index.html"))
 }
 
@@ -256,6 +263,7 @@ func TestBadInput(t *testing.T) {
 		},
 		"wrong credentials": {wrong, []string{"-train", trainPlates, "-inspect", inspectedAll}, "HACARUS_CLIENT_SECRET"},
 		"no licence":        {environment(unlicensed), []string{"-train", trainPlates, "-inspect", inspectedAll}, "licence"},
+		"no time":           {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-timeout", "1ns"}, "-timeout"},
 		"service away":      {away, []string{"-train", trainPlates, "-inspect", inspectedAll, "-timeout", "20s"}, "cannot be reached"},
 	}
 	for name, test := range tests {
