@@ -94,8 +94,8 @@ func (w windows) defects(changed *mask) []Defect {
 func (m *mask) take(i int, changed *mask) Defect {
 	var d Defect
 	m.set[i] = false
-	for todo := []int{i}; len(todo) > 0; {
-		i, todo = todo[len(todo)-1], todo[:len(todo)-1]
+	for ahead := []int{i}; len(ahead) > 0; {
+		i, ahead = ahead[len(ahead)-1], ahead[:len(ahead)-1]
 		x, y := i%m.w, i/m.w
 		if changed.set[i] {
 			d.Box = d.Box.Union(image.Rect(x, y, x+1, y+1))
@@ -104,7 +104,7 @@ func (m *mask) take(i int, changed *mask) Defect {
 		for _, j := range [4]int{i - 1, i + 1, i - m.w, i + m.w} {
 			if j >= 0 && j < len(m.set) && m.set[j] && (j/m.w == y || j%m.w == x) {
 				m.set[j] = false
-				todo = append(todo, j)
+				ahead = append(ahead, j)
 			}
 		}
 	}
