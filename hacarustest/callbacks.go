@@ -19,8 +19,19 @@ type callbackBody struct {
 	Items []itemView `json:"items"`
 }
 
-// callBack tells a user's URL what was predicted. Nobody hears of a failure.
+// callBack tells a user's URL what was predicted, as far as nothing goes wrong.
 func (s *Server) callBack(ctx context.Context, to hacarus.PredictCallback, predicted []itemView) {
+	f := s.faults.next(Callback)
+	if f.missed || s.clock.sleep(ctx, f.delay) != nil {
+		return
+	}
+	for range 1 + f.repeats {
+		s.sendCallback(ctx, to, predicted)
+	}
+}
+
+// sendCallback sends one callback. Nobody hears of a failure.
+func (s *Server) sendCallback(ctx context.Context, to hacarus.PredictCallback, predicted []itemView) {
 	ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
 	defer cancel()
 	body, err := json.Marshal(callbackBody{predicted})

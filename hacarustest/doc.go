@@ -15,9 +15,9 @@
 // Its verdicts come from the pixels of the images: [PatternMatching] compares
 // them with the good training images. [WithInspector] puts an [Inspector] of
 // your own in its place. [Server.AddModel], [Server.AddItem] and the like make
-// what a test needs to begin with, [Server.Calls] tells what arrived and what
-// was executed, and [Server.Advance] moves the clock by which tokens and
-// licences expire and jobs take their time.
+// what a test needs to begin with, [Server.Inject] makes things go wrong,
+// [Server.Calls] tells what arrived and what was executed, and [Server.Advance]
+// moves the clock by which tokens and licences expire and jobs take their time.
 //
 // # Where it differs from the real service
 //

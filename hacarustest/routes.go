@@ -78,11 +78,40 @@ func (s *Server) routes() http.Handler {
 // handle is the one way of a request through the server.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request, op operation) {
 	call := s.ledger.arrived(op.id, r)
-	a := s.answer(&request{r, call}, op)
-	s.ledger.update(func() { call.StatusCode = a.status })
+	f := s.faults.next(op.id)
+	if f.delay > 0 && s.clock.sleep(r.Context(), f.delay) != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if f.revoke {
+		s.RevokeTokens()
+	}
+	var a answer
+	if !f.instead {
+		a = s.answer(&request{r, call}, op)
+	}
 	w.Header().Set("X-Request-Id", fmt.Sprintf("request-%06d", s.requests.Add(1)))
+	w = &recorder{w, s, call}
+	if f.send != nil {
+		f.send(exchange{w, r, s.running, a})
+		return
+	}
 	a.write(w)
 }
+
+// recorder notes the status of an answer in the ledger.
+type recorder struct {
+	http.ResponseWriter
+	server *Server
+	call   *Call
+}
+
+func (w *recorder) WriteHeader(status int) {
+	w.server.ledger.update(func() { w.call.StatusCode = status })
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // answer executes an operation as far as it is allowed and right.
 func (s *Server) answer(r *request, op operation) answer {

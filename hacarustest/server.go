@@ -28,6 +28,7 @@ type Server struct {
 	config
 	clock  *clock
 	ledger ledger
+	faults faults
 
 	requests atomic.Uint64
 
