@@ -56,6 +56,9 @@ func checkDownload(answer *http.Response) error {
 	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return fmt.Errorf("%w: content encoding %q was not asked for", ErrDecode, encoding)
 	}
+	if kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); kind == "text/html" {
+		return fmt.Errorf("%w: a web page in place of a file", ErrDecode) // a proxy's
+	}
 	if answer.ContentLength == 0 || answer.StatusCode == http.StatusNoContent {
 		return fmt.Errorf("%w: an empty file", ErrDecode)
 	}

@@ -573,12 +573,19 @@ func (stallError) Timeout() bool   { return true }
 func (stallError) Temporary() bool { return true }
 
 // explain replaces a cancellation that the stall timer caused by its reason.
+// It names what net/http has only a text for.
 func (a *attempt) explain(err error) error {
 	if a.stalled.Load() {
 		return stallError{}
 	}
+	if strings.Contains(err.Error(), headerTooLarge) {
+		return fmt.Errorf("%w: %w", ErrResponseTooLarge, err)
+	}
 	return err
 }
+
+// headerTooLarge is a part of net/http's error, which has no type.
+const headerTooLarge = "server response headers exceeded"
 
 // contextError is why a context ended, with the error before that.
 func contextError(ctx context.Context, last error) error {
@@ -816,17 +823,11 @@ func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 		}
 	}
 	v.retry = transientStatus(base.StatusCode) && (base.Outcome == OutcomeNotExecuted || x.op.class.repeatable())
-	switch base.StatusCode {
-	case http.StatusUnauthorized:
+	if base.StatusCode == http.StatusUnauthorized {
 		x.client.auth.invalidate(x.current.generation)
 		v.refresh = x.resends == 0 && x.op.class != authenticate && !x.foreign && !x.exhausted()
-	case http.StatusNotFound, http.StatusUnprocessableEntity:
-		if x.op.class == remove {
-			base.Outcome = x.outcome(base.Outcome) // an earlier, lost attempt may have deleted it
-		}
-	default:
-		base.Outcome = x.outcome(base.Outcome)
 	}
+	base.Outcome = x.outcome(base.Outcome) // an earlier, lost attempt may have done it
 	return v
 }
 
@@ -929,7 +930,7 @@ func permanent(err error) bool {
 	}
 	text := err.Error()
 	return strings.HasPrefix(text, "unsupported protocol scheme") || strings.HasPrefix(text, "tls: ") ||
-		strings.Contains(text, "server response headers exceeded")
+		errors.Is(err, ErrResponseTooLarge)
 }
 
 // pointer turns a call's value into the pointer that a method returns.

@@ -79,6 +79,15 @@ func RevokedToken() Fault { return Fault{revoke: true} }
 // client sees a reset.
 func Reset() Fault { return Fault{send: reset} }
 
+// ResetInBody breaks the connection off when some bytes of the request's body
+// were read. The request is not executed.
+func ResetInBody(after int64) Fault {
+	return Fault{instead: true, send: func(x exchange) {
+		_, _ = io.CopyN(io.Discard, x.r.Body, after) // a shorter body is as good
+		reset(x)
+	}}
+}
+
 // Close closes the connection without an answer once the request was executed.
 func Close() Fault { return Fault{send: func(x exchange) { x.raw(nil) }} }
 
@@ -92,7 +101,10 @@ func Garbage() Fault { return Raw([]byte("\x16\x03\x01\x02\x00\x01 no HTTP at al
 // Status answers with a status, header and body in place of the execution. The
 // body is sent as it is; without a Content-Type in the header it is JSON.
 func Status(code int, header http.Header, body string) Fault {
-	return Fault{instead: true, send: func(x exchange) { statusAnswer(code, header, body).write(x.w) }}
+	return Fault{instead: true, send: func(x exchange) {
+		_, _ = io.Copy(io.Discard, x.r.Body) // as a service does, unlike EarlyReply
+		statusAnswer(code, header, body).write(x.w)
+	}}
 }
 
 func statusAnswer(code int, header http.Header, body string) answer {

@@ -34,6 +34,7 @@ func TestFaults(t *testing.T) {
 		"early":              {hacarustest.EarlyReply(http.StatusRequestEntityTooLarge), hacarus.ErrTooLarge, 413, false},
 		"reset":              {hacarustest.Reset(), syscall.ECONNRESET, 0, true},
 		"reset before":       {hacarustest.Reset().Before(), syscall.ECONNRESET, 0, false},
+		"reset in body":      {hacarustest.ResetInBody(1), nil, 0, false},
 		"close":              {hacarustest.Close(), nil, 0, true},
 		"close before":       {hacarustest.Close().Before(), nil, 0, false},
 		"garbage":            {hacarustest.Garbage(), nil, 0, true},

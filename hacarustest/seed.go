@@ -39,8 +39,8 @@ func (s *Server) AddAlgorithm(a hacarus.Algorithm) hacarus.Algorithm {
 	return a
 }
 
-// AddModel adds a model and returns it as it is served. Zero fields are filled
-// in, the status with active. The model was trained with no images: if the
+// AddModel adds a model, in place of one of the same id, and returns it as it
+// is served. Zero fields are filled in, the status with active. The model was trained with no images: if the
 // server's inspector cannot do that, it calls everything OK with score 0.
 func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	judge, err := s.inspector.Train(nil, Parameters{})
@@ -50,6 +50,9 @@ func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	added := &model{Model: m, judge: judge}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if old := s.state.model(m.ModelID); old != nil {
+		s.state.deleteModels([]*model{old})
+	}
 	added.AlgorithmID = cmp.Or(m.AlgorithmID, "PM")
 	added.Status = cmp.Or(m.Status, hacarus.ModelStatusActive)
 	s.state.addModel(added, s.clock.now())

@@ -1,0 +1,205 @@
+package hacarus_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+// naiveClient is what one writes with the SDK's own dependencies and their
+// default settings. The fault suite has to catch it: its figures are the
+// baseline of docs/reliability.md.
+type naiveClient struct {
+	http *retryablehttp.Client
+	base string
+}
+
+func newNaive(s *stage, virtual bool) naiveClient {
+	client := retryablehttp.NewClient()
+	client.Logger = nil
+	if !virtual {
+		client.RetryWaitMin, client.RetryWaitMax = time.Millisecond, time.Millisecond
+	}
+	source := naiveLogin{s}
+	client.HTTPClient = &http.Client{Transport: &oauth2.Transport{Source: oauth2.ReuseTokenSource(nil, source), Base: s.transport}}
+	return naiveClient{client, s.server.URL}
+}
+
+// naiveLogin logs in once.
+type naiveLogin struct{ *stage }
+
+func (l naiveLogin) Token() (*oauth2.Token, error) {
+	body, err := json.Marshal(map[string]string{
+		"client_id": l.server.ClientID, "client_secret": l.server.ClientSecret, "grant_type": "client_credentials",
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := (&http.Client{Transport: l.transport}).Post(l.server.URL+"/api/auth/token", "application/json", bytes.NewReader(body)) //nolint:noctx // naive
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	var token oauth2.Token
+	return &token, json.NewDecoder(answer.Body).Decode(&token)
+}
+
+// sent is a request as the SDK sends it.
+type sent struct {
+	method, path, contentType string
+	body                      []byte
+}
+
+// call sends a request, and reads its answer as one does.
+func (c naiveClient) call(ctx context.Context, r sent, op suiteOperation) error {
+	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, c.base+r.path, r.body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", r.contentType)
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 400 {
+		return errors.New(answer.Status)
+	}
+	if op.streams() || op.silent() {
+		_, err = io.Copy(io.Discard, answer.Body)
+		return err
+	}
+	var v map[string]any
+	return json.NewDecoder(answer.Body).Decode(&v)
+}
+
+// capture is the request that an operation makes.
+func capture(t *testing.T, op suiteOperation) sent {
+	t.Helper()
+	s := newStage(false)
+	defer s.server.Close()
+	recorder := &recording{next: s.transport}
+	s.client = s.server.Client(hacarus.WithHTTPClient(&http.Client{Transport: recorder}))
+	require.NoError(t, op.call(t.Context(), s.client))
+	return recorder.last
+}
+
+type recording struct {
+	next http.RoundTripper
+	last sent
+}
+
+func (r *recording) RoundTrip(request *http.Request) (*http.Response, error) {
+	var body []byte
+	if request.Body != nil {
+		var err error
+		if body, err = io.ReadAll(request.Body); err != nil {
+			return nil, err
+		}
+		request.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	r.last = sent{request.Method, request.URL.RequestURI(), request.Header.Get("Content-Type"), body}
+	return r.next.RoundTrip(request)
+}
+
+// naiveFailures are the promises that the naive client breaks.
+type naiveFailures struct {
+	mu                                sync.Mutex
+	duplicates, blind, lost, mistaken int
+}
+
+func (n *naiveFailures) broken() int { return n.duplicates + n.blind + n.lost + n.mistaken }
+
+func (n *naiveFailures) String() string {
+	return fmt.Sprintf("%d executed more than once, %d sent again with the outcome unknown, %d failed without need, %d taken for success",
+		n.duplicates, n.blind, n.lost, n.mistaken)
+}
+
+// judge compares what the naive client did with the promise.
+func (n *naiveFailures) judge(op suiteOperation, want promise, executions int, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case op.class == 'N' && executions > want.executions && executions > 1:
+		n.duplicates++
+	case op.class == 'N' && want.unknown && err == nil:
+		n.blind++
+	case want.ok && err != nil:
+		n.lost++
+	case !want.ok && err == nil:
+		n.mistaken++
+	}
+}
+
+// naiveSingleFaults goes through S1 with the naive client.
+func naiveSingleFaults(t *testing.T, archive []byte) *naiveFailures {
+	t.Helper()
+	failures := &naiveFailures{}
+	t.Run("naive", func(t *testing.T) {
+		for _, op := range suiteOperations(archive) {
+			request := capture(t, op)
+			for _, f := range suiteFaults() {
+				t.Run(op.id+"/"+f.name, func(t *testing.T) {
+					t.Parallel()
+					if !f.virtual {
+						naiveCase(t.Context(), t, failures, op, request, f, false)
+						return
+					}
+					synctest.Test(t, func(t *testing.T) { naiveCase(t.Context(), t, failures, op, request, f, true) })
+				})
+			}
+		}
+	})
+	require.Positive(t, failures.duplicates, "a suite that the naive client passes is too weak")
+	return failures
+}
+
+func naiveCase(ctx context.Context, t *testing.T, failures *naiveFailures, op suiteOperation, request sent, f fault, virtual bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // it knows no timeout of its own
+	defer cancel()
+	s := newStage(virtual)
+	defer s.server.Close()
+	s.stayHome(t)
+	client := newNaive(s, virtual)
+	if op.id == "login" {
+		client.http.HTTPClient = &http.Client{Transport: s.transport}
+		request.body = fmt.Appendf(nil, `{"client_id":%q,"client_secret":%q,"grant_type":"client_credentials"}`, s.server.ClientID, s.server.ClientSecret)
+	} else {
+		_, err := client.http.HTTPClient.Transport.(*oauth2.Transport).Source.Token()
+		require.NoError(t, err)
+	}
+	s.prepare(op, []fault{f})
+	err := client.call(ctx, request, op)
+	failures.judge(op, promised(op, []fault{f}), s.server.Executions(op.id), err)
+}
+
+// stayHome refuses connections to other hosts, which redirects may lead to.
+func (s *stage) stayHome(t *testing.T) {
+	t.Helper()
+	home, err := url.Parse(s.server.URL)
+	require.NoError(t, err)
+	dial := s.transport.DialContext
+	s.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if address != home.Host {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("another host")}
+		}
+		return dial(ctx, network, address)
+	}
+}
