@@ -651,5 +651,5 @@ func TestSuiteModel(t *testing.T) {
 			})
 		}
 	})
-	hacarus.Record(t, "S12", "random scripts of up to six faults, against a model of the promises", 2000, -1, "")
+	hacarus.Record(t, "S12", "random scripts of up to six faults, against a model of the promises", scripts, -1, "")
 }
