@@ -17,7 +17,7 @@ var (
 //
 // Operation getAlgorithms: GET /api/v1/algorithms/.
 func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
-	return call(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm))
+	return value(call(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm)))
 }
 
 // GetAlgorithm returns one algorithm with its parameters.
@@ -25,7 +25,7 @@ func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
 // Operation getAlgorithmById: GET /api/v1/algorithms/{algorithm_id}.
 func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorithm, error) {
 	r := request{op: opGetAlgorithm, params: []string{algorithmID}}
-	return pointer(call(ctx, c, r, expect(algorithmID, decodeAlgorithm, func(a *Algorithm) string { return a.AlgorithmID })))
+	return call(ctx, c, r, expect(algorithmID, decodeAlgorithm, func(a *Algorithm) string { return a.AlgorithmID }))
 }
 
 // Train starts the training of a new model, which goes on in the background:
@@ -45,5 +45,5 @@ func (c *Client) Train(ctx context.Context, algorithmID string, req TrainRequest
 	if err != nil {
 		return nil, err
 	}
-	return pointer(call(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel))
+	return call(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel)
 }

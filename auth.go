@@ -212,13 +212,13 @@ type authenticator struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	mu         sync.Mutex
-	access     string
-	generation uint64    // counts tokens, so that a late 401 drops only its own
-	renewal    time.Time // when to fetch the next token; zero: not before a 401
-	flight     *flight
-	refused    error
-	refusedAt  time.Time
+	mu            sync.Mutex
+	authorization []string  // the header's value with the token; nil without one
+	generation    uint64    // counts tokens, so that a late 401 drops only its own
+	renewal       time.Time // when to fetch the next token; zero: not before a 401
+	flight        *flight
+	refused       error
+	refusedAt     time.Time
 }
 
 // flight is a login that is under way.
@@ -241,18 +241,19 @@ func (a *authenticator) close() {
 	a.work.Wait()
 }
 
-// token returns the access token and its generation, after a login if there is
-// none. The login does not depend on ctx, which only ends the waiting.
-func (a *authenticator) token(ctx context.Context) (string, uint64, error) {
+// token returns the Authorization header's value with the access token, and the
+// token's generation, after a login if there is none. The login does not
+// depend on ctx, which only ends the waiting.
+func (a *authenticator) token(ctx context.Context) (authorization []string, generation uint64, err error) {
 	for {
 		a.mu.Lock()
-		if a.access != "" && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
+		if a.authorization != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
 			defer a.mu.Unlock()
-			return a.access, a.generation, nil
+			return a.authorization, a.generation, nil
 		}
 		if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
 			defer a.mu.Unlock()
-			return "", 0, a.refused
+			return nil, 0, a.refused
 		}
 		waitFor := a.flight
 		if waitFor == nil {
@@ -261,10 +262,10 @@ func (a *authenticator) token(ctx context.Context) (string, uint64, error) {
 		a.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return "", 0, ctx.Err()
+			return nil, 0, ctx.Err()
 		case <-waitFor.done:
 			if waitFor.err != nil {
-				return "", 0, waitFor.err
+				return nil, 0, waitFor.err
 			}
 		}
 	}
@@ -312,7 +313,7 @@ func (a *authenticator) adopt(granted grant) {
 	a.secrets.addToken(granted.token.AccessToken)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.access = granted.token.AccessToken
+	a.authorization = []string{"Bearer " + granted.token.AccessToken}
 	a.generation++
 	a.refused = nil
 	a.renewal = time.Time{}
@@ -327,7 +328,7 @@ func (a *authenticator) invalidate(generation uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.generation == generation {
-		a.access = ""
+		a.authorization = nil
 	}
 }
 

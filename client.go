@@ -317,7 +317,6 @@ func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
 		own = newTransport(cfg.rootCAs)
 		hc.Transport = own
 	}
-	hc.Transport = attemptTransport{hc.Transport}
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return hc, own
 }

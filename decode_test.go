@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"unicode/utf16"
 
-	"github.com/go-faster/jx"
 	"github.com/stretchr/testify/require"
 )
 
@@ -518,20 +518,32 @@ func TestDecodeErrorsAreShort(t *testing.T) {
 	}
 }
 
-// TestDecodeLeavesTheAnswerAlone holds that nothing writes to an answer later:
-// a caller may have it from CaptureResponse. jx keeps decoders in a pool that
-// all of a program's packages share, with their last buffer.
-func TestDecodeLeavesTheAnswerAlone(t *testing.T) { //nolint:paralleltest // other tests would take from the pool
-	raw := []byte(modelBody)
-	for range 100 {
-		_, err := decodeEnvelope(raw, decodeModel)
+// TestAnswersAreTheCallers holds that nothing writes later to what a call
+// returned, nor to the body that CaptureResponse kept: buffers of answers
+// serve one call after the other.
+func TestAnswersAreTheCallers(t *testing.T) {
+	t.Parallel()
+	longer := `{"data":{"model_id":"XXXXXXXX","name":"` + strings.Repeat("X", 2*len(modelBody)) + `"}}`
+	refused := `{"errors":{"title":"no"}}`
+	c := overMemory(t, &fakeAPI{next: answers(ok(modelBody), status(http.StatusBadRequest, refused), ok(longer))})
+	var info, failed ResponseInfo
+	model, err := c.GetModel(CaptureResponse(t.Context(), &info), "m1")
+	require.NoError(t, err)
+	kept := *model
+	_, refusal := c.GetModel(CaptureResponse(t.Context(), &failed), "m1")
+	require.ErrorIs(t, refusal, ErrBadRequest)
+	for range 20 {
+		_, err := c.GetModel(t.Context(), "XXXXXXXX")
 		require.NoError(t, err)
-		d := jx.GetDecoder()
-		d.Reset(strings.NewReader(`"` + strings.Repeat("X", 30) + `"`))
-		require.NoError(t, d.Skip())
-		jx.PutDecoder(d)
-		require.Equal(t, []byte(modelBody), raw)
 	}
+	require.Equal(t, "m1", kept.ModelID)
+	require.Equal(t, "plates", kept.Name)
+	require.Equal(t, modelBody, string(info.Body))
+	require.Equal(t, refused, string(failed.Body))
+	var base *BaseError
+	require.ErrorAs(t, refusal, &base)
+	require.Equal(t, refused, string(base.Body))
+	require.Equal(t, "no", base.Errors.Title)
 }
 
 // FuzzDecode holds for any answer: no panic, no value without its id, nothing

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/go-faster/jx"
 )
 
 var (
@@ -51,7 +49,7 @@ func (c *Client) ListItems(ctx context.Context, opts ListItemsOptions) (*ItemsPa
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	return pointer(call(ctx, c, request{op: opListItems, query: opts}, decodeItemsPage))
+	return call(ctx, c, request{op: opListItems, query: opts}, decodeItemsPage)
 }
 
 // AllItems returns all items from opts.Page on, or from the first page. Pages
@@ -168,11 +166,11 @@ func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	ids, err := call(ctx, c, request{op: opAddItems, body: body}, decodeAddedIDs)
+	ids, err := value(call(ctx, c, request{op: opAddItems, body: body}, decodeAddedIDs))
 	return ids, withItemIDs(err, req.Files)
 }
 
-func decodeAddedIDs(d *jx.Decoder, ids *[]string) error {
+func decodeAddedIDs(d *decoding, ids *[]string) error {
 	if err := decodeField("item_ids", identifiers)(d, ids); err != nil {
 		return err
 	}
@@ -236,7 +234,7 @@ type GetItemOptions struct {
 // Operation getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
 	r := request{op: opGetItem, params: []string{itemID}, query: opts}
-	return pointer(call(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID })))
+	return call(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
 }
 
 // AnnotateItem attaches boxes to an item. At least one is required. The

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/go-faster/jx"
 )
 
 var (
@@ -36,7 +34,7 @@ type ListModelsOptions struct {
 //
 // Operation getModels: GET /api/v1/models/.
 func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Model, error) {
-	return call(ctx, c, request{op: opListModels, query: opts}, list(decodeModel))
+	return value(call(ctx, c, request{op: opListModels, query: opts}, list(decodeModel)))
 }
 
 // GetModel returns one model.
@@ -47,7 +45,7 @@ func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
 	if modelID != ActiveModel {
 		decode = expect(modelID, decodeModel, func(m *Model) string { return m.ModelID })
 	}
-	return pointer(call(ctx, c, request{op: opGetModel, params: []string{modelID}}, decode))
+	return call(ctx, c, request{op: opGetModel, params: []string{modelID}}, decode)
 }
 
 // DeleteModels deletes models and returns the ids that the service says it
@@ -82,9 +80,9 @@ func decodeDeletedIDs(raw []byte) (ids []string, err error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, nil
 	}
-	err = decodeDocument(raw, func(d *jx.Decoder, key []byte) error {
+	err = decodeDocument(raw, func(d *decoding, key []byte) error {
 		if string(key) != "data" {
-			return d.Skip()
+			return d.skip()
 		}
 		return decodeField("model_ids", identifiers)(d, &ids)
 	})
@@ -122,7 +120,7 @@ func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error
 	if err != nil {
 		return nil, err
 	}
-	return call(ctx, c, request{op: opImportModels, body: body}, list(decodeModel))
+	return value(call(ctx, c, request{op: opImportModels, body: body}, list(decodeModel)))
 }
 
 // SetPredictParameters changes how a model predicts from now on, and returns
@@ -140,7 +138,7 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 		return nil, err
 	}
 	r := request{op: opSetPredictParameters, params: []string{modelID}, body: body}
-	return pointer(call(ctx, c, r, decodePredictParameters))
+	return call(ctx, c, r, decodePredictParameters)
 }
 
 // SetPredictCallback makes the service call a URL after each successful
@@ -160,7 +158,7 @@ func (c *Client) SetPredictCallback(ctx context.Context, modelID string, cb Pred
 		return nil, err
 	}
 	r := request{op: opSetPredictCallback, params: []string{modelID}, body: body}
-	return pointer(call(ctx, c, r, decodePredictCallback))
+	return call(ctx, c, r, decodePredictCallback)
 }
 
 // check refuses callbacks that cannot be called. Its errors do not repeat the
@@ -200,5 +198,5 @@ func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string
 	if err != nil {
 		return nil, err
 	}
-	return pointer(call(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction))
+	return call(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction)
 }

@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -113,17 +115,25 @@ func CaptureResponse(ctx context.Context, info *ResponseInfo) context.Context {
 }
 
 // call runs a call whose answer holds data in the documented envelope.
-func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (T, error) {
-	var value T
+func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (*T, error) {
+	var v *T
 	err := c.run(ctx, r, func(raw []byte) (err error) {
-		value, err = decodeEnvelope(raw, decode)
+		v, err = decodeEnvelope(raw, decode)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// value turns what a call returns into the value that a method returns.
+func value[T any](v *T, err error) (T, error) {
 	if err != nil {
 		var zero T
 		return zero, err
 	}
-	return value, nil
+	return *v, nil
 }
 
 // run runs a call whose answer is JSON, which consume reads.
@@ -157,11 +167,19 @@ type exchange struct {
 	current   *attempt
 	err       error // what the last attempt ended with
 	raw       []byte
+
+	// What every call needs, in one allocation with it.
+	first  attempt
+	sender http.Client
+	loop   retryablehttp.Client
+	outer  retryablehttp.Request
+	url    url.URL
+	answer *[]byte // the buffer of answers, lent from answerBuffers
 }
 
 func newExchange(c *Client, r request, consume func([]byte) error) *exchange {
 	x := &exchange{client: c, request: r, consume: consume}
-	x.current = &attempt{exchange: x}
+	x.current = &x.first
 	return x
 }
 
@@ -174,22 +192,22 @@ func (x *exchange) run(ctx context.Context) (*http.Response, error) {
 	if x.client.closed.Load() {
 		return nil, argumentError(x.op.id, "the client is closed")
 	}
-	req, err := x.build()
+	req, err := x.build(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, x.requestError(OutcomeNotSent, contextError(ctx, nil))
 	}
-	loop := retryablehttp.Client{
-		HTTPClient:   x.client.http,
-		RetryMax:     math.MaxInt, // checkRetry counts
-		CheckRetry:   x.checkRetry,
-		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.wait },
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
-	req = req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
-	answer, _ := loop.Do(&retryablehttp.Request{Request: req})
+	x.sender = *x.client.http
+	x.sender.Transport = x
+	x.loop.HTTPClient = &x.sender
+	x.loop.RetryMax = math.MaxInt // checkRetry counts
+	x.loop.CheckRetry = x.checkRetry
+	x.loop.Backoff = x.backoff
+	x.loop.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	x.outer.Request = req
+	answer, _ := x.loop.Do(&x.outer)
 	if x.waiting {
 		x.err = x.requestError(x.outcomeNow(), contextError(ctx, x.err))
 	}
@@ -197,63 +215,55 @@ func (x *exchange) run(ctx context.Context) (*http.Response, error) {
 	if x.err != nil || x.consume != nil {
 		x.current.end()
 	}
+	x.returnBuffer()
 	return answer, x.err
 }
 
-// exchangeKey is the context key under which attempts find their exchange.
-type exchangeKey struct{}
+func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.wait }
 
-// build makes the request without its body and token, which each attempt adds.
-func (x *exchange) build() (*http.Request, error) {
+// build makes the request without what each attempt adds: header, token and body.
+func (x *exchange) build(ctx context.Context) (*http.Request, error) {
 	target := x.target
 	if target == nil {
-		var err error
-		if target, err = x.url(); err != nil {
+		target = &x.url
+		if err := x.locate(); err != nil {
 			return nil, err
 		}
 	}
-	header := x.client.header.Clone()
-	header.Set("Accept", acceptJSON)
-	if x.consume == nil {
-		header.Set("Accept", x.accept)
-		header.Set("Accept-Encoding", "identity") // sizes must be the file's
-	}
-	return &http.Request{
-		Method: x.op.method, URL: target, Host: target.Host, Header: header,
+	req := http.Request{
+		Method: x.op.method, URL: target, Host: target.Host, Header: http.Header{},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}, nil
+	}
+	return req.WithContext(ctx), nil
 }
 
-// url fills the operation's path with escaped parameters, and adds the query.
-func (x *exchange) url() (*url.URL, error) {
-	var plain, escaped strings.Builder
-	plain.WriteString(x.client.origin.Path)
-	escaped.WriteString(x.client.origin.EscapedPath())
+// locate fills the operation's path with escaped parameters, and adds the query.
+func (x *exchange) locate() error {
+	origin := x.client.origin
+	plain, escaped := origin.Path, origin.EscapedPath()
 	rest := x.op.path
 	for _, value := range x.params {
 		before, after, _ := strings.Cut(rest, "{")
 		name, tail, _ := strings.Cut(after, "}")
 		if err := checkID(name, value); err != nil {
-			return nil, argumentError(x.op.id, "%w", err)
+			return argumentError(x.op.id, "%w", err)
 		}
-		plain.WriteString(before + value)
-		escaped.WriteString(before + url.PathEscape(value))
+		plain += before + value
+		escaped += before + url.PathEscape(value)
 		rest = tail
 	}
-	plain.WriteString(rest)
-	escaped.WriteString(rest)
-	u := &url.URL{Scheme: x.client.origin.Scheme, Host: x.client.origin.Host, Path: plain.String()}
-	if escaped.String() != u.Path {
-		u.RawPath = escaped.String()
+	x.url = url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: plain + rest}
+	if escaped != plain {
+		x.url.RawPath = escaped + rest
 	}
 	if x.query != nil {
 		values, err := query.Values(x.query)
 		if err != nil {
-			return nil, argumentError(x.op.id, "%w", err)
+			return argumentError(x.op.id, "%w", err)
 		}
-		u.RawQuery = values.Encode()
+		x.url.RawQuery = values.Encode()
 	}
-	return u, nil
+	return nil
 }
 
 // checkID refuses ids that would change a path's meaning or that no service
@@ -326,6 +336,7 @@ type attempt struct {
 	ctx        context.Context //nolint:containedctx // the attempt's own: it may outlive caller a little
 	cancel     context.CancelFunc
 	unlink     func() bool // takes the attempt off the caller's context
+	trace      httptrace.ClientTrace
 	stall      *time.Timer
 	stalled    atomic.Bool
 	traced     atomic.Bool // the transport reports what it does
@@ -342,18 +353,15 @@ type attempt struct {
 	tokenErr   error
 }
 
-// attemptTransport sends one attempt of the exchange in the request's context.
-// It hides CloseIdleConnections of the transport, which the retry loop would
-// call whenever a call fails, at the cost of every other call's connection.
-type attemptTransport struct{ next http.RoundTripper }
-
-func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := req.Context().Value(exchangeKey{}).(*exchange)
+// RoundTrip sends one attempt. The exchange stands between the retry loop and
+// the transport, and hides that one's CloseIdleConnections, which the loop
+// would call whenever a call fails, at the cost of every other call's connection.
+func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	a, req, err := x.begin(req)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := t.next.RoundTrip(req)
+	answer, err := x.client.http.Transport.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
@@ -366,55 +374,85 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// begin makes an attempt: token, body and trace on a copy of the request.
+// begin makes an attempt: header, token, body and trace on a copy of the request.
 func (x *exchange) begin(req *http.Request) (*attempt, *http.Request, error) {
 	x.waiting = false
 	x.current.end() // before the body's source is opened again
-	a := &attempt{exchange: x}
+	a := &x.first
+	if a.exchange != nil { // not the first time
+		a = &attempt{}
+	}
+	a.exchange = x
 	x.current = a
-	header := req.Header
+	header := x.header(req.Header)
 	if x.op.class != authenticate && !x.foreign {
-		token, generation, err := x.client.auth.token(req.Context())
+		authorization, generation, err := x.client.auth.token(req.Context())
 		if err != nil {
 			a.tokenErr = err
 			return nil, nil, err
 		}
 		a.generation = generation
-		header = header.Clone()
-		header["Authorization"] = []string{"Bearer " + token}
+		header["Authorization"] = authorization
 	}
 	x.attempts++
 	a.started = time.Now()
 	a.link(req.Context())
-	trace := &httptrace.ClientTrace{
-		GetConn:        func(string) { a.traced.Store(true) },
-		WroteHeaders:   func() { a.wrote.Store(true) },
-		Got100Continue: func() { a.continued.Store(true) },
-	}
-	out := req.WithContext(httptrace.WithClientTrace(a.ctx, trace))
+	a.trace.GetConn = func(string) { a.traced.Store(true) }
+	a.trace.WroteHeaders = func() { a.wrote.Store(true) }
+	out := req.WithContext(httptrace.WithClientTrace(a.ctx, &a.trace))
 	out.Header = header
 	if x.body != nil {
-		source, err := x.body.open()
-		if err != nil {
-			a.body = &outgoing{attempt: a, sourceErr: err}
+		if err := a.attach(out, x.body); err != nil {
 			return nil, nil, err
 		}
-		a.body = &outgoing{attempt: a, source: source}
-		out.Body, out.ContentLength = a.body, x.body.length
-		if x.body.length == 0 {
-			out.Body = http.NoBody
-		}
-		out.Header = out.Header.Clone()
-		out.Header.Set("Content-Type", x.body.contentType)
-		if a.expects = x.body.length >= expectFrom && !x.client.ignoresExpect.Load(); a.expects {
-			out.Header.Set("Expect", "100-continue")
-		}
 	}
-	a.stall = time.AfterFunc(stallTimeout, func() {
-		a.stalled.Store(true)
-		a.cancel()
-	})
+	a.stall = time.AfterFunc(stallTimeout, a.giveUp)
 	return a, out, nil
+}
+
+var (
+	acceptsJSON = []string{"application/json"}
+	identity    = []string{"identity"}
+)
+
+// header is that of one attempt, without its token. Its values are shared:
+// those of the client, and what an http.Client adds, such as cookies.
+func (x *exchange) header(added http.Header) http.Header {
+	header := make(http.Header, 8)
+	maps.Copy(header, x.client.header)
+	maps.Copy(header, added)
+	header["Accept"] = acceptsJSON
+	if x.consume == nil {
+		header["Accept"] = []string{x.accept}
+		header["Accept-Encoding"] = identity // sizes must be the file's
+	}
+	return header
+}
+
+// attach gives the attempt's request its body.
+func (a *attempt) attach(req *http.Request, body *body) error {
+	source, err := body.open()
+	if err != nil {
+		a.body = &outgoing{attempt: a, sourceErr: err}
+		return err
+	}
+	a.body = &outgoing{attempt: a, source: source}
+	req.Body, req.ContentLength = a.body, body.length
+	if body.length == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header["Content-Type"] = []string{body.contentType}
+	if a.expects = body.length >= expectFrom && !a.exchange.client.ignoresExpect.Load(); a.expects {
+		req.Header["Expect"] = []string{"100-continue"}
+		a.trace.Got100Continue = func() { a.continued.Store(true) }
+	}
+	return nil
+}
+
+// giveUp ends an attempt in which nothing moves any more.
+func (a *attempt) giveUp() {
+	a.stalled.Store(true)
+	a.cancel()
 }
 
 // link ends the attempt with the caller's context, unless a success is arriving.
@@ -752,8 +790,7 @@ func (x *exchange) judgeSuccess(ctx context.Context, answer *http.Response) verd
 		}
 		return verdict{}
 	}
-	raw, err := readAnswer(answer, maxAnswer)
-	x.raw = raw
+	raw, err := x.read(answer, maxAnswer)
 	switch {
 	case errors.Is(err, ErrResponseTooLarge):
 		return verdict{err: x.requestError(OutcomeExecuted, err)}
@@ -777,7 +814,7 @@ func (x *exchange) judgeSuccess(ctx context.Context, answer *http.Response) verd
 // judgeRedirect refuses a redirect: following one could turn a POST into a
 // GET, or carry the token elsewhere.
 func (x *exchange) judgeRedirect(answer *http.Response) verdict {
-	_, _ = readAnswer(answer, maxErrorAnswer)
+	_, _ = x.read(answer, maxErrorAnswer)
 	outcome := OutcomeNotExecuted
 	if !declinedStatus(answer.StatusCode) && !x.op.class.stateless() {
 		outcome = OutcomeUnknown
@@ -797,8 +834,7 @@ func redactLocation(location string) string {
 
 // judgeRefusal reads an error that the service answered with.
 func (x *exchange) judgeRefusal(answer *http.Response) verdict {
-	raw, _ := readAnswer(answer, maxErrorAnswer) // a broken error page is still an error
-	x.raw = raw
+	raw, _ := x.read(answer, maxErrorAnswer) // a broken error page is still an error
 	secrets := x.client.auth.secrets
 	base := &BaseError{
 		StatusCode: answer.StatusCode,
@@ -877,25 +913,55 @@ func (x *exchange) capture(ctx context.Context, answer *http.Response) {
 	info.Header = answer.Header.Clone()
 	info.RequestID = answer.Header.Get("X-Request-Id")
 	if x.op.class != authenticate {
-		info.Body = x.raw
+		info.Body = bytes.Clone(x.raw)
 	}
 }
 
-// readAnswer reads a body to its end and closes it, so that the connection can
-// be used again. It returns what it has, with an error if that is not all.
-func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
+// answerBuffers holds buffers between calls. What is read of an answer is
+// copied, so that its buffer can serve the next one.
+var answerBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKeptBuffer bounds what a rare, large answer leaves behind.
+const maxKeptBuffer = 4 << 20
+
+// read reads an answer's body to its end and closes it, so that the connection
+// can be used again. It returns what it has, with an error if that is not all;
+// both are good until the exchange reads again or ends.
+func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	defer answer.Body.Close()
+	x.raw = nil
 	if answer.ContentLength > limit {
 		return nil, fmt.Errorf("%w: %d bytes announced, limit %d", ErrResponseTooLarge, answer.ContentLength, limit)
 	}
-	var buffer bytes.Buffer
-	// A false length must not cost memory before its bytes have come.
-	buffer.Grow(int(min(max(answer.ContentLength, 0), 1<<20)) + bytes.MinRead)
-	n, err := buffer.ReadFrom(io.LimitReader(answer.Body, limit+1))
-	if n > limit {
-		return buffer.Bytes()[:limit], fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	if x.answer == nil {
+		x.answer = answerBuffers.Get().(*[]byte)
 	}
-	return buffer.Bytes(), err
+	// A false length must not cost memory before its bytes have come.
+	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), 1<<20))+bytes.MinRead)
+	var err error
+	for err == nil && int64(len(raw)) <= limit {
+		raw = slices.Grow(raw, bytes.MinRead)
+		var n int
+		n, err = answer.Body.Read(raw[len(raw):cap(raw)])
+		raw = raw[:len(raw)+n]
+	}
+	*x.answer = raw
+	x.raw = raw[:min(int64(len(raw)), limit)]
+	switch {
+	case int64(len(raw)) > limit:
+		return x.raw, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	case err == io.EOF: //nolint:errorlint // a body ends with io.EOF itself, any other is a failure
+		return x.raw, nil
+	}
+	return x.raw, err
+}
+
+// returnBuffer gives the buffer back. Nothing of it may be in use any more.
+func (x *exchange) returnBuffer() {
+	if x.answer != nil && cap(*x.answer) <= maxKeptBuffer {
+		answerBuffers.Put(x.answer)
+	}
+	x.answer, x.raw = nil, nil
 }
 
 // stripURL takes the URL, whose path and query say nothing about the failure,
@@ -931,12 +997,4 @@ func permanent(err error) bool {
 	text := err.Error()
 	return strings.HasPrefix(text, "unsupported protocol scheme") || strings.HasPrefix(text, "tls: ") ||
 		errors.Is(err, ErrResponseTooLarge)
-}
-
-// pointer turns a call's value into the pointer that a method returns.
-func pointer[T any](v T, err error) (*T, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &v, nil
 }

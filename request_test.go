@@ -457,14 +457,14 @@ func TestCancelledCalls(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		c := overTCP(t, &fakeAPI{next: ok(modelBody)})
-		next := c.http.Transport.(attemptTransport).next
-		c.http.Transport = attemptTransport{roundTrip(func(r *http.Request) (*http.Response, error) {
+		next := c.http.Transport
+		c.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			answer, err := next.RoundTrip(r)
 			if strings.HasSuffix(r.URL.Path, "/train") {
 				cancel()
 			}
 			return answer, err
-		})}
+		})
 		model, err := c.Train(ctx, "AE", TrainRequest{})
 		require.NoError(t, err, "a success that arrived is not thrown away")
 		require.Equal(t, "m1", model.ModelID)

@@ -17,7 +17,7 @@ var (
 //
 // Operation getInspectionTargets: GET /api/v1/targets/.
 func (c *Client) ListInspectionTargets(ctx context.Context) ([]InspectionTarget, error) {
-	return call(ctx, c, request{op: opListTargets}, list(decodeTarget))
+	return value(call(ctx, c, request{op: opListTargets}, list(decodeTarget)))
 }
 
 // GetInspectionTarget returns one inspection target.
@@ -40,7 +40,7 @@ func (c *Client) target(ctx context.Context, op operation, targetID int) (*Inspe
 		return nil, argumentError(op.id, "negative target id %d", targetID)
 	}
 	r := request{op: op, params: []string{strconv.Itoa(targetID)}}
-	return pointer(call(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID })))
+	return call(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID }))
 }
 
 // modelIDsQuery repeats the parameter for each id. The documentation does not

@@ -414,6 +414,10 @@ var timeLayouts = [...]string{
 
 // UnmarshalText reads any of the known forms; empty text is the zero Time.
 func (t *Time) UnmarshalText(text []byte) error {
+	if usual := (time.Time{}); usual.UnmarshalText(text) == nil { // without a copy
+		*t = Time{usual}
+		return nil
+	}
 	s := strings.TrimSpace(string(text))
 	if s == "" {
 		*t = Time{}

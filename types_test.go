@@ -258,7 +258,7 @@ func TestItemJSON(t *testing.T) {
 			require.Equal(t, item, again)
 			decoded, err := decodeEnvelope([]byte(`{"data":`+string(encoded)+`}`), decodeItem)
 			require.NoError(t, err)
-			require.Equal(t, item, decoded)
+			require.Equal(t, item, *decoded)
 		})
 	}
 }

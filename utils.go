@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-
-	"github.com/go-faster/jx"
 )
 
 var (
@@ -24,14 +22,14 @@ func (c *Client) SetLicense(ctx context.Context, license File) (*License, error)
 	if err != nil {
 		return nil, err
 	}
-	return pointer(call(ctx, c, request{op: opSetLicense, body: body}, func(d *jx.Decoder, v *License) error {
-		return structure(d, func(d *jx.Decoder, key []byte) error {
+	return call(ctx, c, request{op: opSetLicense, body: body}, func(d *decoding, v *License) error {
+		return d.object(func(d *decoding, key []byte) error {
 			if string(key) != "license_expiry" {
-				return d.Skip()
+				return d.skip()
 			}
 			return text(d, &v.LicenseExpiry)
 		})
-	}))
+	})
 }
 
 // GetLogs returns the service's logs as a ZIP file. Close the download.
@@ -46,7 +44,7 @@ func (c *Client) GetLogs(ctx context.Context) (*Download, error) {
 //
 // Operation getHashId: POST /api/v1/utils/node_hash. It only reads, so it is retried.
 func (c *Client) GetHashID(ctx context.Context) (string, error) {
-	return call(ctx, c, request{op: opGetHashID}, func(d *jx.Decoder, v *string) error {
+	return value(call(ctx, c, request{op: opGetHashID}, func(d *decoding, v *string) error {
 		if err := decodeField("hash_id", text[string])(d, v); err != nil {
 			return err
 		}
@@ -54,5 +52,5 @@ func (c *Client) GetHashID(ctx context.Context) (string, error) {
 			return errors.New("no hash_id")
 		}
 		return nil
-	})
+	}))
 }
