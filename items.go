@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -46,16 +47,21 @@ func (o ListItemsOptions) check() error {
 //
 // Operation getItemsByType: GET /api/v1/items/.
 func (c *Client) ListItems(ctx context.Context, opts ListItemsOptions) (*ItemsPage, error) {
+	return c.listItems(ctx, opts, decodeItemsPage)
+}
+
+func (c *Client) listItems(ctx context.Context, opts ListItemsOptions, decode decoder[ItemsPage]) (*ItemsPage, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	return call(ctx, c, request{op: opListItems, query: opts}, decodeItemsPage)
+	return call(ctx, c, request{op: opListItems, query: opts}, decode)
 }
 
 // AllItems returns all items from opts.Page on, or from the first page. Pages
-// are fetched while the range runs: the next one is on its way while the items
-// of this one are handed out, and no more than these two are in memory. Ranging
-// again starts again. An error is the last thing the range yields.
+// are fetched while the range runs: the next one is on its way while this one
+// is decoded and its items are handed out, and no more than these two are in
+// memory. Ranging again starts again. An error is the last thing the range
+// yields.
 //
 // The documentation does not say what follows the last page, so the range ends
 // at the announced last page, at an empty page, and at a page that repeats the
@@ -67,60 +73,109 @@ func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		opts := opts
-		if opts.Page == 0 {
-			opts.Page = 1
-		}
-		next := c.fetchPage(ctx, opts)
-		// A range that is left early must not leave a fetch behind.
-		defer func() { cancel(); <-next.done }()
-		var last *ItemsPage
+		pages := pages{client: c, ctx: ctx, opts: opts}
+		pages.opts.Page = cmp.Or(opts.Page, 1)
+		defer pages.stop(cancel)
 		for {
-			<-next.done
-			page, err := next.page, next.err
+			items, err := pages.next()
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if len(page.Items) == 0 || last != nil && sameItems(last.Items, page.Items) {
+			if len(items) == 0 {
 				return
 			}
-			more := page.EndPage == 0 || opts.Page < page.EndPage
-			if more {
-				opts.Page++
-				next = c.fetchPage(ctx, opts)
-			}
-			for i := range page.Items {
-				if !yield(&page.Items[i], nil) {
+			for i := range items {
+				if !yield(&items[i], nil) {
 					return
 				}
 			}
-			if !more {
-				return
-			}
-			last = page
 		}
 	}
 }
 
-// pageFetch is a page that is being fetched; done closes when it is there.
-type pageFetch struct {
-	done chan struct{}
-	page *ItemsPage
-	err  error
+// pages fetches one page after the other, each while the one before is in use.
+type pages struct {
+	client *Client
+	ctx    context.Context //nolint:containedctx // the range's
+	opts   ListItemsOptions
+	coming *pageFetch // of opts.Page; nil: not asked for yet
+	end    int        // the last page's number as announced; zero: unknown
+	ids    []string   // of the page before
+	over   bool
 }
 
-func (c *Client) fetchPage(ctx context.Context, opts ListItemsOptions) *pageFetch {
-	f := &pageFetch{done: make(chan struct{})}
+// pageFetch is a page that is being fetched.
+type pageFetch struct {
+	arrived chan struct{} // closes when its answer is there and is decoded
+	done    chan struct{} // closes when page and err are set
+	page    *ItemsPage
+	err     error
+}
+
+// next returns the items of the next page, and none after the last one.
+func (p *pages) next() ([]Item, error) {
+	if p.over {
+		return nil, nil
+	}
+	this := p.coming
+	if this == nil {
+		this = p.fetch()
+	}
+	p.opts.Page++
+	p.coming = nil
+	select {
+	case <-this.arrived:
+		if p.opts.Page <= p.end {
+			p.coming = p.fetch()
+		}
+	case <-this.done:
+	}
+	<-this.done
+	if this.err != nil {
+		return nil, this.err
+	}
+	items := this.page.Items
+	if p.repeats(items) {
+		return nil, nil
+	}
+	p.end = this.page.EndPage
+	p.over = p.end > 0 && p.opts.Page > p.end || len(items) == 0
+	if !p.over && p.coming == nil {
+		p.coming = p.fetch()
+	}
+	return items, nil
+}
+
+// repeats says whether the items are those of the page before.
+func (p *pages) repeats(items []Item) bool {
+	same := len(p.ids) > 0 && slices.EqualFunc(p.ids, items, func(id string, i Item) bool { return id == i.ItemID })
+	p.ids = p.ids[:0]
+	for i := range items {
+		p.ids = append(p.ids, items[i].ItemID)
+	}
+	return same
+}
+
+func (p *pages) fetch() *pageFetch {
+	f := &pageFetch{arrived: make(chan struct{}), done: make(chan struct{})}
+	opts := p.opts
 	go func() {
 		defer close(f.done)
-		f.page, f.err = c.ListItems(ctx, opts)
+		f.page, f.err = p.client.listItems(p.ctx, opts, func(d *decoding, v *ItemsPage) error {
+			close(f.arrived)
+			return decodeItemsPage(d, v)
+		})
 	}()
 	return f
 }
 
-func sameItems(a, b []Item) bool {
-	return slices.EqualFunc(a, b, func(x, y Item) bool { return x.ItemID == y.ItemID })
+// stop leaves no fetch behind.
+func (p *pages) stop(cancel func()) {
+	cancel()
+	if p.coming != nil {
+		<-p.coming.done
+	}
 }
 
 // AddItemsRequest is what [Client.AddItems] uploads.
