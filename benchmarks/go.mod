@@ -2,13 +2,16 @@ module github.com/hacarus/hacarus-check-go/benchmarks
 
 go 1.26.0
 
-require github.com/hacarus/hacarus-check-go v0.0.0
+require (
+	github.com/go-faster/errors v0.8.0
+	github.com/hacarus/hacarus-check-go v0.0.0
+	github.com/ogen-go/ogen v1.24.0
+)
 
 require (
 	github.com/dlclark/regexp2 v1.12.0 // indirect
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/ghodss/yaml v1.0.0 // indirect
-	github.com/go-faster/errors v0.8.0 // indirect
 	github.com/go-faster/jx v1.2.0 // indirect
 	github.com/go-faster/yaml v0.4.6 // indirect
 	github.com/google/go-querystring v1.2.0 // indirect
@@ -17,7 +20,6 @@ require (
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
 	github.com/mattn/go-colorable v0.1.14 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
-	github.com/ogen-go/ogen v1.24.0 // indirect
 	github.com/segmentio/asm v1.2.1 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
 	github.com/yuin/goldmark v1.8.2 // indirect

@@ -20,13 +20,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hacarus/hacarus-check-go/benchmarks/internal/raw"
 	"github.com/hacarus/hacarus-check-go/benchmarks/internal/service"
 	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
 )
 
 // factories are the clients that this program contains. The generated one is a
 // program of its own.
-var factories = map[string]work.Factory{"raw": newRaw, "sdk": newSDK}
+var factories = map[string]work.Factory{"raw": raw.New, "sdk": newSDK}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -77,7 +78,7 @@ func parse(args []string) (*options, error) {
 	flags := flag.NewFlagSet("benchmarks", flag.ExitOnError)
 	rounds := flags.Int("rounds", 9, "how often everything is measured")
 	pattern := flags.String("work", ".", "a regular expression: measure only work whose name matches; also decoders and program")
-	clients := flags.String("clients", "raw,sdk", "the clients to measure")
+	clients := flags.String("clients", "raw,sdk,ogen", "the clients to measure")
 	seed := flags.Uint64("seed", rand.Uint64(), "of the order in which everything is measured")
 	write := flags.Bool("write", false, "write the tables into docs/performance.md")
 	if err := flags.Parse(args); err != nil {
@@ -122,7 +123,7 @@ func (o *options) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer os.RemoveAll(l.folder)
-	if err := l.build(o.clients); err != nil {
+	if err := l.build(ctx, o.clients); err != nil {
 		return err
 	}
 	if l.service, err = startService(ctx, l); err != nil {
@@ -137,7 +138,7 @@ func (o *options) run(ctx context.Context) (err error) {
 }
 
 // build makes the clients' programs.
-func (l *lab) build(clients []string) error {
+func (l *lab) build(ctx context.Context, clients []string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -146,6 +147,13 @@ func (l *lab) build(clients []string) error {
 		switch {
 		case factories[name] != nil:
 			l.programs[name] = []string{self, "client", name}
+		case name == "ogen":
+			program, err := l.generate(ctx)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "without ogen:", err)
+				continue
+			}
+			l.programs[name] = []string{program}
 		default:
 			return fmt.Errorf("no client is named %q", name)
 		}

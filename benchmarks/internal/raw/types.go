@@ -1,8 +1,10 @@
-// Package raw holds the SDK's types as one writes them for encoding/json: the
-// same fields, and no method.
+// Package raw is the baseline: the same calls with net/http and encoding/json
+// by hand.
 package raw
 
 import "time"
+
+// The types have the fields of the SDK's, as one writes them for encoding/json.
 
 // Model is the SDK's type of that name.
 type Model struct {

@@ -1,4 +1,4 @@
-package main
+package raw
 
 import (
 	"bytes"
@@ -19,13 +19,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/raw"
 	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
 )
 
-// rawClient is the baseline: net/http and encoding/json by hand, as fast as
+// client is the baseline: net/http and encoding/json by hand, as fast as
 // they are when nothing may go wrong.
-type rawClient struct {
+type client struct {
 	http   *http.Client
 	base   string
 	target work.Target
@@ -34,12 +33,13 @@ type rawClient struct {
 	err    error // of the login
 }
 
-func newRaw(baseURL string, t work.Target) (work.Client, error) {
-	return &rawClient{http: &http.Client{Transport: newTransport(t.CA)}, base: baseURL, target: t}, nil
+// New returns the baseline.
+func New(baseURL string, t work.Target) (work.Client, error) {
+	return &client{http: &http.Client{Transport: NewTransport(t.CA)}, base: baseURL, target: t}, nil
 }
 
-// newTransport has the settings of the SDK's own transport.
-func newTransport(ca []byte) *http.Transport {
+// NewTransport has the settings of the SDK's own transport.
+func NewTransport(ca []byte) *http.Transport {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
@@ -62,7 +62,7 @@ func newTransport(ca []byte) *http.Transport {
 }
 
 // send sends a request with the token, and returns an answer of status 2xx.
-func (c *rawClient) send(ctx context.Context, method, path, contentType string, length int64, body io.Reader) (*http.Response, error) {
+func (c *client) send(ctx context.Context, method, path, contentType string, length int64, body io.Reader) (*http.Response, error) {
 	c.login.Do(func() { c.token, c.err = c.exchange(ctx) })
 	if c.err != nil {
 		return nil, c.err
@@ -79,7 +79,7 @@ func (c *rawClient) send(ctx context.Context, method, path, contentType string, 
 	return c.do(req)
 }
 
-func (c *rawClient) do(req *http.Request) (*http.Response, error) {
+func (c *client) do(req *http.Request) (*http.Response, error) {
 	answer, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (c *rawClient) do(req *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-func (c *rawClient) exchange(ctx context.Context) (string, error) {
+func (c *client) exchange(ctx context.Context) (string, error) {
 	body, err := json.Marshal(map[string]string{
 		"client_id": c.target.ID, "client_secret": c.target.Secret, "grant_type": "client_credentials",
 	})
@@ -124,7 +124,7 @@ func decode(answer *http.Response, v any) error {
 }
 
 // get decodes the data of an answer.
-func get[T any](ctx context.Context, c *rawClient, path string) (*T, error) {
+func get[T any](ctx context.Context, c *client, path string) (*T, error) {
 	answer, err := c.send(ctx, http.MethodGet, path, "", 0, nil)
 	if err != nil {
 		return nil, err
@@ -135,12 +135,12 @@ func get[T any](ctx context.Context, c *rawClient, path string) (*T, error) {
 	return &envelope.Data, decode(answer, &envelope)
 }
 
-func (c *rawClient) GetModel(ctx context.Context) error {
-	_, err := get[raw.Model](ctx, c, "/api/v1/models/"+url.PathEscape(c.target.ModelID))
+func (c *client) GetModel(ctx context.Context) error {
+	_, err := get[Model](ctx, c, "/api/v1/models/"+url.PathEscape(c.target.ModelID))
 	return err
 }
 
-func (c *rawClient) ListItems(ctx context.Context, count int) (int, error) {
+func (c *client) ListItems(ctx context.Context, count int) (int, error) {
 	page, err := c.page(ctx, 1, count)
 	if err != nil {
 		return 0, err
@@ -148,12 +148,12 @@ func (c *rawClient) ListItems(ctx context.Context, count int) (int, error) {
 	return len(page.Items), nil
 }
 
-func (c *rawClient) page(ctx context.Context, number, count int) (*raw.ItemsPage, error) {
+func (c *client) page(ctx context.Context, number, count int) (*ItemsPage, error) {
 	query := url.Values{"item_type": {"prediction"}, "count": {strconv.Itoa(count)}, "page": {strconv.Itoa(number)}}
-	return get[raw.ItemsPage](ctx, c, "/api/v1/items/?"+query.Encode())
+	return get[ItemsPage](ctx, c, "/api/v1/items/?"+query.Encode())
 }
 
-func (c *rawClient) AllItems(ctx context.Context) (int, error) {
+func (c *client) AllItems(ctx context.Context) (int, error) {
 	items := 0
 	for number := 1; ; number++ {
 		page, err := c.page(ctx, number, work.PageItems)
@@ -171,7 +171,7 @@ func (c *rawClient) AllItems(ctx context.Context) (int, error) {
 	}
 }
 
-func (c *rawClient) AddItems(ctx context.Context, files []work.File) error {
+func (c *client) AddItems(ctx context.Context, files []work.File) error {
 	var heads bytes.Buffer
 	form := multipart.NewWriter(&heads)
 	if err := form.WriteField("training", "false"); err != nil {
@@ -206,7 +206,7 @@ func (c *rawClient) AddItems(ctx context.Context, files []work.File) error {
 	return decode(answer, &added)
 }
 
-func (c *rawClient) Export(ctx context.Context, w io.Writer) (int64, error) {
+func (c *client) Export(ctx context.Context, w io.Writer) (int64, error) {
 	body := `{"model_ids":["` + c.target.ModelID + `"]}`
 	answer, err := c.send(ctx, http.MethodPost, "/api/v1/models/export", "application/json", int64(len(body)), bytes.NewReader([]byte(body)))
 	if err != nil {
@@ -217,7 +217,7 @@ func (c *rawClient) Export(ctx context.Context, w io.Writer) (int64, error) {
 }
 
 // Save does what the SDK's does: the file is on the disk before it has its name.
-func (c *rawClient) Save(ctx context.Context, path string) error {
+func (c *client) Save(ctx context.Context, path string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".part-*")
 	if err != nil {
 		return err
