@@ -859,9 +859,9 @@ func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 		}
 	}
 	v.retry = transientStatus(base.StatusCode) && (base.Outcome == OutcomeNotExecuted || x.op.class.repeatable())
-	if base.StatusCode == http.StatusUnauthorized {
+	if base.StatusCode == http.StatusUnauthorized && x.resends == 0 { // a refused resend says nothing against its token
 		x.client.auth.invalidate(x.current.generation)
-		v.refresh = x.resends == 0 && x.op.class != authenticate && !x.foreign && !x.exhausted()
+		v.refresh = x.op.class != authenticate && !x.foreign && !x.exhausted()
 	}
 	base.Outcome = x.outcome(base.Outcome) // an earlier, lost attempt may have done it
 	return v
