@@ -23,3 +23,12 @@ func ClassOf(operationID string) byte {
 	}
 	return 0
 }
+
+// RefusalMemory is how long a refused login is answered from memory.
+const RefusalMemory = refusalMemory
+
+// EveryText is all that an error and the errors in it show when printed or logged.
+func EveryText(err error) string { return everyText(err) }
+
+// Together makes n calls at the same time and returns how each ended.
+func Together(n int, call func(n int) error) []error { return together(n, call) }
