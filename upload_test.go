@@ -115,7 +115,7 @@ func TestUploadedNames(t *testing.T) {
 		"50%25.png":              `filename="50%25.png"`,
 		".hidden":                `filename=".hidden"`,
 		"...":                    `filename="..."`,
-		strings.Repeat("a", 300): `filename="` + strings.Repeat("a", 300) + `"`,
+		strings.Repeat("a", 255): `filename="` + strings.Repeat("a", 255) + `"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,12 +158,16 @@ func TestRefusedFilesAreNeverSent(t *testing.T) {
 		"folder":            {files: []File{FileFromPath(t.TempDir())}},
 		"open fails":        {files: []File{{Name: "a.png", Open: func() (io.ReadCloser, error) { return nil, broken }}}, cause: broken},
 		"read fails":        {files: []File{{Name: "a.png", Size: 5, Open: opens(failingReader{broken})}}, cause: broken},
+		"read panics":       {files: []File{{Name: "a.png", Size: 5, Open: opens(readerFunc(func([]byte) (int, error) { panic("no camera") }))}}},
+		"open panics":       {files: []File{{Name: "a.png", Open: func() (io.ReadCloser, error) { panic("no camera") }}}},
+		"reader panics":     {files: []File{FileFromReader("a.png", readerFunc(func([]byte) (int, error) { panic("no camera") }), 5)}},
 		"reader fails":      {files: []File{FileFromReader("a.png", failingReader{broken}, 5)}, cause: broken},
 		"seeker fails":      {files: []File{FileFromReader("a.png", &failingSeeker{ReadSeeker: bytes.NewReader(data), err: broken, good: 1}, 5)}, cause: broken},
 		"shorter than said": {files: []File{{Name: "a.png", Size: 6, Open: opensData}}, cause: io.ErrUnexpectedEOF},
 	}
 	for _, name := range []string{
 		"", ".", "..", "a/b.png", `a\b.png`, "/etc/passwd", "../a.png", "a\x00.png", "a\r\nX: y", "a\nb", "\t", "a\x7f", "\u0085", "\xff.png",
+		"\u202egnp.exe", "a\u2066.png", strings.Repeat("a", 256),
 	} {
 		tests[fmt.Sprintf("name %q", name)] = struct {
 			files []File
