@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -202,4 +204,116 @@ func (s *stage) stayHome(t *testing.T) {
 		}
 		return dial(ctx, network, address)
 	}
+}
+
+// upload sends a file as one does: the form in memory, or through a pipe when
+// it is too large for that.
+func (c naiveClient) upload(ctx context.Context, op uploadOperation, file hacarus.File) error {
+	var body any
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	if file.Size > 32<<20 {
+		body = retryablehttp.ReaderFunc(func() (io.Reader, error) {
+			r, end := io.Pipe()
+			piped := multipart.NewWriter(end)
+			if err := piped.SetBoundary(w.Boundary()); err != nil {
+				return nil, err
+			}
+			go func() { end.CloseWithError(naiveForm(piped, op.field, file)) }()
+			return r, nil
+		})
+	} else {
+		if err := naiveForm(w, op.field, file); err != nil {
+			return err
+		}
+		body = &form
+	}
+	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.base+op.path, body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", w.FormDataContentType())
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 400 {
+		return errors.New(answer.Status)
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
+}
+
+func naiveForm(w *multipart.Writer, field string, file hacarus.File) error {
+	content, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	part, err := w.CreateFormFile(field, file.Name)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(part, content); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// naiveUploadFailures are the promises about uploads that the naive client breaks.
+type naiveUploadFailures struct {
+	mu                                  sync.Mutex
+	unchecked, mangled, taken, panicked int
+}
+
+func (n *naiveUploadFailures) broken() int { return n.unchecked + n.mangled + n.taken + n.panicked }
+
+func (n *naiveUploadFailures) String() string {
+	return fmt.Sprintf("%d dangerous names sent, %d good files not sent as they are, %d broken files sent as whole, %d panics",
+		n.unchecked, n.mangled, n.taken, n.panicked)
+}
+
+// judge compares what arrived with what is promised of the case.
+func (n *naiveUploadFailures) judge(c uploadCase, receipts []receipt, err error, panicked bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	executed := slices.ContainsFunc(receipts, func(r receipt) bool { return r.whole })
+	switch {
+	case panicked:
+		n.panicked++
+	case c.end == forbidden && len(receipts) > 0:
+		n.unchecked++
+	case c.end == arrives && (err != nil || len(receipts) != 1 || !receipts[0].announced || !c.matches(receipts[0])):
+		n.mangled++
+	case c.end == brokenOff && executed:
+		n.taken++
+	}
+}
+
+// naiveUploads goes through S5 with the naive client.
+func naiveUploads(t *testing.T, cases []uploadCase) *naiveUploadFailures {
+	t.Helper()
+	failures := &naiveUploadFailures{}
+	t.Run("naive", func(t *testing.T) {
+		for _, op := range uploadOperations() {
+			for _, c := range cases {
+				t.Run(fmt.Sprintf("%s/%q", op.id, c.name), func(t *testing.T) {
+					t.Parallel()
+					panicked := false
+					receipts, err := c.do(t, op, func(ctx context.Context, base string, f hacarus.File) error {
+						defer func() { panicked = recover() != nil }()
+						client := retryablehttp.NewClient()
+						client.Logger = nil
+						client.RetryWaitMin, client.RetryWaitMax = time.Millisecond, time.Millisecond
+						defer client.HTTPClient.CloseIdleConnections()
+						return naiveClient{client, base}.upload(ctx, op, f)
+					})
+					failures.judge(c, receipts, err, panicked)
+				})
+			}
+		}
+	})
+	require.Positive(t, failures.taken, "a suite that the naive client passes is too weak")
+	return failures
 }
