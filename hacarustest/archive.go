@@ -108,7 +108,8 @@ func unpack(content []byte) ([]*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := unpackFile(archive, manifest)
+	u := unpacker{archive, maxUnpacked(len(content))}
+	raw, err := u.file(manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func unpack(content []byte) ([]*model, error) {
 	for n, e := range list {
 		models[n] = &model{Model: e.Model, overrides: e.Overrides, parameters: e.Parameters}
 		for _, i := range e.Images {
-			raw, err := unpackFile(archive, i.File)
+			raw, err := u.file(i.File)
 			if err != nil {
 				return nil, err
 			}
@@ -130,17 +131,24 @@ func unpack(content []byte) ([]*model, error) {
 	return models, nil
 }
 
-// maxUnpacked bounds one file of an archive.
-const maxUnpacked = 256 << 20
+// unpacker reads files of an archive into memory, up to a limit for all.
+type unpacker struct {
+	archive *zip.Reader
+	left    int64
+}
 
-func unpackFile(archive *zip.Reader, name string) ([]byte, error) {
-	f, err := archive.Open(name)
+// maxUnpacked is what an archive of some bytes may unpack to. Images and their
+// list are far below; more is a bomb.
+func maxUnpacked(packed int) int64 { return min(1<<20+200*int64(packed), 4<<30) }
+
+func (u *unpacker) file(name string) ([]byte, error) {
+	f, err := u.archive.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxUnpacked+1))
-	if err == nil && len(raw) > maxUnpacked {
+	raw, err := io.ReadAll(io.LimitReader(f, u.left+1))
+	if u.left -= int64(len(raw)); err == nil && u.left < 0 {
 		err = fmt.Errorf("%s is too large", name)
 	}
 	return raw, err
