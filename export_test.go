@@ -1,6 +1,9 @@
 package hacarus
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // What the tests in package hacarus_test need of this package's tests.
 
@@ -32,3 +35,8 @@ func EveryText(err error) string { return everyText(err) }
 
 // Together makes n calls at the same time and returns how each ended.
 func Together(n int, call func(n int) error) []error { return together(n, call) }
+
+// SaveFileTo is SaveFile with another way to make the temporary file.
+func SaveFileTo(d *Download, path string, create func(dir, pattern string) (*os.File, error)) error {
+	return d.saveFile(path, create)
+}
