@@ -3,11 +3,13 @@ package hacarus
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -627,13 +629,7 @@ func TestLoginEndsWithItsContext(t *testing.T) {
 // everyText is all that an error and the errors in it show when printed or logged.
 func everyText(err error) string {
 	var text bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		_, _ = fmt.Fprintf(&text, verb+"\n", err)
-		_, _ = fmt.Fprintf(&text, verb+"\n", struct{ Err error }{err})
-	}
-	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
-		slog.New(handler).Error("failed", "error", err)
-	}
+	text.WriteString(everyPrint(err))
 	switch e := err.(type) { //nolint:errorlint // each layer is looked at
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
@@ -646,7 +642,25 @@ func everyText(err error) string {
 	}
 	if base := (*BaseError)(nil); errors.As(err, &base) {
 		text.Write(base.Body)
+		text.WriteString(everyPrint(*base))
 	}
+	return text.String()
+}
+
+// everyPrint is all that a value shows when printed or logged, by itself and in
+// another one, where fmt cannot call its methods.
+func everyPrint(v any) string {
+	var text bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, shown := range []any{v, struct{ Shown any }{v}, struct{ hidden any }{v}, []any{v}, reflect.Indirect(reflect.ValueOf(v))} {
+			_, _ = fmt.Fprintf(&text, verb+"\n", shown)
+		}
+	}
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
+		slog.New(handler).Error("failed", "shown", v, "in another", struct{ Shown any }{v})
+	}
+	raw, err := json.Marshal(v)
+	_, _ = fmt.Fprintln(&text, string(raw), err)
 	return text.String()
 }
 

@@ -33,6 +33,9 @@ const RefusalMemory = refusalMemory
 // EveryText is all that an error and the errors in it show when printed or logged.
 func EveryText(err error) string { return everyText(err) }
 
+// EveryPrint is all that a value shows when printed or logged.
+func EveryPrint(v any) string { return everyPrint(v) }
+
 // Together makes n calls at the same time and returns how each ended.
 func Together(n int, call func(n int) error) []error { return together(n, call) }
 
