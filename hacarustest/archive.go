@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,7 +88,7 @@ func (s *Server) importModels(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	list, err := unpack(form.content("models"))
+	list, err := unpack(form.content("models"), maxUnpacked)
 	if err != nil {
 		return answer{}, invalid(http.StatusUnprocessableEntity, "models", "Not an archive of exported models.")
 	}
@@ -103,12 +104,13 @@ func (s *Server) importModels(r *request) (answer, error) {
 	return data(models)
 }
 
-func unpack(content []byte) ([]*model, error) {
+func unpack(content []byte, most int) ([]*model, error) {
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
 		return nil, err
 	}
-	raw, err := unpackFile(archive, manifest)
+	files := unpacker{archive, most}
+	raw, err := files.read(manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +122,7 @@ func unpack(content []byte) ([]*model, error) {
 	for n, e := range list {
 		models[n] = &model{Model: e.Model, overrides: e.Overrides, parameters: e.Parameters}
 		for _, i := range e.Images {
-			raw, err := unpackFile(archive, i.File)
+			raw, err := files.read(i.File)
 			if err != nil {
 				return nil, err
 			}
@@ -130,18 +132,24 @@ func unpack(content []byte) ([]*model, error) {
 	return models, nil
 }
 
-// maxUnpacked bounds one file of an archive.
+// maxUnpacked bounds what comes out of an archive, in bytes.
 const maxUnpacked = 256 << 20
 
-func unpackFile(archive *zip.Reader, name string) ([]byte, error) {
-	f, err := archive.Open(name)
+// unpacker reads files of an archive, which may name one again and again.
+type unpacker struct {
+	archive *zip.Reader
+	left    int // how much may still be read
+}
+
+func (u *unpacker) read(name string) ([]byte, error) {
+	f, err := u.archive.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxUnpacked+1))
-	if err == nil && len(raw) > maxUnpacked {
-		err = fmt.Errorf("%s is too large", name)
+	raw, err := io.ReadAll(io.LimitReader(f, int64(u.left)+1))
+	if u.left -= len(raw); err == nil && u.left < 0 {
+		err = errors.New("the archive is too large")
 	}
 	return raw, err
 }
