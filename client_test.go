@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +71,47 @@ func TestNewRefusesBaseURLs(t *testing.T) {
 	}
 }
 
+// FuzzBaseURL holds that a base URL is refused without being repeated, or that
+// requests go to its host, under its path, however it is written.
+func FuzzBaseURL(f *testing.F) {
+	for _, seed := range []string{
+		"https://sdd-api.hacarus.com/api/", "https://gw.example/check", "http://[::1]:8080", "http://127.0.0.1", "https://u:hunter2secret@h",
+		"https://h/a/../b", "https://h/%2e%2e", "https:///x", "https://H:443//", "https://h/api/api", " https://h ", "https://h/検査", "http://localhost.",
+		"https://h/a b", "https://[fe80::1%25en0]/", "https://h:0443",
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, base string, insecure bool) {
+		origin, err := parseBaseURL(base, insecure)
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			require.NotContains(t, err.Error(), "hunter2secret")
+			return
+		}
+		require.True(t, origin.User == nil && origin.RawQuery == "" && origin.Fragment == "" && origin.Hostname() != "")
+		require.True(t, origin.Scheme == "https" || origin.Scheme == "http" && (insecure || isLoopback(origin.Hostname())))
+		for _, suffix := range []string{"", "/", "/api", "/api/"} {
+			if strings.HasSuffix(origin.Path, "/api") && !strings.HasPrefix(suffix, "/api") {
+				continue // of two, the last one is the API's
+			}
+			again, err := parseBaseURL(origin.String()+suffix, insecure)
+			require.NoError(t, err)
+			require.Equal(t, origin, again)
+		}
+		u, err := newExchange(&Client{origin: origin}, request{op: opGetModel, params: []string{"m1"}}, nil).url()
+		require.NoError(t, err)
+		sent, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
+		require.NoError(t, err)
+		require.Equal(t, origin.Host, sent.URL.Host)
+		require.Equal(t, origin.Path+"/api/v1/models/m1", sent.URL.Path)
+		require.Equal(t, sent.URL.Path, path.Clean(sent.URL.Path))
+		r := parsedByServer(t, opGetModel, u)
+		require.Equal(t, sent.URL.Path, r.URL.Path)
+		require.Equal(t, origin.Host, r.Host)
+	})
+}
+
 func TestNewRefusesOptions(t *testing.T) {
 	t.Parallel()
 	credentials := WithCredentials(testID, testSecret)
@@ -78,6 +121,7 @@ func TestNewRefusesOptions(t *testing.T) {
 		"nil option":             {credentials, nil},
 		"empty id":               {WithCredentials("", "x")},
 		"empty secret":           {WithCredentials("x", "")},
+		"secret that is no text": {WithCredentials("x", "\xff")},
 		"nil token source":       {WithTokenSource(nil)},
 		"credentials and source": {credentials, source},
 		"nil http client":        {credentials, WithHTTPClient(nil)},
@@ -180,6 +224,24 @@ func TestClosedClientRefusesCalls(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalidArgument)
 	logins, calls := api.counts()
 	require.Zero(t, logins+calls)
+}
+
+func TestClientNotMadeByNew(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]*Client{"nil": nil, "zero": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, op := range operations() {
+				require.ErrorIs(t, invoke(t.Context(), c, op), ErrInvalidArgument)
+			}
+			_, err := c.GetImage(t.Context(), ImageMeta{URL: "/images/1"})
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			for _, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining}) {
+				require.ErrorIs(t, err, ErrInvalidArgument)
+			}
+			require.NoError(t, c.Close(), "the deferred Close of a client that New refused")
+		})
+	}
 }
 
 func TestHeadersOfEveryRequest(t *testing.T) {

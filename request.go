@@ -173,7 +173,7 @@ type exchange struct {
 	sender http.Client
 	loop   retryablehttp.Client
 	outer  retryablehttp.Request
-	url    url.URL
+	where  url.URL
 	answer *[]byte // the buffer of answers, lent from answerBuffers
 }
 
@@ -186,11 +186,8 @@ func newExchange(c *Client, r request, consume func([]byte) error) *exchange {
 // run sends the request until it succeeds or may not be sent again. For a
 // streamed answer it returns the response with its body open.
 func (x *exchange) run(ctx context.Context) (*http.Response, error) {
-	if ctx == nil {
-		return nil, argumentError(x.op.id, "nil context")
-	}
-	if x.client.closed.Load() {
-		return nil, argumentError(x.op.id, "the client is closed")
+	if err := x.client.usable(ctx, x.op); err != nil {
+		return nil, err
 	}
 	req, err := x.build(ctx)
 	if err != nil {
@@ -225,8 +222,8 @@ func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Dur
 func (x *exchange) build(ctx context.Context) (*http.Request, error) {
 	target := x.target
 	if target == nil {
-		target = &x.url
-		if err := x.locate(); err != nil {
+		var err error
+		if target, err = x.url(); err != nil {
 			return nil, err
 		}
 	}
@@ -237,8 +234,8 @@ func (x *exchange) build(ctx context.Context) (*http.Request, error) {
 	return req.WithContext(ctx), nil
 }
 
-// locate fills the operation's path with escaped parameters, and adds the query.
-func (x *exchange) locate() error {
+// url fills the operation's path with escaped parameters, and adds the query.
+func (x *exchange) url() (*url.URL, error) {
 	origin := x.client.origin
 	plain, escaped := origin.Path, origin.EscapedPath()
 	rest := x.op.path
@@ -246,24 +243,24 @@ func (x *exchange) locate() error {
 		before, after, _ := strings.Cut(rest, "{")
 		name, tail, _ := strings.Cut(after, "}")
 		if err := checkID(name, value); err != nil {
-			return argumentError(x.op.id, "%w", err)
+			return nil, argumentError(x.op.id, "%w", err)
 		}
 		plain += before + value
 		escaped += before + url.PathEscape(value)
 		rest = tail
 	}
-	x.url = url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: plain + rest}
+	x.where = url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: plain + rest}
 	if escaped != plain {
-		x.url.RawPath = escaped + rest
+		x.where.RawPath = escaped + rest
 	}
 	if x.query != nil {
 		values, err := query.Values(x.query)
 		if err != nil {
-			return argumentError(x.op.id, "%w", err)
+			return nil, argumentError(x.op.id, "%w", err)
 		}
-		x.url.RawQuery = values.Encode()
+		x.where.RawQuery = values.Encode()
 	}
-	return nil
+	return &x.where, nil
 }
 
 // checkID refuses ids that would change a path's meaning or that no service
@@ -295,6 +292,26 @@ func checkIDs(op operation, name string, ids []string) error {
 		if err := checkID(fmt.Sprintf("%s[%d]", name, i), id); err != nil {
 			return argumentError(op.id, "%w", err)
 		}
+	}
+	return nil
+}
+
+// checkFilter is checkID for an id that may be left out.
+func checkFilter(op operation, name, id string) error {
+	if id == "" {
+		return nil
+	}
+	if err := checkID(name, id); err != nil {
+		return argumentError(op.id, "%w", err)
+	}
+	return nil
+}
+
+// checkText refuses a text that JSON cannot carry: encoding/json would replace
+// what is broken in it, and send another text.
+func checkText(name, text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%s is not valid UTF-8", name)
 	}
 	return nil
 }
