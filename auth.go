@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -65,7 +66,8 @@ type loginParams struct {
 	GrantType    string `json:"grant_type"`
 }
 
-// grant is an access token with its lifetime from now, zero when unknown.
+// grant is an access token with its lifetime from now: zero when unknown,
+// negative when over.
 type grant struct {
 	token    *oauth2.Token
 	lifetime time.Duration
@@ -107,7 +109,7 @@ func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (gr
 		}
 		granted := grant{token: token}
 		if !token.Expiry.IsZero() {
-			granted.lifetime = max(time.Until(token.Expiry), minLifetime)
+			granted.lifetime = cmp.Or(time.Until(token.Expiry), -1) // one that has expired is used once
 		}
 		return granted, nil
 	}
@@ -218,10 +220,12 @@ type authenticator struct {
 	refusedAt     time.Time
 }
 
-// flight is a login that is under way.
+// flight is a login that is under way, and what came of it.
 type flight struct {
-	done chan struct{}
-	err  error
+	done          chan struct{}
+	authorization []string
+	generation    uint64
+	err           error
 }
 
 func newAuthenticator(exchange func(context.Context) (grant, error)) *authenticator {
@@ -242,29 +246,25 @@ func (a *authenticator) close() {
 // token's generation, after a login if there is none. The login does not
 // depend on ctx, which only ends the waiting.
 func (a *authenticator) token(ctx context.Context) (authorization []string, generation uint64, err error) {
-	for {
-		a.mu.Lock()
-		if a.authorization != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
-			defer a.mu.Unlock()
-			return a.authorization, a.generation, nil
-		}
-		if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
-			defer a.mu.Unlock()
-			return nil, 0, a.refused
-		}
-		waitFor := a.flight
-		if waitFor == nil {
-			waitFor = a.takeOff(ctx)
-		}
-		a.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil, 0, ctx.Err()
-		case <-waitFor.done:
-			if waitFor.err != nil {
-				return nil, 0, waitFor.err
-			}
-		}
+	a.mu.Lock()
+	if a.authorization != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
+		defer a.mu.Unlock()
+		return a.authorization, a.generation, nil
+	}
+	if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
+		defer a.mu.Unlock()
+		return nil, 0, a.refused
+	}
+	waitFor := a.flight
+	if waitFor == nil {
+		waitFor = a.takeOff(ctx)
+	}
+	a.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	case <-waitFor.done: // its token is used even if it is short-lived: asking again would not end
+		return waitFor.authorization, waitFor.generation, waitFor.err
 	}
 }
 
@@ -274,17 +274,19 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 	a.flight = f
 	if a.ctx.Err() != nil {
 		a.flight = nil
-		f.err = argumentError(opLogin.id, "the client is closed")
+		f.err = errClosed(opLogin)
 		close(f.done)
 		return f
 	}
 	// The caller's values, such as a trace, but neither its end nor its ResponseInfo.
 	ctx = context.WithValue(context.WithoutCancel(ctx), captureKey{}, nil)
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	stop := context.AfterFunc(a.ctx, cancel)
+	ctx, abandon := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(a.ctx, func() { abandon(errClosed(opLogin)) })
 	a.work.Go(func() {
 		defer cancel()
 		defer stop()
+		defer abandon(nil)
 		granted, err := a.exchange(ctx)
 		a.land(f, granted, err)
 	})
@@ -293,7 +295,7 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 
 func (a *authenticator) land(f *flight, granted grant, err error) {
 	if err == nil {
-		a.adopt(granted)
+		f.authorization, f.generation = a.adopt(granted)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -306,7 +308,7 @@ func (a *authenticator) land(f *flight, granted grant, err error) {
 }
 
 // adopt makes a granted token the one that calls use.
-func (a *authenticator) adopt(granted grant) {
+func (a *authenticator) adopt(granted grant) (authorization []string, generation uint64) {
 	a.secrets.addToken(granted.token.AccessToken)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -314,10 +316,11 @@ func (a *authenticator) adopt(granted grant) {
 	a.generation++
 	a.refused = nil
 	a.renewal = time.Time{}
-	if granted.lifetime > 0 {
+	if granted.lifetime != 0 {
 		// A little early, so that a token does not expire on its way.
 		a.renewal = time.Now().Add(granted.lifetime - min(granted.lifetime/10, 30*time.Second))
 	}
+	return a.authorization, a.generation
 }
 
 // invalidate drops the token of that generation, if it is still in use.

@@ -54,6 +54,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
@@ -102,15 +103,66 @@ type config struct {
 //
 // New does no I/O: the first call logs in. The error is [ErrInvalidArgument].
 func New(baseURL string, opts ...Option) (*Client, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	return cfg.client(baseURL)
+}
+
+// NewFromEnv is [New] with the base URL and the credentials of the environment
+// variables HACARUS_BASE_URL, HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET, and
+// the language of HACARUS_LANGUAGE if that is set. Options win over variables:
+// with [WithCredentials] or [WithTokenSource] those of the credentials are not
+// read. The error names all that are missing, and is [ErrInvalidArgument].
+func NewFromEnv(opts ...Option) (*Client, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	env := func(name string) string {
+		value := os.Getenv(name)
+		if value == "" {
+			missing = append(missing, name)
+		}
+		return value
+	}
+	baseURL := env("HACARUS_BASE_URL")
+	var fromEnv []Option
+	if cfg.credentials == nil && cfg.tokenSource == nil {
+		fromEnv = append(fromEnv, WithCredentials(env("HACARUS_CLIENT_ID"), env("HACARUS_CLIENT_SECRET")))
+	}
+	if language := os.Getenv("HACARUS_LANGUAGE"); language != "" && cfg.language == "" {
+		fromEnv = append(fromEnv, WithLanguage(language))
+	}
+	if len(missing) > 0 {
+		return nil, argumentError("NewFromEnv", "not set: %s", strings.Join(missing, ", "))
+	}
+	if err := cfg.apply(fromEnv); err != nil {
+		return nil, err
+	}
+	return cfg.client(baseURL)
+}
+
+func configure(opts []Option) (*config, error) {
 	cfg := &config{}
+	return cfg, cfg.apply(opts)
+}
+
+func (cfg *config) apply(opts []Option) error {
 	for _, opt := range opts {
 		if opt == nil {
-			return nil, argumentError("New", "nil option")
+			return argumentError("New", "nil option")
 		}
 		if err := opt(cfg); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+func (cfg *config) client(baseURL string) (*Client, error) {
 	origin, err := parseBaseURL(baseURL, cfg.insecureHTTP)
 	if err != nil {
 		return nil, err
@@ -133,30 +185,6 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		c.auth.secrets.add(secret)
 	}
 	return c, nil
-}
-
-// NewFromEnv is [New] with the base URL and the credentials of the environment
-// variables HACARUS_BASE_URL, HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET, and
-// the language of HACARUS_LANGUAGE if that is set. Options come after them.
-func NewFromEnv(opts ...Option) (*Client, error) {
-	var missing []string
-	env := func(name string) string {
-		value := os.Getenv(name)
-		if value == "" {
-			missing = append(missing, name)
-		}
-		return value
-	}
-	baseURL := env("HACARUS_BASE_URL")
-	id, secret := env("HACARUS_CLIENT_ID"), env("HACARUS_CLIENT_SECRET")
-	if len(missing) > 0 {
-		return nil, argumentError("NewFromEnv", "not set: %s", strings.Join(missing, ", "))
-	}
-	fromEnv := []Option{WithCredentials(id, secret)}
-	if language := os.Getenv("HACARUS_LANGUAGE"); language != "" {
-		fromEnv = append(fromEnv, WithLanguage(language))
-	}
-	return New(baseURL, append(fromEnv, opts...)...)
 }
 
 // WithCredentials logs in with a client id and its secret.
@@ -406,8 +434,8 @@ func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
 		return nil, argumentError("New", "base URL holds user information; use WithCredentials")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, argumentError("New", "base URL must begin with https:// or http://")
-	case u.Hostname() == "" || u.Opaque != "":
-		return nil, argumentError("New", "base URL has no host")
+	case !validHost(u.Hostname()) || u.Opaque != "":
+		return nil, argumentError("New", "base URL has no valid host")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(baseURL, "#"):
 		return nil, argumentError("New", "base URL has a query or a fragment")
 	case !validPort(u):
@@ -415,7 +443,11 @@ func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
 	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
 		return nil, argumentError("New", "plain http to %s needs WithInsecureHTTP", u.Hostname())
 	}
-	prefix := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api")
+	path := strings.TrimRight(u.Path, "/")
+	if strings.HasSuffix(path, "/api/v1") {
+		return nil, argumentError("New", "base URL ends in /api/v1: leave out /v1, not all of the API is below it")
+	}
+	prefix := strings.TrimSuffix(path, "/api")
 	if prefix = strings.TrimRight(prefix, "/"); !validPrefix(prefix) || u.RawPath != "" {
 		return nil, argumentError("New", "base URL has an unclean path")
 	}
@@ -425,6 +457,16 @@ func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
 // validHeaderValue says whether a header may hold the value as it is.
 func validHeaderValue(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// validHost says whether a host is a name or an address.
+func validHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
+		return r <= unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != '-' && r != '_'
+	})
 }
 
 func validPort(u *url.URL) bool {

@@ -180,6 +180,22 @@ func TestNewFromEnv(t *testing.T) {
 	require.Equal(t, "ja", language)
 }
 
+// TestNewFromEnvWithAToken: the credentials' variables are not needed then.
+func TestNewFromEnvWithAToken(t *testing.T) {
+	for _, name := range []string{"HACARUS_CLIENT_ID", "HACARUS_CLIENT_SECRET", "HACARUS_LANGUAGE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HACARUS_BASE_URL", "https://h")
+	c, err := NewFromEnv(WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: testToken})))
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	_, err = NewFromEnv(nil)
+	require.ErrorIs(t, err, ErrInvalidArgument)
+	t.Setenv("HACARUS_LANGUAGE", "no tag\n")
+	_, err = NewFromEnv(WithCredentials(testID, testSecret))
+	require.ErrorIs(t, err, ErrInvalidArgument)
+}
+
 func TestGivenHTTPClientIsCopied(t *testing.T) {
 	t.Parallel()
 	transport := &http.Transport{}
@@ -313,6 +329,23 @@ func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 	require.Zero(t, attempts[1].Wait)
 	require.Contains(t, log.String(), "operation=getModelById")
 	require.NotContains(t, log.String(), testToken)
+}
+
+// TestCaptureResponseIsTheLastAnswers: nothing of an attempt before is left in it.
+func TestCaptureResponseIsTheLastAnswers(t *testing.T) {
+	t.Parallel()
+	c := overMemory(t, &fakeAPI{next: answers(status(http.StatusServiceUnavailable, "busy"), ok("PK, or so"),
+		status(http.StatusServiceUnavailable, "busy"), status(http.StatusFound, "elsewhere", "Location", "/"))})
+	var info ResponseInfo
+	d, err := c.GetLogs(CaptureResponse(t.Context(), &info))
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	require.Equal(t, http.StatusOK, info.StatusCode)
+	require.Equal(t, 2, info.Attempts)
+	require.Empty(t, info.Body, "that of a download is the caller's to read")
+	_, err = c.GetModel(CaptureResponse(t.Context(), &info), "m1")
+	require.ErrorIs(t, err, ErrRedirect)
+	require.Equal(t, "elsewhere", string(info.Body))
 }
 
 func TestCaptureResponse(t *testing.T) {

@@ -126,7 +126,8 @@ func (d *Download) Close() error {
 
 var errClosedDownload = errors.New("hacarus: read of a closed download")
 
-// SaveFile writes the rest of the file to path and closes the download. The
+// SaveFile writes the file to path and closes the download. A download that was
+// read from before is [ErrInvalidArgument], since a part would be missing. The
 // file is whole or not there: it is written under a temporary name beside
 // path, synced, and renamed, so that a file that was at path before stays
 // whole until it is replaced. A symbolic link at path is replaced, not
@@ -139,8 +140,8 @@ func (d *Download) SaveFile(path string) error { return d.saveFile(path, os.Crea
 
 func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.File, error)) (err error) {
 	defer func() { err = errors.Join(err, d.Close()) }()
-	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
-		return argumentError(d.attempt.exchange.op.id, "%s is a folder", path)
+	if err := d.checkSave(path); err != nil {
+		return argumentError(d.attempt.exchange.op.id, "%w", err)
 	}
 	file, err := create(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
 	if err != nil {
@@ -152,7 +153,7 @@ func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.F
 		}
 	}()
 	size, err := d.WriteTo(file)
-	if err == nil && d.Size < 0 && size == d.received {
+	if err == nil && d.Size < 0 {
 		err = d.checkArchive(file, size)
 	}
 	if err == nil {
@@ -165,6 +166,20 @@ func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.F
 		return err
 	}
 	return os.Rename(file.Name(), path)
+}
+
+// checkSave refuses what would not become the whole file at path.
+func (d *Download) checkSave(path string) error {
+	if d.received > 0 || d.err != nil {
+		return errors.New("the download was read from, or closed, before")
+	}
+	if path == "" {
+		return errors.New("no path to save the file under")
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder", path)
+	}
+	return nil
 }
 
 // checkArchive refuses a ZIP file that is not whole. Other files pass.

@@ -242,11 +242,14 @@ func (e *RequestError) Is(target error) bool {
 func (e *RequestError) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("operation", e.Operation),
-		slog.String("cause", e.Err.Error()),
+		slog.String("cause", fmt.Sprint(e.Err)),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("attempts", e.Attempts),
 	)
 }
+
+// errClosed refuses a call of a client that was closed.
+func errClosed(op operation) error { return argumentError(op.id, "the client is closed") }
 
 // argumentError is a refused argument: what was wrong, and with which operation or option.
 func argumentError(where, format string, args ...any) error {

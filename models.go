@@ -74,7 +74,7 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 	if err != nil {
 		return nil, err
 	}
-	if len(deleted) == 0 {
+	if deleted == nil {
 		return slices.Clone(modelIDs), nil
 	}
 	return deleted, nil

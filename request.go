@@ -109,7 +109,8 @@ type ResponseInfo struct {
 type captureKey struct{}
 
 // CaptureResponse returns a context with which one call fills info, whether it
-// succeeds or fails. Calls that run at the same time need an info each.
+// succeeds or fails. A call that is refused with [ErrInvalidArgument] leaves
+// info as it was. Calls that run at the same time need an info each.
 func CaptureResponse(ctx context.Context, info *ResponseInfo) context.Context {
 	return context.WithValue(ctx, captureKey{}, info)
 }
@@ -393,7 +394,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // begin makes an attempt: header, token, body and trace on a copy of the request.
 func (x *exchange) begin(req *http.Request) (*attempt, *http.Request, error) {
-	x.waiting = false
+	x.waiting, x.raw = false, nil
 	x.current.end() // before the body's source is opened again
 	a := &x.first
 	if a.exchange != nil { // not the first time
@@ -953,8 +954,8 @@ func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	if x.answer == nil {
 		x.answer = answerBuffers.Get().(*[]byte)
 	}
-	// A false length must not cost memory before its bytes have come.
-	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), 1<<20))+bytes.MinRead)
+	// A false length must not cost much memory before its bytes have come.
+	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), maxKeptBuffer))+bytes.MinRead)
 	var err error
 	for err == nil && int64(len(raw)) <= limit {
 		raw = slices.Grow(raw, bytes.MinRead)

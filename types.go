@@ -330,14 +330,12 @@ func (l Label) verdict() Verdict {
 	return VerdictUnknown
 }
 
-// Verdict returns the verdict on the item. A person's label wins; without one
-// it is the last assessment of the model with the given id, or of any model
+// Verdict returns the verdict on the item. A person's label wins, and is
+// [VerdictUnknown] where it is neither OK nor NG; without one it is the last assessment of the model with the given id, or of any model
 // when modelID is "".
 func (i *Item) Verdict(modelID string) Verdict {
-	if i.UserAssessment != nil {
-		if v := i.UserAssessment.Label.verdict(); v != VerdictUnknown {
-			return v
-		}
+	if i.UserAssessment != nil && i.UserAssessment.Label != "" {
+		return i.UserAssessment.Label.verdict()
 	}
 	if a := i.Assessment(modelID); a != nil {
 		return a.Label.verdict()

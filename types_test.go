@@ -228,7 +228,7 @@ func TestVerdict(t *testing.T) {
 		{"user alone", user(LabelNG), nil, "", VerdictNG},
 		{"empty user label", user(""), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictNG},
 		{"empty user label alone", user(""), nil, "", VerdictUnknown},
-		{"unknown user label", user("maybe"), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m1", VerdictOK},
+		{"unknown user label", user("maybe"), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m1", VerdictUnknown},
 		{"unknown label", nil, []Assessment{{ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},
 		{"empty label", nil, []Assessment{{ModelID: "m1"}}, "m1", VerdictUnknown},
 		{"unknown label after a known one", nil, []Assessment{{ModelID: "m1", Label: LabelOK}, {ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},

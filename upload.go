@@ -355,22 +355,25 @@ func (f *form) render(fields []field, name string) (contentType string, err erro
 			return "", err
 		}
 	}
-	start := 0
+	var ends []int
+	header := textproto.MIMEHeader{"Content-Disposition": {""}, "Content-Type": {""}}
 	for _, file := range f.files {
-		header := textproto.MIMEHeader{
-			"Content-Disposition": {multipart.FileContentDisposition(name, file.Name)},
-			"Content-Type":        {file.ContentType},
-		}
+		header["Content-Disposition"][0] = multipart.FileContentDisposition(name, file.Name)
+		header["Content-Type"][0] = file.ContentType
 		if _, err := w.CreatePart(header); err != nil {
 			return "", err
 		}
-		f.heads = append(f.heads, bytes.Clone(buffer.Bytes()[start:]))
-		start = buffer.Len()
+		ends = append(ends, buffer.Len())
 	}
 	if err := w.Close(); err != nil {
 		return "", err
 	}
-	f.heads = append(f.heads, bytes.Clone(buffer.Bytes()[start:]))
+	f.heads = make([][]byte, 0, len(ends)+1)
+	start := 0
+	for _, end := range append(ends, buffer.Len()) {
+		f.heads = append(f.heads, buffer.Bytes()[start:end])
+		start = end
+	}
 	return w.FormDataContentType(), nil
 }
 
