@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -29,11 +28,6 @@ const (
 	maxLifetime = 30 * 365 * 24 * time.Hour
 	// maxToken bounds an access token, in bytes; servers refuse longer headers.
 	maxToken = 64 << 10
-	// minSecret is the length from which a text is masked: a shorter one, such
-	// as "secret", also stands in innocent messages.
-	minSecret = 8
-	// rememberedTokens is how many earlier tokens are still masked in texts.
-	rememberedTokens = 8
 )
 
 var opLogin = operation{"login", http.MethodPost, "/api/auth/token", authenticate}
@@ -106,7 +100,7 @@ func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (gr
 			err = checkToken(token.AccessToken)
 		}
 		if err != nil {
-			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: c.auth.secrets.maskError(err)}
+			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: maskError(err, c.auth.secrets.mask)}
 		}
 		granted := grant{token: token}
 		if !token.Expiry.IsZero() {
@@ -212,14 +206,18 @@ type authenticator struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	mu            sync.Mutex
-	authorization []string  // the header's value with the token; nil without one
-	generation    uint64    // counts tokens, so that a late 401 drops only its own
-	renewal       time.Time // when to fetch the next token; zero: not before a 401
-	flight        *flight
-	refused       error
-	refusedAt     time.Time
+	mu         sync.Mutex
+	bearer     *bearer   // nil without a token
+	generation uint64    // counts tokens, so that a late 401 drops only its own
+	renewal    time.Time // when to fetch the next token; zero: not before a 401
+	flight     *flight
+	refused    error
+	refusedAt  time.Time
 }
+
+// bearer is the Authorization header's value with the token. It has its own
+// pointer because printing another value does not follow that.
+type bearer struct{ header []string }
 
 // flight is a login that is under way.
 type flight struct {
@@ -247,9 +245,9 @@ func (a *authenticator) close() {
 func (a *authenticator) token(ctx context.Context) (authorization []string, generation uint64, err error) {
 	for {
 		a.mu.Lock()
-		if a.authorization != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
+		if a.bearer != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
 			defer a.mu.Unlock()
-			return a.authorization, a.generation, nil
+			return a.bearer.header, a.generation, nil
 		}
 		if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
 			defer a.mu.Unlock()
@@ -313,7 +311,7 @@ func (a *authenticator) adopt(granted grant) {
 	a.secrets.addToken(granted.token.AccessToken)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.authorization = []string{"Bearer " + granted.token.AccessToken}
+	a.bearer = &bearer{[]string{"Bearer " + granted.token.AccessToken}}
 	a.generation++
 	a.refused = nil
 	a.renewal = time.Time{}
@@ -328,82 +326,6 @@ func (a *authenticator) invalidate(generation uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.generation == generation {
-		a.authorization = nil
+		a.bearer = nil
 	}
 }
-
-// secrets knows the texts that no error may show.
-type secrets struct {
-	mu     sync.Mutex
-	fixed  []string
-	tokens []string
-}
-
-func (s *secrets) add(secret string) {
-	if len(secret) < minSecret {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fixed = append(s.fixed, secretForms(secret)...)
-}
-
-func (s *secrets) addToken(token string) {
-	if len(token) < minSecret {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = append(s.tokens, token)
-	if len(s.tokens) > rememberedTokens {
-		s.tokens = s.tokens[1:]
-	}
-}
-
-// secretForms are the ways in which a service may write a secret back.
-func secretForms(secret string) []string {
-	forms := []string{secret}
-	quoted, _ := json.Marshal(secret)
-	for _, form := range []string{string(quoted[1 : len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret)} {
-		if form != secret {
-			forms = append(forms, form)
-		}
-	}
-	return forms
-}
-
-const maskedSecret = "[masked]"
-
-// mask replaces known secrets in a text.
-func (s *secrets) mask(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, list := range [][]string{s.fixed, s.tokens} {
-		for _, secret := range list {
-			text = strings.ReplaceAll(text, secret, maskedSecret)
-		}
-	}
-	return text
-}
-
-// maskError returns err, or, where its text shows a secret, an error of the
-// same kinds with a masked text.
-func (s *secrets) maskError(err error) error {
-	if masked := s.mask(err.Error()); masked != err.Error() {
-		return &maskedError{masked, err}
-	}
-	return err
-}
-
-// maskedError stands for an error whose text shows a secret. The error itself
-// is out of reach; only errors.Is sees it.
-type maskedError struct {
-	text   string
-	hidden error
-}
-
-func (e *maskedError) Error() string        { return e.text }
-func (e *maskedError) Is(target error) bool { return errors.Is(e.hidden, target) }
-
-// Format keeps %+v and %#v from printing the hidden error.
-func (e *maskedError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.text) }

@@ -131,6 +131,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		_, secret := cfg.credentials()
 		c.auth.secrets.add(secret)
 	}
+	c.auth.secrets.add(proxySecrets(c.http.Transport, origin)...)
 	return c, nil
 }
 
