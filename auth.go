@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -30,11 +29,6 @@ const (
 	maxLifetime = 30 * 365 * 24 * time.Hour
 	// maxToken bounds an access token, in bytes; servers refuse longer headers.
 	maxToken = 64 << 10
-	// minSecret is the length from which a text is masked: a shorter one, such
-	// as "secret", also stands in innocent messages.
-	minSecret = 8
-	// rememberedTokens is how many earlier tokens are still masked in texts.
-	rememberedTokens = 8
 )
 
 var opLogin = operation{"login", http.MethodPost, "/api/auth/token", authenticate}
@@ -105,7 +99,7 @@ func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (gr
 			err = checkToken(token.AccessToken)
 		}
 		if err != nil {
-			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: c.auth.secrets.maskError(err)}
+			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: maskError(err, c.auth.secrets.mask)}
 		}
 		granted := grant{token: token}
 		if !token.Expiry.IsZero() {
@@ -211,21 +205,25 @@ type authenticator struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	mu            sync.Mutex
-	authorization []string  // the header's value with the token; nil without one
-	generation    uint64    // counts tokens, so that a late 401 drops only its own
-	renewal       time.Time // when to fetch the next token; zero: not before a 401
-	flight        *flight
-	refused       error
-	refusedAt     time.Time
+	mu         sync.Mutex
+	bearer     *bearer   // nil without a token
+	generation uint64    // counts tokens, so that a late 401 drops only its own
+	renewal    time.Time // when to fetch the next token; zero: not before a 401
+	flight     *flight
+	refused    error
+	refusedAt  time.Time
 }
+
+// bearer is the Authorization header's value with the token. It has its own
+// pointer because printing another value does not follow that.
+type bearer struct{ header []string }
 
 // flight is a login that is under way, and what came of it.
 type flight struct {
-	done          chan struct{}
-	authorization []string
-	generation    uint64
-	err           error
+	done       chan struct{}
+	bearer     *bearer
+	generation uint64
+	err        error
 }
 
 func newAuthenticator(exchange func(context.Context) (grant, error)) *authenticator {
@@ -247,9 +245,9 @@ func (a *authenticator) close() {
 // depend on ctx, which only ends the waiting.
 func (a *authenticator) token(ctx context.Context) (authorization []string, generation uint64, err error) {
 	a.mu.Lock()
-	if a.authorization != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
+	if a.bearer != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
 		defer a.mu.Unlock()
-		return a.authorization, a.generation, nil
+		return a.bearer.header, a.generation, nil
 	}
 	if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
 		defer a.mu.Unlock()
@@ -264,7 +262,10 @@ func (a *authenticator) token(ctx context.Context) (authorization []string, gene
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	case <-waitFor.done: // its token is used even if it is short-lived: asking again would not end
-		return waitFor.authorization, waitFor.generation, waitFor.err
+		if waitFor.err != nil {
+			return nil, 0, waitFor.err
+		}
+		return waitFor.bearer.header, waitFor.generation, nil
 	}
 }
 
@@ -295,7 +296,7 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 
 func (a *authenticator) land(f *flight, granted grant, err error) {
 	if err == nil {
-		f.authorization, f.generation = a.adopt(granted)
+		f.bearer, f.generation = a.adopt(granted)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -308,11 +309,11 @@ func (a *authenticator) land(f *flight, granted grant, err error) {
 }
 
 // adopt makes a granted token the one that calls use.
-func (a *authenticator) adopt(granted grant) (authorization []string, generation uint64) {
+func (a *authenticator) adopt(granted grant) (*bearer, uint64) {
 	a.secrets.addToken(granted.token.AccessToken)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.authorization = []string{"Bearer " + granted.token.AccessToken}
+	a.bearer = &bearer{[]string{"Bearer " + granted.token.AccessToken}}
 	a.generation++
 	a.refused = nil
 	a.renewal = time.Time{}
@@ -320,7 +321,7 @@ func (a *authenticator) adopt(granted grant) (authorization []string, generation
 		// A little early, so that a token does not expire on its way.
 		a.renewal = time.Now().Add(granted.lifetime - min(granted.lifetime/10, 30*time.Second))
 	}
-	return a.authorization, a.generation
+	return a.bearer, a.generation
 }
 
 // invalidate drops the token of that generation, if it is still in use.
@@ -328,82 +329,6 @@ func (a *authenticator) invalidate(generation uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.generation == generation {
-		a.authorization = nil
+		a.bearer = nil
 	}
 }
-
-// secrets knows the texts that no error may show.
-type secrets struct {
-	mu     sync.Mutex
-	fixed  []string
-	tokens []string
-}
-
-func (s *secrets) add(secret string) {
-	if len(secret) < minSecret {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fixed = append(s.fixed, secretForms(secret)...)
-}
-
-func (s *secrets) addToken(token string) {
-	if len(token) < minSecret {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = append(s.tokens, token)
-	if len(s.tokens) > rememberedTokens {
-		s.tokens = s.tokens[1:]
-	}
-}
-
-// secretForms are the ways in which a service may write a secret back.
-func secretForms(secret string) []string {
-	forms := []string{secret}
-	quoted, _ := json.Marshal(secret)
-	for _, form := range []string{string(quoted[1 : len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret)} {
-		if form != secret {
-			forms = append(forms, form)
-		}
-	}
-	return forms
-}
-
-const maskedSecret = "[masked]"
-
-// mask replaces known secrets in a text.
-func (s *secrets) mask(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, list := range [][]string{s.fixed, s.tokens} {
-		for _, secret := range list {
-			text = strings.ReplaceAll(text, secret, maskedSecret)
-		}
-	}
-	return text
-}
-
-// maskError returns err, or, where its text shows a secret, an error of the
-// same kinds with a masked text.
-func (s *secrets) maskError(err error) error {
-	if masked := s.mask(err.Error()); masked != err.Error() {
-		return &maskedError{masked, err}
-	}
-	return err
-}
-
-// maskedError stands for an error whose text shows a secret. The error itself
-// is out of reach; only errors.Is sees it.
-type maskedError struct {
-	text   string
-	hidden error
-}
-
-func (e *maskedError) Error() string        { return e.text }
-func (e *maskedError) Is(target error) bool { return errors.Is(e.hidden, target) }
-
-// Format keeps %+v and %#v from printing the hidden error.
-func (e *maskedError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.text) }

@@ -184,6 +184,7 @@ func (cfg *config) client(baseURL string) (*Client, error) {
 		_, secret := cfg.credentials()
 		c.auth.secrets.add(secret)
 	}
+	c.auth.secrets.add(proxySecrets(c.http.Transport, origin)...)
 	return c, nil
 }
 

@@ -166,6 +166,7 @@ func (c *Client) SetPredictCallback(ctx context.Context, modelID string, cb Pred
 	if err != nil {
 		return nil, err
 	}
+	body.secrets = cb.secrets()
 	r := request{op: opSetPredictCallback, params: []string{modelID}, body: body}
 	return call(ctx, c, r, decodePredictCallback)
 }

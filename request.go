@@ -332,6 +332,7 @@ type body struct {
 	length      int64
 	open        func() (io.ReadCloser, error)
 	once        bool // cannot be opened a second time
+	secrets     *secrets
 }
 
 // jsonBody encodes value, which must fit the operation's schema.
@@ -382,6 +383,9 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	answer, err := x.client.http.Transport.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := url.Parse(answer.Header.Get("Location")); err != nil {
+		answer.Header.Del("Location") // at which http.Client would fail, and repeat it
 	}
 	a.status = answer.StatusCode
 	a.succeeding.Store(x.consume != nil && a.status >= 200 && a.status <= 299)
@@ -838,10 +842,11 @@ func (x *exchange) judgeRedirect(answer *http.Response) verdict {
 		outcome = OutcomeUnknown
 	}
 	return verdict{err: x.requestError(x.outcome(outcome), fmt.Errorf("%w: status %d%s",
-		ErrRedirect, answer.StatusCode, redactLocation(answer.Header.Get("Location"))))}
+		ErrRedirect, answer.StatusCode, redactLocation(x.mask(answer.Header.Get("Location")))))}
 }
 
-// redactLocation keeps the part of a redirect's target that cannot hold a secret.
+// redactLocation keeps the host of a redirect's target, whose rest may hold a
+// secret. A host in which one was masked does not parse.
 func redactLocation(location string) string {
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" {
@@ -853,16 +858,15 @@ func redactLocation(location string) string {
 // judgeRefusal reads an error that the service answered with.
 func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 	raw, _ := x.read(answer, maxErrorAnswer) // a broken error page is still an error
-	secrets := x.client.auth.secrets
 	base := &BaseError{
 		StatusCode: answer.StatusCode,
 		Operation:  x.op.id,
-		RequestID:  secrets.mask(answer.Header.Get("X-Request-Id")),
+		RequestID:  x.mask(answer.Header.Get("X-Request-Id")),
 		Attempts:   x.attempts,
 		Outcome:    OutcomeNotExecuted,
 	}
-	masked := secrets.mask(string(raw))
-	base.Errors = decodeErrorDetails([]byte(masked), secrets.mask)
+	masked := x.mask(string(raw))
+	base.Errors = decodeErrorDetails([]byte(masked), x.mask)
 	base.Body = []byte(masked[:min(len(masked), maxErrorBody)])
 	if !declinedStatus(base.StatusCode) && !x.op.class.stateless() {
 		base.Outcome = OutcomeUnknown
@@ -905,7 +909,16 @@ func (x *exchange) outcomeNow() Outcome {
 }
 
 func (x *exchange) requestError(outcome Outcome, err error) *RequestError {
-	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: outcome, Err: x.client.auth.secrets.maskError(err)}
+	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: outcome, Err: maskError(err, x.mask)}
+}
+
+// mask replaces the client's secrets, and those of the request, in a text.
+func (x *exchange) mask(text string) string {
+	text = x.client.auth.secrets.mask(text)
+	if x.body != nil {
+		text = x.body.secrets.mask(text)
+	}
+	return text
 }
 
 // noteExpect remembers a service that does not answer Expect: 100-continue, at

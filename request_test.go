@@ -616,3 +616,20 @@ func TestSecretsAreMaskedInErrors(t *testing.T) {
 	assert.NotContains(t, texts.String(), testToken)
 	assert.Contains(t, base.Errors.Title, "you sent ")
 }
+
+// TestRedirectsThatLeadNowhere: net/http fails at a Location that does not
+// parse; it is a redirect all the same, and its text stays unsaid.
+func TestRedirectsThatLeadNowhere(t *testing.T) {
+	t.Parallel()
+	for _, location := range []string{"https://%zz/s3cr3t", "http://[::1/s3cr3t", "\x7fs3cr3t", "https://h:port/s3cr3t"} {
+		t.Run(location, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: status(http.StatusFound, "", "Location", location)}
+			_, err := overMemory(t, api).Train(t.Context(), "PM", TrainRequest{})
+			require.ErrorIs(t, err, ErrRedirect)
+			require.NotErrorIs(t, err, ErrOutcomeUnknown)
+			require.NotContains(t, everyText(err), "s3cr3t")
+			require.Equal(t, 1, api.count())
+		})
+	}
+}

@@ -42,7 +42,8 @@ type File struct {
 	// nothing after the call, so it waits for the read that is under way.
 	Open func() (io.ReadCloser, error)
 
-	once bool // the source can be read only once
+	once   bool // the source can be read only once
+	secret bool // no error may show the content
 }
 
 // FileFromPath uploads the file at path under its base name. The file is
@@ -329,12 +330,15 @@ func multipartBody(op operation, fields []field, name string, files []File, prog
 		form.files = append(form.files, s)
 		form.total += s.Size
 		once = once || f.once
+		if f.secret {
+			form.secrets = &secrets{}
+		}
 	}
 	contentType, err := form.render(fields, name)
 	if err != nil {
 		return nil, argumentError(op.id, "%w", err)
 	}
-	return &body{contentType: contentType, length: form.length(), open: form.open, once: once}, nil
+	return &body{contentType: contentType, length: form.length(), open: form.open, once: once, secrets: form.secrets}, nil
 }
 
 // form is a multipart body whose files are read while it is sent: between
@@ -344,6 +348,7 @@ type form struct {
 	files    []*source
 	total    int64 // of the files
 	progress func(sent, total int64)
+	secrets  *secrets // learns the content of a secret file
 }
 
 // render writes everything but the files' contents.
@@ -450,6 +455,7 @@ func (r *formReader) readContent(p []byte) (int, error) {
 	if r.idle++; n > 0 {
 		r.idle = 0
 	}
+	r.form.secrets.addContent(r.sent, p[:n])
 	r.left -= int64(n)
 	r.sent += int64(n)
 	if n > 0 && r.form.progress != nil {

@@ -18,6 +18,7 @@ var (
 //
 // Operation setLicense: POST /api/v1/utils/.
 func (c *Client) SetLicense(ctx context.Context, license File) (*License, error) {
+	license.secret = true
 	body, err := multipartBody(opSetLicense, nil, "license_data", []File{license}, nil)
 	if err != nil {
 		return nil, err
