@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"encoding/json"
+	"errors"
 	"image"
 	"math"
 	"net/http"
@@ -426,6 +427,9 @@ func (t *Time) UnmarshalText(text []byte) error {
 	var first error
 	for _, layout := range timeLayouts {
 		parsed, err := time.Parse(layout, s)
+		if _, offset := parsed.Zone(); err == nil && max(offset, -offset) >= 24*60*60 {
+			return errors.New("a zone a day or more off") // which time.Parse takes, and no layout writes
+		}
 		if err == nil {
 			*t = Time{parsed}
 			return nil
