@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +69,47 @@ func TestNewRefusesBaseURLs(t *testing.T) {
 			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), "hunter2secret")
 		})
 	}
+}
+
+// FuzzBaseURL holds that a base URL is refused without being repeated, or that
+// requests go to its host, under its path, however it is written.
+func FuzzBaseURL(f *testing.F) {
+	for _, seed := range []string{
+		"https://sdd-api.hacarus.com/api/", "https://gw.example/check", "http://[::1]:8080", "http://127.0.0.1", "https://u:hunter2secret@h",
+		"https://h/a/../b", "https://h/%2e%2e", "https:///x", "https://H:443//", "https://h/api/api", " https://h ", "https://h/検査", "http://localhost.",
+		"https://h/a b", "https://[fe80::1%25en0]/", "https://h:0443",
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, base string, insecure bool) {
+		origin, err := parseBaseURL(base, insecure)
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			require.NotContains(t, err.Error(), "hunter2secret")
+			return
+		}
+		require.True(t, origin.User == nil && origin.RawQuery == "" && origin.Fragment == "" && origin.Hostname() != "")
+		require.True(t, origin.Scheme == "https" || origin.Scheme == "http" && (insecure || isLoopback(origin.Hostname())))
+		for _, suffix := range []string{"", "/", "/api", "/api/"} {
+			if strings.HasSuffix(origin.Path, "/api") && !strings.HasPrefix(suffix, "/api") {
+				continue // of two, the last one is the API's
+			}
+			again, err := parseBaseURL(origin.String()+suffix, insecure)
+			require.NoError(t, err)
+			require.Equal(t, origin, again)
+		}
+		u, err := urlOf(&Client{origin: origin}, request{op: opGetModel, params: []string{"m1"}})
+		require.NoError(t, err)
+		sent, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
+		require.NoError(t, err)
+		require.Equal(t, origin.Host, sent.URL.Host)
+		require.Equal(t, origin.Path+"/api/v1/models/m1", sent.URL.Path)
+		require.Equal(t, sent.URL.Path, path.Clean(sent.URL.Path))
+		r := parsedByServer(t, opGetModel, u)
+		require.Equal(t, sent.URL.Path, r.URL.Path)
+		require.Equal(t, origin.Host, r.Host)
+	})
 }
 
 func TestNewRefusesOptions(t *testing.T) {

@@ -132,6 +132,58 @@ func TestUploadedNames(t *testing.T) {
 	}
 }
 
+// FuzzMultipart holds that a form is refused, or has the announced length and
+// gives back its fields and files byte by byte.
+func FuzzMultipart(f *testing.F) {
+	f.Add("a.png", "b.png", "", "b2b99239", []byte("\x89PNG\r\n\x1a\n"), []byte{})
+	f.Add("部品 \"7\".tiff", `a;b=c%22.png`, "image/png; q=\"a\"", "a\r\n--x\r\n", []byte("II*\x00"), []byte("--\r\n"))
+	f.Add("a\r\nX: y", "..", "text/html\r\nX: y", "", []byte("x"), []byte("y"))
+	f.Add("%0d%0a.png", "\u202egnp.a", "image/", "é", []byte("MM\x00*"), bytes.Repeat([]byte("\r\n--"), 200))
+	f.Fuzz(func(t *testing.T, name, other, contentType, text string, content, more []byte) {
+		first, second := FileFromBytes(name, content), FileFromBytes(other, more)
+		first.ContentType = contentType
+		form, err := multipartBody(opAddItems, []field{{"model_id", text}}, "files", []File{first, second}, nil)
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			harmless := func(name string) bool {
+				return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-_ 0123456789") == ""
+			}
+			require.False(t, harmless(name) && harmless(other) && name != other && contentType == "", err)
+			return
+		}
+		reader, err := form.open()
+		require.NoError(t, err)
+		raw, err := io.ReadAll(reader)
+		require.NoError(t, err)
+		require.NoError(t, reader.Close())
+		require.EqualValues(t, form.length, len(raw))
+		_, params, err := mime.ParseMediaType(form.contentType)
+		require.NoError(t, err)
+		parts := multipart.NewReader(bytes.NewReader(raw), params["boundary"])
+		next := func(wantName, wantFile string, wantContent []byte) *multipart.Part {
+			part, err := parts.NextRawPart()
+			require.NoError(t, err)
+			_, disposition, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+			require.NoError(t, err)
+			require.Equal(t, wantName, disposition["name"])
+			require.Equal(t, wantFile, disposition["filename"])
+			got, err := io.ReadAll(part)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(wantContent, got))
+			return part
+		}
+		require.Len(t, next("model_id", "", []byte(text)).Header, 1)
+		part := next("files", name, content)
+		require.Len(t, part.Header, 2)
+		if contentType != "" {
+			require.Equal(t, strings.TrimSpace(contentType), part.Header.Get("Content-Type"))
+		}
+		next("files", other, more)
+		_, err = parts.NextRawPart()
+		require.ErrorIs(t, err, io.EOF)
+	})
+}
+
 func TestRefusedFilesAreNeverSent(t *testing.T) {
 	t.Parallel()
 	data := []byte("image")
