@@ -415,7 +415,7 @@ var timeLayouts = [...]string{
 
 // UnmarshalText reads any of the known forms; empty text is the zero Time.
 func (t *Time) UnmarshalText(text []byte) error {
-	if usual := (time.Time{}); usual.UnmarshalText(text) == nil { // without a copy
+	if usual := (time.Time{}); usual.UnmarshalText(text) == nil && zoned(usual) { // without a copy
 		*t = Time{usual}
 		return nil
 	}
@@ -427,8 +427,8 @@ func (t *Time) UnmarshalText(text []byte) error {
 	var first error
 	for _, layout := range timeLayouts {
 		parsed, err := time.Parse(layout, s)
-		if _, offset := parsed.Zone(); err == nil && max(offset, -offset) >= 24*60*60 {
-			return errors.New("a zone a day or more off") // which time.Parse takes, and no layout writes
+		if err == nil && !zoned(parsed) {
+			err = errors.New("a zone a day or more off")
 		}
 		if err == nil {
 			*t = Time{parsed}
@@ -439,6 +439,13 @@ func (t *Time) UnmarshalText(text []byte) error {
 		}
 	}
 	return first
+}
+
+// zoned says whether the time's zone is one that can be written: package time
+// reads "+24:00" too.
+func zoned(t time.Time) bool {
+	_, offset := t.Zone()
+	return max(offset, -offset) < 24*60*60
 }
 
 // UnmarshalJSON reads a string in any of the known forms, or null.
