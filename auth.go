@@ -48,11 +48,8 @@ var opLogin = operation{"login", http.MethodPost, "/api/auth/token", authenticat
 //
 // Operation login: POST /api/auth/token.
 func (c *Client) Login(ctx context.Context) (*oauth2.Token, error) {
-	if ctx == nil {
-		return nil, argumentError(opLogin.id, "nil context")
-	}
-	if c.closed.Load() {
-		return nil, argumentError(opLogin.id, "the client is closed")
+	if err := c.usable(ctx, opLogin); err != nil {
+		return nil, err
 	}
 	granted, err := c.auth.exchange(ctx)
 	if err != nil {

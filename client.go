@@ -54,6 +54,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 )
@@ -163,6 +164,9 @@ func WithCredentials(clientID, clientSecret string) Option {
 	return func(cfg *config) error {
 		if clientID == "" || clientSecret == "" {
 			return argumentError("WithCredentials", "empty client id or secret")
+		}
+		if !utf8.ValidString(clientID) || !utf8.ValidString(clientSecret) {
+			return argumentError("WithCredentials", "client id or secret is not valid UTF-8")
 		}
 		// A closure keeps the secret out of reach of every printing verb.
 		cfg.credentials = func() (string, string) { return clientID, clientSecret }
@@ -345,9 +349,25 @@ func newTransport(rootCAs *x509.CertPool) *http.Transport {
 	}
 }
 
+// usable refuses calls that no client, or not this one, can make.
+func (c *Client) usable(ctx context.Context, op operation) error {
+	switch {
+	case c == nil || c.origin == nil:
+		return argumentError(op.id, "the client was not made by New")
+	case c.closed.Load():
+		return argumentError(op.id, "the client is closed")
+	case ctx == nil:
+		return argumentError(op.id, "nil context")
+	}
+	return nil
+}
+
 // Close ends background work and closes idle connections. Calls made later
 // fail with [ErrInvalidArgument]. The transport of [WithHTTPClient] is left alone.
 func (c *Client) Close() error {
+	if c == nil || c.origin == nil {
+		return nil // not made by New, so there is nothing to close
+	}
 	c.closed.Store(true)
 	c.auth.close()
 	if c.transport != nil {

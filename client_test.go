@@ -121,6 +121,7 @@ func TestNewRefusesOptions(t *testing.T) {
 		"nil option":             {credentials, nil},
 		"empty id":               {WithCredentials("", "x")},
 		"empty secret":           {WithCredentials("x", "")},
+		"secret that is no text": {WithCredentials("x", "\xff")},
 		"nil token source":       {WithTokenSource(nil)},
 		"credentials and source": {credentials, source},
 		"nil http client":        {credentials, WithHTTPClient(nil)},
@@ -223,6 +224,24 @@ func TestClosedClientRefusesCalls(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalidArgument)
 	logins, calls := api.counts()
 	require.Zero(t, logins+calls)
+}
+
+func TestClientNotMadeByNew(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]*Client{"nil": nil, "zero": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, op := range operations() {
+				require.ErrorIs(t, invoke(t.Context(), c, op), ErrInvalidArgument)
+			}
+			_, err := c.GetImage(t.Context(), ImageMeta{URL: "/images/1"})
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			for _, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining}) {
+				require.ErrorIs(t, err, ErrInvalidArgument)
+			}
+			require.NoError(t, c.Close(), "the deferred Close of a client that New refused")
+		})
+	}
 }
 
 func TestHeadersOfEveryRequest(t *testing.T) {

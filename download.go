@@ -221,6 +221,9 @@ var opGetImage = operation{"getImage", http.MethodGet, "{image}", read}
 // A URL without a host is taken as a path on the configured origin. A bare
 // storage key (wire-facts.md 19) cannot be fetched and is [ErrInvalidArgument].
 func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, error) {
+	if err := c.usable(ctx, opGetImage); err != nil {
+		return nil, err
+	}
 	target, err := c.imageURL(image.URL)
 	if err != nil {
 		return nil, argumentError(opGetImage.id, "%w", err)

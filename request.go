@@ -186,11 +186,8 @@ func newExchange(c *Client, r request, consume func([]byte) error) *exchange {
 // run sends the request until it succeeds or may not be sent again. For a
 // streamed answer it returns the response with its body open.
 func (x *exchange) run(ctx context.Context) (*http.Response, error) {
-	if ctx == nil {
-		return nil, argumentError(x.op.id, "nil context")
-	}
-	if x.client.closed.Load() {
-		return nil, argumentError(x.op.id, "the client is closed")
+	if err := x.client.usable(ctx, x.op); err != nil {
+		return nil, err
 	}
 	req, err := x.build(ctx)
 	if err != nil {
@@ -295,6 +292,26 @@ func checkIDs(op operation, name string, ids []string) error {
 		if err := checkID(fmt.Sprintf("%s[%d]", name, i), id); err != nil {
 			return argumentError(op.id, "%w", err)
 		}
+	}
+	return nil
+}
+
+// checkFilter is checkID for an id that may be left out.
+func checkFilter(op operation, name, id string) error {
+	if id == "" {
+		return nil
+	}
+	if err := checkID(name, id); err != nil {
+		return argumentError(op.id, "%w", err)
+	}
+	return nil
+}
+
+// checkText refuses a text that JSON cannot carry: encoding/json would replace
+// what is broken in it, and send another text.
+func checkText(name, text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%s is not valid UTF-8", name)
 	}
 	return nil
 }
