@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 )
 
@@ -41,9 +42,24 @@ func (c *Client) Train(ctx context.Context, algorithmID string, req TrainRequest
 	if err := checkIDs(opTrain, "item_ids", req.ItemIDs); err != nil {
 		return nil, err
 	}
+	if err := req.check(); err != nil {
+		return nil, argumentError(opTrain.id, "%w", err)
+	}
 	body, err := jsonBody(opTrain, req)
 	if err != nil {
 		return nil, err
 	}
 	return call(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel)
+}
+
+func (r TrainRequest) check() error {
+	for i, p := range r.OverrideParams {
+		if p.AlgorithmParameterID < 0 || p == (OverrideParam{}) {
+			return fmt.Errorf("override_params[%d] names no parameter", i)
+		}
+		if err := checkText(fmt.Sprintf("override_params[%d]", i), p.Value); err != nil {
+			return err
+		}
+	}
+	return checkText("name", r.Name)
 }

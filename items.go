@@ -40,7 +40,10 @@ func (o ListItemsOptions) check() error {
 	case o.Count < 0 || o.Page < 0:
 		return argumentError(opListItems.id, "negative count %d or page %d", o.Count, o.Page)
 	}
-	return nil
+	if err := checkText("item_type", string(o.Type)); err != nil {
+		return argumentError(opListItems.id, "%w", err)
+	}
+	return checkFilter(opListItems, "model_id", o.ModelID)
 }
 
 // ListItems returns one page of items. Use [Client.AllItems] for all of them.
@@ -210,6 +213,9 @@ func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, e
 	if len(req.Files) == 0 {
 		return nil, argumentError(opAddItems.id, "no files")
 	}
+	if err := checkFilter(opAddItems, "model_id", req.ModelID); err != nil {
+		return nil, err
+	}
 	fields := []field{{"training", strconv.FormatBool(req.Training)}}
 	if req.Good != nil {
 		fields = append(fields, field{"good", strconv.FormatBool(*req.Good)})
@@ -288,6 +294,11 @@ type GetItemOptions struct {
 //
 // Operation getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
+	if opts != nil {
+		if err := checkFilter(opGetItem, "model_id", opts.ModelID); err != nil {
+			return nil, err
+		}
+	}
 	r := request{op: opGetItem, params: []string{itemID}, query: opts}
 	return call(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
 }
@@ -322,5 +333,5 @@ func (a RequestAnnotation) check() error {
 	case a.XMin != nil && a.XMax != nil && *a.XMin > *a.XMax, a.YMin != nil && a.YMax != nil && *a.YMin > *a.YMax:
 		return errors.New("a box whose minimum is above its maximum")
 	}
-	return nil
+	return checkText("notes", a.Notes)
 }

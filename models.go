@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -34,6 +35,11 @@ type ListModelsOptions struct {
 //
 // Operation getModels: GET /api/v1/models/.
 func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Model, error) {
+	if opts != nil {
+		if err := checkFilter(opListModels, "algorithm_id", opts.AlgorithmID); err != nil {
+			return nil, err
+		}
+	}
 	return value(call(ctx, c, request{op: opListModels, query: opts}, list(decodeModel)))
 }
 
@@ -133,6 +139,9 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 	if p == (PredictParameters{}) {
 		return nil, argumentError(opSetPredictParameters.id, "no parameter to set")
 	}
+	if err := checkText("ignore_outer", p.IgnoreOuter); err != nil {
+		return nil, argumentError(opSetPredictParameters.id, "%w", err)
+	}
 	body, err := jsonBody(opSetPredictParameters, p)
 	if err != nil {
 		return nil, err
@@ -169,7 +178,7 @@ func (cb PredictCallback) check() error {
 	}
 	u, err := url.Parse(cb.URL)
 	if err != nil || u.Hostname() == "" || u.Opaque != "" || u.Fragment != "" ||
-		u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(cb.URL, " #") || !validPort(u) {
+		u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(cb.URL, " #") || !validPort(u) || !utf8.ValidString(cb.URL) {
 		return argumentError(opSetPredictCallback.id, "the callback URL is not an absolute http or https URL")
 	}
 	return nil
