@@ -341,7 +341,8 @@ func utf16Bytes(text string, littleEndian bool) string {
 // spoilings are the 42 ways to spoil an answer of success.
 func spoilings() []spoiling {
 	empty := map[promisedValue][]string{some: bareAnswers}
-	deep := decodeNested(10_001)
+	deepKey := `{"` + strings.Repeat("k", 64) + `":`
+	deepObject := strings.Repeat(deepKey, 10_001) + "0" + strings.Repeat("}", 10_001)
 	megabyte := strings.Repeat("x", 1<<20)
 	raw := func(text string) any { return json.RawMessage(text) }
 	return []spoiling{
@@ -395,8 +396,8 @@ func spoilings() []spoiling {
 		{name: "cut in half", want: always(refused), text: func(d string) string { return d[:len(d)/2] }},
 
 		// Another size.
-		{name: "deep beside the data", want: always(refused), text: func(d string) string { return d[:len(d)-1] + `,"x":` + deep + "}" }},
-		{name: "deep data", text: constant(`{"data":` + deep + "}"), want: always(refused)},
+		{name: "deep beside the data", want: always(refused), text: func(d string) string { return d[:len(d)-1] + `,"x":` + decodeNested(10_001) + "}" }},
+		{name: "deep data", text: constant(`{"data":` + deepObject + "}"), want: always(refused)},
 		{name: "a text of 1 MiB", want: always(right), text: func(d string) string { return `{"note":"` + megabyte + `",` + d[1:] }},
 		onNumbers("numbers of 10^308", "1e308", either),
 		onNumbers("numbers above all", "1e400", refused),
