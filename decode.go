@@ -713,9 +713,10 @@ func decodeErrorDetails(raw []byte, mask func(string) string) ErrorDetails {
 		return lenient(d, &v, decodeError)
 	})
 	v.Title, v.Detail, v.Source.Pointer = mask(v.Title), mask(v.Detail), mask(v.Source.Pointer)
-	for _, m := range v.Message {
-		for i := range m.Errors {
-			m.Errors[i] = mask(m.Errors[i])
+	for i, m := range v.Message {
+		v.Message[i].Key = mask(m.Key)
+		for k := range m.Errors {
+			m.Errors[k] = mask(m.Errors[k])
 		}
 	}
 	return v

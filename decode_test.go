@@ -638,6 +638,7 @@ func FuzzErrorDetails(f *testing.F) {
 		`{"errors":{"detail":["a","b"],"message":[{"key":"a","errors":["b"]}],"source":{"pointer":"/"},"status":400,"title":""}}`,
 		`{"errors":{"detail":null,"status":"400","title":"x"}}`, `{"errors":{"detail":"canary-7"}}`, `{"errors":[{"title":"a"}]}`,
 		"\ufeff" + `{"errors":{"title":"Invalid license!"}}`, `<html>`, `{"errors":{"title":"a"}} x`, `{"errors":{"title":"\ud800"}}`,
+		`{"errors":{"message":[{"key":"c\u0061nary-7","errors":["c\u0061nary-7"]}],"source":{"pointer":"c\u0061nary-7"}}}`,
 	} {
 		f.Add([]byte(seed))
 	}
