@@ -99,7 +99,7 @@ func FuzzBaseURL(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, origin, again)
 		}
-		u, err := urlOf(&Client{origin: origin}, request{op: opGetModel, params: []string{"m1"}})
+		u, err := newExchange(&Client{origin: origin}, request{op: opGetModel, params: []string{"m1"}}, nil).url()
 		require.NoError(t, err)
 		sent, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
 		require.NoError(t, err)

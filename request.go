@@ -173,7 +173,7 @@ type exchange struct {
 	sender http.Client
 	loop   retryablehttp.Client
 	outer  retryablehttp.Request
-	url    url.URL
+	where  url.URL
 	answer *[]byte // the buffer of answers, lent from answerBuffers
 }
 
@@ -222,8 +222,8 @@ func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Dur
 func (x *exchange) build(ctx context.Context) (*http.Request, error) {
 	target := x.target
 	if target == nil {
-		target = &x.url
-		if err := x.locate(); err != nil {
+		var err error
+		if target, err = x.url(); err != nil {
 			return nil, err
 		}
 	}
@@ -234,8 +234,8 @@ func (x *exchange) build(ctx context.Context) (*http.Request, error) {
 	return req.WithContext(ctx), nil
 }
 
-// locate fills the operation's path with escaped parameters, and adds the query.
-func (x *exchange) locate() error {
+// url fills the operation's path with escaped parameters, and adds the query.
+func (x *exchange) url() (*url.URL, error) {
 	origin := x.client.origin
 	plain, escaped := origin.Path, origin.EscapedPath()
 	rest := x.op.path
@@ -243,24 +243,24 @@ func (x *exchange) locate() error {
 		before, after, _ := strings.Cut(rest, "{")
 		name, tail, _ := strings.Cut(after, "}")
 		if err := checkID(name, value); err != nil {
-			return argumentError(x.op.id, "%w", err)
+			return nil, argumentError(x.op.id, "%w", err)
 		}
 		plain += before + value
 		escaped += before + url.PathEscape(value)
 		rest = tail
 	}
-	x.url = url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: plain + rest}
+	x.where = url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: plain + rest}
 	if escaped != plain {
-		x.url.RawPath = escaped + rest
+		x.where.RawPath = escaped + rest
 	}
 	if x.query != nil {
 		values, err := query.Values(x.query)
 		if err != nil {
-			return argumentError(x.op.id, "%w", err)
+			return nil, argumentError(x.op.id, "%w", err)
 		}
-		x.url.RawQuery = values.Encode()
+		x.where.RawQuery = values.Encode()
 	}
-	return nil
+	return &x.where, nil
 }
 
 // checkID refuses ids that would change a path's meaning or that no service

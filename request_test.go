@@ -266,13 +266,6 @@ func TestIDsAreEscaped(t *testing.T) {
 	}
 }
 
-// urlOf is where a request goes.
-func urlOf(c *Client, r request) (*url.URL, error) {
-	x := newExchange(c, r, nil)
-	err := x.locate()
-	return &x.url, err
-}
-
 // parsedByServer is the request's target as a server reads it.
 func parsedByServer(t *testing.T, op operation, u *url.URL) *http.Request {
 	t.Helper()
@@ -309,7 +302,7 @@ func FuzzPathEscape(f *testing.F) {
 	plain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ' || r == '-' }
 	f.Fuzz(func(t *testing.T, id string) {
 		for _, op := range ops {
-			u, err := urlOf(c, request{op: op, params: []string{id}})
+			u, err := newExchange(c, request{op: op, params: []string{id}}, nil).url()
 			if err != nil {
 				require.ErrorIs(t, err, ErrInvalidArgument)
 				harmless := utf8.ValidString(id) && id != "" && len(id) <= maxID && strings.TrimFunc(id, plain) == ""
@@ -378,7 +371,7 @@ func FuzzQuery(f *testing.F) {
 			if test.op.id == opGetItem.id {
 				r.params = []string{"a"}
 			}
-			u, err := urlOf(c, r)
+			u, err := newExchange(c, r, nil).url()
 			require.NoError(t, err)
 			got, err := url.ParseQuery(parsedByServer(t, test.op, u).URL.RawQuery)
 			require.NoError(t, err)

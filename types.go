@@ -415,37 +415,37 @@ var timeLayouts = [...]string{
 
 // UnmarshalText reads any of the known forms; empty text is the zero Time.
 func (t *Time) UnmarshalText(text []byte) error {
-	if usual := (time.Time{}); usual.UnmarshalText(text) == nil && zoned(usual) { // without a copy
-		*t = Time{usual}
-		return nil
+	parsed, err := parseTime(text)
+	if err != nil {
+		return err
+	}
+	if _, offset := parsed.Zone(); max(offset, -offset) >= 24*60*60 {
+		return errors.New("a zone a day or more off") // which time.Parse takes, and no layout writes
+	}
+	*t = Time{parsed}
+	return nil
+}
+
+func parseTime(text []byte) (time.Time, error) {
+	var usual time.Time
+	if usual.UnmarshalText(text) == nil { // without a copy
+		return usual, nil
 	}
 	s := strings.TrimSpace(string(text))
 	if s == "" {
-		*t = Time{}
-		return nil
+		return time.Time{}, nil
 	}
 	var first error
 	for _, layout := range timeLayouts {
 		parsed, err := time.Parse(layout, s)
-		if err == nil && !zoned(parsed) {
-			err = errors.New("a zone a day or more off")
-		}
 		if err == nil {
-			*t = Time{parsed}
-			return nil
+			return parsed, nil
 		}
 		if first == nil {
 			first = err
 		}
 	}
-	return first
-}
-
-// zoned says whether the time's zone is one that can be written: package time
-// reads "+24:00" too.
-func zoned(t time.Time) bool {
-	_, offset := t.Zone()
-	return max(offset, -offset) < 24*60*60
+	return time.Time{}, first
 }
 
 // UnmarshalJSON reads a string in any of the known forms, or null.

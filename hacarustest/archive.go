@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,7 +88,8 @@ func (s *Server) importModels(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	list, err := unpack(form.content("models"))
+	content := form.content("models")
+	list, err := unpack(content, maxUnpacked(len(content)))
 	if err != nil {
 		return answer{}, invalid(http.StatusUnprocessableEntity, "models", "Not an archive of exported models.")
 	}
@@ -103,13 +105,13 @@ func (s *Server) importModels(r *request) (answer, error) {
 	return data(models)
 }
 
-func unpack(content []byte) ([]*model, error) {
+func unpack(content []byte, most int) ([]*model, error) {
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
 		return nil, err
 	}
-	u := unpacker{archive, maxUnpacked(len(content))}
-	raw, err := u.file(manifest)
+	files := unpacker{archive, most}
+	raw, err := files.read(manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func unpack(content []byte) ([]*model, error) {
 	for n, e := range list {
 		models[n] = &model{Model: e.Model, overrides: e.Overrides, parameters: e.Parameters}
 		for _, i := range e.Images {
-			raw, err := u.file(i.File)
+			raw, err := files.read(i.File)
 			if err != nil {
 				return nil, err
 			}
@@ -131,25 +133,25 @@ func unpack(content []byte) ([]*model, error) {
 	return models, nil
 }
 
-// unpacker reads files of an archive into memory, up to a limit for all.
-type unpacker struct {
-	archive *zip.Reader
-	left    int64
-}
-
 // maxUnpacked is what an archive of some bytes may unpack to. Images and their
 // list are far below; more is a bomb.
-func maxUnpacked(packed int) int64 { return min(1<<20+200*int64(packed), 4<<30) }
+func maxUnpacked(packed int) int { return min(1<<20+200*packed, 1<<30) }
 
-func (u *unpacker) file(name string) ([]byte, error) {
+// unpacker reads files of an archive, which may name one again and again.
+type unpacker struct {
+	archive *zip.Reader
+	left    int // how much may still be read
+}
+
+func (u *unpacker) read(name string) ([]byte, error) {
 	f, err := u.archive.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, u.left+1))
-	if u.left -= int64(len(raw)); err == nil && u.left < 0 {
-		err = fmt.Errorf("%s is too large", name)
+	raw, err := io.ReadAll(io.LimitReader(f, int64(u.left)+1))
+	if u.left -= len(raw); err == nil && u.left < 0 {
+		err = errors.New("the archive is too large")
 	}
 	return raw, err
 }

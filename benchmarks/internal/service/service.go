@@ -77,23 +77,26 @@ type service struct {
 
 // render makes the pages. No two have an item in common.
 func (s *service) render(items []byte) {
-	kinds := bytes.Split(bytes.TrimSpace(items), []byte("\n"))
-	page := func(number, count int) []byte {
-		var b bytes.Buffer
-		fmt.Fprintf(&b, `{"data": {"end_page": %d, "current_page": %d, "count_per_page": %d, "items": [`, work.Pages, number, count)
-		for i := range count {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.Write(bytes.ReplaceAll(kinds[i%len(kinds)], []byte("0001"), fmt.Appendf(nil, "%02d%04d", number, i)))
-		}
-		b.WriteString("]}}\n")
-		return b.Bytes()
-	}
-	s.small = page(1, 100)
+	s.small = Page(items, 1, 100)
 	for i := range work.Pages {
-		s.pages = append(s.pages, page(i+1, work.PageItems))
+		s.pages = append(s.pages, Page(items, i+1, work.PageItems))
 	}
+}
+
+// Page is an answer with a page of count items: those given, one a line, in
+// turn, each with a number of its own.
+func Page(items []byte, number, count int) []byte {
+	kinds := bytes.Split(bytes.TrimSpace(items), []byte("\n"))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"data": {"end_page": %d, "current_page": %d, "count_per_page": %d, "items": [`, work.Pages, number, count)
+	for i := range count {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.Write(bytes.ReplaceAll(kinds[i%len(kinds)], []byte("0001"), fmt.Appendf(nil, "%02d%04d", number, i)))
+	}
+	b.WriteString("]}}\n")
+	return b.Bytes()
 }
 
 // listen serves HTTP/1.1, with TLS if there is a config, and returns the address.
