@@ -429,7 +429,7 @@ func (c *Client) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c
 func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	switch {
-	case err != nil:
+	case err != nil || !utf8.ValidString(baseURL):
 		return nil, argumentError("New", "base URL does not parse")
 	case u.User != nil:
 		return nil, argumentError("New", "base URL holds user information; use WithCredentials")

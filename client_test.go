@@ -60,7 +60,7 @@ func TestNewRefusesBaseURLs(t *testing.T) {
 		"ftp://sdd-api.hacarus.com", "HTTPS//x", "https://:443", "https://h:0", "https://h:99999", "https://h:port", "https://h:",
 		"https://user:hunter2secret@h", "https://user@h", "https://h?x=1", "https://h?", "https://h#top", "https://h#",
 		"http://sdd-api.hacarus.com", "http://10.0.0.1", "https://h/a/../b", "https://h/a//b", "https://h/%2e%2e/x", "https://h/a%2fb",
-		"https://h\x00/",
+		"https://h\x00/", "https://h\xff/", "https://[::1%25\x84]",
 	} {
 		t.Run(base, func(t *testing.T) {
 			t.Parallel()

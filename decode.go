@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // decoder reads one JSON value into v. Each is tolerant where wire-facts.md
@@ -109,7 +110,8 @@ func text[S ~string](d *decoding, v *S) error {
 	return err
 }
 
-// identifier reads an id, which may be a string or an integer (wire-facts.md 14).
+// identifier reads an id, which may be a string or an integer (wire-facts.md
+// 14). Unlike a text it is not repaired: it would be the id of something else.
 func identifier(d *decoding, v *string) error {
 	number := d.next() == '-' || d.next()-'0' <= 9
 	raw, err := digits(d)
@@ -118,6 +120,9 @@ func identifier(d *decoding, v *string) error {
 	}
 	if number && bytes.ContainsAny(raw, ".eE") {
 		return errors.New("an id that is no integer")
+	}
+	if !utf8.Valid(raw) {
+		return errors.New("an id that is not valid UTF-8")
 	}
 	*v = d.copied(raw)
 	return nil
@@ -152,7 +157,7 @@ func float(d *decoding, v **float64) error {
 // together can share an allocation.
 func floatAt(d *decoding, v **float64, place *float64) error {
 	raw, err := digits(d)
-	if err != nil || len(raw) == 0 {
+	if err != nil || raw == nil {
 		return err
 	}
 	f, err := parseFloat(raw)
@@ -197,7 +202,7 @@ func smallInteger(raw []byte) (int64, bool) {
 // integer reads a whole number, also one written as 620.0; null is 0.
 func integer[I ~int | ~int64](d *decoding, v *I) error {
 	raw, err := digits(d)
-	if err != nil || len(raw) == 0 {
+	if err != nil || raw == nil {
 		return err
 	}
 	i, ok := smallInteger(raw)
@@ -708,9 +713,10 @@ func decodeErrorDetails(raw []byte, mask func(string) string) ErrorDetails {
 		return lenient(d, &v, decodeError)
 	})
 	v.Title, v.Detail, v.Source.Pointer = mask(v.Title), mask(v.Detail), mask(v.Source.Pointer)
-	for _, m := range v.Message {
-		for i := range m.Errors {
-			m.Errors[i] = mask(m.Errors[i])
+	for i, m := range v.Message {
+		v.Message[i].Key = mask(m.Key)
+		for k := range m.Errors {
+			m.Errors[k] = mask(m.Errors[k])
 		}
 	}
 	return v

@@ -192,6 +192,12 @@ func TestDecodeRefuses(t *testing.T) {
 		{"empty id of a model", "active", `{"model_id":""}`},
 		{"empty id of an item", "getItemById", `{"item_id":""}`},
 		{"empty id of an added item", "addItem", `{"item_ids":[""]}`},
+		{"empty id of a target", "getInspectionTargetById", `{"target_id":""}`},
+		{"empty id of a target in a list", "getInspectionTargets", `[{"target_id":""}]`},
+		{"broken id of a model", "active", "{\"model_id\":\"m\xff\"}"},
+		{"broken id of an added item", "addItem", "{\"item_ids\":[\"a\",\"b\xff\"]}"},
+		{"broken hash", "getHashId", "{\"hash_id\":\"\xff\"}"},
+		{"empty text in place of a number", "active", `{"model_id":"m1","precision":""}`},
 		{"id that is a fraction", "active", `{"model_id":269.5}`},
 		{"id that is a boolean", "active", `{"model_id":true}`},
 		{"id that is an object", "active", `{"model_id":{"id":"m1"}}`},
@@ -632,6 +638,7 @@ func FuzzErrorDetails(f *testing.F) {
 		`{"errors":{"detail":["a","b"],"message":[{"key":"a","errors":["b"]}],"source":{"pointer":"/"},"status":400,"title":""}}`,
 		`{"errors":{"detail":null,"status":"400","title":"x"}}`, `{"errors":{"detail":"canary-7"}}`, `{"errors":[{"title":"a"}]}`,
 		"\ufeff" + `{"errors":{"title":"Invalid license!"}}`, `<html>`, `{"errors":{"title":"a"}} x`, `{"errors":{"title":"\ud800"}}`,
+		`{"errors":{"message":[{"key":"c\u0061nary-7","errors":["c\u0061nary-7"]}],"source":{"pointer":"c\u0061nary-7"}}}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 var (
@@ -162,11 +163,12 @@ func (p *pages) repeats(items []Item) bool {
 
 func (p *pages) fetch() *pageFetch {
 	f := &pageFetch{arrived: make(chan struct{}), done: make(chan struct{})}
+	arrive := sync.OnceFunc(func() { close(f.arrived) }) // an answer may hold data twice
 	opts := p.opts
 	go func() {
 		defer close(f.done)
 		f.page, f.err = p.client.listItems(p.ctx, opts, func(d *decoding, v *ItemsPage) error {
-			close(f.arrived)
+			arrive()
 			return decodeItemsPage(d, v)
 		})
 	}()

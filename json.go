@@ -71,7 +71,9 @@ func (d *decoding) bool() (bool, error) {
 	return false, d.literal("false")
 }
 
-// object reads an object field by field.
+// object reads an object field by field, or moves past it if field is nil. The
+// keys on the way to an error are named only where fields are read: what is
+// moved past may be nested so deep that naming them all would take gigabytes.
 func (d *decoding) object(field func(d *decoding, key []byte) error) error {
 	if d.next() != '{' {
 		return d.unexpected("an object")
@@ -91,8 +93,13 @@ func (d *decoding) object(field func(d *decoding, key []byte) error) error {
 			return d.unexpected(`":"`)
 		}
 		d.at++
-		if err := field(d, key); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+		if field == nil {
+			err = d.skip()
+		} else if err = field(d, key); err != nil {
+			err = fmt.Errorf("%s: %w", key, err)
+		}
+		if err != nil {
+			return err
 		}
 		switch d.next() {
 		case ',':
@@ -149,7 +156,7 @@ func (d *decoding) shut() error {
 func (d *decoding) skip() error {
 	switch c := d.next(); c {
 	case '{':
-		return d.object(func(d *decoding, _ []byte) error { return d.skip() })
+		return d.object(nil)
 	case '[':
 		return d.array((*decoding).skip)
 	case '"':

@@ -46,7 +46,7 @@ func (c *Client) GetLogs(ctx context.Context) (*Download, error) {
 // Operation getHashId: POST /api/v1/utils/node_hash. It only reads, so it is retried.
 func (c *Client) GetHashID(ctx context.Context) (string, error) {
 	return value(call(ctx, c, request{op: opGetHashID}, func(d *decoding, v *string) error {
-		if err := decodeField("hash_id", text[string])(d, v); err != nil {
+		if err := decodeField("hash_id", identifier)(d, v); err != nil {
 			return err
 		}
 		if *v == "" {
