@@ -11,7 +11,14 @@ func Full() bool { return *full }
 // takes no part.
 func Record(t *testing.T, name, what string, cases, naive int, figure string) {
 	t.Helper()
-	record(t, suiteRow{name, what, cases, naive, figure})
+	record(t, suiteRow{name: name, what: what, cases: cases, naive: naive, figure: figure})
+}
+
+// RecordLoad notes a load level, with what was measured of the SDK and of the
+// naive client, "" where that takes no part.
+func RecordLoad(t *testing.T, name, load, measured, naive string) {
+	t.Helper()
+	record(t, suiteRow{name: name, what: load, naive: -1, figure: measured, baseline: naive})
 }
 
 // ClassOf is the class of an operation by its row: one of the letters R, O, D, N, A.

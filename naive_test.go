@@ -89,21 +89,25 @@ func (c naiveClient) call(ctx context.Context, r sent, op suiteOperation) error 
 	return json.NewDecoder(answer.Body).Decode(&v)
 }
 
-// capture is the request that an operation makes.
+// capture is the request that an operation makes, which is not sent.
 func capture(t *testing.T, op suiteOperation) sent {
 	t.Helper()
-	s := newStage(false)
-	defer s.server.Close()
-	recorder := &recording{next: s.transport}
-	s.client = s.server.Client(hacarus.WithHTTPClient(&http.Client{Transport: recorder}))
-	require.NoError(t, op.call(t.Context(), s.client))
+	identity := hacarus.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "a-token-of-the-suite"}))
+	if op.id == "login" {
+		identity = hacarus.WithCredentials("id", "a-secret-of-the-suite")
+	}
+	recorder := &recording{}
+	c, err := hacarus.New("http://127.0.0.1:1", identity,
+		hacarus.WithHTTPClient(&http.Client{Transport: recorder}), hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
+	require.NoError(t, err)
+	defer c.Close()
+	require.ErrorIs(t, op.call(t.Context(), c), errRecorded)
 	return recorder.last
 }
 
-type recording struct {
-	next http.RoundTripper
-	last sent
-}
+var errRecorded = errors.New("recorded, not sent")
+
+type recording struct{ last sent }
 
 func (r *recording) RoundTrip(request *http.Request) (*http.Response, error) {
 	var body []byte
@@ -112,10 +116,9 @@ func (r *recording) RoundTrip(request *http.Request) (*http.Response, error) {
 		if body, err = io.ReadAll(request.Body); err != nil {
 			return nil, err
 		}
-		request.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	r.last = sent{request.Method, request.URL.RequestURI(), request.Header.Get("Content-Type"), body}
-	return r.next.RoundTrip(request)
+	return nil, errRecorded
 }
 
 // naiveFailures are the promises that the naive client breaks.
