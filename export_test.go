@@ -1,6 +1,9 @@
 package hacarus
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // What the tests in package hacarus_test need of this package's tests.
 
@@ -30,3 +33,6 @@ func ClassOf(operationID string) byte {
 	}
 	return 0
 }
+
+// NewTransport is the transport that a client makes without one of the user's.
+func NewTransport() *http.Transport { return newTransport(nil) }

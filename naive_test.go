@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,14 +32,34 @@ type naiveClient struct {
 }
 
 func newNaive(s *stage, virtual bool) naiveClient {
+	source := oauth2.ReuseTokenSource(nil, naiveLogin{s})
+	return newNaiveWith(s.server.URL, source, s.transport, virtual)
+}
+
+func newNaiveWith(base string, source oauth2.TokenSource, transport http.RoundTripper, virtual bool) naiveClient {
 	client := retryablehttp.NewClient()
 	client.Logger = nil
 	if !virtual {
 		client.RetryWaitMin, client.RetryWaitMax = time.Millisecond, time.Millisecond
 	}
-	source := naiveLogin{s}
-	client.HTTPClient = &http.Client{Transport: &oauth2.Transport{Source: oauth2.ReuseTokenSource(nil, source), Base: s.transport}}
-	return naiveClient{client, s.server.URL}
+	client.HTTPClient = &http.Client{Transport: &oauth2.Transport{Source: source, Base: transport}}
+	return naiveClient{client, base}
+}
+
+// logIn gets the token, which oauth2 keeps a mutex locked for: in a bubble,
+// those who wait for that would stop the clock.
+func (c naiveClient) logIn(t *testing.T) {
+	t.Helper()
+	_, err := c.http.HTTPClient.Transport.(*oauth2.Transport).Source.Token()
+	require.NoError(t, err)
+}
+
+// naiveTransport is the one that the naive client's dependencies have by default.
+func naiveTransport(t *testing.T) *http.Transport {
+	t.Helper()
+	transport := retryablehttp.NewClient().HTTPClient.Transport.(*http.Transport)
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
 // naiveLogin logs in once.
@@ -87,6 +108,26 @@ func (c naiveClient) call(ctx context.Context, r sent, op suiteOperation) error 
 	}
 	var v map[string]any
 	return json.NewDecoder(answer.Body).Decode(&v)
+}
+
+// drive makes the calls of a load.
+func (c naiveClient) drive(t *testing.T) driver {
+	t.Helper()
+	return func(ctx context.Context, op suiteOperation) error { return c.call(ctx, capture(t, op), op) }
+}
+
+// upload sends a file as one does: as a form that is written to memory first.
+func (c naiveClient) upload(ctx context.Context, name string, content io.Reader) error {
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	part, err := w.CreateFormFile("files", name)
+	if err == nil {
+		_, err = io.Copy(part, content)
+	}
+	if err = errors.Join(err, w.WriteField("training", "false"), w.Close()); err != nil {
+		return err
+	}
+	return c.call(ctx, sent{http.MethodPost, "/api/v1/items/", w.FormDataContentType(), form.Bytes()}, suiteOperation{id: "addItem"})
 }
 
 // capture is the request that an operation makes, which is not sent.
@@ -185,8 +226,7 @@ func naiveCase(ctx context.Context, t *testing.T, failures *naiveFailures, op su
 		client.http.HTTPClient = &http.Client{Transport: s.transport}
 		request.body = fmt.Appendf(nil, `{"client_id":%q,"client_secret":%q,"grant_type":"client_credentials"}`, s.server.ClientID, s.server.ClientSecret)
 	} else {
-		_, err := client.http.HTTPClient.Transport.(*oauth2.Transport).Source.Token()
-		require.NoError(t, err)
+		client.logIn(t)
 	}
 	s.prepare(op, []fault{f})
 	err := client.call(ctx, request, op)

@@ -2,19 +2,28 @@ package hacarus_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
+	"path"
+	"runtime"
+	"runtime/metrics"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"golang.org/x/oauth2"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
@@ -43,10 +52,7 @@ func sdkDriver(c *hacarus.Client) driver {
 // its dependencies do by default.
 func naiveDriver(t *testing.T, s *hacarustest.Server) driver {
 	t.Helper()
-	transport := retryablehttp.NewClient().HTTPClient.Transport.(*http.Transport)
-	t.Cleanup(transport.CloseIdleConnections)
-	client := newNaive(&stage{server: s, transport: transport}, false)
-	return func(ctx context.Context, op suiteOperation) error { return client.call(ctx, capture(t, op), op) }
+	return newNaive(&stage{server: s, transport: naiveTransport(t)}, false).drive(t)
 }
 
 // spread makes n calls with so many workers.
@@ -310,4 +316,221 @@ func TestLoadFlaky(t *testing.T) { //nolint:paralleltest // it measures
 	require.Positive(t, naive.duplicates, "a level that the naive client passes is too weak")
 	hacarus.RecordLoad(t, "L2", fmt.Sprintf("%d POST and %d GET, %d at a time, 16 %% of the requests go wrong", uploads, uploads, workers),
 		sdk.String(), naive.String())
+}
+
+// peakHeap is how large the heap becomes while f runs, with all that the test
+// program holds.
+func peakHeap(f func()) int64 {
+	var peak int64
+	done := make(chan struct{})
+	var sampling sync.WaitGroup
+	runtime.GC()
+	sampling.Go(func() {
+		ticks := time.NewTicker(time.Millisecond)
+		defer ticks.Stop()
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		for {
+			metrics.Read(sample)
+			peak = max(peak, int64(sample[0].Value.Uint64()))
+			select {
+			case <-ticks.C:
+			case <-done:
+				return
+			}
+		}
+	})
+	f()
+	close(done)
+	sampling.Wait()
+	return peak
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
+// hashing is a service that keeps the sums of uploads, and not the uploads.
+type hashing struct {
+	mu      sync.Mutex
+	random  *rand.Rand
+	refused int
+	sums    map[string][]string // by file name
+}
+
+func (h *hashing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.refuses() {
+		w.WriteHeader(http.StatusServiceUnavailable) // the body is not read
+		return
+	}
+	name, sum, err := readUpload(r)
+	if err != nil { // the client has gone
+		panic(http.ErrAbortHandler)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sums[name] = append(h.sums[name], sum)
+	w.WriteHeader(http.StatusCreated)
+	_, _ = fmt.Fprintf(w, `{"data":{"item_ids":[%q]}}`, strings.TrimSuffix(name, path.Ext(name)))
+}
+
+// readUpload reads a form of one file to its end.
+func readUpload(r *http.Request) (name, sum string, err error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return "", "", err
+	}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return name, sum, nil
+		}
+		if err != nil {
+			return "", "", err
+		}
+		hash := sha256.New()
+		if _, err := io.Copy(hash, part); err != nil {
+			return "", "", err
+		}
+		if part.FileName() != "" {
+			name, sum = part.FileName(), string(hash.Sum(nil))
+		}
+	}
+}
+
+// refuses says of one upload in ten that it is refused.
+func (h *hashing) refuses() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	refused := h.random.IntN(10) == 0
+	if refused {
+		h.refused++
+	}
+	return refused
+}
+
+// noise is content that differs for each n.
+func noise(n int, size int64) io.Reader {
+	return io.LimitReader(rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}), size)
+}
+
+// uploader uploads what a reader gives.
+type uploader func(ctx context.Context, name string, size int64, open func() io.Reader) error
+
+func sdkUploader(t *testing.T, base string) uploader {
+	t.Helper()
+	c, err := hacarus.New(base, anyToken(), loadRetries)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, c.Close()) })
+	return func(ctx context.Context, name string, size int64, open func() io.Reader) error {
+		return only(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{{
+			Name: name, Size: size, Open: func() (io.ReadCloser, error) { return io.NopCloser(open()), nil },
+		}}}))
+	}
+}
+
+func naiveUploader(t *testing.T, base string) uploader {
+	t.Helper()
+	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "a-token-of-the-suite"})
+	client := newNaiveWith(base, source, naiveTransport(t), false)
+	return func(ctx context.Context, name string, _ int64, open func() io.Reader) error {
+		return client.upload(ctx, name, open())
+	}
+}
+
+func anyToken() hacarus.Option {
+	return hacarus.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "a-token-of-the-suite"}))
+}
+
+// uploadFigures are what L3 measures.
+type uploadFigures struct {
+	failed, wrong, duplicates, refused int
+	heap                               int64
+}
+
+func (f *uploadFigures) String() string {
+	return fmt.Sprintf("%d failed, %d arrived changed, %d duplicates, %d refused early, heap %s",
+		f.failed, f.wrong, f.duplicates, f.refused, mebibytes(f.heap))
+}
+
+// uploadLoad uploads so many files of that size.
+func uploadLoad(t *testing.T, workers, files int, size int64, newUploader func(*testing.T, string) uploader) *uploadFigures {
+	t.Helper()
+	service := &hashing{random: rand.New(rand.NewPCG(2026, 3)), sums: map[string][]string{}}
+	server := httptest.NewServer(service)
+	defer server.Close()
+	upload := newUploader(t, server.URL)
+	figures := &uploadFigures{}
+	var failed atomic.Int64
+	figures.heap = peakHeap(func() {
+		spread(workers, files, func(_, n int) {
+			if upload(t.Context(), fmt.Sprintf("plate-%d.png", n), size, func() io.Reader { return noise(n, size) }) != nil {
+				failed.Add(1)
+			}
+		})
+	})
+	figures.failed, figures.refused = int(failed.Load()), service.refused
+	for n := range files {
+		sum := sha256.New()
+		_, err := io.Copy(sum, noise(n, size))
+		require.NoError(t, err)
+		arrived := service.sums[fmt.Sprintf("plate-%d.png", n)]
+		figures.duplicates += max(len(arrived)-1, 0)
+		figures.wrong += len(slices.DeleteFunc(arrived, func(s string) bool { return s == string(sum.Sum(nil)) }))
+	}
+	return figures
+}
+
+// L3: large uploads, of which the service refuses some before it reads them.
+func TestLoadUploads(t *testing.T) { //nolint:paralleltest // it measures
+	workers, files, size := sized(16, 64), sized(32, 200), int64(sized(2<<20, 8<<20))
+	var sdk *uploadFigures
+	running := goleak.IgnoreCurrent()
+	t.Run("SDK", func(t *testing.T) { sdk = uploadLoad(t, workers, files, size, sdkUploader) })
+	goleak.VerifyNone(t, running)
+	require.Zero(t, sdk.failed)
+	require.Zero(t, sdk.wrong)
+	require.Zero(t, sdk.duplicates)
+	require.Positive(t, sdk.refused)
+	require.Less(t, sdk.heap, int64(64<<20))
+	var naive *uploadFigures
+	t.Run("naive", func(t *testing.T) { naive = uploadLoad(t, workers, files, size, naiveUploader) })
+	require.Greater(t, naive.heap, int64(workers)*size, "a level that the naive client passes is too weak")
+	hacarus.RecordLoad(t, "L3", fmt.Sprintf("%d uploads of %s, %d at a time, one in ten refused early", files, mebibytes(size), workers),
+		sdk.String()+", 0 goroutines left", naive.String())
+}
+
+// zeros is a sparse file.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// streamLoad uploads one file, checks its length, and returns the peak of the heap.
+func streamLoad(t *testing.T, size int64, newUploader func(*testing.T, string) uploader) (heap int64) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		assert.NoError(t, err)
+		assert.Equal(t, r.ContentLength, n)
+		assert.Greater(t, n, size)
+		assert.Less(t, n, size+1024, "a form of one small field around the file")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"data":{"item_ids":["plate"]}}`)
+	}))
+	defer server.Close()
+	upload := newUploader(t, server.URL)
+	return peakHeap(func() {
+		assert.NoError(t, upload(t.Context(), "plate.png", size, func() io.Reader { return io.LimitReader(zeros{}, size) }))
+	})
+}
+
+// L4: one stream.
+func TestLoadStream(t *testing.T) { //nolint:paralleltest // it measures
+	size, naiveSize := int64(sized(64<<20, 4<<30)), int64(sized(16<<20, 256<<20))
+	heap := streamLoad(t, size, sdkUploader)
+	require.Less(t, heap, int64(16<<20))
+	naive := streamLoad(t, naiveSize, naiveUploader)
+	require.Greater(t, naive, naiveSize, "a level that the naive client passes is too weak")
+	hacarus.RecordLoad(t, "L4", "one upload of "+mebibytes(size), "exact length, heap "+mebibytes(heap),
+		fmt.Sprintf("at %s, heap %s: %.1f times the file", mebibytes(naiveSize), mebibytes(naive), float64(naive)/float64(naiveSize)))
 }
