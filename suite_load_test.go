@@ -99,7 +99,6 @@ func warmUp(ctx context.Context, t *testing.T, s *hacarustest.Server, workers in
 
 // loadFigures are what a load measures.
 type loadFigures struct {
-	calls       int
 	errors      atomic.Int64
 	connections int64
 	took        time.Duration
@@ -125,13 +124,18 @@ func (f *loadFigures) String() string {
 	return fmt.Sprintf("%d errors, %d connections, p99 %v", f.errors.Load(), f.connections, f.p99())
 }
 
+// addItem uploads an image as an item.
+func addItem(id string, image []byte) suiteOperation {
+	return suiteOperation{"addItem", 'N', true, func(ctx context.Context, c *hacarus.Client) error {
+		return only(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{hacarus.FileFromBytes(id+".png", image)}}))
+	}}
+}
+
 // shift is what a line does with one plate: the operations of the table, with
 // an item of its own, and without those that change or list all of the service.
 func shift(plate string) []suiteOperation {
 	first := []suiteOperation{
-		{"addItem", 'N', true, func(ctx context.Context, c *hacarus.Client) error {
-			return only(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{hacarus.FileFromBytes(plate+".png", suitePNG)}}))
-		}},
+		addItem(plate, suitePNG),
 		{"predictItems", 'N', true, func(ctx context.Context, c *hacarus.Client) error { return only(c.PredictItems(ctx, "m1", plate)) }},
 		{"getItemById", 'R', false, func(ctx context.Context, c *hacarus.Client) error { return only(c.GetItem(ctx, plate, nil)) }},
 		{"annotate", 'N', true, func(ctx context.Context, c *hacarus.Client) error {
@@ -155,9 +159,9 @@ func mixedLoad(t *testing.T, workers, calls int, newDriver func(*hacarustest.Ser
 	defer s.Close()
 	drive := newDriver(s)
 	ctx, connections := countConnections(t.Context())
-	warmUp(ctx, t, s, workers, drive)
-	figures := &loadFigures{calls: calls, times: make([]time.Duration, calls)}
 	begun := time.Now()
+	warmUp(ctx, t, s, workers, drive)
+	figures := &loadFigures{times: make([]time.Duration, calls)}
 	ahead, rounds := make([][]suiteOperation, workers), make([]int, workers)
 	spread(workers, calls, func(worker, n int) {
 		if len(ahead[worker]) == 0 {
@@ -256,13 +260,14 @@ func flakyLoad(t *testing.T, workers, uploads int, newDriver func(*hacarustest.S
 	defer s.Close()
 	drive := newDriver(s)
 	ctx, connections := countConnections(t.Context())
+	begun := time.Now()
 	warmUp(ctx, t, s, workers, drive)
 	random := rand.New(rand.NewPCG(2026, 2))
 	posts, gets := mishaps(random, 6*uploads), mishaps(random, 6*uploads)
 	inject(s, "addItem", posts)
 	inject(s, "getItemById", gets)
 	get := suiteOperation{id: "getItemById", class: 'R', call: func(ctx context.Context, c *hacarus.Client) error { return only(c.GetItem(ctx, "a", nil)) }}
-	figures, begun := &flakyFigures{}, time.Now()
+	figures := &flakyFigures{}
 	succeeded := make([]bool, uploads)
 	spread(workers, 2*uploads, func(_, n int) {
 		if n%2 == 1 {
@@ -271,7 +276,7 @@ func flakyLoad(t *testing.T, workers, uploads int, newDriver func(*hacarustest.S
 			}
 			return
 		}
-		if drive(ctx, shift(fmt.Sprint("plate-", n/2))[0]) != nil {
+		if drive(ctx, addItem(fmt.Sprint("plate-", n/2), suitePNG)) != nil {
 			figures.errors.Add(1)
 			return
 		}

@@ -119,8 +119,8 @@ var getModel = suiteOperation{id: "getModelById", class: 'R', call: func(ctx con
 
 // revokedFigures are what L5 measures.
 type revokedFigures struct {
-	calls, failed       atomic.Int64
-	revocations, logins int
+	calls, failed atomic.Int64
+	logins        int
 }
 
 func (f *revokedFigures) String() string {
@@ -130,7 +130,7 @@ func (f *revokedFigures) String() string {
 // revokedLoad reads while all tokens are revoked every 50 ms.
 func revokedLoad(t *testing.T, workers, revocations int, newDriver func(*testing.T, *hacarustest.Server) (driver, *atomic.Int64)) *revokedFigures {
 	t.Helper()
-	figures := &revokedFigures{revocations: revocations}
+	figures := &revokedFigures{}
 	synctest.Test(t, func(t *testing.T) {
 		const period = 50 * time.Millisecond
 		s := suiteServer()
@@ -300,7 +300,6 @@ var pauses = []time.Duration{keepAlive - latency, idleTime, keepAlive - 3*latenc
 
 // raceFigures are what L7 measures.
 type raceFigures struct {
-	calls              int
 	failed, resends    atomic.Int64
 	duplicates, absent int
 }
@@ -313,7 +312,7 @@ func (f *raceFigures) String() string {
 func raceLoad(t *testing.T, calls int, call func(n int) suiteOperation, newDriver func(*testing.T, *hacarustest.Server) (driver, *atomic.Int64)) *raceFigures {
 	t.Helper()
 	const workers = 3 // the naive client keeps no more connections, on two cores
-	figures := &raceFigures{calls: calls}
+	figures := &raceFigures{}
 	synctest.Test(t, func(t *testing.T) {
 		s := suiteServer(hacarustest.WithKeepAlive(keepAlive))
 		defer s.Close()
@@ -365,12 +364,9 @@ func annotation(n int) suiteOperation {
 	}}
 }
 
-// upload is a call of class N that asks before it sends its body.
-func upload(n int) suiteOperation {
-	image := slices.Concat(suitePNG, make([]byte, 1<<20))
-	return suiteOperation{"addItem", 'N', true, func(ctx context.Context, c *hacarus.Client) error {
-		return only(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{hacarus.FileFromBytes(fmt.Sprint(n, ".png"), image)}}))
-	}}
+// largeUpload is a call of class N that asks before it sends its body.
+func largeUpload(n int) suiteOperation {
+	return addItem(fmt.Sprint(n), slices.Concat(suitePNG, make([]byte, 1<<20)))
 }
 
 // L7: a connection is closed while a request is on its way. The SDK's own
@@ -380,7 +376,7 @@ func TestLoadKeepAliveRace(t *testing.T) {
 	t.Parallel()
 	small, large := sized(300, 1500), sized(60, 300)
 	own := raceLoad(t, small, annotation, distantSDK)
-	other := raceLoad(t, large, upload, func(t *testing.T, s *hacarustest.Server) (driver, *atomic.Int64) {
+	other := raceLoad(t, large, largeUpload, func(t *testing.T, s *hacarustest.Server) (driver, *atomic.Int64) {
 		t.Helper()
 		return distantOver(t, s, naiveTransport(t))
 	})
