@@ -220,6 +220,10 @@ func WithTokenSource(ts oauth2.TokenSource) Option {
 // never changed, and its redirect policy is replaced: redirects are not
 // followed. A Timeout of hc bounds each attempt whole, transfers included.
 // Without a transport in hc, the SDK makes its own.
+//
+// A transport should close idle connections before the service does, as the
+// SDK's own does after 1.5 seconds: a request that meets a connection which is
+// being closed is lost, and where it creates something, nobody can know that.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {
 		if hc == nil {

@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"net/http"
 	"os"
 	"testing"
 )
@@ -14,7 +15,14 @@ func Full() bool { return *full }
 // takes no part.
 func Record(t *testing.T, name, what string, cases, naive int, figure string) {
 	t.Helper()
-	record(t, suiteRow{name, what, cases, naive, figure})
+	record(t, suiteRow{name: name, what: what, cases: cases, naive: naive, figure: figure})
+}
+
+// RecordLoad notes a load level, with what was measured of the SDK and of the
+// naive client, "" where that takes no part.
+func RecordLoad(t *testing.T, name, load, measured, naive string) {
+	t.Helper()
+	record(t, suiteRow{name: name, what: load, naive: -1, figure: measured, baseline: naive})
 }
 
 // ClassOf is the class of an operation by its row: one of the letters R, O, D, N, A.
@@ -43,3 +51,6 @@ func Together(n int, call func(n int) error) []error { return together(n, call) 
 func SaveFileTo(d *Download, path string, create func(dir, pattern string) (*os.File, error)) error {
 	return d.saveFile(path, create)
 }
+
+// NewTransport is the transport that a client makes without one of the user's.
+func NewTransport() *http.Transport { return newTransport(nil) }

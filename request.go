@@ -754,7 +754,7 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 	switch {
 	case a.unsent(err):
 		outcome = OutcomeNotSent
-	case a.expects && a.body.count() == 0:
+	case a.withheld():
 		outcome = OutcomeNotExecuted
 	case x.op.class.stateless():
 		outcome = OutcomeNotExecuted
@@ -783,6 +783,10 @@ func (a *attempt) unsent(err error) bool {
 	var dns *net.DNSError
 	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &dns)
 }
+
+// withheld says whether the request's body waited for a permission that did not
+// come: without it the service cannot act.
+func (a *attempt) withheld() bool { return a.expects && a.body.count() == 0 }
 
 // lastCause is the failure before the context ended, if it says more than that.
 func lastCause(ctx context.Context, previous, err error) error {
@@ -838,7 +842,7 @@ func (x *exchange) judgeSuccess(ctx context.Context, answer *http.Response) verd
 func (x *exchange) judgeRedirect(answer *http.Response) verdict {
 	_, _ = x.read(answer, maxErrorAnswer)
 	outcome := OutcomeNotExecuted
-	if !declinedStatus(answer.StatusCode) && !x.op.class.stateless() {
+	if x.mayHaveActed(answer.StatusCode) {
 		outcome = OutcomeUnknown
 	}
 	return verdict{err: x.requestError(x.outcome(outcome), fmt.Errorf("%w: status %d%s",
@@ -868,7 +872,7 @@ func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 	masked := x.mask(string(raw))
 	base.Errors = decodeErrorDetails([]byte(masked), x.mask)
 	base.Body = []byte(masked[:min(len(masked), maxErrorBody)])
-	if !declinedStatus(base.StatusCode) && !x.op.class.stateless() {
+	if x.mayHaveActed(base.StatusCode) {
 		base.Outcome = OutcomeUnknown
 		x.mayBeDone = true
 	}
@@ -887,6 +891,12 @@ func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 	}
 	base.Outcome = x.outcome(base.Outcome) // an earlier, lost attempt may have done it
 	return v
+}
+
+// mayHaveActed says whether the service may have acted on a request that it
+// answered with an error of that status.
+func (x *exchange) mayHaveActed(status int) bool {
+	return !declinedStatus(status) && !x.op.class.stateless() && !x.current.withheld()
 }
 
 // outcome is what this attempt's outcome means after the earlier ones.

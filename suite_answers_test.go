@@ -602,7 +602,7 @@ func TestSuiteAnswers(t *testing.T) { //nolint:paralleltest // it measures what 
 		}
 	}
 	require.Equal(t, 1080, cases)
-	record(t, suiteRow{"S8", "an answer that is not as documented, each to each operation", cases, -1, ""})
+	record(t, suiteRow{"S8", "an answer that is not as documented, each to each operation", cases, -1, "", ""})
 }
 
 // answered calls the operation, which gets one answer, and holds that memory

@@ -51,7 +51,7 @@ func TestSuiteFuzzTargets(t *testing.T) {
 		}
 	}
 	require.Equal(t, fuzzTargets, slices.Sorted(maps.Keys(found)))
-	record(t, suiteRow{"S11", "fuzz targets, whose seeds and findings run as tests", len(found), -1, ""})
+	record(t, suiteRow{"S11", "fuzz targets, whose seeds and findings run as tests", len(found), -1, "", ""})
 }
 
 // methodsCalled are the names of the methods that a function calls.

@@ -831,8 +831,9 @@ func decline(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// TestLargeUploadsAskFirst: where the service declines, not a byte is sent, so
-// that even what can be read only once can be sent again.
+// TestLargeUploadsAskFirst: where the service declines, whatever its status, not
+// a byte is sent, so that it cannot have acted, and even what can be read only
+// once can be sent again.
 func TestLargeUploadsAskFirst(t *testing.T) {
 	t.Parallel()
 	const size = 2 << 20
@@ -841,12 +842,15 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 		attempts int
 		err      error
 	}{
-		"too large":            {decline(413), 1, ErrTooLarge},
-		"forbidden":            {decline(403), 1, ErrForbidden},
-		"busy, then not":       {answers(decline(425), ok(idsBody)), 2, nil},
-		"revoked, then not":    {answers(decline(401), ok(idsBody)), 2, nil},
-		"both, then not":       {answers(decline(401), decline(429), ok(idsBody)), 3, nil},
-		"failed before it all": {decline(500), 1, ErrServer},
+		"too large":         {decline(413), 1, ErrTooLarge},
+		"forbidden":         {decline(403), 1, ErrForbidden},
+		"busy, then not":    {answers(decline(425), ok(idsBody)), 2, nil},
+		"revoked, then not": {answers(decline(401), ok(idsBody)), 2, nil},
+		"both, then not":    {answers(decline(401), decline(429), ok(idsBody)), 3, nil},
+		"away, then not":    {answers(decline(503), ok(idsBody)), 2, nil},
+		"failing, then not": {answers(decline(500), ok(idsBody)), 2, nil},
+		"away for good":     {decline(503), 5, ErrServer},
+		"cannot do it":      {decline(501), 1, ErrServer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -864,7 +868,10 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 			})
 			require.ErrorIs(t, err, test.err)
 			if test.err != nil {
-				require.Equal(t, []int64{0}, sent)
+				require.Equal(t, make([]int64, test.attempts), sent)
+				var refused *BaseError
+				require.ErrorAs(t, err, &refused)
+				require.Equal(t, OutcomeNotExecuted, refused.Outcome)
 				return
 			}
 			require.Equal(t, []string{"a"}, ids)

@@ -15,6 +15,7 @@ type config struct {
 	trainingTime      time.Duration
 	predictionTime    time.Duration
 	uploadLimit       int64
+	keepAlive         time.Duration
 	callbackTransport http.RoundTripper
 }
 
@@ -69,6 +70,13 @@ func WithPredictionTime(d time.Duration) Option {
 // proxy in front of the service would. Zero, the default, is no limit.
 func WithUploadLimit(bytes int64) Option {
 	return func(c *config) { c.uploadLimit = bytes }
+}
+
+// WithKeepAlive closes connections on which no request has come for d, as
+// servers do, 2 to 75 seconds usually. The time is the real one, or the
+// bubble's. Zero, the default, keeps them for as long as clients do.
+func WithKeepAlive(d time.Duration) Option {
+	return func(c *config) { c.keepAlive = d }
 }
 
 // WithCallbackTransport sets what sends the callbacks of predictions. Nil, the

@@ -58,7 +58,12 @@ func NewServer(opts ...Option) *Server {
 	}
 	s.begin()
 	s.state = newState(s.clock.now(), s.license)
-	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	s.server = &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: time.Minute,
+		IdleTimeout:       s.keepAlive,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
 	s.prepareCallbacks()
 	s.listen()
 	return s
