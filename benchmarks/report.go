@@ -132,10 +132,18 @@ func (o *outcome) goals() string {
 	if o.program != nil {
 		const title, mostSize, mostStart = "program that imports the SDK", 2.5e6, 1e6
 		size, start := o.program.more()
-		row(&b, title, "size", "≤ +"+work.Bytes(mostSize), "+"+work.Bytes(size), reached(size <= mostSize))
-		row(&b, title, "start-up", "≤ +"+work.Duration(mostStart), "+"+work.Duration(start), reached(start <= mostStart))
+		row(&b, title, "size", "≤ +"+work.Bytes(mostSize), signed(size, work.Bytes), reached(size <= mostSize))
+		row(&b, title, "start-up", "≤ +"+work.Duration(mostStart), signed(start, work.Duration), reached(start <= mostStart))
 	}
 	return b.String()
+}
+
+// signed writes a difference.
+func signed(value float64, text func(float64) string) string {
+	if value < 0 {
+		return "−" + text(-value)
+	}
+	return "+" + text(value)
 }
 
 func reached(yes bool) string {

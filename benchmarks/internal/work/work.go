@@ -154,8 +154,13 @@ func upload(n int, size int64) func(string) (func(context.Context, Client) error
 
 // sparse sends one file that nobody has in memory.
 func sparse(size int64) func(Client, context.Context) error {
-	files := []File{{Name: "plate.png", Size: size, Open: func() io.Reader { return io.LimitReader(endless{}, size) }}}
+	files := []File{Sparse("plate.png", size)}
 	return func(c Client, ctx context.Context) error { return c.AddItems(ctx, files) }
+}
+
+// Sparse is a file that takes no memory, whatever its size.
+func Sparse(name string, size int64) File {
+	return File{Name: name, Size: size, Open: func() io.Reader { return io.LimitReader(endless{}, size) }}
 }
 
 // endless reads as many bytes as are wanted, whatever they are.
