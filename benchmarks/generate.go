@@ -21,16 +21,16 @@ func (l *lab) generate(ctx context.Context) (string, error) {
 	if err := os.WriteFile(config, []byte(ogenConfig), 0o600); err != nil {
 		return "", err
 	}
-	module, target := filepath.Join(l.root, "benchmarks"), filepath.Join(l.folder, "generated")
-	if _, err := output(ctx, module, "go", "tool", "ogen", "--config", config, "--target", target, "--package", "main", contract); err != nil {
+	target := filepath.Join(l.folder, "generated")
+	if _, err := output(ctx, l.module(), "go", "tool", "ogen", "--config", config, "--target", target, "--package", "main", contract); err != nil {
 		return "", err
 	}
-	overlay, err := l.overlay(target, filepath.Join(module, "ogen"))
+	overlay, err := l.overlay(target, filepath.Join(l.module(), "ogen"))
 	if err != nil {
 		return "", err
 	}
 	program := filepath.Join(l.folder, "ogen.exe")
-	_, err = output(ctx, module, "go", "build", "-tags", "ogen", "-overlay", overlay, "-o", program, "./ogen")
+	_, err = output(ctx, l.module(), "go", "build", "-tags", "ogen", "-overlay", overlay, "-o", program, "./ogen")
 	return program, err
 }
 

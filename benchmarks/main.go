@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,12 +131,21 @@ func (o *options) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.service.stop()) }()
-	results, err := o.measure(ctx, l)
-	if err != nil {
+	found := &outcome{options: o}
+	if found.figures, err = o.measure(ctx, l); err != nil {
 		return err
 	}
-	return o.report(l, results)
+	if found.program, err = o.measurePrograms(ctx, l); err != nil {
+		return err
+	}
+	if found.decoders, err = o.measureDecoders(ctx, l); err != nil {
+		return err
+	}
+	return found.report(ctx, l)
 }
+
+// module is the folder of this module.
+func (l *lab) module() string { return filepath.Join(l.root, "benchmarks") }
 
 // build makes the clients' programs.
 func (l *lab) build(ctx context.Context, clients []string) error {

@@ -35,12 +35,12 @@ func (c *sdkClient) GetModel(ctx context.Context) error {
 	return err
 }
 
-func (c *sdkClient) ListItems(ctx context.Context, count int) (int, error) {
+func (c *sdkClient) ListItems(ctx context.Context, count int) (any, int, error) {
 	page, err := c.Client.ListItems(ctx, hacarus.ListItemsOptions{Type: hacarus.ItemTypePrediction, Count: count, Page: 1})
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	return len(page.Items), nil
+	return page, len(page.Items), nil
 }
 
 func (c *sdkClient) AllItems(ctx context.Context) (int, error) {

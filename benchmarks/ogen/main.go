@@ -86,9 +86,9 @@ func as[T any](answer any, err error) (T, error) {
 	return success, err
 }
 
-func (c *ogenClient) ListItems(ctx context.Context, count int) (int, error) {
+func (c *ogenClient) ListItems(ctx context.Context, count int) (any, int, error) {
 	page, err := c.page(ctx, 1, count)
-	return len(page.Items), err
+	return page, len(page.Items), err
 }
 
 func (c *ogenClient) page(ctx context.Context, number, count int) (GetItemsResponse, error) {

@@ -140,12 +140,12 @@ func (c *client) GetModel(ctx context.Context) error {
 	return err
 }
 
-func (c *client) ListItems(ctx context.Context, count int) (int, error) {
+func (c *client) ListItems(ctx context.Context, count int) (any, int, error) {
 	page, err := c.page(ctx, 1, count)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	return len(page.Items), nil
+	return page, len(page.Items), nil
 }
 
 func (c *client) page(ctx context.Context, number, count int) (*ItemsPage, error) {

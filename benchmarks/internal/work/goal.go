@@ -34,7 +34,7 @@ type Unit int
 const (
 	Absolute Unit = iota // the metric's own
 	Ratio                // times what the baseline needs
-	PerPage              // pages of PageItems items, as the baseline has them in memory
+	PerPage              // times what one page of PageItems items takes when it is decoded
 )
 
 // Goal is an upper limit.
@@ -50,6 +50,18 @@ func (g Goal) Name() string {
 		return g.Metric.Name + " to raw"
 	}
 	return g.Metric.Name
+}
+
+// Of is what the goal limits, in one measurement of the client and one of the baseline.
+func (g Goal) Of(client, baseline Figures) float64 {
+	value := g.Metric.Of(client)
+	switch g.Unit {
+	case Ratio:
+		return value / g.Metric.Of(baseline)
+	case PerPage:
+		return value / client.Page
+	}
+	return value
 }
 
 // Text is a value of the goal's kind, such as its limit.

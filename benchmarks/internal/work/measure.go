@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"time"
 )
@@ -29,7 +30,8 @@ type Figures struct {
 	CPU         time.Duration // of the client's process, user and system
 	Allocations float64
 	Allocated   float64 // bytes
-	PeakHeap    float64 // bytes of objects, live or not yet collected; 0: not watched
+	PeakHeap    float64 // bytes of objects more than before; 0: not watched
+	Page        float64 // bytes that one page of PageItems takes in the heap, if it was watched
 	PeakRSS     float64 // bytes of the process
 	Logins      float64
 	Connections float64
@@ -69,7 +71,6 @@ func (w Work) measure(ctx context.Context, factory Factory, target Target) (_ *F
 		return nil, err
 	}
 	runtime.GC()
-	heap := w.watch()
 	before, err := take()
 	if err != nil {
 		return nil, err
@@ -84,8 +85,39 @@ func (w Work) measure(ctx context.Context, factory Factory, target Target) (_ *F
 		return nil, err
 	}
 	f := after.since(before, float64(w.times*w.calls))
-	f.PeakHeap = heap.stop()
-	return f, nil
+	if w.Heap {
+		f.PeakHeap, f.Page, err = heap(ctx, clients[0], do)
+	}
+	return f, err
+}
+
+// heap does the work again, and watches the heap. The collector runs early, so
+// that there is what the client needs, and not what the collector left.
+func heap(ctx context.Context, c Client, do func(context.Context, Client) error) (peak, page float64, err error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	before := live()
+	held, _, err := c.ListItems(ctx, PageItems)
+	if err != nil {
+		return 0, 0, err
+	}
+	page = live() - before
+	runtime.KeepAlive(held)
+	before = live()
+	watch := newWatcher()
+	err = do(ctx, c)
+	return watch.stop() - before, page, err
+}
+
+// objects are the bytes in the heap, in use or not collected yet.
+func objects() float64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return float64(sample[0].Value.Uint64())
+}
+
+func live() float64 {
+	runtime.GC()
+	return objects()
 }
 
 // clients are those of each do: new ones, or one that has called before.
@@ -139,38 +171,32 @@ func (r reading) since(earlier reading, calls float64) *Figures {
 	}
 }
 
-// watcher samples the heap.
+// watcher samples the heap every millisecond.
 type watcher struct {
 	done chan struct{}
-	peak chan uint64
+	peak chan float64
 }
 
-func (w Work) watch() *watcher {
-	watch := &watcher{make(chan struct{}), make(chan uint64, 1)}
-	if !w.Heap {
-		watch.peak <- 0
-		return watch
-	}
+func newWatcher() *watcher {
+	w := &watcher{make(chan struct{}), make(chan float64)}
 	go func() {
-		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
-		var peak uint64
+		peak := 0.0
 		for {
-			metrics.Read(sample)
-			peak = max(peak, sample[0].Value.Uint64())
+			peak = max(peak, objects())
 			select {
 			case <-tick.C:
-			case <-watch.done:
-				watch.peak <- peak
+			case <-w.done:
+				w.peak <- peak
 				return
 			}
 		}
 	}()
-	return watch
+	return w
 }
 
 func (w *watcher) stop() float64 {
 	close(w.done)
-	return float64(<-w.peak)
+	return <-w.peak
 }

@@ -24,8 +24,8 @@ const (
 // Client does the work. Each implementation is one way to call the service.
 type Client interface {
 	GetModel(ctx context.Context) error
-	// ListItems returns how many items there were on one page of count.
-	ListItems(ctx context.Context, count int) (items int, err error)
+	// ListItems returns a page of count items, and how many there were.
+	ListItems(ctx context.Context, count int) (page any, items int, err error)
 	// AllItems returns how many items there were on all pages.
 	AllItems(ctx context.Context) (items int, err error)
 	AddItems(ctx context.Context, files []File) error
@@ -49,7 +49,7 @@ type Work struct {
 	Goals []Goal
 	// TLS says that the service is called over TLS 1.3.
 	TLS bool
-	// Heap says that the heap is watched, which takes time of its own.
+	// Heap says that the work is done once more, with an eye on the heap.
 	Heap bool
 	// Cold says that no client has called before, and that each does so once.
 	Cold bool
@@ -81,7 +81,7 @@ func All() []Work {
 		{Name: "add4g", Title: "AddItems, 1 × 4 GiB", Heap: true, Few: true, times: 1, calls: 1, prepare: ready(sparse(4 << 30)),
 			Goals: []Goal{{PeakHeap, Absolute, 16 << 20}}},
 		{Name: "export", Title: "ExportModels, 256 MiB to a writer", Goals: downloads, times: 3, calls: 1, prepare: ready(export)},
-		{Name: "save", Title: "ExportModels, 256 MiB to a file", Goals: downloads, times: 1, calls: 1, prepare: save},
+		{Name: "save", Title: "ExportModels, 256 MiB to a file", Goals: downloads, Few: true, times: 1, calls: 1, prepare: save},
 		{Name: "cold", Title: "64 goroutines on a cold client", Cold: true, times: 10, calls: 1, prepare: ready(atOnce(1)),
 			Goals: []Goal{{Logins, Absolute, 1}, {Time, Ratio, 1}}},
 	}
@@ -120,7 +120,7 @@ func atOnce(n int) func(Client, context.Context) error {
 
 func list(count int) func(Client, context.Context) error {
 	return func(c Client, ctx context.Context) error {
-		items, err := c.ListItems(ctx, count)
+		_, items, err := c.ListItems(ctx, count)
 		return expect(int64(items), int64(count), err)
 	}
 }
@@ -154,8 +154,13 @@ func upload(n int, size int64) func(string) (func(context.Context, Client) error
 
 // sparse sends one file that nobody has in memory.
 func sparse(size int64) func(Client, context.Context) error {
-	files := []File{{Name: "plate.png", Size: size, Open: func() io.Reader { return io.LimitReader(endless{}, size) }}}
+	files := []File{Sparse("plate.png", size)}
 	return func(c Client, ctx context.Context) error { return c.AddItems(ctx, files) }
+}
+
+// Sparse is a file that takes no memory, whatever its size.
+func Sparse(name string, size int64) File {
+	return File{Name: name, Size: size, Open: func() io.Reader { return io.LimitReader(endless{}, size) }}
 }
 
 // endless reads as many bytes as are wanted, whatever they are.
