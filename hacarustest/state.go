@@ -194,6 +194,15 @@ func (st *state) findModels(ids []string) ([]*model, bool) {
 	return found, true
 }
 
+func (st *state) target(id int) *hacarus.InspectionTarget {
+	for n := range st.targets {
+		if st.targets[n].TargetID == id {
+			return &st.targets[n]
+		}
+	}
+	return nil
+}
+
 func (st *state) algorithm(id string) *hacarus.Algorithm {
 	for n := range st.algorithms {
 		if st.algorithms[n].AlgorithmID == id {
