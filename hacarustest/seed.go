@@ -57,14 +57,13 @@ func freeID(kind string, n int, taken func(string) bool) string {
 }
 
 // AddModel adds a model, in place of one of the same id, and returns it as it
-// is served. Zero fields are filled in, the status with active. The model was trained with no images: if the
-// server's inspector cannot do that, it calls everything OK with score 0.
+// is served. What m leaves out is filled in, the algorithm with "PM" and the
+// status with active. An active model becomes the one that "active" means.
+//
+// The model was trained with no images: if the server's inspector cannot do
+// that, it calls everything OK with score 0.
 func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
-	judge, err := s.inspector.Train(nil, Parameters{})
-	if err != nil {
-		judge = allGood{}
-	}
-	added := &model{Model: m, judge: judge}
+	added := &model{Model: m, seeded: true, judge: s.seededJudge()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.state.model(m.ModelID); old != nil {
@@ -79,7 +78,16 @@ func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	return added.Model
 }
 
-// allGood is the judge of models that were trained with nothing.
+// seededJudge is the judge of models that nobody trained.
+func (s *Server) seededJudge() Judge {
+	judge, err := s.inspector.Train(nil, Parameters{})
+	if err != nil {
+		return allGood{}
+	}
+	return judge
+}
+
+// allGood is the judge where an inspector cannot learn from nothing.
 type allGood struct{}
 
 func (allGood) Inspect(image.Image, Parameters) (Finding, error) { return Finding{}, nil }

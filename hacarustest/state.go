@@ -55,6 +55,7 @@ func newState(now time.Time, licensed bool) state {
 type model struct {
 	hacarus.Model
 	judge      Judge
+	seeded     bool     // by AddModel, without training
 	training   []upload // good images
 	overrides  Parameters
 	parameters hacarus.PredictParameters
