@@ -30,7 +30,7 @@ func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget 
 
 // AddAlgorithm adds an algorithm, in place of one of the same id, and returns
 // it as it is served. What the documentation requires and a leaves out is
-// filled in.
+// filled in. Its parameters with names that the inspector knows have an effect.
 func (s *Server) AddAlgorithm(a hacarus.Algorithm) hacarus.Algorithm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,9 +94,10 @@ func (allGood) Inspect(image.Image, Parameters) (Finding, error) { return Findin
 
 // AddItem adds an item with some images, in place of one of the same id, and
 // returns it as it is served. The images come before those of i.Images, which
-// are listed but cannot be fetched. What i leaves out is filled in: an id, and
-// the id as the name; a status, which is done if the item is training data or
-// has assessments, and pending otherwise; ids and times of annotations.
+// are listed as they are, and not served. What i leaves out is filled in: an
+// id, and the id as the name; a status, which is done if the item is training
+// data or has assessments, and pending otherwise; ids and times of annotations.
+// The item is always active.
 func (s *Server) AddItem(i hacarus.Item, images ...[]byte) hacarus.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
