@@ -30,7 +30,7 @@ func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget 
 
 // AddAlgorithm adds an algorithm, in place of one of the same id, and returns
 // it as it is served. What the documentation requires and a leaves out is
-// filled in. Its parameters with names that the inspector knows have an effect.
+// filled in. Overrides of its parameters reach the inspector by name.
 func (s *Server) AddAlgorithm(a hacarus.Algorithm) hacarus.Algorithm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
