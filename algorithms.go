@@ -21,7 +21,8 @@ func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
 	return value(call(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm)))
 }
 
-// GetAlgorithm returns one algorithm with its parameters.
+// GetAlgorithm returns one algorithm with its parameters. The documentation
+// does not say which error an unknown id gives, most likely [ErrNotFound].
 //
 // Operation getAlgorithmById: GET /api/v1/algorithms/{algorithm_id}.
 func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorithm, error) {
@@ -32,7 +33,9 @@ func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorit
 // Train starts the training of a new model, which goes on in the background:
 // the returned model is [ModelStatusCreating], and [Client.GetModel] tells how
 // far it is. It needs a licence ([ErrLicense]); items that are not the user's
-// are [ErrForbidden] (wire-facts.md 7).
+// are [ErrForbidden] (wire-facts.md 7); a request that the service cannot
+// process is [ErrUnprocessable]. Unfit values of parameters show in the status
+// of the model, which becomes [ModelStatusFailed] (wire-facts.md 20).
 //
 // Every execution makes another model, so it is not repeated when its outcome
 // is unknown: on [ErrOutcomeUnknown] look for the model by its name first.

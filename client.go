@@ -25,6 +25,20 @@
 // there was no usable answer, and an error that is [ErrInvalidArgument] when
 // nothing was sent.
 //
+// # Errors
+//
+// The comment of a method names the kinds of errors that are documented for its
+// operation, or were seen of it. All methods may fail with others too:
+//
+//   - [ErrInvalidArgument]: a nil context, a closed client, or an id that is
+//     empty, longer than 256 bytes, or cannot stand in a path;
+//   - [ErrUnauthorized]: the login was refused, or the service refused the call
+//     with a renewed token as well;
+//   - [ErrForbidden], and after the retries that the operation allows
+//     [ErrRateLimited] and [ErrServer];
+//   - a *[RequestError]: the network's or the context's error, [ErrRedirect],
+//     [ErrDecode] or [ErrResponseTooLarge].
+//
 // # What is never done twice
 //
 // Train, PredictItems, AnnotateItem, AddItems, ImportModels and SetLicense
@@ -35,6 +49,13 @@
 // # Testing
 //
 // Package hacarustest runs the service in the process, without an account.
+//
+// # Sources
+//
+// Nobody who wrote this package could call the real service. "The
+// documentation" in comments is the published one, transcribed in
+// testdata/openapi.yaml of the repository; wire-facts.md with a number is what
+// is known beyond it, listed in docs/wire-facts.md.
 package hacarus
 
 import (

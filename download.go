@@ -234,7 +234,9 @@ var opGetImage = operation{"getImage", http.MethodGet, "{image}", read}
 // fetched without.
 //
 // A URL without a host is taken as a path on the configured origin. A bare
-// storage key (wire-facts.md 19) cannot be fetched and is [ErrInvalidArgument].
+// storage key (wire-facts.md 19) cannot be fetched and is [ErrInvalidArgument],
+// as are URLs that are not http or https or hold user information. An image
+// that is gone is [ErrNotFound]. Close the download.
 func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, error) {
 	if err := c.usable(ctx, opGetImage); err != nil {
 		return nil, err

@@ -67,7 +67,9 @@ type BaseError struct {
 	Operation string
 	// RequestID is the answer's X-Request-Id, "" for none.
 	RequestID string
-	// RetryAfter is the wait the service asked for; zero when it asked for none.
+	// RetryAfter is the wait the service asked for: zero when it asked for none,
+	// for one until a time that has passed, or in a form that cannot be read; a
+	// negative number of seconds is -1 s, and more than ten years are ten years.
 	RetryAfter time.Duration
 	// Attempts counts the requests that were made.
 	Attempts int
@@ -97,7 +99,9 @@ type ErrorDetails struct {
 
 // KeyValueError lists the problems of one field of a request.
 type KeyValueError struct {
-	Key    string
+	// Key is the field's name, as the service calls it; it may be "".
+	Key string
+	// Errors are the problems, in the language of [WithLanguage].
 	Errors []string
 }
 

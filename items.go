@@ -23,14 +23,16 @@ var (
 
 // ListItemsOptions selects items. Type is required.
 type ListItemsOptions struct {
+	// Type is [ItemTypePrediction] or [ItemTypeTraining].
 	Type ItemType `url:"item_type"`
-	// Count is the number of items per page; zero leaves it to the service.
+	// Count is the number of items per page; zero leaves it to the service. The
+	// documentation gives no limit.
 	Count int `url:"count,omitempty"`
 	// Page is the page's number, from 1 (wire-facts.md 26); zero leaves it to
 	// the service.
 	Page int `url:"page,omitempty"`
 	// ModelID limits the items, or their assessments, to one model's: the
-	// documentation does not say which.
+	// documentation does not say which. "" is no limit.
 	ModelID string `url:"model_id,omitempty"`
 }
 
@@ -49,6 +51,10 @@ func (o ListItemsOptions) check() error {
 
 // ListItems returns one page of items. Use [Client.AllItems] for all of them.
 //
+// No type, or a negative count or page, is [ErrInvalidArgument]; a query that
+// the service does not take is [ErrUnprocessable]. "Cannot find context" was
+// seen as [ErrNotFound] (wire-facts.md 4).
+//
 // Operation getItemsByType: GET /api/v1/items/.
 func (c *Client) ListItems(ctx context.Context, opts ListItemsOptions) (*ItemsPage, error) {
 	return c.listItems(ctx, opts, decodeItemsPage)
@@ -65,11 +71,13 @@ func (c *Client) listItems(ctx context.Context, opts ListItemsOptions, decode de
 // are fetched while the range runs: the next one is on its way while this one
 // is decoded and its items are handed out, and no more than these two are in
 // memory. Ranging again starts again. An error is the last thing the range
-// yields.
+// yields; it is one of [Client.ListItems].
 //
 // The documentation does not say what follows the last page, so the range ends
 // at the announced last page, at an empty page, and at a page that repeats the
 // one before.
+//
+// Operation getItemsByType: GET /api/v1/items/, once for each page.
 func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
 		if ctx == nil {
@@ -189,15 +197,17 @@ type AddItemsRequest struct {
 	// must differ; names that differ in the extension only are likely to
 	// collide in the service.
 	Files []File
-	// Training makes them training items, else they are items to inspect.
+	// Training makes them training items; false makes them items to inspect.
 	Training bool
-	// Good labels training items; nil leaves them without a label.
+	// Good labels training items as good or defective; nil leaves them without a
+	// label. The documentation does not say what it means for others.
 	Good *bool
 	// ModelID is documented without a word on its effect; "" leaves it out.
 	ModelID string
-	// Progress is called while the files are sent, with the bytes of all files
-	// sent so far and in all; it starts again from 0 when they are sent again.
-	// It must be quick, and is never called after AddItems has returned.
+	// Progress, if not nil, is told during the upload how many bytes of the
+	// files' contents were sent so far, and how many there are in all. Each
+	// attempt begins at 0 again; the total stays. The upload waits for it, so it
+	// must be quick. It is not called after AddItems has returned.
 	Progress func(sent, total int64)
 }
 
@@ -208,7 +218,13 @@ type AddItemsRequest struct {
 //
 // Every execution makes items, so it is not repeated when its outcome is
 // unknown: on [ErrOutcomeUnknown] the error's ItemIDs are the ids to look for
-// with [Client.GetItem]. Names that the service refuses are [ErrBadRequest].
+// with [Client.GetItem].
+//
+// No files, equal names and names that cannot be sent are [ErrInvalidArgument].
+// Names that the service refuses are [ErrBadRequest] (wire-facts.md 29); what
+// else it cannot process is [ErrUnprocessable]. A missing licence was seen as
+// [ErrLicense] (wire-facts.md 7), and a proxy may answer a large upload with
+// [ErrTooLarge].
 //
 // Operation addItem: POST /api/v1/items/.
 func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, error) {
@@ -265,9 +281,12 @@ func withItemIDs(err error, files []File) error {
 	return err
 }
 
-// DeleteItems deletes items. At least one id is required. It is retried, and
-// an item may be found deleted by an attempt whose answer was lost: then the
-// error is [ErrOutcomeUnknown] beside its kind.
+// DeleteItems deletes items. At least one id is required ([ErrInvalidArgument]).
+// A request that the service cannot process is [ErrUnprocessable]; what becomes
+// of ids that do not exist is not documented.
+//
+// It is retried, and an item may be found deleted by an attempt whose answer
+// was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].
 //
 // Operation delItem: DELETE /api/v1/items/, with a JSON body. The
 // documentation names no status of success; any 2xx is one.
@@ -282,17 +301,21 @@ func (c *Client) DeleteItems(ctx context.Context, ids ...string) error {
 	return c.run(ctx, request{op: opDeleteItems, body: body}, decodeEmpty)
 }
 
-// GetItemOptions selects what [Client.GetItem] returns of an item. Nil fields
-// leave it to the service.
+// GetItemOptions selects what [Client.GetItem] returns of an item.
 type GetItemOptions struct {
+	// ShowAssessments asks for the assessments, or not; nil leaves it to the
+	// service.
 	ShowAssessments *bool `url:"show_assessments,omitempty"`
+	// ShowAnnotations asks for the boxes, or not; nil leaves it to the service.
 	ShowAnnotations *bool `url:"show_annotations,omitempty"`
-	// ModelID limits the assessments to one model's.
+	// ModelID limits the assessments to one model's; "" is no limit.
 	ModelID string `url:"model_id,omitempty"`
 }
 
-// GetItem returns one item; opts may be nil. Without such an item the error is
-// [ErrNotFound]; someone else's item is [ErrUnauthorized] (wire-facts.md 6).
+// GetItem returns one item; nil opts leave what of it to the service. Without
+// such an item the error is [ErrNotFound]; someone else's item is
+// [ErrUnauthorized] (wire-facts.md 6); a request that the service cannot process
+// is [ErrUnprocessable].
 //
 // Operation getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
@@ -305,9 +328,13 @@ func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOption
 	return call(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
 }
 
-// AnnotateItem attaches boxes to an item. At least one is required. The
-// documentation does not say whether they replace earlier ones or are added,
-// so it is not repeated when its outcome is unknown.
+// AnnotateItem attaches boxes to an item. The documentation does not say
+// whether they replace earlier ones or are added, so it is not repeated when
+// its outcome is unknown ([ErrOutcomeUnknown]).
+//
+// No annotations, an empty one, and one whose minimum is above its maximum are
+// [ErrInvalidArgument]. What the service cannot process is [ErrUnprocessable];
+// a missing image was seen as [ErrNotFound].
 //
 // Operation annotate: PATCH /api/v1/items/{item_id}.
 func (c *Client) AnnotateItem(ctx context.Context, itemID string, annotations ...RequestAnnotation) error {

@@ -21,8 +21,9 @@ var (
 	opPredictItems         = operation{"predictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", nonIdempotent}
 )
 
-// ActiveModel stands for the id of the active model in [Client.PredictItems].
-// Where several models are active, the choice is the service's.
+// ActiveModel stands for the id of the active model, as documented for
+// [Client.PredictItems]; [Client.GetModel] takes it too. Where several models
+// are active, the choice is the service's (wire-facts.md 22).
 const ActiveModel = "active"
 
 // ListModelsOptions filters [Client.ListModels].
@@ -31,7 +32,8 @@ type ListModelsOptions struct {
 	AlgorithmID string `url:"algorithm_id,omitempty"`
 }
 
-// ListModels returns the models; opts may be nil.
+// ListModels returns the models; nil opts are all of them. A query that the
+// service does not take is [ErrUnprocessable].
 //
 // Operation getModels: GET /api/v1/models/.
 func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Model, error) {
@@ -43,7 +45,10 @@ func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Mod
 	return value(call(ctx, c, request{op: opListModels, query: opts}, list(decodeModel)))
 }
 
-// GetModel returns one model.
+// GetModel returns one model, with [ActiveModel] the active one: the answer may
+// then have any id, while for all others it must be the one asked for
+// ([ErrDecode]). That the service knows "active" here is not documented, nor is
+// which error an unknown id gives, most likely [ErrNotFound].
 //
 // Operation getModelById: GET /api/v1/models/{model_id}.
 func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
@@ -56,7 +61,9 @@ func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
 
 // DeleteModels deletes models and returns the ids that the service says it
 // deleted, or those that were asked for where it says nothing but success
-// (wire-facts.md 34). At least one id is required.
+// (wire-facts.md 34). At least one id is required ([ErrInvalidArgument]). Ids
+// that the service cannot process are [ErrUnprocessable]; "No model found" was
+// seen as [ErrNotFound].
 //
 // It is retried, and a model may be found deleted by an attempt whose answer
 // was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].
@@ -99,8 +106,9 @@ type modelIDs struct {
 	ModelIDs []string `json:"model_ids"`
 }
 
-// ExportModels returns models as a ZIP file for [Client.ImportModels]. At least
-// one id is required. Close the download.
+// ExportModels returns models as a ZIP file for [Client.ImportModels]. Close
+// the download. At least one id is required ([ErrInvalidArgument]); ids that the
+// service cannot process are [ErrUnprocessable].
 //
 // Operation exportModelsWithId: POST /api/v1/models/export. It only reads, so
 // it is retried.
@@ -118,7 +126,8 @@ func (c *Client) ExportModels(ctx context.Context, ids ...string) (*Download, er
 // ImportModels uploads a ZIP file of [Client.ExportModels] and returns the
 // models it made. It streams: memory does not grow with the file. Every
 // execution may make the models anew, so it is not repeated when its outcome
-// is unknown.
+// is unknown ([ErrOutcomeUnknown]). A file that the service cannot process is
+// [ErrUnprocessable].
 //
 // Operation importModels: POST /api/v1/models/import.
 func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error) {
@@ -130,8 +139,9 @@ func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error
 }
 
 // SetPredictParameters changes how a model predicts from now on, and returns
-// the parameters as the service has them. At least one must be given. Invalid
-// values are [ErrBadRequest].
+// the parameters as the service has them. At least one must be given, and no
+// number that JSON cannot hold ([ErrInvalidArgument]). Values that the service
+// refuses are [ErrBadRequest].
 //
 // Operation setModelPredictParameters: POST
 // /api/v1/models/{model_id}/update_predict_parameters.
@@ -155,6 +165,11 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 // service signs nothing, retries nothing that is documented, and does not call
 // after a failed prediction (wire-facts.md 25): a callback saves waiting, it
 // does not replace looking.
+//
+// A URL that is not absolute http or https, or that has a fragment, and a
+// method other than [CallbackPost] and [CallbackGet] are [ErrInvalidArgument];
+// the error does not repeat the URL, which may hold a secret. What the service
+// refuses is [ErrBadRequest].
 //
 // Operation setModelPredictCallback: POST
 // /api/v1/models/{model_id}/update_predict_callback.
@@ -192,12 +207,13 @@ type itemIDs struct {
 // PredictItems starts the prediction of items with a model, or with
 // [ActiveModel]; it goes on in the background. A prediction is there when
 // [Client.GetItem] shows an assessment of the model; the item's status does
-// not prove it (wire-facts.md 21). It needs a licence ([ErrLicense]). Without
-// such a model the error is [ErrBadRequest], without an item [ErrNotFound],
-// and [ErrBusy] where the service stayed busy through all retries.
+// not prove it (wire-facts.md 21). It needs a licence ([ErrLicense]) and at
+// least one item id ([ErrInvalidArgument]). Without such a model the error is
+// [ErrBadRequest], without an item [ErrNotFound], and [ErrBusy] where the
+// service stayed busy through all retries.
 //
 // Every execution starts another job and calls the callback again, so it is
-// not repeated when its outcome is unknown.
+// not repeated when its outcome is unknown ([ErrOutcomeUnknown]).
 //
 // Operation predictItems: POST /api/v1/models/{model_id}/predict.
 func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string) (*PredictItemsResponse, error) {

@@ -75,7 +75,8 @@ type request struct {
 type Attempt struct {
 	// Operation is the operationId, "login", or "getImage".
 	Operation string
-	Method    string
+	// Method is the HTTP method.
+	Method string
 	// Route is the path with its parameters in braces: a label of few values.
 	Route string
 	// Number counts the call's requests from 1.
@@ -97,8 +98,9 @@ type Attempt struct {
 type ResponseInfo struct {
 	// StatusCode of the answer; zero when there was none.
 	StatusCode int
-	Header     http.Header
-	// RequestID is the answer's X-Request-Id.
+	// Header of the answer; nil when there was none.
+	Header http.Header
+	// RequestID is the answer's X-Request-Id, "" for none.
 	RequestID string
 	// Attempts counts the requests that were made.
 	Attempts int

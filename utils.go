@@ -13,8 +13,12 @@ var (
 )
 
 // SetLicense installs a licence file and returns when it expires. A licence
-// that is not valid, or already there, is [ErrLicense] (wire-facts.md 7).
-// Services of an earlier kind do not tell the expiry; then it is "".
+// that is not valid, or already there, is [ErrLicense] (wire-facts.md 7); a file
+// that the service cannot process is [ErrUnprocessable]. Services of an earlier
+// kind do not tell the expiry; then it is "" (wire-facts.md 34).
+//
+// It is not repeated when its outcome is unknown ([ErrOutcomeUnknown]): the
+// second time, the licence might be there already.
 //
 // Operation setLicense: POST /api/v1/utils/.
 func (c *Client) SetLicense(ctx context.Context, license File) (*License, error) {
@@ -33,15 +37,17 @@ func (c *Client) SetLicense(ctx context.Context, license File) (*License, error)
 	})
 }
 
-// GetLogs returns the service's logs as a ZIP file. Close the download.
+// GetLogs returns the service's logs as a ZIP file. Close the download. No
+// error of this operation is documented.
 //
 // Operation getLogs: POST /api/v1/utils/debug. It only reads, so it is retried.
 func (c *Client) GetLogs(ctx context.Context) (*Download, error) {
 	return c.stream(ctx, request{op: opGetLogs, accept: acceptBytes})
 }
 
-// GetHashID returns the hash that identifies the service's machine, which the
-// vendor asks for to issue a licence.
+// GetHashID returns the hash that identifies the service's machine, by its name
+// in the documentation the one that a licence is issued for. No error of this
+// operation is documented by status.
 //
 // Operation getHashId: POST /api/v1/utils/node_hash. It only reads, so it is retried.
 func (c *Client) GetHashID(ctx context.Context) (string, error) {

@@ -16,6 +16,7 @@ import (
 // images are files of the archive beside it.
 type exported struct {
 	Model      hacarus.Model             `json:"model"`
+	Seeded     bool                      `json:"seeded"`
 	Overrides  Parameters                `json:"overrides"`
 	Parameters hacarus.PredictParameters `json:"predict_parameters"`
 	Images     []exportedImage           `json:"images"`
@@ -54,7 +55,7 @@ func pack(models []*model) ([]byte, error) {
 	archive := zip.NewWriter(&content)
 	list := make([]exported, len(models))
 	for n, m := range models {
-		list[n] = exported{Model: m.Model, Overrides: m.overrides, Parameters: m.parameters}
+		list[n] = exported{Model: m.Model, Seeded: m.seeded, Overrides: m.overrides, Parameters: m.parameters}
 		for k, u := range m.training {
 			file := fmt.Sprintf("%d/%d", n, k)
 			list[n].Images = append(list[n].Images, exportedImage{u.name, file})
@@ -121,7 +122,7 @@ func unpack(content []byte, most int) ([]*model, error) {
 	}
 	models := make([]*model, len(list))
 	for n, e := range list {
-		models[n] = &model{Model: e.Model, overrides: e.Overrides, parameters: e.Parameters}
+		models[n] = &model{Model: e.Model, seeded: e.Seeded, overrides: e.Overrides, parameters: e.Parameters}
 		for _, i := range e.Images {
 			raw, err := files.read(i.File)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
 // manifestOf lists files as the images of one model.
@@ -99,4 +101,57 @@ func TestBombs(t *testing.T) {
 			require.Zero(t, s.Executions("importModels"))
 		})
 	}
+}
+
+// A model of AddModel says of the same image what it said before its export; a
+// model whose training failed fails again.
+func TestExportOfModelsWithoutImages(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		opts    []hacarustest.Option
+		verdict hacarus.Verdict
+	}{
+		"pattern matching cannot be trained with nothing": {nil, hacarus.VerdictOK},
+		"an inspector that can":                           {[]hacarustest.Option{hacarustest.WithInspector(byBrightness{})}, hacarus.VerdictNG},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			s := start(t, test.opts...)
+			s.AddModel(hacarus.Model{ModelID: "m"})
+			c := s.Client()
+			imported := exportAndImport(t, c, "m")
+			modelWith(ctx, t, c, imported, hacarus.ModelStatusActive)
+			again := exportAndImport(t, c, imported)
+			modelWith(ctx, t, c, again, hacarus.ModelStatusActive)
+			s.AddItem(hacarus.Item{ItemID: "dark"}, plate(0))
+			for _, id := range []string{"m", imported, again} {
+				_, err := c.PredictItems(ctx, id, "dark")
+				require.NoError(t, err)
+				require.Equal(t, test.verdict, itemDone(ctx, t, c, "dark").Verdict(id))
+			}
+		})
+	}
+	t.Run("a failed training", func(t *testing.T) {
+		t.Parallel()
+		c := start(t).Client()
+		m, err := c.Train(t.Context(), "PM", hacarus.TrainRequest{})
+		require.NoError(t, err)
+		modelWith(t.Context(), t, c, m.ModelID, hacarus.ModelStatusFailed)
+		modelWith(t.Context(), t, c, exportAndImport(t, c, m.ModelID), hacarus.ModelStatusFailed)
+	})
+}
+
+func exportAndImport(t *testing.T, c *hacarus.Client, id string) string {
+	t.Helper()
+	d, err := c.ExportModels(t.Context(), id)
+	require.NoError(t, err)
+	defer d.Close()
+	archive, err := io.ReadAll(d)
+	require.NoError(t, err)
+	models, err := c.ImportModels(t.Context(), hacarus.FileFromBytes("models.zip", archive))
+	require.NoError(t, err)
+	require.Len(t, models, 1)
+	return models[0].ModelID
 }

@@ -41,15 +41,16 @@ func WithInspector(i Inspector) Option {
 	}
 }
 
-// WithoutLicense starts the server without a licence: training and predicting
-// are refused with status 403 until one is set with
+// WithoutLicense starts the server without a licence: uploads, training and
+// predictions are refused with status 403 until one is set with
 // [hacarus.Client.SetLicense].
 func WithoutLicense() Option {
 	return func(c *config) { c.license = false }
 }
 
 // WithTokenLifetime sets how long an access token is good, by the server's
-// clock. The default is 30 days, as seen of the real service.
+// clock. The default is 30 days, as seen of the real service; tokens of zero or
+// less are refused from the start.
 func WithTokenLifetime(d time.Duration) Option {
 	return func(c *config) { c.tokenLifetime = d }
 }

@@ -19,7 +19,8 @@ import (
 // Server is HACARUS CHECK in the process. Make one with [NewServer]; it is
 // safe for concurrent use.
 type Server struct {
-	// URL is the base URL for [hacarus.New], without a trailing slash.
+	// URL is the base URL for [hacarus.New], without a trailing slash. In a
+	// testing/synctest bubble nothing listens there; [Server.Transport] serves it.
 	URL string
 	// ClientID and ClientSecret are the credentials it accepts. The secret is
 	// another one for each server.

@@ -550,6 +550,27 @@ func TestUploadLimit(t *testing.T) {
 	require.Zero(t, s.Executions("addItem"))
 }
 
+// Files whose names differ in the extension only would be one item.
+func TestUploadsOfOneID(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := s.Client()
+	files := []hacarus.File{plateFile("OK-01.jpg"), plateFile("OK-02.png"), plateFile("OK-01.png")}
+	_, err := c.AddItems(t.Context(), hacarus.AddItemsRequest{Files: files})
+	require.ErrorIs(t, err, hacarus.ErrBadRequest)
+	var answered *hacarus.BaseError
+	require.ErrorAs(t, err, &answered)
+	require.Equal(t, []hacarus.KeyValueError{{Key: "files", Errors: []string{"OK-01.png"}}}, answered.Errors.Message)
+	require.Zero(t, s.Executions("addItem"))
+	_, err = c.GetItem(t.Context(), "OK-02", nil)
+	require.ErrorIs(t, err, hacarus.ErrNotFound, "all of them or none")
+
+	_, err = c.AddItems(t.Context(), hacarus.AddItemsRequest{Files: files[:2]})
+	require.NoError(t, err)
+	_, err = c.AddItems(t.Context(), hacarus.AddItemsRequest{Files: files[2:]})
+	require.NoError(t, err, "another request makes the item anew")
+}
+
 // In a bubble, hours of training pass at once, and no port is open.
 func TestInABubble(t *testing.T) {
 	t.Parallel()
