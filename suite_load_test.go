@@ -421,7 +421,10 @@ type uploader func(ctx context.Context, name string, size int64, open func() io.
 
 func sdkUploader(t *testing.T, base string) uploader {
 	t.Helper()
-	c, err := hacarus.New(base, anyToken(), loadRetries)
+	transport := hacarus.NewTransport()
+	transport.ExpectContinueTimeout = time.Minute // on a busy machine the service may be slow to refuse
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := hacarus.New(base, anyToken(), loadRetries, hacarus.WithHTTPClient(&http.Client{Transport: transport}))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	return func(ctx context.Context, name string, size int64, open func() io.Reader) error {
@@ -466,7 +469,8 @@ func uploadLoad(t *testing.T, workers, files int, size int64, newUploader func(*
 	var failed atomic.Int64
 	figures.heap = peakHeap(func() {
 		spread(workers, files, func(_, n int) {
-			if upload(t.Context(), fmt.Sprintf("plate-%d.png", n), size, func() io.Reader { return noise(n, size) }) != nil {
+			if err := upload(t.Context(), fmt.Sprintf("plate-%d.png", n), size, func() io.Reader { return noise(n, size) }); err != nil {
+				t.Log(err)
 				failed.Add(1)
 			}
 		})
