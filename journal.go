@@ -84,6 +84,8 @@ type journal struct {
 	failed error
 	files  map[fileKey]*entry
 	items  map[string]*entry // by the id that follows from the name, and by the service's
+	// strange is true when the service was seen to choose other ids.
+	strange bool
 
 	syncing sync.Mutex
 	synced  int64
@@ -193,6 +195,7 @@ func (j *journal) note(l journalLine) error {
 	}
 	e.step, e.since = l.Step, l.Time
 	if l.ItemID != "" {
+		j.strange = true
 		e.itemID = l.ItemID
 		j.items[l.ItemID] = e
 	}

@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -39,8 +40,12 @@ type File struct {
 	// SDK closes what it returns, and has one file open at a time.
 	Open func() (io.ReadCloser, error)
 
-	once bool // the source can be read only once
+	once bool   // the source can be read only once
+	path string // where the file lies, as the user named it; "" for content without a place
 }
+
+// label is what the user knows the file by.
+func (f File) label() string { return cmp.Or(f.path, f.Name) }
 
 // FileFromPath uploads the file at path under its base name. The file is
 // opened when the call is made; if it changes during the call, the call fails.
@@ -49,6 +54,7 @@ func FileFromPath(path string) File {
 		Name: filepath.Base(path),
 		Size: -1,
 		Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		path: path,
 	}
 }
 
@@ -58,6 +64,7 @@ func FileFromFS(fsys fs.FS, name string) File {
 		Name: path.Base(name),
 		Size: -1,
 		Open: func() (io.ReadCloser, error) { return fsys.Open(name) },
+		path: name,
 	}
 }
 

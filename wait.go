@@ -192,7 +192,7 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 	if ctx == nil {
 		return nil, argumentError(opGetModel.id, "nil context")
 	}
-	begun, pace, doubt := time.Now(), newPace(cfg, c.policy), tolerance{}
+	begun, pace, doubt := time.Now(), newPace(cfg, c.policy), tolerance{patience: briefly}
 	for last == nil || !last.Status.IsTerminal() {
 		if _, err := pace.pause(ctx, nil); err != nil {
 			return nil, &WaitError{ModelID: modelID, Model: last, Err: err}
@@ -244,7 +244,10 @@ func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []str
 			yield(nil, err)
 			return
 		}
-		w := &itemsWait{client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency)}
+		w := &itemsWait{
+			client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency), patience: briefly,
+			isReady: func(item *Item) bool { return assessed(item, modelID) },
+		}
 		w.run(ctx, itemIDs, yield)
 	}
 }
@@ -253,8 +256,12 @@ func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []str
 type itemsWait struct {
 	client *Client
 	waitConfig
-	modelID string
-	slots   chan struct{} // bounds the questions under way; several waits may share it
+	modelID  string
+	isReady  func(*Item) bool
+	slots    chan struct{} // bounds the questions under way; several waits may share it
+	patience time.Duration // with answers that may be right for a moment only
+	// until is when an item that is there, and not ready, is given up; zero: never.
+	until time.Time
 
 	begun        time.Time
 	pace         *pace
@@ -271,13 +278,21 @@ type awaited struct {
 
 // sighting is the answer to one question.
 type sighting struct {
-	item *Item
-	err  error
+	asked time.Time
+	item  *Item
+	err   error
 }
+
+// errNotInTime: an item was there, and not ready, when it was given up.
+var errNotInTime = errors.New("no assessment in time")
 
 func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(*Item, error) bool) {
 	waiting := distinct(itemIDs)
 	w.begun, w.pace, w.total = time.Now(), newPace(w.waitConfig, w.client.policy), len(waiting)
+	w.pace.until = w.until
+	for _, a := range waiting {
+		a.doubt.patience = w.patience
+	}
 	var woken <-chan string
 	if w.subscribe != nil && len(waiting) > 0 {
 		var cancel func()
@@ -328,23 +343,33 @@ func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 		return sighting{err: contextError(ctx, nil)}
 	}
 	defer func() { <-w.slots }()
+	if shared := limiterOf(ctx); shared != nil {
+		if err := shared.pass(ctx); err != nil {
+			return sighting{err: err}
+		}
+	}
+	asked := time.Now()
 	item, err := w.client.GetItem(ctx, a.id, &GetItemOptions{
 		ShowAssessments: new(true), ShowAnnotations: new(true), ModelID: modelOrAny(w.modelID),
 	})
-	return sighting{item, err}
+	return sighting{asked, item, err}
 }
 
 // judge notes what was seen of an item. Its error ends the wait for it.
 func (w *itemsWait) judge(a *awaited, seen sighting) error {
 	w.pace.note(seen.err)
+	err := a.doubt.judge(seen.err)
 	if seen.item != nil {
 		a.status = seen.item.Status
-		if assessed(seen.item, w.modelID) {
+		switch {
+		case w.isReady(seen.item):
 			a.done = true
 			w.ready++
+		case !w.until.IsZero() && !seen.asked.Before(w.until):
+			err = errNotInTime
 		}
 	}
-	if err := a.doubt.judge(seen.err); err != nil {
+	if err != nil {
 		a.done = true
 		return w.failure(a, err)
 	}
@@ -410,6 +435,7 @@ type pace struct {
 	bound         time.Duration // of the next pause; grows
 	least         time.Duration // of the next pause, by what came before
 	due           time.Time     // of the next question; zero: not decided
+	until         time.Time     // not before which, but soon after, is to be asked; zero: whenever
 	asked         bool
 	last          error // what the last question failed with
 }
@@ -429,7 +455,7 @@ func (p *pace) pause(ctx context.Context, woken <-chan string) (itemID string, e
 		return "", nil
 	}
 	if p.due.IsZero() {
-		p.due = time.Now().Add(p.next())
+		p.due = p.after(time.Now())
 	}
 	timer := time.NewTimer(time.Until(p.due))
 	defer timer.Stop()
@@ -442,6 +468,15 @@ func (p *pace) pause(ctx context.Context, woken <-chan string) (itemID string, e
 	case <-ctx.Done():
 		return "", p.ended(ctx)
 	}
+}
+
+// after is when to ask next: at a time that matters, if one comes up.
+func (p *pace) after(now time.Time) time.Time {
+	due := now.Add(p.next())
+	if p.until.After(now) && p.until.Before(due) {
+		return p.until
+	}
+	return due
 }
 
 // next is the next pause: random in the upper third below a bound that grows by half each time.
@@ -481,6 +516,7 @@ func (p *pace) ended(ctx context.Context) error {
 
 // tolerance decides which failure of a question ends a wait.
 type tolerance struct {
+	patience time.Duration
 	doubtful int // answers in a row that may be right for a moment only
 	since    time.Time
 }
@@ -497,7 +533,7 @@ func (t *tolerance) judge(err error) error {
 	if t.doubtful++; t.doubtful == 1 {
 		t.since = time.Now()
 	}
-	if t.doubtful >= leastDoubtful && time.Since(t.since) >= briefly {
+	if t.doubtful >= leastDoubtful && time.Since(t.since) >= t.patience {
 		return err
 	}
 	return nil

@@ -2,11 +2,15 @@ package hacarus_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"image"
 	"image/color"
 	"image/png"
 	"net/http"
 	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
@@ -52,8 +56,14 @@ func truth(n int) hacarus.Verdict {
 // gauge counts the requests that are under way.
 type gauge struct{ now, most atomic.Int64 }
 
-func (g *gauge) around(next http.RoundTripper) http.RoundTripper {
+func (g *gauge) around(next http.RoundTripper) http.RoundTripper { return g.of("", next) }
+
+// of counts those of one method; "" is any.
+func (g *gauge) of(method string, next http.RoundTripper) http.RoundTripper {
 	return transport(func(r *http.Request) (*http.Response, error) {
+		if method != "" && r.Method != method {
+			return next.RoundTrip(r)
+		}
 		now := g.now.Add(1)
 		defer g.now.Add(-1)
 		for most := g.most.Load(); now > most && !g.most.CompareAndSwap(most, now); most = g.most.Load() {
@@ -65,3 +75,13 @@ func (g *gauge) around(next http.RoundTripper) http.RoundTripper {
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// predictedIDs are the items of a prediction.
+func predictedIDs(t *testing.T, call hacarustest.Call) []string {
+	t.Helper()
+	var body struct {
+		ItemIDs []string `json:"item_ids"`
+	}
+	require.NoError(t, json.Unmarshal(call.Body, &body))
+	return body.ItemIDs
+}
