@@ -100,7 +100,7 @@ func openJournal(path, modelID string) (*journal, error) {
 	}
 	j := &journal{file: file, files: map[fileKey]*entry{}, items: map[string]*entry{}}
 	if err := j.load(modelID); err != nil {
-		_ = file.Close()
+		_, _ = unlock(file), file.Close()
 		return nil, fmt.Errorf("hacarus: journal %s: %w", path, err)
 	}
 	return j, nil
@@ -274,5 +274,5 @@ func (j *journal) sync(size int64) error {
 
 // close ends the use of the journal. What was added is on the disk.
 func (j *journal) close() error {
-	return errors.Join(j.file.Sync(), j.file.Close())
+	return errors.Join(j.file.Sync(), unlock(j.file), j.file.Close())
 }

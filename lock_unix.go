@@ -35,6 +35,12 @@ func openLocked(path string) (*os.File, error) {
 	return file, nil
 }
 
+// unlock ends the lock. Closing the file is not enough while a process that
+// was just forked, and that has not come to its own program, has it too.
+func unlock(file *os.File) error {
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_UN) //nolint:gosec // a descriptor is an int
+}
+
 // syncFolder makes sure that the file's name outlasts a power failure.
 func syncFolder(path string) error {
 	folder, err := os.Open(filepath.Dir(path))

@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/png"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -39,11 +40,24 @@ func picture(n int) []byte {
 		img.SetGray(x, 0, color.Gray{Y: byte(n >> (4 * (x - 1)))})
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &encoders}
+	if err := encoder.Encode(&b, img); err != nil {
 		panic(err)
 	}
 	return b.Bytes()
 }
+
+// encoders are used again: making one costs a megabyte.
+var encoders encoderPool
+
+type encoderPool struct{ sync.Pool }
+
+func (p *encoderPool) Get() *png.EncoderBuffer {
+	buffer, _ := p.Pool.Get().(*png.EncoderBuffer)
+	return buffer
+}
+
+func (p *encoderPool) Put(buffer *png.EncoderBuffer) { p.Pool.Put(buffer) }
 
 // truth is what firstPixel says of a picture.
 func truth(n int) hacarus.Verdict {
