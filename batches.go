@@ -240,7 +240,7 @@ func (r *inspection) upload(units []*unit) (there []*unit) {
 }
 
 func (r *inspection) addItems(units []*unit) ([]string, error) {
-	if err := r.limiter.enter(r.ctx); err != nil {
+	if err := r.limiter.enter(r.ctx, opAddItems); err != nil {
 		return nil, err
 	}
 	files := make([]File, len(units))
@@ -248,7 +248,7 @@ func (r *inspection) addItems(units []*unit) ([]string, error) {
 		files[n] = u.file
 	}
 	ids, err := r.client.AddItems(r.ctx, AddItemsRequest{Files: files})
-	r.limiter.leave(err)
+	r.limiter.leave(opAddItems, err)
 	return ids, err
 }
 
@@ -344,10 +344,10 @@ func (r *inspection) predict(units []*unit) (asked []*unit) {
 	}
 	_, ids := index(units)
 	for tries := 0; ; {
-		err := r.limiter.enter(r.ctx)
+		err := r.limiter.enter(r.ctx, opPredictItems)
 		if err == nil {
 			_, err = r.client.PredictItems(r.ctx, r.ModelID, ids...)
-			r.limiter.leave(err)
+			r.limiter.leave(opPredictItems, err)
 		}
 		reaction := r.react(err)
 		switch reaction {

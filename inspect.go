@@ -30,8 +30,8 @@ type InspectRequest struct {
 	// the service refuses as too large is halved, and later uploads are as small.
 	BatchSize  int
 	BatchBytes int64
-	// Concurrency is how many uploads and predictions are under way at a time.
-	// Default 4.
+	// Concurrency is how many uploads are under way at a time, and how many
+	// calls for predictions beside them. Default 4.
 	Concurrency int
 	// Grace is how long an assessment may take after its prediction was asked
 	// for. Default 10 minutes; choose it above what the service takes at its

@@ -12,18 +12,18 @@ import (
 // go out at a time; with each success one more may.
 type limiter struct {
 	policy RetryPolicy
-	most   int // calls at a time
+	most   int // calls of a kind at a time
 
 	mu      sync.Mutex
-	width   int // calls at a time now
-	busy    int // calls under way
-	refused int // in a row
+	width   int               // calls of a kind at a time now
+	busy    map[operation]int // calls under way
+	refused int               // in a row
 	until   time.Time
 	changed chan struct{} // closed when one of these has changed
 }
 
 func newLimiter(calls int, policy RetryPolicy) *limiter {
-	return &limiter{policy: policy, most: calls, width: calls, changed: make(chan struct{})}
+	return &limiter{policy: policy, most: calls, width: calls, busy: map[operation]int{}, changed: make(chan struct{})}
 }
 
 type limiterKey struct{}
@@ -39,13 +39,13 @@ func limiterOf(ctx context.Context) *limiter {
 	return l
 }
 
-// enter waits for a call's turn.
-func (l *limiter) enter(ctx context.Context) error {
+// enter waits for a call's turn among those of its kind.
+func (l *limiter) enter(ctx context.Context, op operation) error {
 	return l.wait(ctx, func() bool {
-		if l.busy >= l.width {
+		if l.busy[op] >= l.width {
 			return false
 		}
-		l.busy++
+		l.busy[op]++
 		return true
 	})
 }
@@ -80,10 +80,10 @@ func (l *limiter) wait(ctx context.Context, enters func() bool) error {
 }
 
 // leave ends a call's turn.
-func (l *limiter) leave(err error) {
+func (l *limiter) leave(op operation, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.busy--
+	l.busy[op]--
 	switch {
 	case err == nil:
 		l.refused = 0

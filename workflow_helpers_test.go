@@ -72,10 +72,10 @@ type gauge struct{ now, most atomic.Int64 }
 
 func (g *gauge) around(next http.RoundTripper) http.RoundTripper { return g.of("", next) }
 
-// of counts those of one method; "" is any.
-func (g *gauge) of(method string, next http.RoundTripper) http.RoundTripper {
+// of counts the POSTs to a path; "" is any request.
+func (g *gauge) of(path string, next http.RoundTripper) http.RoundTripper {
 	return transport(func(r *http.Request) (*http.Response, error) {
-		if method != "" && r.Method != method {
+		if path != "" && (r.Method != http.MethodPost || r.URL.Path != path) {
 			return next.RoundTrip(r)
 		}
 		now := g.now.Add(1)
