@@ -1,6 +1,9 @@
 package hacarus
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // What the tests in package hacarus_test need of this package's tests.
 
@@ -22,4 +25,12 @@ func ClassOf(operationID string) byte {
 		}
 	}
 	return 0
+}
+
+// QueuedCallbacks is how many items a callback handler holds.
+func QueuedCallbacks(h http.Handler) int {
+	r := h.(*receiver)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.items
 }
