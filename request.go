@@ -710,6 +710,9 @@ func (x *exchange) mayWait(ctx context.Context, v verdict) bool {
 	if wait == 0 {
 		wait = policy.backoff(x.attempts - x.resends)
 	}
+	if shared := limiterOf(ctx); shared != nil {
+		wait = shared.hold(v.err, wait)
+	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		if v.retryAfter == 0 {
 			x.err = x.requestError(x.outcomeNow(), &contextEndError{context.DeadlineExceeded, v.err})
@@ -750,7 +753,7 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 		return verdict{err: x.tokenFailure(ctx, a.tokenErr)}
 	}
 	if source := a.body.failure(); source != nil {
-		return verdict{err: x.requestError(x.outcome(OutcomeNotExecuted), source)}
+		return verdict{err: x.requestError(x.outcome(OutcomeNotExecuted), sourceError{source})}
 	}
 	outcome := OutcomeUnknown
 	switch {
@@ -773,6 +776,11 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 		retry: ctx.Err() == nil && !permanent(err) && (outcome != OutcomeUnknown || x.op.class.repeatable()),
 	}
 }
+
+// sourceError is the failure of a file that was to be sent, not of the service.
+type sourceError struct{ error }
+
+func (e sourceError) Unwrap() error { return e.error }
 
 // unsent says whether it is certain that the request did not leave: the
 // transport traced it only up to its head, or it never had a connection. The

@@ -111,13 +111,13 @@ func parse(t *testing.T, raw []byte) any {
 	return v
 }
 
-// each rebuilds a JSON value: f replaces the members of its objects.
-func each(v any, f func(key string, value any) any) any {
+// rebuilt rebuilds a JSON value: f replaces the members of its objects.
+func rebuilt(v any, f func(key string, value any) any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		object := map[string]any{}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if value := f(key, each(v[key], f)); value != nil {
+			if value := f(key, rebuilt(v[key], f)); value != nil {
 				object[key] = value
 			}
 		}
@@ -125,7 +125,7 @@ func each(v any, f func(key string, value any) any) any {
 	case []any:
 		list := []any{}
 		for _, element := range v {
-			list = append(list, each(element, f))
+			list = append(list, rebuilt(element, f))
 		}
 		return list
 	}
@@ -134,7 +134,7 @@ func each(v any, f func(key string, value any) any) any {
 
 // eachLeaf replaces what is neither an object nor a list, with the key it is under.
 func eachLeaf(v any, f func(key string, leaf any) any) any {
-	return each(v, func(key string, value any) any {
+	return rebuilt(v, func(key string, value any) any {
 		switch value := value.(type) {
 		case map[string]any:
 			return value
@@ -157,7 +157,7 @@ func eachLeaf(v any, f func(key string, leaf any) any) any {
 // renamed gives answers and values the ids of answerIDs, and times that all
 // forms can write.
 func renamed(v any) any {
-	return each(v, func(key string, value any) any {
+	return rebuilt(v, func(key string, value any) any {
 		if id, ok := answerIDs[key]; ok {
 			return id
 		}
@@ -374,7 +374,7 @@ func spoilings() []spoiling {
 			return raw[len(`{"data":`) : len(raw)-1]
 		}},
 		{name: "null for all but ids", want: ifChanged(some), tree: func(a answerCase) string {
-			return document(each(a.data, func(key string, value any) any {
+			return document(rebuilt(a.data, func(key string, value any) any {
 				if _, nested := value.([]any); idKeys[key] || nested && key == "items" {
 					return value
 				}
@@ -408,7 +408,7 @@ func spoilings() []spoiling {
 		}},
 		{name: "all keys twice", want: always(right), tree: func(a answerCase) string { return `{"data":` + twice(a.data) + "}" }},
 		{name: "unknown keys", want: always(right), tree: func(a answerCase) string {
-			more := each(map[string]any{"data": a.data}, func(_ string, value any) any {
+			more := rebuilt(map[string]any{"data": a.data}, func(_ string, value any) any {
 				if object, ok := value.(map[string]any); ok {
 					object["x"] = []any{map[string]any{"model_id": json.Number("0"), "item_id": null}}
 				}

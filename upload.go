@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -42,9 +43,13 @@ type File struct {
 	// nothing after the call, so it waits for the read that is under way.
 	Open func() (io.ReadCloser, error)
 
-	once   bool // the source can be read only once
-	secret bool // no error may show the content
+	once   bool   // the source can be read only once
+	secret bool   // no error may show the content
+	path   string // where the file lies, as the user named it; "" for content without a place
 }
+
+// label is what the user knows the file by.
+func (f File) label() string { return cmp.Or(f.path, f.Name) }
 
 // FileFromPath uploads the file at path under its base name. The file is
 // opened when the call is made; if it changes during the call, the call fails.
@@ -53,6 +58,7 @@ func FileFromPath(path string) File {
 		Name: filepath.Base(path),
 		Size: -1,
 		Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		path: path,
 	}
 }
 
@@ -62,6 +68,7 @@ func FileFromFS(fsys fs.FS, name string) File {
 		Name: path.Base(name),
 		Size: -1,
 		Open: func() (io.ReadCloser, error) { return fsys.Open(name) },
+		path: name,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -336,30 +337,32 @@ func TestBoxesOnTheFile(t *testing.T) {
 	}
 }
 
-func TestAssignIDs(t *testing.T) {
+// An image that the service does not take is told of, and does not hide the others.
+func TestRefusedImage(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		answered, want []string
-		fails          bool
-	}{
-		"by name":         {[]string{"b", "a"}, []string{"a", "b"}, false},
-		"of other names":  {[]string{"7", "8"}, []string{"7", "8"}, false},
-		"one is missing":  {[]string{"a"}, nil, true},
-		"one is too much": {[]string{"a", "b", "c"}, nil, true},
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	s.Inject("addItem", append(make([]hacarustest.Fault, 1), hacarustest.Repeat(4, hacarustest.Status(http.StatusBadRequest, nil, "{}"))...)...)
+	_, args := onPlates(t)
+	got := runCommand(t.Context(), environment(s), args...)
+	require.Equal(t, exitError, got.code, got.stderr)
+	require.Contains(t, got.stdout, " 1 without a verdict")
+	require.Contains(t, got.stderr, "NG-01-scratch.jpg: ")
+}
+
+// Names that the service refuses are no hindrance.
+func TestAnyName(t *testing.T) {
+	t.Parallel()
+	original, err := os.ReadFile(filepath.Join(plates, "inspect", "OK-01.jpg"))
+	require.NoError(t, err)
+	folder := t.TempDir()
+	for _, name := range []string{"検査 1.jpg", "a.b.c.jpg"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), original, 0o600))
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			photos := []photo{{itemID: "a"}, {itemID: "b"}}
-			err := assignIDs(photos, test.answered)
-			if test.fails {
-				require.Error(t, err)
-				return
-			}
-			require.NoError(t, err)
-			require.Equal(t, test.want, itemIDs(photos))
-		})
-	}
+	got := runCommand(t.Context(), nil, "-train", trainPlates, "-inspect", folder+"/*.jpg", "-out", t.TempDir())
+	require.Equal(t, exitOK, got.code, got.stderr)
+	require.Contains(t, got.stdout, "検査 1.jpg")
+	require.Contains(t, got.stdout, "2 images: 2 OK")
 }
 
 // square is a PNG of a checkered square.

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -37,143 +37,68 @@ func (j *job) run(ctx context.Context, opts options, train, subjects []photo) (*
 	if err != nil {
 		return nil, err
 	}
-	items, err := j.predict(ctx, model, subjects)
+	items, err := j.inspect(ctx, model, subjects)
 	return newReport(algorithm, model, train, subjects, items), err
 }
 
 // train uploads images of good products, and trains a model on them.
 func (j *job) train(ctx context.Context, algorithm *hacarus.Algorithm, params []hacarus.OverrideParam, train []photo) (*hacarus.Model, error) {
-	err := j.upload(ctx, "training images", train, hacarus.AddItemsRequest{Training: true, Good: new(true)})
+	ids, err := j.upload(ctx, train)
 	if err != nil {
 		return nil, err
 	}
 	j.out.step("Training %s", algorithm.Name)
-	model, err := j.client.Train(ctx, algorithm.AlgorithmID, hacarus.TrainRequest{
+	return j.client.TrainAndWait(ctx, algorithm.AlgorithmID, hacarus.TrainRequest{
 		Name:           "inspect-" + time.Now().UTC().Format("20060102-150405"),
-		ItemIDs:        itemIDs(train),
+		ItemIDs:        ids,
 		OverrideParams: params,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return j.waitForModel(ctx, model.ModelID)
 }
 
-// predict uploads images, has the model inspect them, and returns the items
-// that it has assessed, by id.
-func (j *job) predict(ctx context.Context, model *hacarus.Model, subjects []photo) (map[string]*hacarus.Item, error) {
-	if err := j.upload(ctx, "images to inspect", subjects, hacarus.AddItemsRequest{}); err != nil {
-		return nil, err
-	}
-	j.out.step("Inspecting %d images", len(subjects))
-	if _, err := j.client.PredictItems(ctx, model.ModelID, itemIDs(subjects)...); err != nil {
-		return nil, err
-	}
-	return j.waitForItems(ctx, model.ModelID, itemIDs(subjects))
-}
-
-// upload makes items from photos, and notes their ids in them.
-func (j *job) upload(ctx context.Context, what string, photos []photo, req hacarus.AddItemsRequest) error {
-	j.out.step("Uploading %d %s", len(photos), what)
+// upload makes training items of photos, and returns their ids.
+func (j *job) upload(ctx context.Context, photos []photo) (ids []string, err error) {
+	j.out.step("Uploading %d training images", len(photos))
 	bar := j.out.bar(totalBytes(photos), true)
 	defer bar.close()
 	var before int64
 	for batch := range slices.Chunk(photos, uploadSize) {
-		req.Files = files(batch)
-		req.Progress = func(sent, _ int64) { bar.set(before + sent) }
-		ids, err := j.client.AddItems(ctx, req)
+		added, err := j.client.AddItems(ctx, hacarus.AddItemsRequest{
+			Files:    files(batch),
+			Training: true,
+			Good:     new(true),
+			Progress: func(sent, _ int64) { bar.set(before + sent) },
+		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := assignIDs(batch, ids); err != nil {
-			return err
-		}
+		ids = append(ids, added...)
 		before += totalBytes(batch)
 	}
-	return nil
+	return ids, nil
 }
 
-// assignIDs notes which photo became which item. Ids derive from file names,
-// and no order of the answer is documented; so names decide where they can,
-// and the order where the service has named the items in another way.
-func assignIDs(photos []photo, ids []string) error {
-	if len(ids) != len(photos) {
-		return fmt.Errorf("the service made %d items of %d files", len(ids), len(photos))
-	}
-	if sameSet(ids, itemIDs(photos)) {
-		return nil
-	}
-	for i := range photos {
-		photos[i].itemID = ids[i]
-	}
-	return nil
-}
-
-// waitForModel waits for the end of training.
-func (j *job) waitForModel(ctx context.Context, modelID string) (model *hacarus.Model, err error) {
-	err = poll(ctx, func() (bool, error) {
-		model, err = j.client.GetModel(ctx, modelID)
-		return err == nil && model.Status.IsTerminal(), err
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case model.Status != hacarus.ModelStatusActive:
-		return nil, fmt.Errorf("%w: model %s is %s: %s", hacarus.ErrTrainingFailed, modelID, model.Status, model.StatusText)
-	}
-	return model, nil
-}
-
-// waitForItems waits until the model has assessed every item. It returns the
-// assessed ones by id, beside an error too.
-func (j *job) waitForItems(ctx context.Context, modelID string, waiting []string) (map[string]*hacarus.Item, error) {
-	assessed := map[string]*hacarus.Item{}
-	bar := j.out.bar(int64(len(waiting)), false)
+// inspect has the model inspect photos, and returns the items by the photos'
+// place; nil where there is no verdict. It notes the items' ids in the photos.
+func (j *job) inspect(ctx context.Context, model *hacarus.Model, subjects []photo) ([]*hacarus.Item, error) {
+	j.out.step("Inspecting %d images", len(subjects))
+	bar := j.out.bar(int64(len(subjects)), false)
 	defer bar.close()
-	err := poll(ctx, func() (bool, error) {
-		var still []string
-		for _, id := range waiting {
-			item, err := j.client.GetItem(ctx, id, &hacarus.GetItemOptions{
-				ShowAssessments: new(true), ShowAnnotations: new(true), ModelID: modelID,
-			})
-			switch {
-			case err != nil:
-				return false, err
-			case isAssessed(item, modelID):
-				assessed[id] = item
-				bar.set(int64(len(assessed)))
-			default:
-				still = append(still, id)
-			}
+	items := make([]*hacarus.Item, len(subjects))
+	for result, err := range j.client.Inspect(ctx, hacarus.InspectRequest{
+		ModelID:  model.ModelID,
+		Files:    files(subjects),
+		Progress: func(p hacarus.InspectProgress) { bar.set(int64(p.Assessed)) },
+	}) {
+		if err != nil {
+			return items, err
 		}
-		waiting = still
-		return len(waiting) == 0, nil
-	})
-	return assessed, err
-}
-
-// isAssessed looks for a verdict of this very model. The item's status alone
-// proves nothing: an item that waits for no prediction is done, too.
-func isAssessed(item *hacarus.Item, modelID string) bool {
-	if item.Assessment(modelID) == nil {
-		return false
-	}
-	return item.Verdict(modelID) != hacarus.VerdictUnknown || item.Status.IsTerminal()
-}
-
-// poll calls done until it says so: soon at first, for the service that is
-// quick, and every two seconds later.
-func poll(ctx context.Context, done func() (bool, error)) error {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		if ok, err := done(); ok || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(wait):
+		items[result.Index] = result.Item
+		subjects[result.Index].itemID = cmp.Or(result.ItemID, subjects[result.Index].itemID)
+		if result.Err != nil && ctx.Err() == nil {
+			j.out.step("%s: %s", result.File, explain(result.Err))
 		}
 	}
+	return items, nil
 }
 
 func files(photos []photo) []hacarus.File {
@@ -184,21 +109,9 @@ func files(photos []photo) []hacarus.File {
 	return list
 }
 
-func itemIDs(photos []photo) []string {
-	ids := make([]string, len(photos))
-	for i, p := range photos {
-		ids[i] = p.itemID
-	}
-	return ids
-}
-
 func totalBytes(photos []photo) (sum int64) {
 	for _, p := range photos {
 		sum += p.bytes()
 	}
 	return sum
-}
-
-func sameSet(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }

@@ -50,7 +50,7 @@ type box struct {
 func (b box) rect() image.Rectangle { return image.Rect(b.XMin, b.YMin, b.XMax, b.YMax) }
 func (b box) String() string        { return b.rect().String() }
 
-func newReport(algorithm *hacarus.Algorithm, model *hacarus.Model, train, subjects []photo, items map[string]*hacarus.Item) *report {
+func newReport(algorithm *hacarus.Algorithm, model *hacarus.Model, train, subjects []photo, items []*hacarus.Item) *report {
 	rep := &report{
 		Algorithm: algorithm.Name,
 		ModelID:   model.ModelID,
@@ -59,7 +59,7 @@ func newReport(algorithm *hacarus.Algorithm, model *hacarus.Model, train, subjec
 		Results:   make([]result, len(subjects)),
 	}
 	for i, p := range subjects {
-		rep.Results[i] = newResult(p, items[p.itemID], model.ModelID)
+		rep.Results[i] = newResult(p, items[i], model.ModelID)
 		rep.Count.add(rep.Results[i].Verdict)
 	}
 	return rep

@@ -1,0 +1,390 @@
+package hacarus
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The defaults of an [InspectRequest].
+const (
+	defaultBatchSize   = 20
+	defaultBatchBytes  = 32 << 20
+	defaultConcurrency = 4
+	defaultGrace       = 10 * time.Minute
+)
+
+// InspectRequest says what [Client.Inspect] inspects. Zero fields take the defaults.
+type InspectRequest struct {
+	// ModelID is the model that inspects; "" is [ActiveModel]. One that is
+	// still training is waited for.
+	ModelID string
+	// Files are the images. Any name will do, and names may repeat: see
+	// [SafeName]. The slice must not change during the inspection.
+	Files []File
+	// BatchSize and BatchBytes bound the files of one upload, and of one
+	// prediction. Defaults 20 files, and 32 MiB. A larger file goes alone. What
+	// the service refuses as too large is halved, and later uploads are as small.
+	BatchSize  int
+	BatchBytes int64
+	// Concurrency is how many uploads are under way at a time, and how many
+	// calls for predictions beside them. Default 4.
+	Concurrency int
+	// Grace is how long an assessment may take after its prediction was asked
+	// for. Default 10 minutes; choose it above what the service takes at its
+	// busiest. A prediction whose answer was lost, or that an earlier run asked
+	// for, is asked for again only after that, once.
+	Grace time.Duration
+	// Journal is the path of a file that remembers what was sent, so that an
+	// inspection can be run again after a crash; "" is none. See [Client.Inspect].
+	Journal string
+	// Wait configures the wait for the assessments. [WithProgress] has no
+	// effect here.
+	Wait []WaitOption
+	// Progress is called when one of its figures has changed: never twice at a
+	// time, on any goroutine. It should be quick.
+	Progress func(InspectProgress)
+}
+
+// InspectProgress tells how far an inspection is.
+type InspectProgress struct {
+	// Total is the number of files.
+	Total int
+	// Uploaded counts the files that the service has, and Predicted those of
+	// them whose prediction was asked for, in this run or in an earlier one.
+	Uploaded, Predicted int
+	// Assessed counts the files that have a verdict, and Failed those that
+	// ended with an error.
+	Assessed, Failed int
+}
+
+// Inspection is the outcome of one file: a verdict or an error.
+type Inspection struct {
+	// File is the file as the user named it: its path where it was made from
+	// one, or else its name.
+	File string
+	// Index is the file's place in the request.
+	Index int
+	// ItemID is the item made from the file. "" means that there is none; with
+	// an error that is [ErrOutcomeUnknown] it is the id to look for.
+	ItemID string
+	// Item is the item as it was when the assessment was there; nil with an error.
+	Item *Item
+	// Verdict is the item's [Item.Verdict]; VerdictUnknown with an error.
+	Verdict Verdict
+	// Err is why there is no verdict.
+	Err error
+}
+
+// ErrNoAssessment: a prediction was asked for, and its assessment did not come
+// within the grace time. It may have failed; nothing tells so.
+var ErrNoAssessment = errors.New("no assessment came")
+
+// Inspect uploads images, has a model inspect them, and yields the verdicts as
+// they come. There may be a million files: what is in memory are the batches
+// under way, and some bytes for each file. Files are read when their turn comes.
+//
+// Every file has exactly one outcome: an [Inspection] with a verdict, or with an
+// error in Err, such as [ErrBadRequest] for a file that the service does not
+// take. A failure of one file does not concern the others. An error that the
+// range yields is the last thing, and what ended the inspection: the context, a
+// licence, credentials or a model that is not valid, or the journal; before it
+// come the outcomes of the files that this leaves without a verdict. Leaving the
+// range stops the work. Ranging again inspects again.
+//
+// Nothing is done twice. An upload whose answer was lost is looked for, by the
+// id that follows from its name (wire-facts.md 28), for 5 s or Grace if that is
+// shorter, and sent again only if it is not there. If the service has been seen
+// to choose other ids, or if an item of that id is there that may be an older
+// one, the file's outcome is [ErrOutcomeUnknown]. A prediction whose answer was
+// lost is asked for again when Grace is over without an assessment, once. With
+// 425 and 429, all calls hold back and fewer go out at a time, for as long as it
+// takes; other failures that may pass are tried ten times in a row.
+//
+// An item of a former file of the same name is replaced, as far as is known
+// (the documentation does not say). Use names that do not come again, or a journal.
+//
+// # Journal
+//
+// With a journal, an inspection can be run again with the same files after any
+// end, kill -9 and power failure included. Each file is then uploaded once in
+// all, and predicted once, unless no assessment came within Grace; files that
+// had a verdict have it again, as the service then tells it. Files are known by
+// name and content, so a journal can serve new files too; a new content under an
+// old name becomes an item of its own. It costs one more reading of each file,
+// and 300 bytes of memory for each file that it ever knew.
+//
+// What is about to be sent is on the disk before it is sent, batch by batch. A
+// line that was not written to its end is repaired. A journal belongs to one
+// model: for another one the error is [ErrInvalidArgument]. While an inspection
+// uses it, another one is refused with [ErrJournalLocked].
+func (c *Client) Inspect(ctx context.Context, req InspectRequest) iter.Seq2[*Inspection, error] {
+	return func(yield func(*Inspection, error) bool) {
+		r, err := c.newInspection(ctx, req)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.stop()
+		for result := range r.results {
+			if !yield(result, nil) {
+				return
+			}
+		}
+		if err := r.end(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+const inspectName = "Inspect" // in errors
+
+// withDefaults fills in zero fields, and refuses others that make no sense.
+func (req InspectRequest) withDefaults() (InspectRequest, error) {
+	if req.BatchSize < 0 || req.BatchBytes < 0 || req.Concurrency < 0 || req.Grace < 0 {
+		return req, argumentError(inspectName, "negative field in the request")
+	}
+	if req.BatchSize > maxIDs {
+		return req, argumentError(inspectName, "batch size %d is above %d", req.BatchSize, maxIDs)
+	}
+	fill(&req.ModelID, ActiveModel)
+	fill(&req.BatchSize, defaultBatchSize)
+	fill(&req.BatchBytes, defaultBatchBytes)
+	fill(&req.Concurrency, defaultConcurrency)
+	fill(&req.Grace, defaultGrace)
+	if err := checkID("model_id", req.ModelID); err != nil {
+		return req, argumentError(inspectName, "%w", err)
+	}
+	return req, nil
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// inspection is one run of Inspect. One goroutine prepares the files and
+// gathers them into batches; each batch has a goroutine that takes it through
+// the steps and delivers its files' outcomes.
+type inspection struct {
+	client *Client
+	InspectRequest
+	wait    waitConfig
+	caller  context.Context //nolint:containedctx // the run's
+	ctx     context.Context //nolint:containedctx // the run's own, which ends with it
+	cancel  context.CancelCauseFunc
+	journal *journal // nil: none
+	namer   *namer
+	copies  map[fileKey]int // of files that share a name, those met so far
+	limiter *limiter
+	slots   chan struct{} // bounds the questions for items
+	room    chan struct{} // bounds the files under way: one token for each
+	limit   atomic.Int64  // bytes of a batch
+	strange atomic.Bool   // the service was seen to choose ids that do not follow from names
+
+	work    sync.WaitGroup
+	results chan *Inspection
+	left    chan struct{} // closed when the range was left
+
+	mu       sync.Mutex
+	fatal    error // what ended the run
+	progress InspectProgress
+}
+
+func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspection, error) {
+	if ctx == nil {
+		return nil, argumentError(inspectName, "nil context")
+	}
+	req, err := req.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	wait, err := newWaitConfig(operation{id: inspectName}, req.Wait)
+	if err != nil {
+		return nil, err
+	}
+	wait.progress = nil
+	r := &inspection{
+		client: c, InspectRequest: req, wait: wait, caller: ctx,
+		namer: newNamer(req.Files), copies: map[fileKey]int{},
+		limiter: newLimiter(req.Concurrency, c.policy),
+		slots:   make(chan struct{}, max(waitConcurrency, 2*req.Concurrency)),
+		room:    make(chan struct{}, inFlight(req)),
+		results: make(chan *Inspection), left: make(chan struct{}),
+		progress: InspectProgress{Total: len(req.Files)},
+	}
+	r.limit.Store(req.BatchBytes)
+	if req.Journal != "" {
+		if r.journal, err = openJournal(req.Journal, req.ModelID); err != nil {
+			return nil, err
+		}
+		r.strange.Store(r.journal.strange)
+	}
+	r.ctx, r.cancel = context.WithCancelCause(r.limiter.with(ctx))
+	r.work.Go(r.feed)
+	go func() { r.work.Wait(); close(r.results) }()
+	return r, nil
+}
+
+// inFlight is how many files may be under way: some batches on their way, some
+// that wait for their verdicts, and one of each step that is being gathered.
+func inFlight(req InspectRequest) int { return req.BatchSize * (4*req.Concurrency + 8) }
+
+// stop ends the work, and waits for its end.
+func (r *inspection) stop() {
+	close(r.left)
+	r.cancel(nil)
+	for range r.results { // until it is closed
+	}
+	if r.journal != nil {
+		_ = r.journal.close() // end has told
+		r.journal = nil
+	}
+}
+
+// end is what ended the run early; nil if nothing did.
+func (r *inspection) end() error {
+	r.cancel(nil)
+	err := r.ended()
+	if r.journal != nil && err == nil {
+		err = r.journal.close()
+		r.journal = nil
+	}
+	return err
+}
+
+// ended is what ended the run, or will.
+func (r *inspection) ended() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fatal == nil && r.caller.Err() != nil {
+		r.fatal = contextError(r.caller, nil)
+	}
+	return r.fatal
+}
+
+// fail ends the run with an error that concerns all files.
+func (r *inspection) fail(err error) {
+	r.mu.Lock()
+	if r.fatal == nil && r.caller.Err() == nil {
+		r.fatal = err
+	}
+	r.mu.Unlock()
+	r.cancel(err)
+}
+
+// feed prepares the files one after the other, and sends batches on their way.
+func (r *inspection) feed() {
+	r.checkModel()
+	gathered := map[step]*batch{}
+	launch := func() {
+		for from, b := range gathered {
+			r.work.Go(func() { r.process(from, b.units) })
+		}
+		clear(gathered)
+	}
+	for i, file := range r.Files {
+		u, err := r.admit(i, file)
+		if err != nil {
+			r.deliver(u, nil, err)
+			continue
+		}
+		if b := gathered[u.step]; b != nil && !b.takes(u, r.BatchSize, r.limit.Load()) {
+			launch() // all of them, so that none waits for long
+		}
+		if gathered[u.step] == nil {
+			gathered[u.step] = &batch{}
+		}
+		gathered[u.step].add(u)
+	}
+	launch()
+}
+
+// checkModel waits for the model, so that nothing is uploaded for one that is
+// not there. Which one is active, the service knows.
+func (r *inspection) checkModel() {
+	if r.ModelID == ActiveModel {
+		return
+	}
+	if _, err := r.client.WaitForModel(r.ctx, r.ModelID); err != nil {
+		r.fail(err)
+	}
+}
+
+// admit prepares a file once there is room for it.
+func (r *inspection) admit(index int, file File) (*unit, error) {
+	u := &unit{index: index, label: file.label(), file: file}
+	if r.ctx.Err() == nil {
+		if err := r.prepare(u); err != nil {
+			return u, err
+		}
+		select {
+		case r.room <- struct{}{}:
+			u.admitted = true
+			r.count(u)
+		case <-r.ctx.Done():
+		}
+	}
+	if !u.admitted {
+		return &unit{index: index, label: u.label}, r.abandoned()
+	}
+	return u, nil
+}
+
+// abandoned is the outcome of a file that nothing was done with.
+func (r *inspection) abandoned() error {
+	if err := r.ended(); err != nil {
+		return err
+	}
+	return contextError(r.ctx, nil) // the range was left
+}
+
+// deliver hands over the outcome of a file. It is the end of it.
+func (r *inspection) deliver(u *unit, item *Item, err error) {
+	result := &Inspection{File: u.label, Index: u.index, Item: item, Verdict: VerdictUnknown, Err: err}
+	if u.step != stepNew {
+		result.ItemID = u.id
+	}
+	if item != nil {
+		result.Verdict = item.Verdict(modelOrAny(r.ModelID))
+	}
+	r.report(func(p *InspectProgress) {
+		if err != nil {
+			p.Failed++
+		} else {
+			p.Assessed++
+		}
+	})
+	select {
+	case r.results <- result:
+	case <-r.left:
+	}
+	if u.admitted {
+		<-r.room
+	}
+}
+
+// count notes what was done with a file in an earlier run.
+func (r *inspection) count(u *unit) {
+	switch u.step {
+	case stepUploaded:
+		r.report(func(p *InspectProgress) { p.Uploaded++ })
+	case stepPredicting, stepDone:
+		r.report(func(p *InspectProgress) { p.Uploaded++; p.Predicted++ })
+	}
+}
+
+// report changes the progress, and tells of it.
+func (r *inspection) report(change func(*InspectProgress)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.progress)
+	if r.Progress != nil {
+		r.Progress(r.progress)
+	}
+}

@@ -1,0 +1,581 @@
+package hacarus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+// pictures are files with the pictures of some numbers.
+func pictures(from, to int) (files []hacarus.File) {
+	for n := from; n < to; n++ {
+		files = append(files, hacarus.FileFromBytes(fmt.Sprintf("plate-%05d.png", n), picture(n)))
+	}
+	return files
+}
+
+// outcomes ranges to the end, and returns the outcome of each file, and what
+// ended the range. Every file has to have exactly one.
+func outcomes(t *testing.T, c *hacarus.Client, req hacarus.InspectRequest) ([]*hacarus.Inspection, error) {
+	t.Helper()
+	return outcomesIn(t.Context(), t, c, req)
+}
+
+func outcomesIn(ctx context.Context, t *testing.T, c *hacarus.Client, req hacarus.InspectRequest) (all []*hacarus.Inspection, end error) {
+	t.Helper()
+	all = make([]*hacarus.Inspection, len(req.Files))
+	for result, err := range c.Inspect(ctx, req) {
+		require.NoError(t, end, "an error is the last thing")
+		if err != nil {
+			require.Nil(t, result)
+			end = err
+			continue
+		}
+		require.Nil(t, all[result.Index], "%s has two outcomes", result.File)
+		all[result.Index] = result
+		if result.Err != nil {
+			require.Nil(t, result.Item)
+			require.Equal(t, hacarus.VerdictUnknown, result.Verdict)
+			continue
+		}
+		require.Equal(t, result.ItemID, result.Item.ItemID)
+	}
+	for n, result := range all {
+		require.NotNil(t, result, "file %d has no outcome: %v", n, end)
+	}
+	return all, end
+}
+
+// requireVerdicts checks that all pictures from a number on have their verdicts.
+func requireVerdicts(t *testing.T, from int, all []*hacarus.Inspection) {
+	t.Helper()
+	for n, result := range all {
+		require.NoError(t, result.Err, result.File)
+		require.Equal(t, truth(from+n), result.Verdict, result.File)
+	}
+}
+
+// uploads counts how often each file was uploaded.
+func uploads(s *hacarustest.Server) map[string]int {
+	counts := map[string]int{}
+	for _, call := range s.Calls("addItem") {
+		if call.Executed {
+			for _, name := range call.Files {
+				counts[name]++
+			}
+		}
+	}
+	return counts
+}
+
+// predictions counts how often each item was predicted.
+func predictions(t *testing.T, s *hacarustest.Server) map[string]int {
+	t.Helper()
+	counts := map[string]int{}
+	for _, call := range s.Calls("predictItems") {
+		if call.Executed {
+			for _, id := range predictedIDs(t, call) {
+				counts[id]++
+			}
+		}
+	}
+	return counts
+}
+
+// requireOnce checks that n things were done, each once.
+func requireOnce(t *testing.T, n int, counts map[string]int) {
+	t.Helper()
+	require.Len(t, counts, n)
+	for name, count := range counts {
+		require.Equal(t, 1, count, name)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		m := s.AddModel(hacarus.Model{})
+		var last hacarus.InspectProgress
+		all, err := outcomes(t, c, hacarus.InspectRequest{
+			ModelID: m.ModelID, Files: pictures(0, 95),
+			Progress: func(p hacarus.InspectProgress) {
+				assert.GreaterOrEqual(t, p.Uploaded, p.Predicted)
+				assert.GreaterOrEqual(t, p.Predicted, p.Assessed)
+				last = p
+			},
+		})
+		require.NoError(t, err)
+		requireVerdicts(t, 0, all)
+		require.Equal(t, "plate-00004.png", all[4].File)
+		require.Equal(t, "plate-00004", all[4].ItemID)
+		requireOnce(t, 95, uploads(s))
+		requireOnce(t, 95, predictions(t, s))
+		require.Len(t, s.Calls("addItem"), 5)
+		require.Len(t, s.Calls("predictItems"), 5)
+		require.Equal(t, hacarus.InspectProgress{Total: 95, Uploaded: 95, Predicted: 95, Assessed: 95}, last)
+
+		// With the active model, and of nothing.
+		all, err = outcomes(t, c, hacarus.InspectRequest{Files: pictures(100, 101)})
+		require.NoError(t, err)
+		requireVerdicts(t, 100, all)
+		require.Equal(t, "/api/v1/models/active/predict", s.Calls("predictItems")[5].Path)
+		_, err = outcomes(t, c, hacarus.InspectRequest{})
+		require.NoError(t, err)
+	}, hacarustest.WithPredictionTime(time.Minute))
+}
+
+// Verdicts come while later files are still on their way, and no more files
+// are under way than there is room for, however slow the range is.
+func TestInspectStreams(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		n := 0
+		for _, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 400), BatchSize: 5, Concurrency: 2}) {
+			require.NoError(t, err)
+			if n == 0 {
+				time.Sleep(time.Hour)
+				require.LessOrEqual(t, len(uploads(s)), 80)
+			}
+			n++
+		}
+		require.Equal(t, 400, n)
+		requireOnce(t, 400, uploads(s))
+	})
+}
+
+// No more calls than asked for are under way.
+func TestInspectConcurrency(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		var uploading, predicting gauge
+		next := uploading.of("/api/v1/items/", predicting.of("/api/v1/models/active/predict", s.Transport()))
+		c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: next}))
+		s.Inject("addItem", hacarustest.Repeat(100, hacarustest.Delay(time.Second))...)
+		s.Inject("predictItems", hacarustest.Repeat(100, hacarustest.Delay(time.Second))...)
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 200), BatchSize: 10, Concurrency: 3})
+		require.NoError(t, err)
+		requireVerdicts(t, 0, all)
+		require.Equal(t, int64(3), uploading.most.Load())
+		require.Equal(t, int64(3), predicting.most.Load())
+	})
+}
+
+// Batches are split by bytes, and halved where the service refuses their size.
+func TestInspectSplitsBatches(t *testing.T) {
+	t.Parallel()
+	size := int64(len(picture(0)))
+	t.Run("by bytes", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			s.AddModel(hacarus.Model{})
+			files := pictures(0, 30)
+			files[7] = hacarus.FileFromBytes("plate-00007.png", append(picture(7), make([]byte, 4*size)...)) // alone
+			all, err := outcomes(t, c, hacarus.InspectRequest{Files: files, BatchBytes: 3*size + size/2})
+			require.NoError(t, err)
+			requireVerdicts(t, 0, all)
+			for _, call := range s.Calls("addItem") {
+				require.LessOrEqual(t, len(call.Files), 4)
+				if call.Files[0] == "plate-00007.png" {
+					require.Len(t, call.Files, 1)
+				}
+			}
+		})
+	})
+	t.Run("by refusal", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			s.AddModel(hacarus.Model{})
+			files := pictures(0, 200)
+			files[50] = hacarus.FileFromBytes("huge.png", append(picture(50), make([]byte, 5000)...))
+			all, err := outcomes(t, c, hacarus.InspectRequest{Files: files, Concurrency: 1})
+			require.NoError(t, err)
+			require.ErrorIs(t, all[50].Err, hacarus.ErrTooLarge)
+			require.Empty(t, all[50].ItemID)
+			requireVerdicts(t, 0, all[:50])
+			requireVerdicts(t, 51, all[51:])
+			requireOnce(t, 199, uploads(s))
+			refused := 0
+			for _, call := range s.Calls("addItem") {
+				if !call.Executed {
+					refused++
+				}
+			}
+			require.Less(t, refused, 14, "later batches are small from the start")
+		}, hacarustest.WithUploadLimit(2500))
+	})
+}
+
+// A file that is not taken, or cannot be read, does not concern the others.
+func TestInspectBadFiles(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		broken := errors.New("the disk is gone")
+		files := pictures(0, 40)
+		files[3] = hacarus.FileFromBytes("text.png", []byte("no image"))
+		files[11] = hacarus.FileFromPath(filepath.Join("no", "such.png"))
+		files[17] = hacarus.FileFromReader("camera.png", iotest.ErrReader(broken), 100)
+		files[23] = hacarus.File{Name: "nothing.png"}
+		files[29] = hacarus.FileFromBytes("", picture(29))
+		files[31] = hacarus.FileFromReader("stream.png", iotest.OneByteReader(strings.NewReader(string(picture(31)))), int64(len(picture(31))))
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: files})
+		require.NoError(t, err)
+		for n, want := range map[int]error{
+			3: hacarus.ErrBadRequest, 11: fs.ErrNotExist, 17: broken, 23: hacarus.ErrInvalidArgument, 29: hacarus.ErrInvalidArgument,
+		} {
+			require.ErrorIs(t, all[n].Err, want, n)
+			require.Empty(t, all[n].ItemID)
+			all[n] = &hacarus.Inspection{Verdict: truth(n)} // the others have theirs
+		}
+		requireVerdicts(t, 0, all)
+	})
+}
+
+// Any name will do, and the outcome carries it as it was given.
+func TestInspectNames(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	at := func(name string, n int) hacarus.File {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, picture(n), 0o644))
+		return hacarus.FileFromPath(path)
+	}
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		names := []string{"検査1.jpg", "a b.png", "2019-05-24 at 3.27.11 PM.png", "plain.png", "plain.jpg", "plain.png", "..", "line1/x.png"}
+		var files []hacarus.File
+		for n, name := range names {
+			files = append(files, hacarus.FileFromBytes(name, picture(n)))
+		}
+		files = append(files, at("line1/a.png", 8), at("line2/a.png", 9), hacarus.FileFromFS(os.DirFS(folder), "line1/a.png"))
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: files})
+		require.NoError(t, err)
+		names = append(names, filepath.Join(folder, "line1/a.png"), filepath.Join(folder, "line2/a.png"), "line1/a.png")
+		ids := map[string]bool{}
+		for n, result := range all {
+			require.NoError(t, result.Err)
+			require.Equal(t, names[n], result.File)
+			ids[result.ItemID] = true
+			want := n
+			if n == 10 {
+				want = 8
+			}
+			require.Equal(t, truth(want), result.Verdict)
+			if original, ok := hacarus.OriginalName(result.ItemID); result.ItemID != "plain" && result.ItemID != "a" {
+				require.True(t, ok)
+				require.Equal(t, files[n].Name, original)
+			}
+		}
+		require.Len(t, ids, len(all))
+		require.Equal(t, "plain", all[3].ItemID)
+	})
+}
+
+// What was uploaded is not uploaded again, and what was not is.
+func TestInspectReconcilesUploads(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]hacarustest.Fault{
+		"executed":     {hacarustest.Reset(), hacarustest.Close(), hacarustest.Garbage(), hacarustest.Truncated(3), hacarustest.HTML(502).After()},
+		"not executed": {hacarustest.ResetInBody(10), hacarustest.Reset().Before(), hacarustest.HTML(502), refusal(500), refusal(408)},
+		"mixed":        mixed(11),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+				s.AddModel(hacarus.Model{})
+				s.Inject("addItem", faults...)
+				s.Inject("getItemById", mixed(20)...)
+				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100), BatchSize: 10})
+				require.NoError(t, err)
+				requireVerdicts(t, 0, all)
+				requireOnce(t, 100, uploads(s))
+				requireOnce(t, 100, predictions(t, s))
+			})
+		})
+	}
+}
+
+// An item that was there before is not mistaken for the upload that got lost.
+func TestInspectDoesNotTakeOldItems(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		m := s.AddModel(hacarus.Model{})
+		s.AddItem(hacarus.Item{ItemID: "plate-00000", Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: "NG"}}})
+		s.AddItem(hacarus.Item{ItemID: "plate-00001", Images: []hacarus.ImageMeta{{FileSize: 7}}})
+		s.Inject("addItem", hacarustest.Reset().Before())
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 3)})
+		require.NoError(t, err)
+		for n := range 2 {
+			require.ErrorIs(t, all[n].Err, hacarus.ErrOutcomeUnknown)
+			require.Equal(t, fmt.Sprintf("plate-%05d", n), all[n].ItemID, "the id to look for")
+		}
+		requireVerdicts(t, 2, all[2:])
+		requireOnce(t, 1, uploads(s))
+	})
+}
+
+// A prediction whose answer was lost is not asked for again while its
+// assessment may come, and is after that.
+func TestInspectGrace(t *testing.T) {
+	t.Parallel()
+	const grace = 3 * time.Minute
+	run := func(t *testing.T, f hacarustest.Fault) (took time.Duration, s *hacarustest.Server, all []*hacarus.Inspection) {
+		t.Helper()
+		inBubble(t, func(t *testing.T, server *hacarustest.Server, c *hacarus.Client) {
+			s = server
+			s.AddModel(hacarus.Model{})
+			s.Inject("predictItems", f)
+			begun := time.Now()
+			var err error
+			all, err = outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 10), Grace: grace})
+			require.NoError(t, err)
+			took = time.Since(begun)
+		}, hacarustest.WithPredictionTime(2*time.Minute))
+		return took, s, all
+	}
+	t.Run("executed", func(t *testing.T) {
+		t.Parallel()
+		took, s, all := run(t, hacarustest.Reset())
+		requireVerdicts(t, 0, all)
+		requireOnce(t, 10, predictions(t, s))
+		require.Less(t, took, grace)
+	})
+	t.Run("not executed", func(t *testing.T) {
+		t.Parallel()
+		took, s, all := run(t, hacarustest.Reset().Before())
+		requireVerdicts(t, 0, all)
+		requireOnce(t, 10, predictions(t, s))
+		require.GreaterOrEqual(t, took, grace+2*time.Minute)
+		require.Less(t, took, grace+2*time.Minute+10*time.Second)
+	})
+}
+
+// squeamish is an inspector that fails on bad pictures.
+type squeamish struct{ firstPixel }
+
+func (squeamish) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
+	return squeamish{}, nil
+}
+
+func (squeamish) Inspect(img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
+	if f, err := (firstPixel{}).Inspect(img, p); err != nil || !f.NG {
+		return f, err
+	}
+	return hacarustest.Finding{}, errors.New("cannot look at it")
+}
+
+// A prediction that failed leaves no assessment. It is not waited for without
+// end, not asked for again, and does not hold up the others.
+func TestInspectWithoutAssessment(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		begun, late := time.Now(), 0
+		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: time.Hour}) {
+			require.NoError(t, err)
+			if truth(result.Index) == hacarus.VerdictOK {
+				require.Equal(t, hacarus.VerdictOK, result.Verdict)
+				require.Less(t, time.Since(begun), time.Minute)
+				continue
+			}
+			late++
+			require.ErrorIs(t, result.Err, hacarus.ErrNoAssessment)
+			var waited *hacarus.WaitError
+			require.ErrorAs(t, result.Err, &waited)
+			require.Equal(t, hacarus.ItemStatusDone, waited.ItemStatus)
+		}
+		require.Equal(t, 40, late)
+		requireOnce(t, 200, predictions(t, s))
+	}, hacarustest.WithInspector(squeamish{}))
+}
+
+// A service that is busy is left alone by all calls at once, for as long as it
+// says.
+func TestInspectHoldsBack(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"addItem", "predictItems"} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+				s.AddModel(hacarus.Model{})
+				const pause = 40 * time.Second
+				var mu sync.Mutex
+				var until time.Time // no call before that
+				broken := 0
+				next := s.Transport()
+				watched := transport(func(r *http.Request) (*http.Response, error) {
+					mu.Lock()
+					// What went out in the same moment was on its way already.
+					if now := time.Now(); now.Before(until) && now.After(until.Add(-pause)) {
+						broken++
+					}
+					mu.Unlock()
+					answer, err := next.RoundTrip(r)
+					if err == nil && (answer.StatusCode == 425 || answer.StatusCode == 429) {
+						mu.Lock()
+						until = time.Now().Add(pause)
+						mu.Unlock()
+					}
+					return answer, err
+				})
+				c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: watched}))
+				after := http.Header{"Retry-After": {"40"}}
+				s.Inject(operation, hacarustest.Fault{}, hacarustest.Status(425, after, "{}"), hacarustest.Status(429, after, "{}"), hacarustest.Fault{}, hacarustest.Status(429, after, "{}"))
+				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 300), BatchSize: 10})
+				require.NoError(t, err)
+				requireVerdicts(t, 0, all)
+				require.Zero(t, broken)
+			})
+		})
+	}
+}
+
+// However long it is busy.
+func TestInspectOutlastsABusyService(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		s.Inject("predictItems", hacarustest.Repeat(500, refusal(425))...)
+		s.Inject("addItem", hacarustest.Repeat(100, refusal(429))...)
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 60)})
+		require.NoError(t, err)
+		requireVerdicts(t, 0, all)
+		requireOnce(t, 60, predictions(t, s))
+	})
+}
+
+// What concerns every file ends the run, with an outcome for each all the same.
+func TestInspectEnds(t *testing.T) {
+	t.Parallel()
+	t.Run("without a licence", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			s.AddModel(hacarus.Model{})
+			all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 1000)})
+			require.ErrorIs(t, err, hacarus.ErrLicense)
+			for _, result := range all {
+				require.ErrorIs(t, result.Err, hacarus.ErrLicense)
+			}
+			require.LessOrEqual(t, len(s.Calls("addItem")), 4)
+		}, hacarustest.WithoutLicense())
+	})
+	t.Run("without a model", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			s.AddModel(hacarus.Model{ModelID: "broken", Status: hacarus.ModelStatusFailed})
+			for model, want := range map[string]error{"nobody": hacarus.ErrNotFound, "broken": hacarus.ErrTrainingFailed} {
+				all, err := outcomes(t, c, hacarus.InspectRequest{ModelID: model, Files: pictures(0, 50)})
+				require.ErrorIs(t, err, want)
+				require.ErrorIs(t, all[49].Err, want)
+			}
+			require.Empty(t, s.Calls("addItem"), "nothing is uploaded for it")
+		})
+	})
+	t.Run("with the model", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			m := s.AddModel(hacarus.Model{})
+			time.AfterFunc(10*time.Second, func() {
+				_, err := c.DeleteModels(t.Context(), m.ModelID)
+				assert.NoError(t, err)
+			})
+			s.Inject("addItem", hacarustest.Repeat(50, hacarustest.Delay(3*time.Second))...)
+			_, err := outcomes(t, c, hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 1000)})
+			require.ErrorIs(t, err, hacarus.ErrNotFound)
+			require.Less(t, len(s.Calls("addItem")), 40)
+		})
+	})
+	t.Run("with the credentials", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+			c := s.Client(hacarus.WithCredentials("nobody", "a secret of nobody's"))
+			_, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100)})
+			require.ErrorIs(t, err, hacarus.ErrUnauthorized)
+		})
+	})
+	t.Run("with the context", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			s.AddModel(hacarus.Model{})
+			over := errors.New("the shift is over")
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, over)
+			defer cancel()
+			begun := time.Now()
+			all, err := outcomesIn(ctx, t, c, hacarus.InspectRequest{Files: pictures(0, 1000)})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, over)
+			require.Equal(t, time.Minute, time.Since(begun))
+			for _, result := range all {
+				require.ErrorIs(t, result.Err, context.DeadlineExceeded)
+			}
+			require.NotEmpty(t, all[0].ItemID)
+			require.Empty(t, all[999].ItemID)
+		}, hacarustest.WithPredictionTime(time.Hour))
+	})
+}
+
+// Leaving the range ends the work.
+func TestInspectStops(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+		var traffic gauge
+		c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: traffic.around(s.Transport())}))
+		s.AddModel(hacarus.Model{})
+		s.Inject("addItem", append(make([]hacarustest.Fault, 3), hacarustest.Repeat(50, hacarustest.Delay(time.Hour))...)...)
+		n := 0
+		for _, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 1000), Journal: filepath.Join(t.TempDir(), "journal")}) {
+			require.NoError(t, err)
+			if n++; n == 7 {
+				break
+			}
+		}
+		require.Zero(t, traffic.now.Load())
+		calls := len(s.Calls(""))
+		time.Sleep(time.Hour)
+		require.Len(t, s.Calls(""), calls)
+	})
+}
+
+func TestInspectArguments(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		files := pictures(0, 1)
+		for name, req := range map[string]hacarus.InspectRequest{
+			"batch size":  {Files: files, BatchSize: -1},
+			"huge batch":  {Files: files, BatchSize: 200_000},
+			"batch bytes": {Files: files, BatchBytes: -1},
+			"concurrency": {Files: files, Concurrency: -1},
+			"grace":       {Files: files, Grace: -1},
+			"model":       {Files: files, ModelID: "a/b"},
+			"wait":        {Files: files, Wait: []hacarus.WaitOption{nil}},
+		} {
+			n := 0
+			for result, err := range c.Inspect(t.Context(), req) {
+				require.Nil(t, result, name)
+				require.ErrorIs(t, err, hacarus.ErrInvalidArgument, name)
+				n++
+			}
+			require.Equal(t, 1, n, name)
+		}
+		require.Empty(t, s.Calls(""))
+	})
+}

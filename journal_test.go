@@ -1,0 +1,215 @@
+package hacarus_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+// A second run with the same files sends nothing again, and has all verdicts.
+func TestJournalResumes(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		m := s.AddModel(hacarus.Model{})
+		req := hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 50), Journal: filepath.Join(t.TempDir(), "journal")}
+		for range 3 {
+			all, err := outcomes(t, c, req)
+			require.NoError(t, err)
+			requireVerdicts(t, 0, all)
+			requireOnce(t, 50, uploads(s))
+			requireOnce(t, 50, predictions(t, s))
+		}
+		// Some new ones beside the old ones.
+		req.Files = append(pictures(50, 60), req.Files[10:20]...)
+		all, err := outcomes(t, c, req)
+		require.NoError(t, err)
+		requireVerdicts(t, 50, all[:10])
+		requireVerdicts(t, 10, all[10:])
+		requireOnce(t, 60, uploads(s))
+	})
+}
+
+// A run that ended in the middle of anything is taken up where it was.
+func TestJournalAfterAnEnd(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		req := hacarus.InspectRequest{
+			Files: pictures(0, 200), BatchSize: 10, Grace: time.Hour, Journal: filepath.Join(t.TempDir(), "journal"),
+		}
+		s.Inject("addItem", hacarustest.Repeat(20, hacarustest.Delay(3*time.Second))...)
+		s.Inject("predictItems", hacarustest.Repeat(20, hacarustest.Delay(2*time.Second))...)
+		for ended := 1; ; ended++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second+time.Duration(ended)*100*time.Millisecond)
+			all, err := outcomesIn(ctx, t, c, req)
+			cancel()
+			if err == nil {
+				requireVerdicts(t, 0, all)
+				require.Greater(t, ended, 5)
+				break
+			}
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Less(t, ended, 1000)
+		}
+		requireOnce(t, 200, uploads(s))
+		requireOnce(t, 200, predictions(t, s))
+	}, hacarustest.WithPredictionTime(30*time.Second))
+}
+
+// A name that comes again with another content is another item, and files of
+// one name and content are as many items.
+func TestJournalKnowsContent(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		journal := filepath.Join(t.TempDir(), "journal")
+		latest := func(numbers ...int) (files []hacarus.File) {
+			for _, n := range numbers {
+				files = append(files, hacarus.FileFromBytes("latest.png", picture(n)))
+			}
+			return files
+		}
+		ids := map[string]bool{}
+		for _, numbers := range [][]int{{0}, {4}, {0, 4}, {5, 4, 0}, {4, 4, 4}} {
+			for range 2 {
+				all, err := outcomes(t, c, hacarus.InspectRequest{Files: latest(numbers...), Journal: journal})
+				require.NoError(t, err)
+				for n, result := range all {
+					require.NoError(t, result.Err)
+					require.Equal(t, truth(numbers[n]), result.Verdict)
+					ids[result.ItemID] = true
+				}
+			}
+		}
+		require.Len(t, ids, 5)
+		requireOnce(t, 5, uploads(s))
+		requireOnce(t, 5, predictions(t, s))
+	})
+}
+
+// A last line that was not written to its end is taken off; any other damage
+// is refused, and a file that is no journal is left alone.
+func TestJournalRepair(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		m := s.AddModel(hacarus.Model{})
+		path := filepath.Join(t.TempDir(), "journal")
+		req := hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 3), Journal: path}
+		_, err := outcomes(t, c, req)
+		require.NoError(t, err)
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		lines := bytes.SplitAfter(whole, []byte("\n"))
+		last := len(whole) - len(lines[len(lines)-2])
+
+		for name, content := range map[string][]byte{
+			"torn":          whole[:len(whole)-1],
+			"nearly gone":   whole[:last+1],
+			"zeros":         append(bytes.Clone(whole[:last]), make([]byte, 100)...),
+			"zeros, ended":  append(bytes.Clone(whole[:last]), "\x00\x00\x00\n"...),
+			"empty":         nil,
+			"torn header":   whole[:12],
+			"header alone":  lines[0],
+			"a longer tail": append(bytes.Clone(whole), `{"time":"2026-`...),
+		} {
+			require.NoError(t, os.WriteFile(path, content, 0o644), name)
+			all, err := outcomes(t, c, req)
+			require.NoError(t, err, name)
+			requireVerdicts(t, 0, all)
+			repaired, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.True(t, bytes.HasPrefix(repaired, lines[0]), name)
+			require.True(t, bytes.HasSuffix(repaired, []byte("\n")), name)
+			require.NotContains(t, string(repaired), "\x00")
+		}
+		for name, content := range map[string][]byte{
+			"damaged inside": bytes.Replace(whole, lines[2], []byte("{}\n"), 1),
+			"cut inside":     bytes.Replace(whole, lines[2], lines[2][5:], 1),
+			"another kind":   []byte("a photograph, with a\nline in it"),
+			"without a line": []byte("a photograph"),
+			"another format": []byte(`{"hacarus_journal":99,"model":"` + m.ModelID + "\"}\n"),
+		} {
+			require.NoError(t, os.WriteFile(path, content, 0o644))
+			for _, err := range c.Inspect(t.Context(), req) {
+				require.ErrorIs(t, err, hacarus.ErrInvalidArgument, name)
+				require.ErrorContains(t, err, path)
+			}
+			after, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, content, after, name)
+		}
+	})
+}
+
+// A journal belongs to one model, and to one inspection at a time.
+func TestJournalIsRefused(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{ModelID: "m1"})
+		s.AddModel(hacarus.Model{ModelID: "m2"})
+		req := hacarus.InspectRequest{ModelID: "m1", Files: pictures(0, 3), Journal: filepath.Join(t.TempDir(), "journal")}
+		refused := func(req hacarus.InspectRequest, want error) (text string) {
+			for result, err := range c.Inspect(t.Context(), req) {
+				require.Nil(t, result)
+				require.ErrorIs(t, err, want)
+				text += err.Error()
+			}
+			return text
+		}
+		for _, err := range c.Inspect(t.Context(), req) {
+			require.NoError(t, err)
+			require.NotEmpty(t, refused(req, hacarus.ErrJournalLocked))
+		}
+		calls := len(s.Calls(""))
+		req.ModelID = "m2"
+		text := refused(req, hacarus.ErrInvalidArgument)
+		require.Contains(t, text, `"m1"`)
+		require.Contains(t, text, `"m2"`)
+		req.Journal = filepath.Join(t.TempDir(), "no", "such", "folder")
+		require.NotEmpty(t, refused(req, os.ErrNotExist))
+		require.Len(t, s.Calls(""), calls, "nothing is sent")
+	})
+}
+
+// A file that can be read once cannot be known again, and one that changes
+// after it was looked at is not sent.
+func TestJournalFiles(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		s.AddModel(hacarus.Model{})
+		path := filepath.Join(t.TempDir(), "changing.png")
+		require.NoError(t, os.WriteFile(path, picture(1), 0o644))
+		changing := hacarus.FileFromPath(path)
+		open := changing.Open
+		reads := 0
+		changing.Open = func() (io.ReadCloser, error) {
+			if reads++; reads == 2 {
+				require.NoError(t, os.WriteFile(path, picture(2), 0o644))
+			}
+			return open()
+		}
+		all, err := outcomes(t, c, hacarus.InspectRequest{
+			Files: []hacarus.File{
+				hacarus.FileFromReader("once.png", strings.NewReader("x"), 1), changing,
+				hacarus.FileFromReader("pipe.png", iotest.OneByteReader(strings.NewReader("x")), 1),
+			},
+			Journal: filepath.Join(t.TempDir(), "journal"),
+		})
+		require.NoError(t, err)
+		require.ErrorIs(t, all[0].Err, hacarus.ErrBadRequest)
+		require.ErrorContains(t, all[1].Err, "changed")
+		require.ErrorIs(t, all[2].Err, hacarus.ErrInvalidArgument)
+		require.Empty(t, uploads(s))
+	})
+}

@@ -1,0 +1,205 @@
+package hacarus
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/maphash"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// safePrefix begins every safe name; a number may stand before its dash.
+	safePrefix = "safe"
+	// maxSafeID bounds the item ids made from safe names, in bytes.
+	maxSafeID = 200
+)
+
+// SafeName returns the name under which [Client.Inspect] uploads a file: one
+// that the service takes, and makes an item id from that tells the original
+// name. The service is known to refuse spaces and more than one dot
+// (wire-facts.md 29), and nothing is known of names that are not ASCII.
+//
+// A name of ASCII letters, digits, "-" and "_", with at most one dot before an
+// extension of letters and digits, stays as it is. Any other name becomes
+// "safe-", the whole name with its other characters as hexadecimal UTF-8 between
+// underscores, and the extension:
+//
+//	検査1.jpg  →  safe-_e6a49ce69fbb_1_2e_jpg.jpg
+//
+// [OriginalName] turns it back, as well as the item id made from it, which lacks
+// the extension. A name too long for an id of 200 bytes is cut, and ends in "__"
+// and a part of its SHA-256; that cannot be turned back.
+func SafeName(name string) string {
+	if plainName(name) {
+		return name
+	}
+	return safeName(name, 1)
+}
+
+// OriginalName returns the name that [SafeName] was given, from what it
+// returned or from the item id made from that. It also knows the names that
+// [Client.Inspect] gives to the second and further files of one name, which
+// begin with "safe2-", "safe3-" and so on. A plain name is returned as it is; an
+// id made from one lacks its extension. It is false for what cannot be turned
+// back.
+func OriginalName(safe string) (string, bool) {
+	if plainName(safe) {
+		return safe, true
+	}
+	stem, _, _ := strings.Cut(safe, ".")
+	ordinal, escaped, ok := cutSafePrefix(stem)
+	if !ok {
+		return "", false
+	}
+	name, ok := unescapeName(escaped)
+	if !ok || itemIDOf(safeName(name, ordinal)) != stem {
+		return "", false
+	}
+	return name, true
+}
+
+// plainName says whether a name is taken by the service as it is, and is not
+// to be mistaken for a safe name.
+func plainName(name string) bool {
+	stem, extension, dotted := strings.Cut(name, ".")
+	if _, _, safe := cutSafePrefix(stem); safe {
+		return false
+	}
+	plain := func(r rune) bool { return letterOrDigit(r) || r == '-' || r == '_' }
+	return stem != "" && len(stem) <= maxSafeID && all(stem, plain) &&
+		(!dotted || extension != "" && all(extension, letterOrDigit))
+}
+
+func letterOrDigit(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+func all(text string, holds func(rune) bool) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !holds(r) })
+}
+
+// safeName is the safe name of the file that is the n-th of its name.
+func safeName(name string, n int) string {
+	prefix := safePrefix
+	if n > 1 {
+		prefix += strconv.Itoa(n)
+	}
+	id := prefix + "-" + escapeName(name)
+	if len(id) > maxSafeID {
+		sum := sha256.Sum256([]byte(id))
+		tail := "__" + hex.EncodeToString(sum[:8])
+		id = id[:maxSafeID-len(tail)] + tail
+	}
+	extension := path.Ext(name)
+	if len(extension) < 2 || len(extension) > 9 || !all(extension[1:], letterOrDigit) {
+		extension = ""
+	}
+	return id + extension
+}
+
+// cutSafePrefix takes "safe-" or "safe2-" off an id.
+func cutSafePrefix(id string) (n int, escaped string, ok bool) {
+	digits, escaped, found := strings.Cut(strings.TrimPrefix(id, safePrefix), "-")
+	if !found || !strings.HasPrefix(id, safePrefix) {
+		return 0, "", false
+	}
+	if digits == "" {
+		return 1, escaped, true
+	}
+	n, err := strconv.Atoi(digits)
+	return n, escaped, err == nil
+}
+
+// escapeName writes runs of bytes other than letters, digits and "-" as
+// hexadecimal digits between underscores.
+func escapeName(name string) string {
+	var b strings.Builder
+	escaping := false
+	for _, c := range []byte(name) {
+		if keep := letterOrDigit(rune(c)) || c == '-'; keep == escaping {
+			b.WriteByte('_') // opens or closes a run
+			escaping = !keep
+		}
+		if escaping {
+			b.WriteString(hex.EncodeToString([]byte{c}))
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	if escaping {
+		b.WriteByte('_')
+	}
+	return b.String()
+}
+
+func unescapeName(escaped string) (string, bool) {
+	parts := strings.Split(escaped, "_")
+	for n, part := range parts {
+		if n%2 == 0 {
+			continue
+		}
+		raw, err := hex.DecodeString(part)
+		if err != nil {
+			return "", false
+		}
+		parts[n] = string(raw)
+	}
+	return strings.Join(parts, ""), len(parts)%2 == 1
+}
+
+// itemIDOf is the id that the service derives from a file's name (wire-facts.md 28).
+func itemIDOf(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
+
+// namer gives the files of one inspection names of which no two make one item.
+type namer struct {
+	seed   maphash.Seed
+	shared map[uint64]bool // hashes of the ids that several files would have
+	taken  map[string]bool // of those, what was given
+	next   map[string]int  // by name, the next one to try
+}
+
+// newNamer finds which files would share an id. What it keeps depends on their
+// number alone.
+func newNamer(files []File) *namer {
+	n := &namer{seed: maphash.MakeSeed(), shared: map[uint64]bool{}, taken: map[string]bool{}, next: map[string]int{}}
+	hashes := make([]uint64, len(files))
+	for i, f := range files {
+		hashes[i] = n.hash(f.Name)
+	}
+	slices.Sort(hashes)
+	for i := 1; i < len(hashes); i++ {
+		if hashes[i] == hashes[i-1] {
+			n.shared[hashes[i]] = true
+		}
+	}
+	return n
+}
+
+func (n *namer) hash(name string) uint64 { return maphash.String(n.seed, itemIDOf(SafeName(name))) }
+
+// isShared says whether several files would have this file's id.
+func (n *namer) isShared(name string) bool { return n.shared[n.hash(name)] }
+
+// name returns the first free name for a file: its own, its safe name, and that
+// with numbers. Taken are those of earlier runs.
+func (n *namer) name(name string, taken func(itemID string) bool) string {
+	shared := n.isShared(name)
+	for try := n.next[name]; ; try++ {
+		candidate := SafeName(name)
+		if try > 0 {
+			candidate = safeName(name, try)
+		}
+		id := itemIDOf(candidate)
+		if n.taken[id] || taken(id) {
+			continue
+		}
+		if shared {
+			n.taken[id] = true
+			n.next[name] = try + 1
+		}
+		return candidate
+	}
+}

@@ -1,0 +1,107 @@
+package hacarus
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSafeName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"plate-0001.jpg":               "plate-0001.jpg",
+		"IMG_1.JPG":                    "IMG_1.JPG",
+		"noextension":                  "noextension",
+		"safety.png":                   "safety.png",
+		"検査1.jpg":                      "safe-_e6a49ce69fbb_1_2e_jpg.jpg",
+		"a b.png":                      "safe-a_20_b_2e_png.png",
+		"NewItem invalid.name.png":     "safe-NewItem_20_invalid_2e_name_2e_png.png",
+		"2019-05-24 at 3.27.11 PM.png": "safe-2019-05-24_20_at_20_3_2e_27_2e_11_20_PM_2e_png.png",
+		"safe-a.png":                   "safe-safe-a_2e_png.png",
+		"safe2-a":                      "safe-safe2-a",
+		"tail.":                        "safe-tail_2e_",
+		".hidden":                      "safe-_2e_hidden.hidden",
+		"..":                           "safe-_2e2e_",
+		"line1/a.jpg":                  "safe-line1_2f_a_2e_jpg.jpg",
+		"a.検査":                         "safe-a_2ee6a49ce69fbb_",
+		"\xff\x00.png":                 "safe-_ff002e_png.png",
+	} {
+		safe := SafeName(name)
+		require.Equal(t, want, safe)
+		require.Equal(t, safe, SafeName(name))
+		original, ok := OriginalName(safe)
+		require.True(t, ok, name)
+		require.Equal(t, name, original)
+		if safe != name {
+			original, ok = OriginalName(itemIDOf(safe))
+			require.True(t, ok, name)
+			require.Equal(t, name, original, "the id alone tells it")
+			require.NoError(t, checkID("item_id", itemIDOf(safe)))
+		}
+	}
+}
+
+func TestSafeNameOfLongNames(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for n := range 3 {
+		safe := SafeName(strings.Repeat("検", 80) + fmt.Sprint(n) + ".jpg")
+		require.Len(t, itemIDOf(safe), maxSafeID)
+		require.True(t, strings.HasSuffix(safe, ".jpg"))
+		require.False(t, seen[safe])
+		seen[safe] = true
+		_, ok := OriginalName(safe)
+		require.False(t, ok)
+	}
+	require.True(t, strings.HasPrefix(SafeName(strings.Repeat("a", 300)+".jpg"), "safe-a"))
+}
+
+func TestOriginalNameRefuses(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "a b", "検", "safe-_", "safe-_zz_", "safe-__", "safe-a_61_", "safe-_E6_", "safe1-a_20_", "safe-a_20_b_20"} {
+		original, ok := OriginalName(name)
+		require.False(t, ok, name)
+		require.Empty(t, original)
+	}
+}
+
+func FuzzSafeName(f *testing.F) {
+	for _, name := range []string{"検査1.jpg", "a b.png", "", "safe-", "_", "a__b", "\xff", "..", "a.b.c"} {
+		f.Add(name, 2)
+	}
+	f.Fuzz(func(t *testing.T, name string, n int) {
+		for _, safe := range []string{SafeName(name), safeName(name, max(n, 1))} {
+			id := itemIDOf(safe)
+			require.LessOrEqual(t, len(id), maxSafeID)
+			require.False(t, strings.ContainsAny(id, " ./\\"), safe)
+			if original, ok := OriginalName(safe); ok {
+				require.Equal(t, name, original)
+			} else {
+				require.Contains(t, safe, "__", "only cut names cannot be turned back")
+			}
+		}
+	})
+}
+
+// No two files get one id, nor one that an earlier run has used, and a file
+// that is alone in its name keeps it.
+func TestNamer(t *testing.T) {
+	t.Parallel()
+	var files []File
+	for _, name := range []string{"a.jpg", "b.jpg", "a.png", "a.jpg", "検.jpg", "検.jpg", "c.jpg", "a.jpg", "old.jpg"} {
+		files = append(files, File{Name: name})
+	}
+	n := newNamer(files)
+	old := func(id string) bool { return id == "old" || id == "safe-old_2e_jpg" || id == "safe-a_2e_jpg" }
+	var got []string
+	for _, f := range files {
+		got = append(got, n.name(f.Name, old))
+	}
+	require.Equal(t, []string{
+		"a.jpg", "b.jpg", "safe-a_2e_png.png", "safe2-a_2e_jpg.jpg", SafeName("検.jpg"),
+		safeName("検.jpg", 2), "c.jpg", "safe3-a_2e_jpg.jpg", "safe2-old_2e_jpg.jpg",
+	}, got)
+	require.Len(t, n.taken, 6, "only what collides is kept")
+}

@@ -1,0 +1,629 @@
+package hacarus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	defaultMinPoll = 100 * time.Millisecond
+	defaultMaxPoll = 5 * time.Second
+	// briefly is how long in a row an answer is put up with that is right only
+	// for a moment, such as "not found" for what was made just now.
+	briefly = 5 * time.Second
+	// leastDoubtful is how many such answers in a row it takes, however long the pauses are.
+	leastDoubtful = 3
+	// waitConcurrency bounds how many items of one wait are asked for at a time.
+	waitConcurrency = 8
+)
+
+// WaitOption configures a wait, such as [Client.WaitForModel].
+type WaitOption func(*waitConfig) error
+
+type waitConfig struct {
+	min, max  time.Duration
+	progress  func(WaitProgress)
+	subscribe func(itemIDs []string) (woken <-chan string, cancel func()) // nil: polling alone
+}
+
+func newWaitConfig(op operation, opts []WaitOption) (waitConfig, error) {
+	cfg := waitConfig{min: defaultMinPoll, max: defaultMaxPoll}
+	for _, opt := range opts {
+		if opt == nil {
+			return cfg, argumentError(op.id, "nil wait option")
+		}
+		if err := opt(&cfg); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg, nil
+}
+
+// WithPollInterval bounds the pause between two questions. The first pauses are
+// near the minimum, later ones grow to the maximum, all with jitter. Zero
+// stands for the default: 100 ms and 5 s.
+func WithPollInterval(minimum, maximum time.Duration) WaitOption {
+	return func(cfg *waitConfig) error {
+		if minimum < 0 || maximum < 0 {
+			return argumentError("WithPollInterval", "negative interval: %v, %v", minimum, maximum)
+		}
+		if maximum == 0 {
+			maximum = max(defaultMaxPoll, minimum)
+		}
+		if minimum == 0 {
+			minimum = min(defaultMinPoll, maximum)
+		}
+		if minimum > maximum {
+			return argumentError("WithPollInterval", "minimum %v is above maximum %v", minimum, maximum)
+		}
+		cfg.min, cfg.max = minimum, maximum
+		return nil
+	}
+}
+
+// WithCallbacks asks for an item as soon as a callback for it arrives at cb,
+// and goes on polling beside that: a callback that never comes costs time only,
+// and what callbacks say is never believed. Polls may then be rare; see
+// [WithPollInterval]. It has no effect on waits for a model.
+func WithCallbacks(cb *Callbacks) WaitOption {
+	return func(cfg *waitConfig) error {
+		if cb == nil {
+			return argumentError("WithCallbacks", "nil callbacks")
+		}
+		cfg.subscribe = cb.subscribe
+		return nil
+	}
+}
+
+// WithProgress calls f after each answer, on the goroutine that waits. It
+// should be quick.
+func WithProgress(f func(WaitProgress)) WaitOption {
+	return func(cfg *waitConfig) error {
+		if f == nil {
+			return argumentError("WithProgress", "nil function")
+		}
+		cfg.progress = f
+		return nil
+	}
+}
+
+// WaitProgress tells how far a wait is.
+type WaitProgress struct {
+	// Model is the model as it was last seen; nil in a wait for items.
+	Model *Model
+	// Ready of Total items are there; both are zero in a wait for a model.
+	Ready, Total int
+	// Elapsed is the time since the wait began.
+	Elapsed time.Duration
+	// Err is what the last question failed with, nil if it did not. The wait
+	// goes on.
+	Err error
+}
+
+// report tells the user's function of the progress.
+func (cfg *waitConfig) report(p WaitProgress) {
+	if cfg.progress != nil {
+		cfg.progress(p)
+	}
+}
+
+// WaitError is a wait that ended before what it waited for was there, with
+// what was last seen of it. The reason is reachable with errors.Is and
+// errors.As: the context's error, together with the failure before it if there
+// was one, or what the service answered.
+type WaitError struct {
+	// ModelID and ItemID name what was waited for. ItemID is empty in a wait
+	// for a model.
+	ModelID, ItemID string
+	// Model is the model as it was last seen, nil if it never was, or in a wait for items.
+	Model *Model
+	// ItemStatus is the item's status as it was last seen, "" if it never was.
+	ItemStatus ItemStatus
+	// Err is why the wait ended.
+	Err error
+}
+
+// Error names what was waited for, its last known status, and why the wait ended.
+func (e *WaitError) Error() string {
+	what, status := "model "+e.ModelID, ""
+	if e.Model != nil {
+		status = string(e.Model.Status)
+	}
+	if e.ItemID != "" {
+		what, status = "item "+e.ItemID, string(e.ItemStatus)
+	}
+	if status == "" {
+		status = "never seen"
+	}
+	return fmt.Sprintf("hacarus: waiting for %s (%s): %v", what, status, e.Err)
+}
+
+// Unwrap returns why the wait ended.
+func (e *WaitError) Unwrap() error { return e.Err }
+
+// TrainingError is a model that will not become usable: its training failed, or
+// it was deleted. It is [ErrTrainingFailed].
+type TrainingError struct {
+	// Model is the model as the service has it; its StatusText says what went wrong.
+	Model Model
+}
+
+// Error names the model, its status, and the service's reason.
+func (e *TrainingError) Error() string {
+	text := fmt.Sprintf("hacarus: %v: model %s is %s", ErrTrainingFailed, e.Model.ModelID, e.Model.Status)
+	if e.Model.StatusText != "" {
+		text += ": " + e.Model.StatusText
+	}
+	return text
+}
+
+// Is reports whether target is [ErrTrainingFailed].
+func (e *TrainingError) Is(target error) bool { return target == ErrTrainingFailed }
+
+// WaitForModel waits until a model is trained, and returns it; one that is
+// trained already at once. Statuses that nobody documented are taken for "not
+// yet". A model that failed or was deleted is a [*TrainingError].
+//
+// Network failures, 408, 425, 429 and 5xx do not end the wait. Answers that may
+// be right for a moment only end it when they have come for 5 s, and three
+// times, in a row: "not found", which may follow the creation, redirects, and
+// what cannot be read. Any other error ends it as a [*WaitError], and so does
+// the context: training may take hours, so give it a deadline that suits.
+//
+// It asks by operation getModelById; see [WithPollInterval] for how often.
+func (c *Client) WaitForModel(ctx context.Context, modelID string, opts ...WaitOption) (*Model, error) {
+	return c.waitForModel(ctx, modelID, nil, opts)
+}
+
+// TrainAndWait is [Client.Train] followed by [Client.WaitForModel]. Once the
+// training has begun, every error but [*TrainingError] is a [*WaitError] whose
+// ModelID is the one to go on waiting for.
+func (c *Client) TrainAndWait(ctx context.Context, algorithmID string, req TrainRequest, opts ...WaitOption) (*Model, error) {
+	if _, err := newWaitConfig(opTrain, opts); err != nil {
+		return nil, err // before a model is made
+	}
+	model, err := c.Train(ctx, algorithmID, req)
+	if err != nil {
+		return nil, err
+	}
+	return c.waitForModel(ctx, model.ModelID, model, opts)
+}
+
+// waitForModel waits for a model of which last is known; nil: nothing.
+func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, opts []WaitOption) (*Model, error) {
+	cfg, err := newWaitConfig(opGetModel, opts)
+	if err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, argumentError(opGetModel.id, "nil context")
+	}
+	begun, pace, doubt := time.Now(), newPace(cfg, c.policy), tolerance{patience: briefly}
+	for last == nil || !last.Status.IsTerminal() {
+		if _, err := pace.pause(ctx, nil); err != nil {
+			return nil, &WaitError{ModelID: modelID, Model: last, Err: err}
+		}
+		model, err := c.GetModel(ctx, modelID)
+		if err == nil {
+			last = model
+		}
+		cfg.report(WaitProgress{Model: last, Elapsed: time.Since(begun), Err: err})
+		if err := doubt.judge(err); err != nil {
+			return nil, &WaitError{ModelID: modelID, Model: last, Err: err}
+		}
+		pace.note(err)
+	}
+	if last.Status != ModelStatusActive {
+		return nil, &TrainingError{Model: *last}
+	}
+	return last, nil
+}
+
+// WaitForItems waits until a model has assessed items, and yields each item
+// once, as soon as it is ready: those that are assessed already at once. An
+// item's status does not prove that this model has seen it (wire-facts.md 21),
+// so it is the assessment that is waited for; a label that nobody documented
+// counts once the item's status says that nothing is waiting. With
+// [ActiveModel] or "" the assessment of any model counts, since the service
+// does not tell which model that was.
+//
+// Every id has exactly one outcome, duplicates being one: an item, or a
+// [*WaitError] with its ItemID and the status last seen. An item that cannot
+// become ready does not end the wait for the others; the range goes on after
+// its error. What ends the wait for an item, and what does not, is as in
+// [Client.WaitForModel]. When the context ends, every item that is still waited
+// for is yielded with that error.
+//
+// A prediction that failed leaves no trace that is documented, and no
+// assessment: give the context a deadline.
+//
+// It asks by operation getItemById, for eight items at a time, again and again
+// with pauses for all of them; see [WithPollInterval]. Leaving the range ends
+// the questions that are under way. Ranging again waits again.
+func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []string, opts ...WaitOption) iter.Seq2[*Item, error] {
+	return func(yield func(*Item, error) bool) {
+		cfg, err := newWaitConfig(opGetItem, opts)
+		if err == nil && ctx == nil {
+			err = argumentError(opGetItem.id, "nil context")
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		w := &itemsWait{
+			client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency), patience: briefly,
+			isReady: func(item *Item) bool { return assessed(item, modelID) },
+		}
+		w.run(ctx, itemIDs, yield)
+	}
+}
+
+// itemsWait is one wait for items.
+type itemsWait struct {
+	client *Client
+	waitConfig
+	modelID  string
+	isReady  func(*Item) bool
+	slots    chan struct{} // bounds the questions under way; several waits may share it
+	patience time.Duration // with answers that may be right for a moment only
+	// until is when an item that is there, and not ready, is given up; zero: never.
+	until time.Time
+
+	begun        time.Time
+	pace         *pace
+	ready, total int
+}
+
+// awaited is an item that is waited for.
+type awaited struct {
+	id     string
+	status ItemStatus // as last seen
+	doubt  tolerance
+	done   bool
+}
+
+// sighting is the answer to one question.
+type sighting struct {
+	asked time.Time
+	item  *Item
+	err   error
+}
+
+// errNotInTime: an item was there, and not ready, when it was given up.
+var errNotInTime = errors.New("no assessment in time")
+
+func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(*Item, error) bool) {
+	waiting := distinct(itemIDs)
+	w.begun, w.pace, w.total = time.Now(), newPace(w.waitConfig, w.client.policy), len(waiting)
+	w.pace.until = w.until
+	for _, a := range waiting {
+		a.doubt.patience = w.patience
+	}
+	var woken <-chan string
+	if w.subscribe != nil && len(waiting) > 0 {
+		var cancel func()
+		woken, cancel = w.subscribe(itemIDs)
+		defer cancel()
+	}
+	for len(waiting) > 0 {
+		ids, err := w.pace.pause(ctx, woken)
+		if err != nil {
+			w.abandon(waiting, err, yield)
+			return
+		}
+		if !w.pass(ctx, only(waiting, ids), yield) {
+			return
+		}
+		waiting = slices.DeleteFunc(waiting, func(a *awaited) bool { return a.done })
+	}
+}
+
+// pass asks for each of the items once, and yields those that have an outcome.
+// It is false when the range was left.
+func (w *itemsWait) pass(ctx context.Context, waiting []*awaited, yield func(*Item, error) bool) bool {
+	begun, ready := time.Now(), w.ready
+	for a, seen := range each(ctx, waitConcurrency, waiting, w.look) {
+		err := w.judge(a, seen)
+		w.report(WaitProgress{Ready: w.ready, Total: w.total, Elapsed: time.Since(w.begun), Err: seen.err})
+		switch {
+		case err != nil:
+			if !yield(nil, err) {
+				return false
+			}
+		case a.done:
+			if !yield(seen.item, nil) {
+				return false
+			}
+		}
+	}
+	// A long list takes long to ask for, and then it is not asked for all the time.
+	w.pace.passed(time.Since(begun), w.ready > ready)
+	return true
+}
+
+// look asks for one item.
+func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
+	select {
+	case w.slots <- struct{}{}:
+	case <-ctx.Done():
+		return sighting{err: contextError(ctx, nil)}
+	}
+	defer func() { <-w.slots }()
+	if shared := limiterOf(ctx); shared != nil {
+		if err := shared.pass(ctx); err != nil {
+			return sighting{err: err}
+		}
+	}
+	asked := time.Now()
+	item, err := w.client.GetItem(ctx, a.id, &GetItemOptions{
+		ShowAssessments: new(true), ShowAnnotations: new(true), ModelID: modelOrAny(w.modelID),
+	})
+	return sighting{asked, item, err}
+}
+
+// judge notes what was seen of an item. Its error ends the wait for it.
+func (w *itemsWait) judge(a *awaited, seen sighting) error {
+	w.pace.note(seen.err)
+	err := a.doubt.judge(seen.err)
+	if seen.item != nil {
+		a.status = seen.item.Status
+		switch {
+		case w.isReady(seen.item):
+			a.done = true
+			w.ready++
+		case !w.until.IsZero() && !seen.asked.Before(w.until):
+			err = errNotInTime
+		}
+	}
+	if err != nil {
+		a.done = true
+		return w.failure(a, err)
+	}
+	return nil
+}
+
+func (w *itemsWait) failure(a *awaited, err error) error {
+	return &WaitError{ModelID: w.modelID, ItemID: a.id, ItemStatus: a.status, Err: err}
+}
+
+// abandon yields the error that ended the wait, for each item that it ended it for.
+func (w *itemsWait) abandon(waiting []*awaited, err error, yield func(*Item, error) bool) {
+	for _, a := range waiting {
+		if !yield(nil, w.failure(a, err)) {
+			return
+		}
+	}
+}
+
+// assessed says whether the model has said what it thinks of the item.
+func assessed(item *Item, modelID string) bool {
+	a := item.Assessment(modelOrAny(modelID))
+	return a != nil && (a.Label.verdict() != VerdictUnknown || item.Status.IsTerminal())
+}
+
+// modelOrAny is "", any model, where the service chose the model.
+func modelOrAny(modelID string) string {
+	if modelID == ActiveModel {
+		return ""
+	}
+	return modelID
+}
+
+// distinct is the items to wait for, each once.
+func distinct(itemIDs []string) []*awaited {
+	seen := make(map[string]bool, len(itemIDs))
+	var list []*awaited
+	for _, id := range itemIDs {
+		if !seen[id] {
+			seen[id] = true
+			list = append(list, &awaited{id: id})
+		}
+	}
+	return list
+}
+
+// only is the items of these ids; nil is all of them.
+func only(waiting []*awaited, itemIDs []string) []*awaited {
+	if itemIDs == nil {
+		return waiting
+	}
+	wanted := make(map[string]bool, len(itemIDs))
+	for _, id := range itemIDs {
+		wanted[id] = true
+	}
+	var list []*awaited
+	for _, a := range waiting {
+		if wanted[a.id] {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// pace is the rhythm of the questions of one wait.
+type pace struct {
+	min, max      time.Duration
+	maxRetryAfter time.Duration
+	bound         time.Duration // of the next pause; grows
+	least         time.Duration // of the next pause, by what came before
+	due           time.Time     // of the next question; zero: not decided
+	until         time.Time     // not before which, but soon after, is to be asked; zero: whenever
+	asked         bool
+	last          error // what the last question failed with
+}
+
+func newPace(cfg waitConfig, policy RetryPolicy) *pace {
+	return &pace{min: cfg.min, max: cfg.max, bound: cfg.min, maxRetryAfter: policy.MaxRetryAfter}
+}
+
+// pause waits until it is time for the next question, or until a callback
+// names items to ask for before that. The first question waits for nothing.
+func (p *pace) pause(ctx context.Context, woken <-chan string) (itemIDs []string, err error) {
+	if ctx.Err() != nil {
+		return nil, p.ended(ctx)
+	}
+	if !p.asked {
+		p.asked = true
+		return nil, nil
+	}
+	if p.due.IsZero() {
+		p.due = p.after(time.Now())
+	}
+	timer := time.NewTimer(time.Until(p.due))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		p.due = time.Time{}
+		return nil, nil
+	case id := <-woken:
+		return gather(id, woken), nil
+	case <-ctx.Done():
+		return nil, p.ended(ctx)
+	}
+}
+
+// gather takes all that has come, so that it is asked for together.
+func gather(id string, woken <-chan string) []string {
+	ids := []string{id}
+	for {
+		select {
+		case id = <-woken:
+			ids = append(ids, id)
+		default:
+			return ids
+		}
+	}
+}
+
+// after is when to ask next: at a time that matters, if one comes up.
+func (p *pace) after(now time.Time) time.Time {
+	due := now.Add(p.next())
+	if p.until.After(now) && p.until.Before(due) {
+		return p.until
+	}
+	return due
+}
+
+// next is the next pause: random in the upper third below a bound that grows by half each time.
+func (p *pace) next() time.Duration {
+	p.bound = min(p.bound+p.bound/2+1, p.max)
+	low := max(p.min, p.bound-p.bound/3)
+	wait := low + time.Duration(rand.Int64N(int64(p.bound-low)+1)) //nolint:gosec // jitter needs no secrecy
+	wait, p.least = max(wait, p.least), 0
+	return wait
+}
+
+// note remembers what a question failed with, and how long the service wants
+// to be left alone, as far as [RetryPolicy] goes along.
+func (p *pace) note(err error) {
+	p.last = err
+	if base := (*BaseError)(nil); errors.As(err, &base) {
+		p.least = max(p.least, min(base.RetryAfter, p.maxRetryAfter))
+	}
+}
+
+// passed sets the next pause after a pass over many items: short again if
+// something was ready, but no less than a pass takes.
+func (p *pace) passed(took time.Duration, ready bool) {
+	if ready {
+		p.bound = p.min
+	}
+	p.least = max(p.least, min(took, p.max))
+}
+
+// ended is the context's error, with the failure before it.
+func (p *pace) ended(ctx context.Context) error {
+	if p.last != nil && errors.Is(p.last, ctx.Err()) {
+		return p.last
+	}
+	return contextError(ctx, p.last)
+}
+
+// tolerance decides which failure of a question ends a wait.
+type tolerance struct {
+	patience time.Duration
+	doubtful int // answers in a row that may be right for a moment only
+	since    time.Time
+}
+
+// judge returns the error if it ends the wait.
+func (t *tolerance) judge(err error) error {
+	switch {
+	case err == nil || transient(err):
+		t.doubtful = 0
+		return nil
+	case !momentary(err):
+		return err
+	}
+	if t.doubtful++; t.doubtful == 1 {
+		t.since = time.Now()
+	}
+	if t.doubtful >= leastDoubtful && time.Since(t.since) >= t.patience {
+		return err
+	}
+	return nil
+}
+
+// transient failures may be over at the next attempt, however often there were
+// some: those of the network, an answer cut off included, and of a service that
+// is busy or down.
+func transient(err error) bool {
+	var base *BaseError
+	switch {
+	case errors.Is(err, ErrInvalidArgument):
+		return false
+	case errors.As(err, &base):
+		return transientStatus(base.StatusCode)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	}
+	return !momentary(err) && !permanent(err)
+}
+
+// momentary answers are right or wrong for a moment: what was just made is not
+// found, or a proxy shows a page of its own.
+func momentary(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDecode) || errors.Is(err, ErrRedirect)
+}
+
+// each runs f for every input, on a few goroutines at a time, and hands over
+// the results as they come. Leaving the range early cancels the rest, and
+// waits for the end of it.
+func each[T, R any](ctx context.Context, limit int, inputs []T, f func(context.Context, T) R) iter.Seq2[T, R] {
+	type output struct {
+		input  T
+		result R
+	}
+	return func(yield func(T, R) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		outputs := make(chan output)
+		var next atomic.Int64
+		var workers sync.WaitGroup
+		for range min(limit, len(inputs)) {
+			workers.Go(func() {
+				for n := int(next.Add(1)) - 1; n < len(inputs) && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
+					outputs <- output{inputs[n], f(ctx, inputs[n])}
+				}
+			})
+		}
+		go func() { workers.Wait(); close(outputs) }()
+		defer func() {
+			cancel()
+			for range outputs { // until all have ended
+			}
+		}()
+		for o := range outputs {
+			if !yield(o.input, o.result) {
+				return
+			}
+		}
+	}
+}

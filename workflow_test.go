@@ -1,0 +1,304 @@
+package hacarus
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"path"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// lineService is a service that keeps no image: it knows the items' ids, and
+// when they will be assessed. Its calls take time.
+type lineService struct {
+	upload, predict, look time.Duration            // what a call takes
+	prediction            time.Duration            // what an item takes
+	id                    func(name string) string // nil: as documented
+	before                func(operation string, w http.ResponseWriter) bool
+
+	mu       sync.Mutex
+	ready    map[string]time.Time // zero: not predicted
+	uploaded int
+}
+
+func (s *lineService) serve(w http.ResponseWriter, r *http.Request) {
+	operation := r.Method + " " + path.Base(r.URL.Path)
+	if s.before != nil && s.before(operation, w) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		return
+	}
+	switch operation {
+	case "POST items":
+		s.add(w, r)
+	case "POST predict":
+		s.start(w, r)
+	default:
+		s.show(w, path.Base(r.URL.Path))
+	}
+}
+
+func (s *lineService) add(w http.ResponseWriter, r *http.Request) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	var ids []string
+	for part, err := parts.NextPart(); err == nil; part, err = parts.NextPart() {
+		_, _ = io.Copy(io.Discard, part)
+		if name := part.FileName(); name != "" {
+			id := itemIDOf(name)
+			if s.id != nil {
+				id = s.id(name)
+			}
+			ids = append(ids, id)
+		}
+	}
+	time.Sleep(s.upload)
+	s.mu.Lock()
+	for _, id := range ids {
+		s.ready[id] = time.Time{}
+	}
+	s.uploaded += len(ids)
+	s.mu.Unlock()
+	answer(w, map[string]any{"item_ids": ids})
+}
+
+func (s *lineService) start(w http.ResponseWriter, r *http.Request) {
+	var in itemIDs
+	if json.NewDecoder(r.Body).Decode(&in) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	time.Sleep(s.predict)
+	s.mu.Lock()
+	for _, id := range in.ItemIDs {
+		s.ready[id] = time.Now().Add(s.prediction)
+	}
+	s.mu.Unlock()
+	answer(w, map[string]any{"model_version": "1", "item_ids": in.ItemIDs})
+}
+
+func (s *lineService) show(w http.ResponseWriter, id string) {
+	time.Sleep(s.look)
+	s.mu.Lock()
+	ready, known := s.ready[id]
+	s.mu.Unlock()
+	item := map[string]any{"item_id": id, "status": "pending", "assessments": []any{}}
+	switch {
+	case !known:
+		w.WriteHeader(http.StatusNotFound)
+		return
+	case !ready.IsZero() && !time.Now().Before(ready):
+		item["status"] = "done"
+		item["assessments"] = []any{map[string]any{"model_id": "m", "label": "OK"}}
+	}
+	answer(w, item)
+}
+
+func answer(w http.ResponseWriter, data any) {
+	_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+}
+
+// noise is a file of random bytes, which are made when it is read.
+func noise(n int, size int64) File {
+	return File{
+		Name: fmt.Sprintf("noise-%06d.png", n), Size: size, ContentType: "image/png",
+		Open: func() (io.ReadCloser, error) {
+			var seed [32]byte
+			seed[0], seed[1], seed[2] = byte(n), byte(n>>8), byte(n>>16)
+			return io.NopCloser(io.LimitReader(rand.NewChaCha8(seed), size)), nil
+		},
+	}
+}
+
+func noises(n int, size int64) (files []File) {
+	for i := range n {
+		files = append(files, noise(i, size))
+	}
+	return files
+}
+
+// The stages of an inspection overlap: all of it takes hardly longer than the
+// slowest stage would alone. The time is that of a clock of its own, which
+// counts what calls take and not what this machine takes.
+func TestInspectOverlapsItsStages(t *testing.T) {
+	t.Parallel()
+	files := 2000
+	if *full {
+		files = 10_000
+	}
+	for name, s := range map[string]*lineService{
+		"slow uploads":     {upload: 400 * time.Millisecond, predict: 50 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond},
+		"slow predictions": {upload: 50 * time.Millisecond, predict: 400 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond},
+		"slow answers":     {upload: 100 * time.Millisecond, predict: 20 * time.Millisecond, look: 100 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s.ready = map[string]time.Time{}
+				c := overMemory(t, &fakeAPI{next: s.serve})
+				begun, done := time.Now(), 0
+				for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(files, 100)}) {
+					require.NoError(t, err)
+					require.NoError(t, result.Err)
+					done++
+				}
+				took := time.Since(begun)
+				require.Equal(t, files, done)
+				batches := time.Duration(files / defaultBatchSize)
+				slowest := max(batches*s.upload/defaultConcurrency, batches*s.predict/defaultConcurrency,
+					time.Duration(files)*s.look/waitConcurrency)
+				t.Logf("%v, slowest stage alone %v, ratio %.3f", took, slowest, took.Seconds()/slowest.Seconds())
+				require.LessOrEqual(t, took, slowest*115/100)
+			})
+		})
+	}
+}
+
+// Memory does not grow with the files.
+func TestInspectMemory(t *testing.T) {
+	files, size := 1000, int64(100<<10)
+	if *full {
+		files = 10_000
+	}
+	s := &lineService{ready: map[string]time.Time{}}
+	c := overTCP(t, &fakeAPI{next: s.serve})
+	runtime.GC()
+	var peak atomic.Uint64
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for tick := time.Tick(5 * time.Millisecond); ; {
+			select {
+			case <-tick:
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				peak.Store(max(peak.Load(), m.HeapAlloc))
+			case <-stop:
+				return
+			}
+		}
+	})
+	done := 0
+	for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(files, size)}) {
+		require.NoError(t, err)
+		require.NoError(t, result.Err)
+		done++
+	}
+	close(stop)
+	watching.Wait()
+	require.Equal(t, files, done)
+	t.Logf("%d files of %d bytes: peak heap %.1f MiB", files, size, float64(peak.Load())/(1<<20))
+	require.Less(t, peak.Load(), uint64(64<<20))
+}
+
+// Where the service chooses ids that do not follow from the names, answers
+// tell which is which; and an upload whose answer was lost is not sent again.
+func TestInspectStrangeIDs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var uploads atomic.Int32
+		s := &lineService{
+			ready: map[string]time.Time{}, id: func(name string) string { return "4711-" + itemIDOf(name) },
+			before: func(operation string, w http.ResponseWriter) bool {
+				if operation == "POST items" && uploads.Add(1) == 2 {
+					w.WriteHeader(http.StatusBadGateway)
+					return true
+				}
+				return false
+			},
+		}
+		c := overMemory(t, &fakeAPI{next: s.serve})
+		unknown := 0
+		for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(60, 10), Concurrency: 1}) {
+			require.NoError(t, err)
+			if result.Err != nil {
+				require.ErrorIs(t, result.Err, ErrOutcomeUnknown)
+				require.GreaterOrEqual(t, result.Index, 20)
+				require.Less(t, result.Index, 40)
+				unknown++
+				continue
+			}
+			require.Equal(t, "4711-"+strings.TrimSuffix(result.File, ".png"), result.ItemID)
+			require.Equal(t, VerdictOK, result.Verdict)
+		}
+		require.Equal(t, 20, unknown)
+		require.Equal(t, int32(3), uploads.Load())
+	})
+}
+
+// An answer with other than one id for each file is not guessed at.
+func TestInspectIDsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	for name, id := range map[string]func(string) string{
+		"one for all": func(string) string { return "x" },
+		"twice":       func(name string) string { return strings.TrimRight(itemIDOf(name), "0123456789") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &lineService{ready: map[string]time.Time{}, id: id}
+				c := overMemory(t, &fakeAPI{next: s.serve})
+				for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(5, 10)}) {
+					require.NoError(t, err)
+					require.ErrorIs(t, result.Err, ErrDecode)
+				}
+				require.Equal(t, 5, s.uploaded, "not sent again")
+			})
+		})
+	}
+}
+
+// Calls that the service refused halve their number, and successes bring it back.
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		policy := RetryPolicy{MinWait: time.Second, MaxWait: 8 * time.Second}.withDefaults()
+		l := newLimiter(4, policy)
+		busy := &BaseError{StatusCode: http.StatusTooEarly}
+		begun := time.Now()
+		var waits []time.Duration
+		for range 6 { // one refusal after the other
+			require.NoError(t, l.enter(t.Context(), opAddItems))
+			waits = append(waits, time.Since(begun))
+			begun = time.Now()
+			l.leave(opAddItems, busy)
+		}
+		second := time.Second
+		require.Equal(t, []time.Duration{0, second, 2 * second, 4 * second, 8 * second, 8 * second}, waits)
+		require.Equal(t, 1, l.width)
+
+		time.Sleep(time.Minute)
+		var entered atomic.Int32
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() { assert.NoError(t, l.enter(t.Context(), opAddItems)); entered.Add(1) })
+		}
+		for _, want := range []int32{1, 3} { // one alone; and after its success two
+			synctest.Wait()
+			require.Equal(t, want, entered.Load())
+			l.leave(opAddItems, nil)
+		}
+		all.Wait()
+		require.Equal(t, 3, l.width)
+
+		// The longest pause holds for the attempts of all calls.
+		require.Equal(t, 10*second, l.hold(&BaseError{StatusCode: http.StatusTooManyRequests}, 10*second))
+		require.Equal(t, 10*second, l.hold(io.ErrUnexpectedEOF, second))
+		require.Equal(t, 30*second, l.hold(io.ErrUnexpectedEOF, 30*second))
+		require.NoError(t, l.pass(t.Context()))
+		require.Zero(t, l.hold(nil, 0))
+	})
+}
