@@ -219,8 +219,8 @@ func ifChanged(v promisedValue) func(answerCase, bool) promisedValue {
 	}
 }
 
-// forgiving is a promise that a deletion without a word about ids is a success.
-func forgiving(otherwise promisedValue, except map[promisedValue][]string) func(answerCase, bool) promisedValue {
+// forgiving refuses, but takes a deletion without a word about ids for a success.
+func forgiving(except map[promisedValue][]string) func(answerCase, bool) promisedValue {
 	return func(a answerCase, _ bool) promisedValue {
 		if a.id == "deleteModels" {
 			return right // the ids that were asked for
@@ -230,7 +230,7 @@ func forgiving(otherwise promisedValue, except map[promisedValue][]string) func(
 				return v
 			}
 		}
-		return otherwise
+		return refused
 	}
 }
 
@@ -346,13 +346,13 @@ func spoilings() []spoiling {
 	raw := func(text string) any { return json.RawMessage(text) }
 	return []spoiling{
 		// What is not the envelope.
-		{name: "nothing", text: constant(""), want: forgiving(refused, nil)},
+		{name: "nothing", text: constant(""), want: forgiving(nil)},
 		{name: "null", text: constant("null"), want: always(refused)},
-		{name: "an empty object", text: constant("{}"), want: forgiving(refused, nil)},
+		{name: "an empty object", text: constant("{}"), want: forgiving(nil)},
 		{name: "an empty list", text: constant("[]"), want: always(refused)},
 		{name: "a web page", text: constant("<!DOCTYPE html><title>Sign in</title>"), want: always(refused)},
-		{name: "no data", text: constant(`{"data":null}`), want: forgiving(refused, map[promisedValue][]string{some: listAnswers})},
-		{name: "empty data", text: constant(`{"data":{}}`), want: forgiving(refused, empty)},
+		{name: "no data", text: constant(`{"data":null}`), want: forgiving(map[promisedValue][]string{some: listAnswers})},
+		{name: "empty data", text: constant(`{"data":{}}`), want: forgiving(empty)},
 		{name: "an empty list as data", text: constant(`{"data":[]}`), want: func(a answerCase, _ bool) promisedValue {
 			if a.among(listAnswers) {
 				return some
@@ -360,16 +360,16 @@ func spoilings() []spoiling {
 			return refused
 		}},
 		{name: "a text as data", text: constant(`{"data":"ok"}`), want: always(refused)},
-		{name: "data in another case", want: forgiving(refused, nil), text: func(document string) string {
+		{name: "data in another case", want: forgiving(nil), text: func(document string) string {
 			return strings.Replace(document, `"data"`, `"Data"`, 1)
 		}},
 
 		// Another shape.
 		{name: "list and single swapped", want: always(refused), tree: func(a answerCase) string { return document(swapped(a.data)) }},
-		{name: "wrapped twice", want: forgiving(refused, empty), tree: func(a answerCase) string {
+		{name: "wrapped twice", want: forgiving(empty), tree: func(a answerCase) string {
 			return document(map[string]any{"data": a.data})
 		}},
-		{name: "without an envelope", want: forgiving(refused, map[promisedValue][]string{right: {"login"}}), tree: func(a answerCase) string {
+		{name: "without an envelope", want: forgiving(map[promisedValue][]string{right: {"login"}}), tree: func(a answerCase) string {
 			raw := a.document()
 			return raw[len(`{"data":`) : len(raw)-1]
 		}},
