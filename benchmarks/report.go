@@ -50,7 +50,9 @@ func (o *outcome) report(ctx context.Context, l *lab) error {
 		{"machine", machine}, {"goals", o.goals()}, {"figures", o.table()}, {"decoders", o.decoderTable()},
 	}
 	for _, part := range parts {
-		fmt.Println(part.text)
+		if part.name != "decoders" || len(o.decoders) > 0 {
+			fmt.Println(part.text)
+		}
 	}
 	if !o.write {
 		return nil
