@@ -70,7 +70,7 @@ func (r *responder) start(t *testing.T, opts ...Option) *Client {
 }
 
 func (r *responder) serve(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	login, file := withHead([]byte(`{"access_token":"`+testToken+`"}`)), answerHead("application/zip", r.file)
 	buffer := make([]byte, 256<<10)
 	for {
