@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 )
 
@@ -17,21 +18,24 @@ var (
 //
 // Operation getAlgorithms: GET /api/v1/algorithms/.
 func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
-	return call(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm))
+	return value(call(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm)))
 }
 
-// GetAlgorithm returns one algorithm with its parameters.
+// GetAlgorithm returns one algorithm with its parameters. The documentation
+// does not say which error an unknown id gives, most likely [ErrNotFound].
 //
 // Operation getAlgorithmById: GET /api/v1/algorithms/{algorithm_id}.
 func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorithm, error) {
 	r := request{op: opGetAlgorithm, params: []string{algorithmID}}
-	return pointer(call(ctx, c, r, expect(algorithmID, decodeAlgorithm, func(a *Algorithm) string { return a.AlgorithmID })))
+	return call(ctx, c, r, expect(algorithmID, decodeAlgorithm, func(a *Algorithm) string { return a.AlgorithmID }))
 }
 
 // Train starts the training of a new model, which goes on in the background:
 // the returned model is [ModelStatusCreating], and [Client.GetModel] tells how
 // far it is. It needs a licence ([ErrLicense]); items that are not the user's
-// are [ErrForbidden] (wire-facts.md 7).
+// are [ErrForbidden] (wire-facts.md 7); a request that the service cannot
+// process is [ErrUnprocessable]. Unfit values of parameters show in the status
+// of the model, which becomes [ModelStatusFailed] (wire-facts.md 20).
 //
 // Every execution makes another model, so it is not repeated when its outcome
 // is unknown: on [ErrOutcomeUnknown] look for the model by its name first.
@@ -41,9 +45,24 @@ func (c *Client) Train(ctx context.Context, algorithmID string, req TrainRequest
 	if err := checkIDs(opTrain, "item_ids", req.ItemIDs); err != nil {
 		return nil, err
 	}
+	if err := req.check(); err != nil {
+		return nil, argumentError(opTrain.id, "%w", err)
+	}
 	body, err := jsonBody(opTrain, req)
 	if err != nil {
 		return nil, err
 	}
-	return pointer(call(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel))
+	return call(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel)
+}
+
+func (r TrainRequest) check() error {
+	for i, p := range r.OverrideParams {
+		if p.AlgorithmParameterID < 0 || p == (OverrideParam{}) {
+			return fmt.Errorf("override_params[%d] names no parameter", i)
+		}
+		if err := checkText(fmt.Sprintf("override_params[%d]", i), p.Value); err != nil {
+			return err
+		}
+	}
+	return checkText("name", r.Name)
 }

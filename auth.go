@@ -1,13 +1,13 @@
 package hacarus
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -29,11 +29,6 @@ const (
 	maxLifetime = 30 * 365 * 24 * time.Hour
 	// maxToken bounds an access token, in bytes; servers refuse longer headers.
 	maxToken = 64 << 10
-	// minSecret is the length from which a text is masked: a shorter one, such
-	// as "secret", also stands in innocent messages.
-	minSecret = 8
-	// rememberedTokens is how many earlier tokens are still masked in texts.
-	rememberedTokens = 8
 )
 
 var opLogin = operation{"login", http.MethodPost, "/api/auth/token", authenticate}
@@ -48,11 +43,8 @@ var opLogin = operation{"login", http.MethodPost, "/api/auth/token", authenticat
 //
 // Operation login: POST /api/auth/token.
 func (c *Client) Login(ctx context.Context) (*oauth2.Token, error) {
-	if ctx == nil {
-		return nil, argumentError(opLogin.id, "nil context")
-	}
-	if c.closed.Load() {
-		return nil, argumentError(opLogin.id, "the client is closed")
+	if err := c.usable(ctx, opLogin); err != nil {
+		return nil, err
 	}
 	granted, err := c.auth.exchange(ctx)
 	if err != nil {
@@ -68,7 +60,8 @@ type loginParams struct {
 	GrantType    string `json:"grant_type"`
 }
 
-// grant is an access token with its lifetime from now, zero when unknown.
+// grant is an access token with its lifetime from now: zero when unknown,
+// negative when over.
 type grant struct {
 	token    *oauth2.Token
 	lifetime time.Duration
@@ -106,11 +99,11 @@ func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (gr
 			err = checkToken(token.AccessToken)
 		}
 		if err != nil {
-			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: c.auth.secrets.maskError(err)}
+			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: maskError(err, c.auth.secrets.mask)}
 		}
 		granted := grant{token: token}
 		if !token.Expiry.IsZero() {
-			granted.lifetime = max(time.Until(token.Expiry), minLifetime)
+			granted.lifetime = cmp.Or(time.Until(token.Expiry), -1) // one that has expired is used once
 		}
 		return granted, nil
 	}
@@ -213,7 +206,7 @@ type authenticator struct {
 	work   sync.WaitGroup
 
 	mu         sync.Mutex
-	access     string
+	bearer     *bearer   // nil without a token
 	generation uint64    // counts tokens, so that a late 401 drops only its own
 	renewal    time.Time // when to fetch the next token; zero: not before a 401
 	flight     *flight
@@ -221,10 +214,16 @@ type authenticator struct {
 	refusedAt  time.Time
 }
 
-// flight is a login that is under way.
+// bearer is the Authorization header's value with the token. It has its own
+// pointer because printing another value does not follow that.
+type bearer struct{ header []string }
+
+// flight is a login that is under way, and what came of it.
 type flight struct {
-	done chan struct{}
-	err  error
+	done       chan struct{}
+	bearer     *bearer
+	generation uint64
+	err        error
 }
 
 func newAuthenticator(exchange func(context.Context) (grant, error)) *authenticator {
@@ -241,32 +240,32 @@ func (a *authenticator) close() {
 	a.work.Wait()
 }
 
-// token returns the access token and its generation, after a login if there is
-// none. The login does not depend on ctx, which only ends the waiting.
-func (a *authenticator) token(ctx context.Context) (string, uint64, error) {
-	for {
-		a.mu.Lock()
-		if a.access != "" && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
-			defer a.mu.Unlock()
-			return a.access, a.generation, nil
+// token returns the Authorization header's value with the access token, and the
+// token's generation, after a login if there is none. The login does not
+// depend on ctx, which only ends the waiting.
+func (a *authenticator) token(ctx context.Context) (authorization []string, generation uint64, err error) {
+	a.mu.Lock()
+	if a.bearer != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
+		defer a.mu.Unlock()
+		return a.bearer.header, a.generation, nil
+	}
+	if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
+		defer a.mu.Unlock()
+		return nil, 0, a.refused
+	}
+	waitFor := a.flight
+	if waitFor == nil {
+		waitFor = a.takeOff(ctx)
+	}
+	a.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	case <-waitFor.done: // its token is used even if it is short-lived: asking again would not end
+		if waitFor.err != nil {
+			return nil, 0, waitFor.err
 		}
-		if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
-			defer a.mu.Unlock()
-			return "", 0, a.refused
-		}
-		waitFor := a.flight
-		if waitFor == nil {
-			waitFor = a.takeOff(ctx)
-		}
-		a.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return "", 0, ctx.Err()
-		case <-waitFor.done:
-			if waitFor.err != nil {
-				return "", 0, waitFor.err
-			}
-		}
+		return waitFor.bearer.header, waitFor.generation, nil
 	}
 }
 
@@ -276,17 +275,19 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 	a.flight = f
 	if a.ctx.Err() != nil {
 		a.flight = nil
-		f.err = argumentError(opLogin.id, "the client is closed")
+		f.err = errClosed(opLogin)
 		close(f.done)
 		return f
 	}
 	// The caller's values, such as a trace, but neither its end nor its ResponseInfo.
 	ctx = context.WithValue(context.WithoutCancel(ctx), captureKey{}, nil)
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	stop := context.AfterFunc(a.ctx, cancel)
+	ctx, abandon := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(a.ctx, func() { abandon(errClosed(opLogin)) })
 	a.work.Go(func() {
 		defer cancel()
 		defer stop()
+		defer abandon(nil)
 		granted, err := a.exchange(ctx)
 		a.land(f, granted, err)
 	})
@@ -295,7 +296,7 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 
 func (a *authenticator) land(f *flight, granted grant, err error) {
 	if err == nil {
-		a.adopt(granted)
+		f.bearer, f.generation = a.adopt(granted)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -308,18 +309,19 @@ func (a *authenticator) land(f *flight, granted grant, err error) {
 }
 
 // adopt makes a granted token the one that calls use.
-func (a *authenticator) adopt(granted grant) {
+func (a *authenticator) adopt(granted grant) (*bearer, uint64) {
 	a.secrets.addToken(granted.token.AccessToken)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.access = granted.token.AccessToken
+	a.bearer = &bearer{[]string{"Bearer " + granted.token.AccessToken}}
 	a.generation++
 	a.refused = nil
 	a.renewal = time.Time{}
-	if granted.lifetime > 0 {
+	if granted.lifetime != 0 {
 		// A little early, so that a token does not expire on its way.
 		a.renewal = time.Now().Add(granted.lifetime - min(granted.lifetime/10, 30*time.Second))
 	}
+	return a.bearer, a.generation
 }
 
 // invalidate drops the token of that generation, if it is still in use.
@@ -327,82 +329,6 @@ func (a *authenticator) invalidate(generation uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.generation == generation {
-		a.access = ""
+		a.bearer = nil
 	}
 }
-
-// secrets knows the texts that no error may show.
-type secrets struct {
-	mu     sync.Mutex
-	fixed  []string
-	tokens []string
-}
-
-func (s *secrets) add(secret string) {
-	if len(secret) < minSecret {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fixed = append(s.fixed, secretForms(secret)...)
-}
-
-func (s *secrets) addToken(token string) {
-	if len(token) < minSecret {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = append(s.tokens, token)
-	if len(s.tokens) > rememberedTokens {
-		s.tokens = s.tokens[1:]
-	}
-}
-
-// secretForms are the ways in which a service may write a secret back.
-func secretForms(secret string) []string {
-	forms := []string{secret}
-	quoted, _ := json.Marshal(secret)
-	for _, form := range []string{string(quoted[1 : len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret)} {
-		if form != secret {
-			forms = append(forms, form)
-		}
-	}
-	return forms
-}
-
-const maskedSecret = "[masked]"
-
-// mask replaces known secrets in a text.
-func (s *secrets) mask(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, list := range [][]string{s.fixed, s.tokens} {
-		for _, secret := range list {
-			text = strings.ReplaceAll(text, secret, maskedSecret)
-		}
-	}
-	return text
-}
-
-// maskError returns err, or, where its text shows a secret, an error of the
-// same kinds with a masked text.
-func (s *secrets) maskError(err error) error {
-	if masked := s.mask(err.Error()); masked != err.Error() {
-		return &maskedError{masked, err}
-	}
-	return err
-}
-
-// maskedError stands for an error whose text shows a secret. The error itself
-// is out of reach; only errors.Is sees it.
-type maskedError struct {
-	text   string
-	hidden error
-}
-
-func (e *maskedError) Error() string        { return e.text }
-func (e *maskedError) Is(target error) bool { return errors.Is(e.hidden, target) }
-
-// Format keeps %+v and %#v from printing the hidden error.
-func (e *maskedError) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.text) }

@@ -3,11 +3,13 @@ package hacarus
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -543,6 +545,62 @@ func TestTokenSource(t *testing.T) {
 	})
 }
 
+// TestTokenSourceExpiry: a token is used until it expires, however soon that is.
+// A source that has none but an expired one is asked for each call, and once.
+func TestTokenSourceExpiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		lifetime := 2 * time.Second
+		source := sourceFunc(func() (*oauth2.Token, error) {
+			asked++
+			return &oauth2.Token{AccessToken: fmt.Sprint("token-number-", asked), Expiry: time.Now().Add(lifetime)}, nil
+		})
+		var used []string
+		transport := inMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			used = append(used, r.Header.Get("Authorization"))
+			ok(modelBody)(w, r)
+		}))
+		c, err := New("http://127.0.0.1", WithTokenSource(source), WithHTTPClient(&http.Client{Transport: transport}))
+		require.NoError(t, err)
+		defer c.Close()
+		for _, wait := range []time.Duration{0, time.Second, 1500 * time.Millisecond} {
+			time.Sleep(wait) // of the bubble's clock
+			_, err := c.GetModel(t.Context(), "m1")
+			require.NoError(t, err)
+		}
+		require.Equal(t, []string{"Bearer token-number-1", "Bearer token-number-1", "Bearer token-number-2"}, used)
+		lifetime = -time.Hour
+		time.Sleep(time.Minute)
+		for range 3 {
+			_, err := c.GetModel(t.Context(), "m1")
+			require.NoError(t, err)
+		}
+		require.Equal(t, 5, asked)
+	})
+}
+
+// TestCloseEndsALogin: who waits for it learns why.
+func TestCloseEndsALogin(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{})
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		close(begun)
+		<-r.Context().Done()
+		return nil, context.Cause(r.Context())
+	})
+	c, err := New("http://127.0.0.1", WithCredentials(testID, testSecret), WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := c.GetModel(t.Context(), "m1")
+		failed <- err
+	}()
+	<-begun
+	require.NoError(t, c.Close())
+	require.ErrorIs(t, <-failed, ErrInvalidArgument)
+}
+
 func TestTokenSourceFailures(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("vault is sealed")
@@ -627,13 +685,7 @@ func TestLoginEndsWithItsContext(t *testing.T) {
 // everyText is all that an error and the errors in it show when printed or logged.
 func everyText(err error) string {
 	var text bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		_, _ = fmt.Fprintf(&text, verb+"\n", err)
-		_, _ = fmt.Fprintf(&text, verb+"\n", struct{ Err error }{err})
-	}
-	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
-		slog.New(handler).Error("failed", "error", err)
-	}
+	text.WriteString(everyPrint(err))
 	switch e := err.(type) { //nolint:errorlint // each layer is looked at
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
@@ -646,7 +698,25 @@ func everyText(err error) string {
 	}
 	if base := (*BaseError)(nil); errors.As(err, &base) {
 		text.Write(base.Body)
+		text.WriteString(everyPrint(*base))
 	}
+	return text.String()
+}
+
+// everyPrint is all that a value shows when printed or logged, by itself and in
+// another one, where fmt cannot call its methods.
+func everyPrint(v any) string {
+	var text bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, shown := range []any{v, struct{ Shown any }{v}, struct{ hidden any }{v}, []any{v}, reflect.Indirect(reflect.ValueOf(v))} {
+			_, _ = fmt.Fprintf(&text, verb+"\n", shown)
+		}
+	}
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
+		slog.New(handler).Error("failed", "shown", v, "in another", struct{ Shown any }{v})
+	}
+	raw, err := json.Marshal(v)
+	_, _ = fmt.Fprintln(&text, string(raw), err)
 	return text.String()
 }
 

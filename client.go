@@ -25,6 +25,20 @@
 // there was no usable answer, and an error that is [ErrInvalidArgument] when
 // nothing was sent.
 //
+// # Errors
+//
+// The comment of a method names the kinds of errors that are documented for its
+// operation, or were seen of it. All methods may fail with others too:
+//
+//   - [ErrInvalidArgument]: a nil context, a closed client, or an id that is
+//     empty, longer than 256 bytes, or cannot stand in a path;
+//   - [ErrUnauthorized]: the login was refused, or the service refused the call
+//     with a renewed token as well;
+//   - [ErrForbidden], and after the retries that the operation allows
+//     [ErrRateLimited] and [ErrServer];
+//   - a *[RequestError]: the network's or the context's error, [ErrRedirect],
+//     [ErrDecode] or [ErrResponseTooLarge].
+//
 // # What is never done twice
 //
 // Train, PredictItems, AnnotateItem, AddItems, ImportModels and SetLicense
@@ -35,6 +49,13 @@
 // # Testing
 //
 // Package hacarustest runs the service in the process, without an account.
+//
+// # Sources
+//
+// Nobody who wrote this package could call the real service. "The
+// documentation" in comments is the published one, transcribed in
+// testdata/openapi.yaml of the repository; wire-facts.md with a number is what
+// is known beyond it, listed in docs/wire-facts.md.
 package hacarus
 
 import (
@@ -54,6 +75,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 )
@@ -101,15 +124,66 @@ type config struct {
 //
 // New does no I/O: the first call logs in. The error is [ErrInvalidArgument].
 func New(baseURL string, opts ...Option) (*Client, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	return cfg.client(baseURL)
+}
+
+// NewFromEnv is [New] with the base URL and the credentials of the environment
+// variables HACARUS_BASE_URL, HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET, and
+// the language of HACARUS_LANGUAGE if that is set. Options win over variables:
+// with [WithCredentials] or [WithTokenSource] those of the credentials are not
+// read. The error names all that are missing, and is [ErrInvalidArgument].
+func NewFromEnv(opts ...Option) (*Client, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	env := func(name string) string {
+		value := os.Getenv(name)
+		if value == "" {
+			missing = append(missing, name)
+		}
+		return value
+	}
+	baseURL := env("HACARUS_BASE_URL")
+	var fromEnv []Option
+	if cfg.credentials == nil && cfg.tokenSource == nil {
+		fromEnv = append(fromEnv, WithCredentials(env("HACARUS_CLIENT_ID"), env("HACARUS_CLIENT_SECRET")))
+	}
+	if language := os.Getenv("HACARUS_LANGUAGE"); language != "" && cfg.language == "" {
+		fromEnv = append(fromEnv, WithLanguage(language))
+	}
+	if len(missing) > 0 {
+		return nil, argumentError("NewFromEnv", "not set: %s", strings.Join(missing, ", "))
+	}
+	if err := cfg.apply(fromEnv); err != nil {
+		return nil, err
+	}
+	return cfg.client(baseURL)
+}
+
+func configure(opts []Option) (*config, error) {
 	cfg := &config{}
+	return cfg, cfg.apply(opts)
+}
+
+func (cfg *config) apply(opts []Option) error {
 	for _, opt := range opts {
 		if opt == nil {
-			return nil, argumentError("New", "nil option")
+			return argumentError("New", "nil option")
 		}
 		if err := opt(cfg); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+func (cfg *config) client(baseURL string) (*Client, error) {
 	origin, err := parseBaseURL(baseURL, cfg.insecureHTTP)
 	if err != nil {
 		return nil, err
@@ -131,31 +205,8 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		_, secret := cfg.credentials()
 		c.auth.secrets.add(secret)
 	}
+	c.auth.secrets.add(proxySecrets(c.http.Transport, origin)...)
 	return c, nil
-}
-
-// NewFromEnv is [New] with the base URL and the credentials of the environment
-// variables HACARUS_BASE_URL, HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET, and
-// the language of HACARUS_LANGUAGE if that is set. Options come after them.
-func NewFromEnv(opts ...Option) (*Client, error) {
-	var missing []string
-	env := func(name string) string {
-		value := os.Getenv(name)
-		if value == "" {
-			missing = append(missing, name)
-		}
-		return value
-	}
-	baseURL := env("HACARUS_BASE_URL")
-	id, secret := env("HACARUS_CLIENT_ID"), env("HACARUS_CLIENT_SECRET")
-	if len(missing) > 0 {
-		return nil, argumentError("NewFromEnv", "not set: %s", strings.Join(missing, ", "))
-	}
-	fromEnv := []Option{WithCredentials(id, secret)}
-	if language := os.Getenv("HACARUS_LANGUAGE"); language != "" {
-		fromEnv = append(fromEnv, WithLanguage(language))
-	}
-	return New(baseURL, append(fromEnv, opts...)...)
 }
 
 // WithCredentials logs in with a client id and its secret.
@@ -163,6 +214,9 @@ func WithCredentials(clientID, clientSecret string) Option {
 	return func(cfg *config) error {
 		if clientID == "" || clientSecret == "" {
 			return argumentError("WithCredentials", "empty client id or secret")
+		}
+		if !utf8.ValidString(clientID) || !utf8.ValidString(clientSecret) {
+			return argumentError("WithCredentials", "client id or secret is not valid UTF-8")
 		}
 		// A closure keeps the secret out of reach of every printing verb.
 		cfg.credentials = func() (string, string) { return clientID, clientSecret }
@@ -187,6 +241,10 @@ func WithTokenSource(ts oauth2.TokenSource) Option {
 // never changed, and its redirect policy is replaced: redirects are not
 // followed. A Timeout of hc bounds each attempt whole, transfers included.
 // Without a transport in hc, the SDK makes its own.
+//
+// A transport should close idle connections before the service does, as the
+// SDK's own does after 1.5 seconds: a request that meets a connection which is
+// being closed is lost, and where it creates something, nobody can know that.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {
 		if hc == nil {
@@ -317,7 +375,6 @@ func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
 		own = newTransport(cfg.rootCAs)
 		hc.Transport = own
 	}
-	hc.Transport = attemptTransport{hc.Transport}
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return hc, own
 }
@@ -346,9 +403,25 @@ func newTransport(rootCAs *x509.CertPool) *http.Transport {
 	}
 }
 
+// usable refuses calls that no client, or not this one, can make.
+func (c *Client) usable(ctx context.Context, op operation) error {
+	switch {
+	case c == nil || c.origin == nil:
+		return argumentError(op.id, "the client was not made by New")
+	case c.closed.Load():
+		return argumentError(op.id, "the client is closed")
+	case ctx == nil:
+		return argumentError(op.id, "nil context")
+	}
+	return nil
+}
+
 // Close ends background work and closes idle connections. Calls made later
 // fail with [ErrInvalidArgument]. The transport of [WithHTTPClient] is left alone.
 func (c *Client) Close() error {
+	if c == nil || c.origin == nil {
+		return nil // not made by New, so there is nothing to close
+	}
 	c.closed.Store(true)
 	c.auth.close()
 	if c.transport != nil {
@@ -381,14 +454,14 @@ func (c *Client) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c
 func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	switch {
-	case err != nil:
+	case err != nil || !utf8.ValidString(baseURL):
 		return nil, argumentError("New", "base URL does not parse")
 	case u.User != nil:
 		return nil, argumentError("New", "base URL holds user information; use WithCredentials")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, argumentError("New", "base URL must begin with https:// or http://")
-	case u.Hostname() == "" || u.Opaque != "":
-		return nil, argumentError("New", "base URL has no host")
+	case !validHost(u.Hostname()) || u.Opaque != "":
+		return nil, argumentError("New", "base URL has no valid host")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(baseURL, "#"):
 		return nil, argumentError("New", "base URL has a query or a fragment")
 	case !validPort(u):
@@ -396,7 +469,11 @@ func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
 	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
 		return nil, argumentError("New", "plain http to %s needs WithInsecureHTTP", u.Hostname())
 	}
-	prefix := strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/api")
+	path := strings.TrimRight(u.Path, "/")
+	if strings.HasSuffix(path, "/api/v1") {
+		return nil, argumentError("New", "base URL ends in /api/v1: leave out /v1, not all of the API is below it")
+	}
+	prefix := strings.TrimSuffix(path, "/api")
 	if prefix = strings.TrimRight(prefix, "/"); !validPrefix(prefix) || u.RawPath != "" {
 		return nil, argumentError("New", "base URL has an unclean path")
 	}
@@ -406,6 +483,16 @@ func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
 // validHeaderValue says whether a header may hold the value as it is.
 func validHeaderValue(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// validHost says whether a host is a name or an address.
+func validHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
+		return r <= unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != '-' && r != '_'
+	})
 }
 
 func validPort(u *url.URL) bool {

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,7 +60,7 @@ func TestNewRefusesBaseURLs(t *testing.T) {
 		"ftp://sdd-api.hacarus.com", "HTTPS//x", "https://:443", "https://h:0", "https://h:99999", "https://h:port", "https://h:",
 		"https://user:hunter2secret@h", "https://user@h", "https://h?x=1", "https://h?", "https://h#top", "https://h#",
 		"http://sdd-api.hacarus.com", "http://10.0.0.1", "https://h/a/../b", "https://h/a//b", "https://h/%2e%2e/x", "https://h/a%2fb",
-		"https://h\x00/",
+		"https://h\x00/", "https://h\xff/", "https://[::1%25\x84]",
 	} {
 		t.Run(base, func(t *testing.T) {
 			t.Parallel()
@@ -67,6 +69,47 @@ func TestNewRefusesBaseURLs(t *testing.T) {
 			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), "hunter2secret")
 		})
 	}
+}
+
+// FuzzBaseURL holds that a base URL is refused without being repeated, or that
+// requests go to its host, under its path, however it is written.
+func FuzzBaseURL(f *testing.F) {
+	for _, seed := range []string{
+		"https://sdd-api.hacarus.com/api/", "https://gw.example/check", "http://[::1]:8080", "http://127.0.0.1", "https://u:hunter2secret@h",
+		"https://h/a/../b", "https://h/%2e%2e", "https:///x", "https://H:443//", "https://h/api/api", " https://h ", "https://h/検査", "http://localhost.",
+		"https://h/a b", "https://[fe80::1%25en0]/", "https://h:0443",
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, base string, insecure bool) {
+		origin, err := parseBaseURL(base, insecure)
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			require.NotContains(t, err.Error(), "hunter2secret")
+			return
+		}
+		require.True(t, origin.User == nil && origin.RawQuery == "" && origin.Fragment == "" && origin.Hostname() != "")
+		require.True(t, origin.Scheme == "https" || origin.Scheme == "http" && (insecure || isLoopback(origin.Hostname())))
+		for _, suffix := range []string{"", "/", "/api", "/api/"} {
+			if strings.HasSuffix(origin.Path, "/api") && !strings.HasPrefix(suffix, "/api") {
+				continue // of two, the last one is the API's
+			}
+			again, err := parseBaseURL(origin.String()+suffix, insecure)
+			require.NoError(t, err)
+			require.Equal(t, origin, again)
+		}
+		u, err := newExchange(&Client{origin: origin}, request{op: opGetModel, params: []string{"m1"}}, nil).url()
+		require.NoError(t, err)
+		sent, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
+		require.NoError(t, err)
+		require.Equal(t, origin.Host, sent.URL.Host)
+		require.Equal(t, origin.Path+"/api/v1/models/m1", sent.URL.Path)
+		require.Equal(t, sent.URL.Path, path.Clean(sent.URL.Path))
+		r := parsedByServer(t, opGetModel, u)
+		require.Equal(t, sent.URL.Path, r.URL.Path)
+		require.Equal(t, origin.Host, r.Host)
+	})
 }
 
 func TestNewRefusesOptions(t *testing.T) {
@@ -78,6 +121,7 @@ func TestNewRefusesOptions(t *testing.T) {
 		"nil option":             {credentials, nil},
 		"empty id":               {WithCredentials("", "x")},
 		"empty secret":           {WithCredentials("x", "")},
+		"secret that is no text": {WithCredentials("x", "\xff")},
 		"nil token source":       {WithTokenSource(nil)},
 		"credentials and source": {credentials, source},
 		"nil http client":        {credentials, WithHTTPClient(nil)},
@@ -136,6 +180,22 @@ func TestNewFromEnv(t *testing.T) {
 	require.Equal(t, "ja", language)
 }
 
+// TestNewFromEnvWithAToken: the credentials' variables are not needed then.
+func TestNewFromEnvWithAToken(t *testing.T) {
+	for _, name := range []string{"HACARUS_CLIENT_ID", "HACARUS_CLIENT_SECRET", "HACARUS_LANGUAGE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HACARUS_BASE_URL", "https://h")
+	c, err := NewFromEnv(WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: testToken})))
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	_, err = NewFromEnv(nil)
+	require.ErrorIs(t, err, ErrInvalidArgument)
+	t.Setenv("HACARUS_LANGUAGE", "no tag\n")
+	_, err = NewFromEnv(WithCredentials(testID, testSecret))
+	require.ErrorIs(t, err, ErrInvalidArgument)
+}
+
 func TestGivenHTTPClientIsCopied(t *testing.T) {
 	t.Parallel()
 	transport := &http.Transport{}
@@ -180,6 +240,24 @@ func TestClosedClientRefusesCalls(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalidArgument)
 	logins, calls := api.counts()
 	require.Zero(t, logins+calls)
+}
+
+func TestClientNotMadeByNew(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]*Client{"nil": nil, "zero": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, op := range operations() {
+				require.ErrorIs(t, invoke(t.Context(), c, op), ErrInvalidArgument)
+			}
+			_, err := c.GetImage(t.Context(), ImageMeta{URL: "/images/1"})
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			for _, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining}) {
+				require.ErrorIs(t, err, ErrInvalidArgument)
+			}
+			require.NoError(t, c.Close(), "the deferred Close of a client that New refused")
+		})
+	}
 }
 
 func TestHeadersOfEveryRequest(t *testing.T) {
@@ -251,6 +329,23 @@ func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 	require.Zero(t, attempts[1].Wait)
 	require.Contains(t, log.String(), "operation=getModelById")
 	require.NotContains(t, log.String(), testToken)
+}
+
+// TestCaptureResponseIsTheLastAnswers: nothing of an attempt before is left in it.
+func TestCaptureResponseIsTheLastAnswers(t *testing.T) {
+	t.Parallel()
+	c := overMemory(t, &fakeAPI{next: answers(status(http.StatusServiceUnavailable, "busy"), ok("PK, or so"),
+		status(http.StatusServiceUnavailable, "busy"), status(http.StatusFound, "elsewhere", "Location", "/"))})
+	var info ResponseInfo
+	d, err := c.GetLogs(CaptureResponse(t.Context(), &info))
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	require.Equal(t, http.StatusOK, info.StatusCode)
+	require.Equal(t, 2, info.Attempts)
+	require.Empty(t, info.Body, "that of a download is the caller's to read")
+	_, err = c.GetModel(CaptureResponse(t.Context(), &info), "m1")
+	require.ErrorIs(t, err, ErrRedirect)
+	require.Equal(t, "elsewhere", string(info.Body))
 }
 
 func TestCaptureResponse(t *testing.T) {

@@ -4,32 +4,29 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-faster/jx"
 )
 
 // decoder reads one JSON value into v. Each is tolerant where wire-facts.md
 // shows that the service's types drift, and strict about ids.
-type decoder[T any] func(d *jx.Decoder, v *T) error
+type decoder[T any] func(d *decoding, v *T) error
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // decodeEnvelope reads {"data": …}. Other keys are ignored; a missing data is an error.
-func decodeEnvelope[T any](raw []byte, decode decoder[T]) (T, error) {
-	var value T
+func decodeEnvelope[T any](raw []byte, decode decoder[T]) (*T, error) {
+	value := new(T)
 	found := false
-	err := decodeDocument(raw, func(d *jx.Decoder, key []byte) error {
+	err := decodeDocument(raw, func(d *decoding, key []byte) error {
 		if string(key) != "data" {
-			return d.Skip()
+			return d.skip()
 		}
 		found = true
-		return decode(d, &value)
+		return decode(d, value)
 	})
 	if err == nil && !found {
 		err = fmt.Errorf("%w: no data", ErrDecode)
@@ -38,13 +35,8 @@ func decodeEnvelope[T any](raw []byte, decode decoder[T]) (T, error) {
 }
 
 // decodeDocument reads a whole body that is one JSON object.
-func decodeDocument(raw []byte, field func(d *jx.Decoder, key []byte) error) error {
-	return decodeBody(raw, func(d *jx.Decoder) error {
-		if d.Next() != jx.Object {
-			return errors.New("not a JSON object")
-		}
-		return d.ObjBytes(field)
-	})
+func decodeDocument(raw []byte, field func(d *decoding, key []byte) error) error {
+	return decodeBody(raw, func(d *decoding) error { return d.object(field) })
 }
 
 // decodeEmpty reads an answer that is documented without a body: nothing, or
@@ -53,17 +45,17 @@ func decodeEmpty(raw []byte) error {
 	if len(bytes.TrimSpace(bytes.TrimPrefix(raw, byteOrderMark))) == 0 {
 		return nil
 	}
-	return decodeBody(raw, (*jx.Decoder).Skip)
+	return decodeBody(raw, (*decoding).skip)
 }
 
-// decodeBody reads a whole body that is one JSON value. The decoder is not one
-// of jx's pool, which would keep the body and write over it.
-func decodeBody(raw []byte, value func(d *jx.Decoder) error) error {
-	d := jx.DecodeBytes(bytes.TrimPrefix(raw, byteOrderMark))
+// decodeBody reads a whole body that is one JSON value. Nothing that it reads
+// refers to raw.
+func decodeBody(raw []byte, value func(d *decoding) error) error {
+	d := &decoding{text: bytes.TrimPrefix(raw, byteOrderMark)}
 	if err := value(d); err != nil {
 		return fmt.Errorf("%w: %s", ErrDecode, brief(err))
 	}
-	if err := d.Skip(); !errors.Is(err, io.EOF) {
+	if d.next(); d.at < len(d.text) {
 		return fmt.Errorf("%w: something follows the JSON value", ErrDecode)
 	}
 	return nil
@@ -81,109 +73,143 @@ func brief(err error) string {
 }
 
 // object reads an object; null leaves the value as it is.
-func object(d *jx.Decoder, field func(d *jx.Decoder, key []byte) error) error {
-	if d.Next() == jx.Null {
-		return d.Null()
+func object(d *decoding, field func(d *decoding, key []byte) error) error {
+	if null, err := d.null(); null || err != nil {
+		return err
 	}
-	return d.ObjBytes(func(d *jx.Decoder, key []byte) error {
-		if err := field(d, key); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
-		}
-		return nil
-	})
-}
-
-// structure reads an object that has no id to prove that it is there, so null is refused.
-func structure(d *jx.Decoder, field func(d *jx.Decoder, key []byte) error) error {
-	if d.Next() == jx.Null {
-		return errors.New("null in place of an object")
-	}
-	return object(d, field)
+	return d.object(field)
 }
 
 // list reads an array of objects; null is the nil list.
 func list[T any](decode decoder[T]) decoder[[]T] {
-	return func(d *jx.Decoder, v *[]T) error {
-		if d.Next() == jx.Null {
-			return d.Null()
-		}
-		*v = []T{}
-		return d.Arr(func(d *jx.Decoder) error {
-			var element T
-			if err := decode(d, &element); err != nil {
-				return err
-			}
-			*v = append(*v, element)
-			return nil
-		})
+	return func(d *decoding, v *[]T) error { return elements(d, v, decode) }
+}
+
+// elements is list without a function for each list.
+func elements[T any](d *decoding, v *[]T, decode decoder[T]) error {
+	if null, err := d.null(); null || err != nil {
+		return err
 	}
+	*v = []T{}
+	return d.array(func(d *decoding) error {
+		var element T
+		*v = append(*v, element)
+		return decode(d, &(*v)[len(*v)-1])
+	})
 }
 
 // text reads a string; null is "".
-func text[S ~string](d *jx.Decoder, v *S) error {
-	if d.Next() == jx.Null {
-		return d.Null()
-	}
-	s, err := d.Str()
-	if err != nil {
+func text[S ~string](d *decoding, v *S) error {
+	if null, err := d.null(); null || err != nil {
 		return err
 	}
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
+	raw, err := d.string()
+	if err == nil {
+		*v = S(d.copied(raw))
 	}
-	*v = S(s)
-	return nil
+	return err
 }
 
-// identifier reads an id, which may be a string or an integer (wire-facts.md 14).
-func identifier(d *jx.Decoder, v *string) error {
-	if d.Next() != jx.Number {
-		return text(d, v)
-	}
-	number, err := d.Num()
-	if err != nil {
+// identifier reads an id, which may be a string or an integer (wire-facts.md
+// 14). Unlike a text it is not repaired: it would be the id of something else.
+func identifier(d *decoding, v *string) error {
+	number := d.next() == '-' || d.next()-'0' <= 9
+	raw, err := digits(d)
+	if err != nil || raw == nil {
 		return err
 	}
-	if !number.IsInt() {
+	if number && bytes.ContainsAny(raw, ".eE") {
 		return errors.New("an id that is no integer")
 	}
-	*v = number.String()
+	if !utf8.Valid(raw) {
+		return errors.New("an id that is not valid UTF-8")
+	}
+	*v = d.copied(raw)
 	return nil
 }
 
 // numberOrText reads a value that comes as either (wire-facts.md 17).
-func numberOrText(d *jx.Decoder, v *string) error {
-	if d.Next() != jx.Number {
-		return text(d, v)
+func numberOrText(d *decoding, v *string) error {
+	raw, err := digits(d)
+	if err == nil && raw != nil {
+		*v = d.copied(raw)
 	}
-	number, err := d.Num()
-	*v = number.String()
 	return err
 }
 
+// digits reads a number, or a text that should hold one; null is nil.
+func digits(d *decoding) ([]byte, error) {
+	switch d.next() {
+	case 'n':
+		return nil, d.literal("null")
+	case '"':
+		return d.string()
+	}
+	return d.number()
+}
+
 // float reads a number; null is nil.
-func float(d *jx.Decoder, v **float64) error {
-	var digits string
-	if err := numberOrText(d, &digits); err != nil || digits == "" {
+func float(d *decoding, v **float64) error {
+	return floatAt(d, v, nil)
+}
+
+// floatAt is float with a place for the number, so that numbers that belong
+// together can share an allocation.
+func floatAt(d *decoding, v **float64, place *float64) error {
+	raw, err := digits(d)
+	if err != nil || raw == nil {
 		return err
 	}
-	f, err := strconv.ParseFloat(digits, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-		return errors.New("not a finite number")
+	f, err := parseFloat(raw)
+	if err != nil {
+		return err
 	}
-	*v = &f
+	if place == nil {
+		place = new(float64)
+	}
+	*place = f
+	*v = place
 	return nil
 }
 
+func parseFloat(raw []byte) (float64, error) {
+	if i, ok := smallInteger(raw); ok {
+		return float64(i), nil
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		return 0, errors.New("not a finite number")
+	}
+	return f, nil
+}
+
+// smallInteger reads a number of a few digits and no sign, as most are.
+func smallInteger(raw []byte) (int64, bool) {
+	const most = 15 // a float64 holds them exactly
+	if len(raw) == 0 || len(raw) > most {
+		return 0, false
+	}
+	i := int64(0)
+	for _, c := range raw {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		i = i*10 + int64(c-'0')
+	}
+	return i, true
+}
+
 // integer reads a whole number, also one written as 620.0; null is 0.
-func integer[I ~int | ~int64](d *jx.Decoder, v *I) error {
-	var digits string
-	if err := numberOrText(d, &digits); err != nil || digits == "" {
+func integer[I ~int | ~int64](d *decoding, v *I) error {
+	raw, err := digits(d)
+	if err != nil || raw == nil {
 		return err
 	}
-	i, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		i, err = wholeNumber(digits)
+	i, ok := smallInteger(raw)
+	if !ok {
+		if i, err = strconv.ParseInt(string(raw), 10, 64); err != nil {
+			i, err = wholeNumber(raw)
+		}
 	}
 	if err != nil || int64(I(i)) != i {
 		return errors.New("not an integer that fits")
@@ -193,9 +219,9 @@ func integer[I ~int | ~int64](d *jx.Decoder, v *I) error {
 }
 
 // wholeNumber reads a number in a float's form, as far as floats are exact.
-func wholeNumber(digits string) (int64, error) {
+func wholeNumber(raw []byte) (int64, error) {
 	const exact = 1 << 53
-	f, err := strconv.ParseFloat(digits, 64)
+	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || f != math.Trunc(f) || math.Abs(f) > exact {
 		return 0, errors.New("not a whole number")
 	}
@@ -203,32 +229,32 @@ func wholeNumber(digits string) (int64, error) {
 }
 
 // nullable reads a value into a pointer; null is nil.
-func nullable[T any](d *jx.Decoder, v **T, decode decoder[T]) error {
-	if d.Next() == jx.Null {
-		return d.Null()
-	}
-	var value T
-	if err := decode(d, &value); err != nil {
+func nullable[T any](d *decoding, v **T, decode decoder[T]) error {
+	if null, err := d.null(); null || err != nil {
 		return err
 	}
-	*v = &value
+	value := new(T)
+	if err := decode(d, value); err != nil {
+		return err
+	}
+	*v = value
 	return nil
 }
 
 // boolean reads true or false; null is false.
-func boolean(d *jx.Decoder, v *bool) (err error) {
-	if d.Next() == jx.Null {
-		return d.Null()
+func boolean(d *decoding, v *bool) (err error) {
+	if null, err := d.null(); null || err != nil {
+		return err
 	}
-	*v, err = d.Bool()
+	*v, err = d.bool()
 	return err
 }
 
-func (t *Time) decode(d *jx.Decoder) error {
-	if d.Next() == jx.Null {
-		return d.Null()
+func (t *Time) decode(d *decoding) error {
+	if null, err := d.null(); null || err != nil {
+		return err
 	}
-	raw, err := d.StrBytes()
+	raw, err := d.string()
 	if err != nil {
 		return err
 	}
@@ -247,7 +273,7 @@ func required[T comparable](name string, v T, err error) error {
 
 // expect refuses an answer about something else than was asked for.
 func expect[T any, K comparable](asked K, decode decoder[T], id func(*T) K) decoder[T] {
-	return func(d *jx.Decoder, v *T) error {
+	return func(d *decoding, v *T) error {
 		if err := decode(d, v); err != nil {
 			return err
 		}
@@ -258,18 +284,18 @@ func expect[T any, K comparable](asked K, decode decoder[T], id func(*T) K) deco
 	}
 }
 
-func decodeTarget(d *jx.Decoder, v *InspectionTarget) error {
+func decodeTarget(d *decoding, v *InspectionTarget) error {
 	var targetID *int // 0 is a target like any other
-	err := object(d, func(d *jx.Decoder, key []byte) error {
+	err := object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "target_id":
 			return nullable(d, &targetID, integer)
 		case "name":
 			return text(d, &v.Name)
 		case "preprocessing":
-			return list(decodePreprocessing)(d, &v.Preprocessing)
+			return elements(d, &v.Preprocessing, decodePreprocessing)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 	if err = required("target_id", targetID, err); err == nil {
 		v.TargetID = *targetID
@@ -277,8 +303,8 @@ func decodeTarget(d *jx.Decoder, v *InspectionTarget) error {
 	return err
 }
 
-func decodePreprocessing(d *jx.Decoder, v *Preprocessing) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodePreprocessing(d *decoding, v *Preprocessing) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "name":
 			return text(d, &v.Name)
@@ -287,12 +313,12 @@ func decodePreprocessing(d *jx.Decoder, v *Preprocessing) error {
 		case "config":
 			return text(d, &v.Config)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeAlgorithm(d *jx.Decoder, v *Algorithm) error {
-	err := object(d, func(d *jx.Decoder, key []byte) error {
+func decodeAlgorithm(d *decoding, v *Algorithm) error {
+	err := object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "algorithm_id":
 			return identifier(d, &v.AlgorithmID)
@@ -309,19 +335,19 @@ func decodeAlgorithm(d *jx.Decoder, v *Algorithm) error {
 		case "attribute":
 			return text(d, &v.Attribute)
 		case "parameters":
-			return list(decodeParameter)(d, &v.Parameters)
+			return elements(d, &v.Parameters, decodeParameter)
 		case "created_at":
 			return v.CreatedAt.decode(d)
 		case "updated_at":
 			return v.UpdatedAt.decode(d)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 	return required("algorithm_id", v.AlgorithmID, err)
 }
 
-func decodeParameter(d *jx.Decoder, v *AlgorithmParameter) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeParameter(d *decoding, v *AlgorithmParameter) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "algorithm_parameter_id":
 			return integer(d, &v.AlgorithmParameterID)
@@ -346,12 +372,12 @@ func decodeParameter(d *jx.Decoder, v *AlgorithmParameter) error {
 		case "updated_at":
 			return v.UpdatedAt.decode(d)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeModel(d *jx.Decoder, v *Model) error {
-	err := object(d, func(d *jx.Decoder, key []byte) error {
+func decodeModel(d *decoding, v *Model) error {
+	err := object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "model_id":
 			return identifier(d, &v.ModelID)
@@ -390,7 +416,7 @@ func decodeModel(d *jx.Decoder, v *Model) error {
 		case "updated_at":
 			return v.UpdatedAt.decode(d)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 	return required("model_id", v.ModelID, err)
 }
@@ -398,15 +424,15 @@ func decodeModel(d *jx.Decoder, v *Model) error {
 // modelFigure reads a model's precision or recall. Earlier services sent an
 // object of a projected and a computed figure there (wire-facts.md 17); it has
 // its place in ModelStats, and says nothing of the single figure.
-func modelFigure(d *jx.Decoder, v **float64) error {
-	if d.Next() == jx.Object {
-		return d.Skip()
+func modelFigure(d *decoding, v **float64) error {
+	if d.next() == '{' {
+		return d.skip()
 	}
 	return float(d, v)
 }
 
-func decodeStats(d *jx.Decoder, v *ModelStats) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeStats(d *decoding, v *ModelStats) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "accuracy":
 			return float(d, &v.Accuracy)
@@ -415,25 +441,25 @@ func decodeStats(d *jx.Decoder, v *ModelStats) error {
 		case "recall":
 			return decodeFigures(d, &v.Recall)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeFigures(d *jx.Decoder, v *ModelPrecision) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeFigures(d *decoding, v *ModelPrecision) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "projected":
 			return float(d, &v.Projected)
 		case "computed":
 			return float(d, &v.Computed)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeItem(d *jx.Decoder, v *Item) error {
+func decodeItem(d *decoding, v *Item) error {
 	var jobID string
-	err := object(d, func(d *jx.Decoder, key []byte) error {
+	err := object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "item_id":
 			return identifier(d, &v.ItemID)
@@ -448,13 +474,13 @@ func decodeItem(d *jx.Decoder, v *Item) error {
 		case "is_training_data":
 			return boolean(d, &v.IsTrainingData)
 		case "images":
-			return list(decodeImage)(d, &v.Images)
+			return elements(d, &v.Images, decodeImage)
 		case "user_assessment":
 			return nullable(d, &v.UserAssessment, decodeUserAssessment)
 		case "assessments":
-			return list(decodeAssessment)(d, &v.Assessments)
+			return elements(d, &v.Assessments, decodeAssessment)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 	if v.ItemID == "" {
 		v.ItemID = jobID
@@ -462,8 +488,8 @@ func decodeItem(d *jx.Decoder, v *Item) error {
 	return required("item_id", v.ItemID, err)
 }
 
-func decodeImage(d *jx.Decoder, v *ImageMeta) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeImage(d *decoding, v *ImageMeta) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "url":
 			return text(d, &v.URL)
@@ -476,28 +502,28 @@ func decodeImage(d *jx.Decoder, v *ImageMeta) error {
 		case "file_size":
 			return integer(d, &v.FileSize)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeUserAssessment(d *jx.Decoder, v *UserAssessment) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeUserAssessment(d *decoding, v *UserAssessment) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "label":
 			return text(d, &v.Label)
 		case "result":
 			return text(d, &v.Result)
 		case "annotations":
-			return list(decodeAnnotation)(d, &v.Annotations)
+			return elements(d, &v.Annotations, decodeAnnotation)
 		case "images":
-			return list(decodeImage)(d, &v.Images)
+			return elements(d, &v.Images, decodeImage)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeAssessment(d *jx.Decoder, v *Assessment) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeAssessment(d *decoding, v *Assessment) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "model_id":
 			return identifier(d, &v.ModelID)
@@ -512,45 +538,46 @@ func decodeAssessment(d *jx.Decoder, v *Assessment) error {
 		case "detection_accuracy":
 			return float(d, &v.DetectionAccuracy)
 		case "annotations":
-			return list(decodeAnnotation)(d, &v.Annotations)
+			return elements(d, &v.Annotations, decodeAnnotation)
 		case "images":
-			return list(decodeImage)(d, &v.Images)
+			return elements(d, &v.Images, decodeImage)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeAnnotation(d *jx.Decoder, v *Annotation) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeAnnotation(d *decoding, v *Annotation) error {
+	var box [5]float64 // one allocation for all figures
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "annotation_id":
 			return integer(d, &v.AnnotationID)
 		case "x_min":
-			return float(d, &v.XMin)
+			return floatAt(d, &v.XMin, &box[0])
 		case "x_max":
-			return float(d, &v.XMax)
+			return floatAt(d, &v.XMax, &box[1])
 		case "y_min":
-			return float(d, &v.YMin)
+			return floatAt(d, &v.YMin, &box[2])
 		case "y_max":
-			return float(d, &v.YMax)
+			return floatAt(d, &v.YMax, &box[3])
 		case "label":
 			return nullable(d, &v.Label, integer)
 		case "defect_size":
-			return float(d, &v.DefectSize)
+			return floatAt(d, &v.DefectSize, &box[4])
 		case "notes":
 			return text(d, &v.Notes)
 		case "created_at":
 			return v.CreatedAt.decode(d)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeItemsPage(d *jx.Decoder, v *ItemsPage) error {
-	return structure(d, func(d *jx.Decoder, key []byte) error {
+func decodeItemsPage(d *decoding, v *ItemsPage) error {
+	return d.object(func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "items":
-			return list(decodeItem)(d, &v.Items)
+			return elements(d, &v.Items, decodeItem)
 		case "current_page":
 			return integer(d, &v.CurrentPage)
 		case "end_page":
@@ -558,25 +585,25 @@ func decodeItemsPage(d *jx.Decoder, v *ItemsPage) error {
 		case "count_per_page":
 			return integer(d, &v.CountPerPage)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodePrediction(d *jx.Decoder, v *PredictItemsResponse) error {
-	return structure(d, func(d *jx.Decoder, key []byte) error {
+func decodePrediction(d *decoding, v *PredictItemsResponse) error {
+	return d.object(func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "model_version":
 			return text(d, &v.ModelVersion)
 		case "item_ids":
 			return identifiers(d, &v.ItemIDs)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
 // identifiers reads a list of ids, none of which may be missing.
-func identifiers(d *jx.Decoder, v *[]string) error {
-	if err := list(identifier)(d, v); err != nil {
+func identifiers(d *decoding, v *[]string) error {
+	if err := elements(d, v, identifier); err != nil {
 		return err
 	}
 	if slices.Contains(*v, "") {
@@ -587,18 +614,18 @@ func identifiers(d *jx.Decoder, v *[]string) error {
 
 // decodeField reads the list or text of one field out of an object.
 func decodeField[T any](name string, decode decoder[T]) decoder[T] {
-	return func(d *jx.Decoder, v *T) error {
-		return object(d, func(d *jx.Decoder, key []byte) error {
+	return func(d *decoding, v *T) error {
+		return object(d, func(d *decoding, key []byte) error {
 			if string(key) != name {
-				return d.Skip()
+				return d.skip()
 			}
 			return decode(d, v)
 		})
 	}
 }
 
-func decodePredictParameters(d *jx.Decoder, v *PredictParameters) error {
-	return structure(d, func(d *jx.Decoder, key []byte) error {
+func decodePredictParameters(d *decoding, v *PredictParameters) error {
+	return d.object(func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "threshold":
 			return float(d, &v.Threshold)
@@ -607,19 +634,19 @@ func decodePredictParameters(d *jx.Decoder, v *PredictParameters) error {
 		case "min_detected_area":
 			return float(d, &v.MinDetectedArea)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodePredictCallback(d *jx.Decoder, v *PredictCallback) error {
-	return structure(d, func(d *jx.Decoder, key []byte) error {
+func decodePredictCallback(d *decoding, v *PredictCallback) error {
+	return d.object(func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "callback_url":
 			return text(d, &v.URL)
 		case "callback_method":
 			return text(d, &v.Method)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
@@ -627,7 +654,7 @@ func decodePredictCallback(d *jx.Decoder, v *PredictCallback) error {
 // services sent it (wire-facts.md 2).
 func decodeGrant(raw []byte) (grant, error) {
 	var flat, wrapped loginAnswer
-	err := decodeDocument(raw, func(d *jx.Decoder, key []byte) error {
+	err := decodeDocument(raw, func(d *decoding, key []byte) error {
 		if string(key) == "data" {
 			return object(d, wrapped.field)
 		}
@@ -647,7 +674,7 @@ type loginAnswer struct {
 	seconds float64
 }
 
-func (l *loginAnswer) field(d *jx.Decoder, key []byte) error {
+func (l *loginAnswer) field(d *decoding, key []byte) error {
 	switch string(key) {
 	case "access_token":
 		return text(d, &l.access)
@@ -658,18 +685,18 @@ func (l *loginAnswer) field(d *jx.Decoder, key []byte) error {
 		}
 		return nil
 	}
-	return d.Skip()
+	return d.skip()
 }
 
 // lenient reads a value whose type must not fail the whole: what does not
 // decode is left out. Its error is that of the document's syntax.
-func lenient[T any](d *jx.Decoder, v *T, decode decoder[T]) error {
-	raw, err := d.Raw()
+func lenient[T any](d *decoding, v *T, decode decoder[T]) error {
+	raw, err := d.raw()
 	if err != nil {
 		return err
 	}
 	var value T
-	if decode(jx.DecodeBytes(raw), &value) == nil {
+	if decode(&decoding{text: raw}, &value) == nil {
 		*v = value
 	}
 	return nil
@@ -679,23 +706,24 @@ func lenient[T any](d *jx.Decoder, v *T, decode decoder[T]) error {
 // anything. The texts pass through mask.
 func decodeErrorDetails(raw []byte, mask func(string) string) ErrorDetails {
 	var v ErrorDetails
-	_ = decodeDocument(raw, func(d *jx.Decoder, key []byte) error {
+	_ = decodeDocument(raw, func(d *decoding, key []byte) error {
 		if string(key) != "errors" {
-			return d.Skip()
+			return d.skip()
 		}
 		return lenient(d, &v, decodeError)
 	})
 	v.Title, v.Detail, v.Source.Pointer = mask(v.Title), mask(v.Detail), mask(v.Source.Pointer)
-	for _, m := range v.Message {
-		for i := range m.Errors {
-			m.Errors[i] = mask(m.Errors[i])
+	for i, m := range v.Message {
+		v.Message[i].Key = mask(m.Key)
+		for k := range m.Errors {
+			m.Errors[k] = mask(m.Errors[k])
 		}
 	}
 	return v
 }
 
-func decodeError(d *jx.Decoder, v *ErrorDetails) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeError(d *decoding, v *ErrorDetails) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "message":
 			return lenient(d, &v.Message, list(decodeKeyValue))
@@ -708,29 +736,29 @@ func decodeError(d *jx.Decoder, v *ErrorDetails) error {
 		case "title":
 			return lenient(d, &v.Title, textOrList)
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
-func decodeKeyValue(d *jx.Decoder, v *KeyValueError) error {
-	return object(d, func(d *jx.Decoder, key []byte) error {
+func decodeKeyValue(d *decoding, v *KeyValueError) error {
+	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "key":
 			return lenient(d, &v.Key, text)
 		case "errors":
 			return lenient(d, &v.Errors, list(text[string]))
 		}
-		return d.Skip()
+		return d.skip()
 	})
 }
 
 // textOrList reads a string, or a list of them joined by line ends (wire-facts.md 8).
-func textOrList(d *jx.Decoder, v *string) error {
-	if d.Next() != jx.Array {
+func textOrList(d *decoding, v *string) error {
+	if d.next() != '[' {
 		return text(d, v)
 	}
 	var lines []string
-	err := list(text[string])(d, &lines)
+	err := elements(d, &lines, text[string])
 	*v = strings.Join(lines, "\n")
 	return err
 }

@@ -3,12 +3,18 @@ package hacarus
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
-	"github.com/go-faster/jx"
 	"github.com/stretchr/testify/require"
 )
 
@@ -186,6 +192,12 @@ func TestDecodeRefuses(t *testing.T) {
 		{"empty id of a model", "active", `{"model_id":""}`},
 		{"empty id of an item", "getItemById", `{"item_id":""}`},
 		{"empty id of an added item", "addItem", `{"item_ids":[""]}`},
+		{"empty id of a target", "getInspectionTargetById", `{"target_id":""}`},
+		{"empty id of a target in a list", "getInspectionTargets", `[{"target_id":""}]`},
+		{"broken id of a model", "active", "{\"model_id\":\"m\xff\"}"},
+		{"broken id of an added item", "addItem", "{\"item_ids\":[\"a\",\"b\xff\"]}"},
+		{"broken hash", "getHashId", "{\"hash_id\":\"\xff\"}"},
+		{"empty text in place of a number", "active", `{"model_id":"m1","precision":""}`},
 		{"id that is a fraction", "active", `{"model_id":269.5}`},
 		{"id that is a boolean", "active", `{"model_id":true}`},
 		{"id that is an object", "active", `{"model_id":{"id":"m1"}}`},
@@ -518,58 +530,176 @@ func TestDecodeErrorsAreShort(t *testing.T) {
 	}
 }
 
-// TestDecodeLeavesTheAnswerAlone holds that nothing writes to an answer later:
-// a caller may have it from CaptureResponse. jx keeps decoders in a pool that
-// all of a program's packages share, with their last buffer.
-func TestDecodeLeavesTheAnswerAlone(t *testing.T) { //nolint:paralleltest // other tests would take from the pool
-	raw := []byte(modelBody)
-	for range 100 {
-		_, err := decodeEnvelope(raw, decodeModel)
+// TestAnswersAreTheCallers holds that nothing writes later to what a call
+// returned, nor to the body that CaptureResponse kept: buffers of answers
+// serve one call after the other.
+func TestAnswersAreTheCallers(t *testing.T) {
+	t.Parallel()
+	longer := `{"data":{"model_id":"XXXXXXXX","name":"` + strings.Repeat("X", 2*len(modelBody)) + `"}}`
+	refused := `{"errors":{"title":"no"}}`
+	c := overMemory(t, &fakeAPI{next: answers(ok(modelBody), status(http.StatusBadRequest, refused), ok(longer))})
+	var info, failed ResponseInfo
+	model, err := c.GetModel(CaptureResponse(t.Context(), &info), "m1")
+	require.NoError(t, err)
+	kept := *model
+	_, refusal := c.GetModel(CaptureResponse(t.Context(), &failed), "m1")
+	require.ErrorIs(t, refusal, ErrBadRequest)
+	for range 20 {
+		_, err := c.GetModel(t.Context(), "XXXXXXXX")
 		require.NoError(t, err)
-		d := jx.GetDecoder()
-		d.Reset(strings.NewReader(`"` + strings.Repeat("X", 30) + `"`))
-		require.NoError(t, d.Skip())
-		jx.PutDecoder(d)
-		require.Equal(t, []byte(modelBody), raw)
 	}
+	require.Equal(t, "m1", kept.ModelID)
+	require.Equal(t, "plates", kept.Name)
+	require.Equal(t, modelBody, string(info.Body))
+	require.Equal(t, refused, string(failed.Body))
+	var base *BaseError
+	require.ErrorAs(t, refusal, &base)
+	require.Equal(t, refused, string(base.Body))
+	require.Equal(t, "no", base.Errors.Title)
 }
 
 // FuzzDecode holds for any answer: no panic, no value without its id, nothing
 // accepted that is not JSON, and every error is ErrDecode.
+// fuzzAnswer decodes an answer of one kind: it is an error of its kind, or a
+// value with its ids that a JSON document gave.
+func fuzzAnswer[T any](t *testing.T, raw []byte, decode decoder[T], ids func(T) []string) {
+	t.Helper()
+	value, err := decodeEnvelope(raw, decode)
+	if err != nil {
+		require.ErrorIs(t, err, ErrDecode)
+		require.Less(t, len(err.Error()), 1000)
+		require.True(t, utf8.ValidString(err.Error()))
+		return
+	}
+	require.True(t, json.Valid(bytes.TrimPrefix(raw, byteOrderMark)))
+	for _, id := range ids(*value) {
+		require.NotEmpty(t, id, "a value without its id")
+	}
+	encoded, err := json.Marshal(value)
+	require.NoError(t, err, "a value that cannot be written")
+	again, err := decodeEnvelope([]byte(`{"data":`+string(encoded)+`}`), decode)
+	require.NoError(t, err)
+	written, err := json.Marshal(again)
+	require.NoError(t, err)
+	require.Equal(t, string(encoded), string(written), "a value that is another once it is written")
+}
+
+// idsOf makes the ids of a list of values from the id of one.
+func idsOf[T any](id func(T) string) func([]T) []string {
+	return func(list []T) []string {
+		var ids []string
+		for _, v := range list {
+			ids = append(ids, id(v))
+		}
+		return ids
+	}
+}
+
+func noIDs[T any](T) []string { return nil }
+
 func FuzzDecode(f *testing.F) {
 	for _, data := range decodeData {
 		f.Add([]byte(`{"data":` + data + `}`))
 	}
-	f.Add([]byte(`{"access_token":"t","expires":3600}`))
 	f.Add([]byte("\xef\xbb\xbf" + modelBody))
-	f.Add([]byte(`{"errors":{"detail":["a"],"message":[{"key":"a","errors":["b"]}],"source":{"pointer":"/"},"status":400,"title":""}}`))
 	f.Add([]byte(`{"data":{"item_id":"a","assessments":[{"annotations":[{"x_min":620.0,"created_at":"2000-01-23T04:56:07.000+00:00"}]}]}}`))
+	f.Add([]byte(`{"data":{"target_id":0,"preprocessing":[{"active":null}]}}`))
+	f.Add([]byte(`{"data":{"job_id":7,"user_assessment":{"label":"OK","annotations":[{"label":1}]},"images":[{"width":4.8e2}]}}`))
+	f.Add([]byte(`{"data":{"algorithm_id":1,"parameters":[{"value":0.5,"range_upper":"1","updated_at":null}]}}`))
+	f.Add([]byte(`{"data":{"model_id":269,"precision":{},"stats":{"recall":{"computed":1e-3}},"created_at":"Wed, 19 Jun 2019 05:03:09 GMT"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		kept := bytes.Clone(raw)
-		check := func(err error, id bool) {
-			if err != nil {
-				require.ErrorIs(t, err, ErrDecode)
-				return
-			}
-			require.True(t, id, "a value without its id")
-			require.True(t, json.Valid(bytes.TrimPrefix(raw, byteOrderMark)))
-		}
-		model, err := decodeEnvelope(raw, decodeModel)
-		check(err, model.ModelID != "")
-		item, err := decodeEnvelope(raw, decodeItem)
-		check(err, item.ItemID != "")
-		algorithm, err := decodeEnvelope(raw, decodeAlgorithm)
-		check(err, algorithm.AlgorithmID != "")
-		target, err := decodeEnvelope(raw, decodeTarget)
-		check(err, target.TargetID != 0)
-		page, err := decodeEnvelope(raw, decodeItemsPage)
-		check(err, true)
-		for _, item := range page.Items {
-			require.True(t, err != nil || item.ItemID != "")
-		}
-		granted, err := decodeGrant(raw)
-		check(err, granted.token != nil)
-		decodeErrorDetails(raw, strings.Clone)
+		one := func(id string) []string { return []string{id} }
+		model := func(v Model) string { return v.ModelID }
+		algorithm := func(v Algorithm) string { return v.AlgorithmID }
+		fuzzAnswer(t, raw, decodeModel, func(v Model) []string { return one(model(v)) })
+		fuzzAnswer(t, raw, list(decodeModel), idsOf(model))
+		fuzzAnswer(t, raw, decodeAlgorithm, func(v Algorithm) []string { return one(algorithm(v)) })
+		fuzzAnswer(t, raw, list(decodeAlgorithm), idsOf(algorithm))
+		fuzzAnswer(t, raw, decodeItem, func(v Item) []string { return one(v.ItemID) })
+		fuzzAnswer(t, raw, decodeItemsPage, func(v ItemsPage) []string { return idsOf(func(i Item) string { return i.ItemID })(v.Items) })
+		fuzzAnswer(t, raw, decodeTarget, noIDs) // 0 is one like any other
+		fuzzAnswer(t, raw, list(decodeTarget), noIDs)
+		fuzzAnswer(t, raw, decodePrediction, func(v PredictItemsResponse) []string { return v.ItemIDs })
+		fuzzAnswer(t, raw, decodePredictParameters, noIDs)
+		fuzzAnswer(t, raw, decodePredictCallback, noIDs)
+		added, err := decodeEnvelope(raw, decodeAddedIDs)
+		require.True(t, err != nil || len(*added) > 0 && !slices.Contains(*added, ""))
+		deleted, err := decodeDeletedIDs(raw)
+		require.True(t, err != nil || !slices.Contains(deleted, ""))
 		require.Equal(t, kept, raw)
+	})
+}
+
+// FuzzErrorDetails compares what is read of an error with what encoding/json
+// reads there.
+func FuzzErrorDetails(f *testing.F) {
+	for _, seed := range []string{
+		`{"errors":{"detail":["a","b"],"message":[{"key":"a","errors":["b"]}],"source":{"pointer":"/"},"status":400,"title":""}}`,
+		`{"errors":{"detail":null,"status":"400","title":"x"}}`, `{"errors":{"detail":"canary-7"}}`, `{"errors":[{"title":"a"}]}`,
+		"\ufeff" + `{"errors":{"title":"Invalid license!"}}`, `<html>`, `{"errors":{"title":"a"}} x`, `{"errors":{"title":"\ud800"}}`,
+		`{"errors":{"message":[{"key":"c\u0061nary-7","errors":["c\u0061nary-7"]}],"source":{"pointer":"c\u0061nary-7"}}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	const canary = "canary-7"
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		details := decodeErrorDetails(raw, func(text string) string { return strings.ReplaceAll(text, canary, maskedSecret) })
+		shown := []string{details.Title, details.Detail, details.Source.Pointer, (&BaseError{Errors: details}).Error()}
+		for _, m := range details.Message {
+			shown = append(shown, m.Errors...)
+		}
+		for _, text := range shown {
+			require.NotContains(t, text, canary)
+			require.True(t, utf8.ValidString(text))
+		}
+		var reference struct{ Errors map[string]any }
+		document := map[string]json.RawMessage{}
+		if !utf8.Valid(raw) || json.Unmarshal(raw, &document) != nil || json.Unmarshal(document["errors"], &reference.Errors) != nil {
+			return
+		}
+		if title, ok := reference.Errors["title"].(string); ok && !strings.Contains(title, canary) {
+			require.Equal(t, title, details.Title)
+		}
+		if status, ok := reference.Errors["status"].(float64); ok && status == math.Trunc(status) && math.Abs(status) < 1<<31 {
+			require.EqualValues(t, status, details.Status)
+		}
+	})
+}
+
+// FuzzLogin holds that a token of a login can stand in a header, that its
+// lifetime is none or one that makes sense, and that no error shows it.
+func FuzzLogin(f *testing.F) {
+	f.Add([]byte(`{"access_token":"t","expires":3600}`), int64(1), int64(3601))
+	f.Add([]byte(`{"data":{"access_token":"GeneratedAccessToken","expires":2592000}}`), int64(0), int64(0))
+	f.Add([]byte(`{"access_token":"a b","expires_in":"1e400"}`), int64(math.MaxInt64), int64(math.MinInt64))
+	f.Add([]byte(`{"access_token":"e30.eyJpYXQiOjEsImV4cCI6MzYwMX0.s"}`), int64(1700000000), int64(1700086400))
+	sane := func(t *testing.T, lifetime time.Duration) {
+		t.Helper()
+		require.True(t, lifetime == 0 || lifetime >= minLifetime && lifetime <= maxLifetime, lifetime)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, issued, expires int64) {
+		granted, err := decodeGrant(raw)
+		if err != nil {
+			require.ErrorIs(t, err, ErrDecode)
+		} else {
+			access := granted.token.AccessToken
+			require.True(t, len(access) > 0 && len(access) <= maxToken)
+			require.Equal(t, -1, strings.IndexFunc(access, func(r rune) bool { return r <= ' ' || r > '~' }))
+			sane(t, granted.lifetime)
+			require.Equal(t, granted.lifetime == 0, granted.token.Expiry.IsZero())
+		}
+		payload := base64.RawURLEncoding.EncodeToString(raw)
+		sane(t, jwtLifetime("e30."+payload+".s"))
+		claims := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"iat":%d,"exp":%d}`, issued, expires))
+		lifetime := jwtLifetime("e30." + claims + ".s")
+		sane(t, lifetime)
+		if seconds := expires - issued; issued >= 0 && expires > issued && expires < 1<<40 && seconds >= 30 && seconds <= 1e8 {
+			require.Equal(t, time.Duration(seconds)*time.Second, lifetime)
+		}
+		_, err = newGrant(string(raw), 0)
+		if len(raw) >= minSecret && err != nil {
+			require.NotContains(t, err.Error(), string(raw))
+		}
 	})
 }

@@ -1,7 +1,10 @@
 package hacarus
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -122,16 +126,24 @@ func (d *Download) Close() error {
 
 var errClosedDownload = errors.New("hacarus: read of a closed download")
 
-// SaveFile writes the rest of the file to path and closes the download. The
+// SaveFile writes the file to path and closes the download. A download that was
+// read from before is [ErrInvalidArgument], since a part would be missing. The
 // file is whole or not there: it is written under a temporary name beside
 // path, synced, and renamed, so that a file that was at path before stays
-// whole until it is replaced. Its mode is 0600.
-func (d *Download) SaveFile(path string) (err error) {
+// whole until it is replaced. A symbolic link at path is replaced, not
+// followed. The file's mode is 0600.
+//
+// Where Size is -1 a connection that breaks may look like the file's end. A ZIP
+// file still tells whether it is whole, and is refused with [ErrDecode] and
+// [io.ErrUnexpectedEOF] if it is not; of other files, such as CSV, nobody can tell.
+func (d *Download) SaveFile(path string) error { return d.saveFile(path, os.CreateTemp) }
+
+func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.File, error)) (err error) {
 	defer func() { err = errors.Join(err, d.Close()) }()
-	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
-		return argumentError(d.attempt.exchange.op.id, "%s is a folder", path)
+	if err := d.checkSave(path); err != nil {
+		return argumentError(d.attempt.exchange.op.id, "%w", err)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
+	file, err := create(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
 	if err != nil {
 		return err
 	}
@@ -140,7 +152,10 @@ func (d *Download) SaveFile(path string) (err error) {
 			_ = os.Remove(file.Name())
 		}
 	}()
-	_, err = d.WriteTo(file)
+	size, err := d.WriteTo(file)
+	if err == nil && d.Size < 0 {
+		err = d.checkArchive(file, size)
+	}
 	if err == nil {
 		err = file.Sync()
 	}
@@ -153,6 +168,64 @@ func (d *Download) SaveFile(path string) (err error) {
 	return os.Rename(file.Name(), path)
 }
 
+// checkSave refuses what would not become the whole file at path.
+func (d *Download) checkSave(path string) error {
+	if d.received > 0 || d.err != nil {
+		return errors.New("the download was read from, or closed, before")
+	}
+	if path == "" {
+		return errors.New("no path to save the file under")
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder", path)
+	}
+	return nil
+}
+
+// checkArchive refuses a ZIP file that is not whole. Other files pass.
+func (d *Download) checkArchive(file io.ReaderAt, size int64) error {
+	head := make([]byte, localHeader)
+	n, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	head = head[:n]
+	if !beginsArchive(head) || wholeArchive(file, size, head) {
+		return nil
+	}
+	err = fmt.Errorf("%w: a ZIP file without its end: %w", ErrDecode, io.ErrUnexpectedEOF)
+	return d.attempt.exchange.requestError(OutcomeExecuted, err)
+}
+
+// localHeader is how long the header of a file in an archive is, without what varies.
+const localHeader = 30
+
+// beginsArchive knows the first bytes of an archive, or as many as there are.
+func beginsArchive(head []byte) bool {
+	magic := head[:min(4, len(head))]
+	return bytes.HasPrefix([]byte("PK\x03\x04"), magic) || bytes.HasPrefix([]byte("PK\x05\x06"), magic)
+}
+
+// wholeArchive looks for the directory at an archive's end, which must know the
+// file at its beginning. The directory of an archive within the archive does not.
+func wholeArchive(file io.ReaderAt, size int64, head []byte) bool {
+	archive, err := zip.NewReader(file, size)
+	if err != nil {
+		return false
+	}
+	if len(archive.File) == 0 {
+		return bytes.HasPrefix(head, []byte("PK\x05\x06"))
+	}
+	if len(head) < localHeader {
+		return false
+	}
+	first := localHeader + int64(binary.LittleEndian.Uint16(head[26:])) + int64(binary.LittleEndian.Uint16(head[28:]))
+	return slices.ContainsFunc(archive.File, func(f *zip.File) bool {
+		offset, err := f.DataOffset()
+		return err == nil && offset == first
+	})
+}
+
 var opGetImage = operation{"getImage", http.MethodGet, "{image}", read}
 
 // GetImage fetches an image of an item, such as one of [Item.Images] or of an
@@ -161,8 +234,13 @@ var opGetImage = operation{"getImage", http.MethodGet, "{image}", read}
 // fetched without.
 //
 // A URL without a host is taken as a path on the configured origin. A bare
-// storage key (wire-facts.md 19) cannot be fetched and is [ErrInvalidArgument].
+// storage key (wire-facts.md 19) cannot be fetched and is [ErrInvalidArgument],
+// as are URLs that are not http or https or hold user information. An image
+// that is gone is [ErrNotFound]. Close the download.
 func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, error) {
+	if err := c.usable(ctx, opGetImage); err != nil {
+		return nil, err
+	}
 	target, err := c.imageURL(image.URL)
 	if err != nil {
 		return nil, argumentError(opGetImage.id, "%w", err)

@@ -387,6 +387,36 @@ func TestSaveFile(t *testing.T) {
 	}
 }
 
+// TestSaveFileNeedsAllOfIt: what was read before would be missing in the file.
+func TestSaveFileNeedsAllOfIt(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(*testing.T, *Download){
+		"read in part":   func(t *testing.T, d *Download) { _, err := io.ReadFull(d, make([]byte, 3)); require.NoError(t, err) }, //nolint:thelper // one line
+		"read":           func(t *testing.T, d *Download) { _, err := io.ReadAll(d); require.NoError(t, err) },                   //nolint:thelper // one line
+		"saved":          func(t *testing.T, d *Download) { require.NoError(t, d.SaveFile(filepath.Join(t.TempDir(), "a"))) },    //nolint:thelper // one line
+		"closed":         func(t *testing.T, d *Download) { require.NoError(t, d.Close()) },                                      //nolint:thelper // one line
+		"no path at all": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "debug.zip")
+			require.NoError(t, os.WriteFile(path, []byte("of yesterday"), 0o644))
+			d := getLogs(t, overTCP(t, &fakeAPI{next: ok("contents")}))
+			if use == nil {
+				path = ""
+			} else {
+				use(t, d)
+			}
+			require.ErrorIs(t, d.SaveFile(path), ErrInvalidArgument)
+			left, err := os.ReadFile(filepath.Join(dir, "debug.zip"))
+			require.NoError(t, err)
+			require.Equal(t, "of yesterday", string(left))
+			require.Equal(t, []string{"debug.zip"}, namesIn(t, dir))
+		})
+	}
+}
+
 // TestSaveFileFails: nothing changes, and nothing is left behind.
 func TestSaveFileFails(t *testing.T) {
 	t.Parallel()

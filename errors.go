@@ -67,7 +67,9 @@ type BaseError struct {
 	Operation string
 	// RequestID is the answer's X-Request-Id, "" for none.
 	RequestID string
-	// RetryAfter is the wait the service asked for; zero when it asked for none.
+	// RetryAfter is the wait the service asked for: zero when it asked for none,
+	// for one until a time that has passed, or in a form that cannot be read; a
+	// negative number of seconds is -1 s, and more than ten years are ten years.
 	RetryAfter time.Duration
 	// Attempts counts the requests that were made.
 	Attempts int
@@ -97,7 +99,9 @@ type ErrorDetails struct {
 
 // KeyValueError lists the problems of one field of a request.
 type KeyValueError struct {
-	Key    string
+	// Key is the field's name, as the service calls it; it may be "".
+	Key string
+	// Errors are the problems, in the language of [WithLanguage].
 	Errors []string
 }
 
@@ -242,11 +246,14 @@ func (e *RequestError) Is(target error) bool {
 func (e *RequestError) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("operation", e.Operation),
-		slog.String("cause", e.Err.Error()),
+		slog.String("cause", fmt.Sprint(e.Err)),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("attempts", e.Attempts),
 	)
 }
+
+// errClosed refuses a call of a client that was closed.
+func errClosed(op operation) error { return argumentError(op.id, "the client is closed") }
 
 // argumentError is a refused argument: what was wrong, and with which operation or option.
 func argumentError(where, format string, args ...any) error {

@@ -916,6 +916,10 @@ func TestFactAnswers(t *testing.T) {
 			func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "m1", "m2") }, []string{"m1"},
 		},
 		{
+			"34 delete no model", 200, `{"data":{"model_ids":[]}}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "m1", "m2") }, []string{},
+		},
+		{
 			"14 delete models with numbers", 200, `{"data":{"model_ids":[269,270]}}`,
 			func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "269", "270") }, []string{"269", "270"},
 		},

@@ -191,14 +191,14 @@ func (f fixture) run(t *testing.T, operation string) {
 	f.checkValue(t, got)
 }
 
-func readFixture(t *testing.T, operation string) fixture {
-	t.Helper()
+func readFixture(tb testing.TB, operation string) fixture {
+	tb.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "fixtures", operation+".json"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var f fixture
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(&f))
+	require.NoError(tb, decoder.Decode(&f))
 	return f
 }
 

@@ -150,6 +150,19 @@ func TestAllItemsEnds(t *testing.T) {
 }
 
 // TestAllItemsErrors: the items before the error come first, then the error, once.
+// A service that says everything twice must not end the program: pages are
+// decoded on goroutines of their own.
+func TestAllItemsOfAPageWithTwoData(t *testing.T) {
+	t.Parallel()
+	c := factAnswer(t, 200, `{"data":{"items":[{"item_id":"a"}],"end_page":1},"data":{"items":[{"item_id":"b"}],"end_page":1}}`)
+	var ids []string
+	for item, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining}) {
+		require.NoError(t, err)
+		ids = append(ids, item.ItemID)
+	}
+	require.Equal(t, []string{"b"}, ids)
+}
+
 func TestAllItemsErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

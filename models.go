@@ -7,8 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/go-faster/jx"
+	"unicode/utf8"
 )
 
 var (
@@ -22,8 +21,9 @@ var (
 	opPredictItems         = operation{"predictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", nonIdempotent}
 )
 
-// ActiveModel stands for the id of the active model in [Client.PredictItems].
-// Where several models are active, the choice is the service's.
+// ActiveModel stands for the id of the active model, as documented for
+// [Client.PredictItems]; [Client.GetModel] takes it too. Where several models
+// are active, the choice is the service's (wire-facts.md 22).
 const ActiveModel = "active"
 
 // ListModelsOptions filters [Client.ListModels].
@@ -32,14 +32,23 @@ type ListModelsOptions struct {
 	AlgorithmID string `url:"algorithm_id,omitempty"`
 }
 
-// ListModels returns the models; opts may be nil.
+// ListModels returns the models; nil opts are all of them. A query that the
+// service does not take is [ErrUnprocessable].
 //
 // Operation getModels: GET /api/v1/models/.
 func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Model, error) {
-	return call(ctx, c, request{op: opListModels, query: opts}, list(decodeModel))
+	if opts != nil {
+		if err := checkFilter(opListModels, "algorithm_id", opts.AlgorithmID); err != nil {
+			return nil, err
+		}
+	}
+	return value(call(ctx, c, request{op: opListModels, query: opts}, list(decodeModel)))
 }
 
-// GetModel returns one model.
+// GetModel returns one model, with [ActiveModel] the active one: the answer may
+// then have any id, while for all others it must be the one asked for
+// ([ErrDecode]). That the service knows "active" here is not documented, nor is
+// which error an unknown id gives, most likely [ErrNotFound].
 //
 // Operation getModelById: GET /api/v1/models/{model_id}.
 func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
@@ -47,12 +56,14 @@ func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
 	if modelID != ActiveModel {
 		decode = expect(modelID, decodeModel, func(m *Model) string { return m.ModelID })
 	}
-	return pointer(call(ctx, c, request{op: opGetModel, params: []string{modelID}}, decode))
+	return call(ctx, c, request{op: opGetModel, params: []string{modelID}}, decode)
 }
 
 // DeleteModels deletes models and returns the ids that the service says it
 // deleted, or those that were asked for where it says nothing but success
-// (wire-facts.md 34). At least one id is required.
+// (wire-facts.md 34). At least one id is required ([ErrInvalidArgument]). Ids
+// that the service cannot process are [ErrUnprocessable]; "No model found" was
+// seen as [ErrNotFound].
 //
 // It is retried, and a model may be found deleted by an attempt whose answer
 // was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].
@@ -70,7 +81,7 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 	if err != nil {
 		return nil, err
 	}
-	if len(deleted) == 0 {
+	if deleted == nil {
 		return slices.Clone(modelIDs), nil
 	}
 	return deleted, nil
@@ -82,9 +93,9 @@ func decodeDeletedIDs(raw []byte) (ids []string, err error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, nil
 	}
-	err = decodeDocument(raw, func(d *jx.Decoder, key []byte) error {
+	err = decodeDocument(raw, func(d *decoding, key []byte) error {
 		if string(key) != "data" {
-			return d.Skip()
+			return d.skip()
 		}
 		return decodeField("model_ids", identifiers)(d, &ids)
 	})
@@ -95,8 +106,9 @@ type modelIDs struct {
 	ModelIDs []string `json:"model_ids"`
 }
 
-// ExportModels returns models as a ZIP file for [Client.ImportModels]. At least
-// one id is required. Close the download.
+// ExportModels returns models as a ZIP file for [Client.ImportModels]. Close
+// the download. At least one id is required ([ErrInvalidArgument]); ids that the
+// service cannot process are [ErrUnprocessable].
 //
 // Operation exportModelsWithId: POST /api/v1/models/export. It only reads, so
 // it is retried.
@@ -114,7 +126,8 @@ func (c *Client) ExportModels(ctx context.Context, ids ...string) (*Download, er
 // ImportModels uploads a ZIP file of [Client.ExportModels] and returns the
 // models it made. It streams: memory does not grow with the file. Every
 // execution may make the models anew, so it is not repeated when its outcome
-// is unknown.
+// is unknown ([ErrOutcomeUnknown]). A file that the service cannot process is
+// [ErrUnprocessable].
 //
 // Operation importModels: POST /api/v1/models/import.
 func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error) {
@@ -122,12 +135,13 @@ func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error
 	if err != nil {
 		return nil, err
 	}
-	return call(ctx, c, request{op: opImportModels, body: body}, list(decodeModel))
+	return value(call(ctx, c, request{op: opImportModels, body: body}, list(decodeModel)))
 }
 
 // SetPredictParameters changes how a model predicts from now on, and returns
-// the parameters as the service has them. At least one must be given. Invalid
-// values are [ErrBadRequest].
+// the parameters as the service has them. At least one must be given, and no
+// number that JSON cannot hold ([ErrInvalidArgument]). Values that the service
+// refuses are [ErrBadRequest].
 //
 // Operation setModelPredictParameters: POST
 // /api/v1/models/{model_id}/update_predict_parameters.
@@ -135,12 +149,15 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 	if p == (PredictParameters{}) {
 		return nil, argumentError(opSetPredictParameters.id, "no parameter to set")
 	}
+	if err := checkText("ignore_outer", p.IgnoreOuter); err != nil {
+		return nil, argumentError(opSetPredictParameters.id, "%w", err)
+	}
 	body, err := jsonBody(opSetPredictParameters, p)
 	if err != nil {
 		return nil, err
 	}
 	r := request{op: opSetPredictParameters, params: []string{modelID}, body: body}
-	return pointer(call(ctx, c, r, decodePredictParameters))
+	return call(ctx, c, r, decodePredictParameters)
 }
 
 // SetPredictCallback makes the service call a URL after each successful
@@ -148,6 +165,11 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 // service signs nothing, retries nothing that is documented, and does not call
 // after a failed prediction (wire-facts.md 25): a callback saves waiting, it
 // does not replace looking.
+//
+// A URL that is not absolute http or https, or that has a fragment, and a
+// method other than [CallbackPost] and [CallbackGet] are [ErrInvalidArgument];
+// the error does not repeat the URL, which may hold a secret. What the service
+// refuses is [ErrBadRequest].
 //
 // Operation setModelPredictCallback: POST
 // /api/v1/models/{model_id}/update_predict_callback.
@@ -159,8 +181,9 @@ func (c *Client) SetPredictCallback(ctx context.Context, modelID string, cb Pred
 	if err != nil {
 		return nil, err
 	}
+	body.secrets = cb.secrets()
 	r := request{op: opSetPredictCallback, params: []string{modelID}, body: body}
-	return pointer(call(ctx, c, r, decodePredictCallback))
+	return call(ctx, c, r, decodePredictCallback)
 }
 
 // check refuses callbacks that cannot be called. Its errors do not repeat the
@@ -171,7 +194,7 @@ func (cb PredictCallback) check() error {
 	}
 	u, err := url.Parse(cb.URL)
 	if err != nil || u.Hostname() == "" || u.Opaque != "" || u.Fragment != "" ||
-		u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(cb.URL, " #") || !validPort(u) {
+		u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(cb.URL, " #") || !validPort(u) || !utf8.ValidString(cb.URL) {
 		return argumentError(opSetPredictCallback.id, "the callback URL is not an absolute http or https URL")
 	}
 	return nil
@@ -184,12 +207,13 @@ type itemIDs struct {
 // PredictItems starts the prediction of items with a model, or with
 // [ActiveModel]; it goes on in the background. A prediction is there when
 // [Client.GetItem] shows an assessment of the model; the item's status does
-// not prove it (wire-facts.md 21). It needs a licence ([ErrLicense]). Without
-// such a model the error is [ErrBadRequest], without an item [ErrNotFound],
-// and [ErrBusy] where the service stayed busy through all retries.
+// not prove it (wire-facts.md 21). It needs a licence ([ErrLicense]) and at
+// least one item id ([ErrInvalidArgument]). Without such a model the error is
+// [ErrBadRequest], without an item [ErrNotFound], and [ErrBusy] where the
+// service stayed busy through all retries.
 //
 // Every execution starts another job and calls the callback again, so it is
-// not repeated when its outcome is unknown.
+// not repeated when its outcome is unknown ([ErrOutcomeUnknown]).
 //
 // Operation predictItems: POST /api/v1/models/{model_id}/predict.
 func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string) (*PredictItemsResponse, error) {
@@ -200,5 +224,5 @@ func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string
 	if err != nil {
 		return nil, err
 	}
-	return pointer(call(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction))
+	return call(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction)
 }

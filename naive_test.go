@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -31,14 +33,34 @@ type naiveClient struct {
 }
 
 func newNaive(s *stage, virtual bool) naiveClient {
+	source := oauth2.ReuseTokenSource(nil, naiveLogin{s})
+	return newNaiveWith(s.server.URL, source, s.transport, virtual)
+}
+
+func newNaiveWith(base string, source oauth2.TokenSource, transport http.RoundTripper, virtual bool) naiveClient {
 	client := retryablehttp.NewClient()
 	client.Logger = nil
 	if !virtual {
 		client.RetryWaitMin, client.RetryWaitMax = time.Millisecond, time.Millisecond
 	}
-	source := naiveLogin{s}
-	client.HTTPClient = &http.Client{Transport: &oauth2.Transport{Source: oauth2.ReuseTokenSource(nil, source), Base: s.transport}}
-	return naiveClient{client, s.server.URL}
+	client.HTTPClient = &http.Client{Transport: &oauth2.Transport{Source: source, Base: transport}}
+	return naiveClient{client, base}
+}
+
+// logIn gets the token, which oauth2 keeps a mutex locked for: in a bubble,
+// those who wait for that would stop the clock.
+func (c naiveClient) logIn(t *testing.T) {
+	t.Helper()
+	_, err := c.http.HTTPClient.Transport.(*oauth2.Transport).Source.Token()
+	require.NoError(t, err)
+}
+
+// naiveTransport is the one that the naive client's dependencies have by default.
+func naiveTransport(t *testing.T) *http.Transport {
+	t.Helper()
+	transport := retryablehttp.NewClient().HTTPClient.Transport.(*http.Transport)
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
 // naiveLogin logs in once.
@@ -89,21 +111,45 @@ func (c naiveClient) call(ctx context.Context, r sent, op suiteOperation) error 
 	return json.NewDecoder(answer.Body).Decode(&v)
 }
 
-// capture is the request that an operation makes.
+// drive makes the calls of a load.
+func (c naiveClient) drive(t *testing.T) driver {
+	t.Helper()
+	return func(ctx context.Context, op suiteOperation) error { return c.call(ctx, capture(t, op), op) }
+}
+
+// addItem uploads an item as one does: as a form that is written to memory first.
+func (c naiveClient) addItem(ctx context.Context, name string, content io.Reader) error {
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	part, err := w.CreateFormFile("files", name)
+	if err == nil {
+		_, err = io.Copy(part, content)
+	}
+	if err = errors.Join(err, w.WriteField("training", "false"), w.Close()); err != nil {
+		return err
+	}
+	return c.call(ctx, sent{http.MethodPost, "/api/v1/items/", w.FormDataContentType(), form.Bytes()}, suiteOperation{id: "addItem"})
+}
+
+// capture is the request that an operation makes, which is not sent.
 func capture(t *testing.T, op suiteOperation) sent {
 	t.Helper()
-	s := newStage(false)
-	defer s.server.Close()
-	recorder := &recording{next: s.transport}
-	s.client = s.server.Client(hacarus.WithHTTPClient(&http.Client{Transport: recorder}))
-	require.NoError(t, op.call(t.Context(), s.client))
+	identity := hacarus.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "a-token-of-the-suite"}))
+	if op.id == "login" {
+		identity = hacarus.WithCredentials("id", "a-secret-of-the-suite")
+	}
+	recorder := &recording{}
+	c, err := hacarus.New("http://127.0.0.1:1", identity,
+		hacarus.WithHTTPClient(&http.Client{Transport: recorder}), hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
+	require.NoError(t, err)
+	defer c.Close()
+	require.ErrorIs(t, op.call(t.Context(), c), errRecorded)
 	return recorder.last
 }
 
-type recording struct {
-	next http.RoundTripper
-	last sent
-}
+var errRecorded = errors.New("recorded, not sent")
+
+type recording struct{ last sent }
 
 func (r *recording) RoundTrip(request *http.Request) (*http.Response, error) {
 	var body []byte
@@ -112,10 +158,9 @@ func (r *recording) RoundTrip(request *http.Request) (*http.Response, error) {
 		if body, err = io.ReadAll(request.Body); err != nil {
 			return nil, err
 		}
-		request.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	r.last = sent{request.Method, request.URL.RequestURI(), request.Header.Get("Content-Type"), body}
-	return r.next.RoundTrip(request)
+	return nil, errRecorded
 }
 
 // naiveFailures are the promises that the naive client breaks.
@@ -182,8 +227,7 @@ func naiveCase(ctx context.Context, t *testing.T, failures *naiveFailures, op su
 		client.http.HTTPClient = &http.Client{Transport: s.transport}
 		request.body = fmt.Appendf(nil, `{"client_id":%q,"client_secret":%q,"grant_type":"client_credentials"}`, s.server.ClientID, s.server.ClientSecret)
 	} else {
-		_, err := client.http.HTTPClient.Transport.(*oauth2.Transport).Source.Token()
-		require.NoError(t, err)
+		client.logIn(t)
 	}
 	s.prepare(op, []fault{f})
 	err := client.call(ctx, request, op)
@@ -202,4 +246,118 @@ func (s *stage) stayHome(t *testing.T) {
 		}
 		return dial(ctx, network, address)
 	}
+}
+
+// upload sends a file as one does: the form in memory, or through a pipe when
+// it is too large for that.
+func (c naiveClient) upload(ctx context.Context, op uploadOperation, file hacarus.File) error {
+	var body any
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	if file.Size > 32<<20 {
+		body = retryablehttp.ReaderFunc(func() (io.Reader, error) {
+			r, end := io.Pipe()
+			piped := multipart.NewWriter(end)
+			if err := piped.SetBoundary(w.Boundary()); err != nil {
+				return nil, err
+			}
+			go func() { end.CloseWithError(naiveForm(piped, op.field, file)) }()
+			return r, nil
+		})
+	} else {
+		if err := naiveForm(w, op.field, file); err != nil {
+			return err
+		}
+		body = &form
+	}
+	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.base+op.path, body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", w.FormDataContentType())
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 400 {
+		return errors.New(answer.Status)
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
+}
+
+func naiveForm(w *multipart.Writer, field string, file hacarus.File) error {
+	content, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	part, err := w.CreateFormFile(field, file.Name)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(part, content); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// naiveUploadFailures are the promises about uploads that the naive client breaks.
+type naiveUploadFailures struct {
+	mu                                  sync.Mutex
+	unchecked, mangled, taken, panicked int
+}
+
+func (n *naiveUploadFailures) broken() int { return n.unchecked + n.mangled + n.taken + n.panicked }
+
+func (n *naiveUploadFailures) String() string {
+	return fmt.Sprintf("%d dangerous names sent, %d good files not sent as they are, %d broken files sent as whole, %d panics",
+		n.unchecked, n.mangled, n.taken, n.panicked)
+}
+
+// judge compares what arrived with what is promised of the case. That a source
+// is read after the call is not counted: it is a matter of chance.
+func (n *naiveUploadFailures) judge(c uploadCase, result uploadResult, panicked bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	receipts := result.receipts
+	executed := slices.ContainsFunc(receipts, func(r receipt) bool { return r.whole })
+	switch {
+	case panicked:
+		n.panicked++
+	case c.end == forbidden && len(receipts) > 0:
+		n.unchecked++
+	case c.end == arrives && (result.err != nil || len(receipts) != 1 || !receipts[0].announced || !c.matches(receipts[0])):
+		n.mangled++
+	case c.end == brokenOff && executed:
+		n.taken++
+	}
+}
+
+// naiveUploads goes through S5 with the naive client.
+func naiveUploads(t *testing.T, cases []uploadCase) *naiveUploadFailures {
+	t.Helper()
+	failures := &naiveUploadFailures{}
+	t.Run("naive", func(t *testing.T) {
+		for _, op := range uploadOperations() {
+			for _, c := range cases {
+				t.Run(fmt.Sprintf("%s/%q", op.id, c.name), func(t *testing.T) {
+					t.Parallel()
+					panicked := false
+					result := c.do(t, op, func(ctx context.Context, base string, f hacarus.File) error {
+						defer func() { panicked = recover() != nil }()
+						client := retryablehttp.NewClient()
+						client.Logger = nil
+						client.RetryWaitMin, client.RetryWaitMax = time.Millisecond, time.Millisecond
+						defer client.HTTPClient.CloseIdleConnections()
+						return naiveClient{client, base}.upload(ctx, op, f)
+					})
+					failures.judge(c, result, panicked)
+				})
+			}
+		}
+	})
+	require.Positive(t, failures.taken, "a suite that the naive client passes is too weak")
+	return failures
 }

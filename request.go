@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,7 +75,8 @@ type request struct {
 type Attempt struct {
 	// Operation is the operationId, "login", or "getImage".
 	Operation string
-	Method    string
+	// Method is the HTTP method.
+	Method string
 	// Route is the path with its parameters in braces: a label of few values.
 	Route string
 	// Number counts the call's requests from 1.
@@ -95,8 +98,9 @@ type Attempt struct {
 type ResponseInfo struct {
 	// StatusCode of the answer; zero when there was none.
 	StatusCode int
-	Header     http.Header
-	// RequestID is the answer's X-Request-Id.
+	// Header of the answer; nil when there was none.
+	Header http.Header
+	// RequestID is the answer's X-Request-Id, "" for none.
 	RequestID string
 	// Attempts counts the requests that were made.
 	Attempts int
@@ -107,23 +111,32 @@ type ResponseInfo struct {
 type captureKey struct{}
 
 // CaptureResponse returns a context with which one call fills info, whether it
-// succeeds or fails. Calls that run at the same time need an info each.
+// succeeds or fails. A call that is refused with [ErrInvalidArgument] leaves
+// info as it was. Calls that run at the same time need an info each.
 func CaptureResponse(ctx context.Context, info *ResponseInfo) context.Context {
 	return context.WithValue(ctx, captureKey{}, info)
 }
 
 // call runs a call whose answer holds data in the documented envelope.
-func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (T, error) {
-	var value T
+func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (*T, error) {
+	var v *T
 	err := c.run(ctx, r, func(raw []byte) (err error) {
-		value, err = decodeEnvelope(raw, decode)
+		v, err = decodeEnvelope(raw, decode)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// value turns what a call returns into the value that a method returns.
+func value[T any](v *T, err error) (T, error) {
 	if err != nil {
 		var zero T
 		return zero, err
 	}
-	return value, nil
+	return *v, nil
 }
 
 // run runs a call whose answer is JSON, which consume reads.
@@ -157,39 +170,44 @@ type exchange struct {
 	current   *attempt
 	err       error // what the last attempt ended with
 	raw       []byte
+
+	// What every call needs, in one allocation with it.
+	first  attempt
+	sender http.Client
+	loop   retryablehttp.Client
+	outer  retryablehttp.Request
+	where  url.URL
+	answer *[]byte // the buffer of answers, lent from answerBuffers
 }
 
 func newExchange(c *Client, r request, consume func([]byte) error) *exchange {
 	x := &exchange{client: c, request: r, consume: consume}
-	x.current = &attempt{exchange: x}
+	x.current = &x.first
 	return x
 }
 
 // run sends the request until it succeeds or may not be sent again. For a
 // streamed answer it returns the response with its body open.
 func (x *exchange) run(ctx context.Context) (*http.Response, error) {
-	if ctx == nil {
-		return nil, argumentError(x.op.id, "nil context")
+	if err := x.client.usable(ctx, x.op); err != nil {
+		return nil, err
 	}
-	if x.client.closed.Load() {
-		return nil, argumentError(x.op.id, "the client is closed")
-	}
-	req, err := x.build()
+	req, err := x.build(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, x.requestError(OutcomeNotSent, contextError(ctx, nil))
 	}
-	loop := retryablehttp.Client{
-		HTTPClient:   x.client.http,
-		RetryMax:     math.MaxInt, // checkRetry counts
-		CheckRetry:   x.checkRetry,
-		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.wait },
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
-	req = req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
-	answer, _ := loop.Do(&retryablehttp.Request{Request: req})
+	x.sender = *x.client.http
+	x.sender.Transport = x
+	x.loop.HTTPClient = &x.sender
+	x.loop.RetryMax = math.MaxInt // checkRetry counts
+	x.loop.CheckRetry = x.checkRetry
+	x.loop.Backoff = x.backoff
+	x.loop.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	x.outer.Request = req
+	answer, _ := x.loop.Do(&x.outer)
 	if x.waiting {
 		x.err = x.requestError(x.outcomeNow(), contextError(ctx, x.err))
 	}
@@ -197,14 +215,14 @@ func (x *exchange) run(ctx context.Context) (*http.Response, error) {
 	if x.err != nil || x.consume != nil {
 		x.current.end()
 	}
+	x.returnBuffer()
 	return answer, x.err
 }
 
-// exchangeKey is the context key under which attempts find their exchange.
-type exchangeKey struct{}
+func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.wait }
 
-// build makes the request without its body and token, which each attempt adds.
-func (x *exchange) build() (*http.Request, error) {
+// build makes the request without what each attempt adds: header, token and body.
+func (x *exchange) build(ctx context.Context) (*http.Request, error) {
 	target := x.target
 	if target == nil {
 		var err error
@@ -212,23 +230,17 @@ func (x *exchange) build() (*http.Request, error) {
 			return nil, err
 		}
 	}
-	header := x.client.header.Clone()
-	header.Set("Accept", acceptJSON)
-	if x.consume == nil {
-		header.Set("Accept", x.accept)
-		header.Set("Accept-Encoding", "identity") // sizes must be the file's
-	}
-	return &http.Request{
-		Method: x.op.method, URL: target, Host: target.Host, Header: header,
+	req := http.Request{
+		Method: x.op.method, URL: target, Host: target.Host, Header: http.Header{},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}, nil
+	}
+	return req.WithContext(ctx), nil
 }
 
 // url fills the operation's path with escaped parameters, and adds the query.
 func (x *exchange) url() (*url.URL, error) {
-	var plain, escaped strings.Builder
-	plain.WriteString(x.client.origin.Path)
-	escaped.WriteString(x.client.origin.EscapedPath())
+	origin := x.client.origin
+	plain, escaped := origin.Path, origin.EscapedPath()
 	rest := x.op.path
 	for _, value := range x.params {
 		before, after, _ := strings.Cut(rest, "{")
@@ -236,24 +248,22 @@ func (x *exchange) url() (*url.URL, error) {
 		if err := checkID(name, value); err != nil {
 			return nil, argumentError(x.op.id, "%w", err)
 		}
-		plain.WriteString(before + value)
-		escaped.WriteString(before + url.PathEscape(value))
+		plain += before + value
+		escaped += before + url.PathEscape(value)
 		rest = tail
 	}
-	plain.WriteString(rest)
-	escaped.WriteString(rest)
-	u := &url.URL{Scheme: x.client.origin.Scheme, Host: x.client.origin.Host, Path: plain.String()}
-	if escaped.String() != u.Path {
-		u.RawPath = escaped.String()
+	x.where = url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: plain + rest}
+	if escaped != plain {
+		x.where.RawPath = escaped + rest
 	}
 	if x.query != nil {
 		values, err := query.Values(x.query)
 		if err != nil {
 			return nil, argumentError(x.op.id, "%w", err)
 		}
-		u.RawQuery = values.Encode()
+		x.where.RawQuery = values.Encode()
 	}
-	return u, nil
+	return &x.where, nil
 }
 
 // checkID refuses ids that would change a path's meaning or that no service
@@ -289,6 +299,26 @@ func checkIDs(op operation, name string, ids []string) error {
 	return nil
 }
 
+// checkFilter is checkID for an id that may be left out.
+func checkFilter(op operation, name, id string) error {
+	if id == "" {
+		return nil
+	}
+	if err := checkID(name, id); err != nil {
+		return argumentError(op.id, "%w", err)
+	}
+	return nil
+}
+
+// checkText refuses a text that JSON cannot carry: encoding/json would replace
+// what is broken in it, and send another text.
+func checkText(name, text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%s is not valid UTF-8", name)
+	}
+	return nil
+}
+
 // needIDs is checkIDs for a list that must not be empty: an absent filter
 // might mean all.
 func needIDs(op operation, name string, ids []string) error {
@@ -304,6 +334,7 @@ type body struct {
 	length      int64
 	open        func() (io.ReadCloser, error)
 	once        bool // cannot be opened a second time
+	secrets     *secrets
 }
 
 // jsonBody encodes value, which must fit the operation's schema.
@@ -326,6 +357,7 @@ type attempt struct {
 	ctx        context.Context //nolint:containedctx // the attempt's own: it may outlive caller a little
 	cancel     context.CancelFunc
 	unlink     func() bool // takes the attempt off the caller's context
+	trace      httptrace.ClientTrace
 	stall      *time.Timer
 	stalled    atomic.Bool
 	traced     atomic.Bool // the transport reports what it does
@@ -342,20 +374,20 @@ type attempt struct {
 	tokenErr   error
 }
 
-// attemptTransport sends one attempt of the exchange in the request's context.
-// It hides CloseIdleConnections of the transport, which the retry loop would
-// call whenever a call fails, at the cost of every other call's connection.
-type attemptTransport struct{ next http.RoundTripper }
-
-func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := req.Context().Value(exchangeKey{}).(*exchange)
+// RoundTrip sends one attempt. The exchange stands between the retry loop and
+// the transport, and hides that one's CloseIdleConnections, which the loop
+// would call whenever a call fails, at the cost of every other call's connection.
+func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	a, req, err := x.begin(req)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := t.next.RoundTrip(req)
+	answer, err := x.client.http.Transport.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := url.Parse(answer.Header.Get("Location")); err != nil {
+		answer.Header.Del("Location") // at which http.Client would fail, and repeat it
 	}
 	a.status = answer.StatusCode
 	a.succeeding.Store(x.consume != nil && a.status >= 200 && a.status <= 299)
@@ -366,55 +398,85 @@ func (t attemptTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// begin makes an attempt: token, body and trace on a copy of the request.
+// begin makes an attempt: header, token, body and trace on a copy of the request.
 func (x *exchange) begin(req *http.Request) (*attempt, *http.Request, error) {
-	x.waiting = false
+	x.waiting, x.raw = false, nil
 	x.current.end() // before the body's source is opened again
-	a := &attempt{exchange: x}
+	a := &x.first
+	if a.exchange != nil { // not the first time
+		a = &attempt{}
+	}
+	a.exchange = x
 	x.current = a
-	header := req.Header
+	header := x.header(req.Header)
 	if x.op.class != authenticate && !x.foreign {
-		token, generation, err := x.client.auth.token(req.Context())
+		authorization, generation, err := x.client.auth.token(req.Context())
 		if err != nil {
 			a.tokenErr = err
 			return nil, nil, err
 		}
 		a.generation = generation
-		header = header.Clone()
-		header["Authorization"] = []string{"Bearer " + token}
+		header["Authorization"] = authorization
 	}
 	x.attempts++
 	a.started = time.Now()
 	a.link(req.Context())
-	trace := &httptrace.ClientTrace{
-		GetConn:        func(string) { a.traced.Store(true) },
-		WroteHeaders:   func() { a.wrote.Store(true) },
-		Got100Continue: func() { a.continued.Store(true) },
-	}
-	out := req.WithContext(httptrace.WithClientTrace(a.ctx, trace))
+	a.trace.GetConn = func(string) { a.traced.Store(true) }
+	a.trace.WroteHeaders = func() { a.wrote.Store(true) }
+	out := req.WithContext(httptrace.WithClientTrace(a.ctx, &a.trace))
 	out.Header = header
 	if x.body != nil {
-		source, err := x.body.open()
-		if err != nil {
-			a.body = &outgoing{attempt: a, sourceErr: err}
+		if err := a.attach(out, x.body); err != nil {
 			return nil, nil, err
 		}
-		a.body = &outgoing{attempt: a, source: source}
-		out.Body, out.ContentLength = a.body, x.body.length
-		if x.body.length == 0 {
-			out.Body = http.NoBody
-		}
-		out.Header = out.Header.Clone()
-		out.Header.Set("Content-Type", x.body.contentType)
-		if a.expects = x.body.length >= expectFrom && !x.client.ignoresExpect.Load(); a.expects {
-			out.Header.Set("Expect", "100-continue")
-		}
 	}
-	a.stall = time.AfterFunc(stallTimeout, func() {
-		a.stalled.Store(true)
-		a.cancel()
-	})
+	a.stall = time.AfterFunc(stallTimeout, a.giveUp)
 	return a, out, nil
+}
+
+var (
+	acceptsJSON = []string{"application/json"}
+	identity    = []string{"identity"}
+)
+
+// header is that of one attempt, without its token. Its values are shared:
+// those of the client, and what an http.Client adds, such as cookies.
+func (x *exchange) header(added http.Header) http.Header {
+	header := make(http.Header, 8)
+	maps.Copy(header, x.client.header)
+	maps.Copy(header, added)
+	header["Accept"] = acceptsJSON
+	if x.consume == nil {
+		header["Accept"] = []string{x.accept}
+		header["Accept-Encoding"] = identity // sizes must be the file's
+	}
+	return header
+}
+
+// attach gives the attempt's request its body.
+func (a *attempt) attach(req *http.Request, body *body) error {
+	source, err := body.open()
+	if err != nil {
+		a.body = &outgoing{attempt: a, sourceErr: err}
+		return err
+	}
+	a.body = &outgoing{attempt: a, source: source}
+	req.Body, req.ContentLength = a.body, body.length
+	if body.length == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header["Content-Type"] = []string{body.contentType}
+	if a.expects = body.length >= expectFrom && !a.exchange.client.ignoresExpect.Load(); a.expects {
+		req.Header["Expect"] = []string{"100-continue"}
+		a.trace.Got100Continue = func() { a.continued.Store(true) }
+	}
+	return nil
+}
+
+// giveUp ends an attempt in which nothing moves any more.
+func (a *attempt) giveUp() {
+	a.stalled.Store(true)
+	a.cancel()
 }
 
 // link ends the attempt with the caller's context, unless a success is arriving.
@@ -697,7 +759,7 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 	switch {
 	case a.unsent(err):
 		outcome = OutcomeNotSent
-	case a.expects && a.body.count() == 0:
+	case a.withheld():
 		outcome = OutcomeNotExecuted
 	case x.op.class.stateless():
 		outcome = OutcomeNotExecuted
@@ -732,6 +794,10 @@ func (a *attempt) unsent(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &dns)
 }
 
+// withheld says whether the request's body waited for a permission that did not
+// come: without it the service cannot act.
+func (a *attempt) withheld() bool { return a.expects && a.body.count() == 0 }
+
 // lastCause is the failure before the context ended, if it says more than that.
 func lastCause(ctx context.Context, previous, err error) error {
 	if errors.Is(err, ctx.Err()) || errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)) {
@@ -760,8 +826,7 @@ func (x *exchange) judgeSuccess(ctx context.Context, answer *http.Response) verd
 		}
 		return verdict{}
 	}
-	raw, err := readAnswer(answer, maxAnswer)
-	x.raw = raw
+	raw, err := x.read(answer, maxAnswer)
 	switch {
 	case errors.Is(err, ErrResponseTooLarge):
 		return verdict{err: x.requestError(OutcomeExecuted, err)}
@@ -785,16 +850,17 @@ func (x *exchange) judgeSuccess(ctx context.Context, answer *http.Response) verd
 // judgeRedirect refuses a redirect: following one could turn a POST into a
 // GET, or carry the token elsewhere.
 func (x *exchange) judgeRedirect(answer *http.Response) verdict {
-	_, _ = readAnswer(answer, maxErrorAnswer)
+	_, _ = x.read(answer, maxErrorAnswer)
 	outcome := OutcomeNotExecuted
-	if !declinedStatus(answer.StatusCode) && !x.op.class.stateless() {
+	if x.mayHaveActed(answer.StatusCode) {
 		outcome = OutcomeUnknown
 	}
 	return verdict{err: x.requestError(x.outcome(outcome), fmt.Errorf("%w: status %d%s",
-		ErrRedirect, answer.StatusCode, redactLocation(answer.Header.Get("Location"))))}
+		ErrRedirect, answer.StatusCode, redactLocation(x.mask(answer.Header.Get("Location")))))}
 }
 
-// redactLocation keeps the part of a redirect's target that cannot hold a secret.
+// redactLocation keeps the host of a redirect's target, whose rest may hold a
+// secret. A host in which one was masked does not parse.
 func redactLocation(location string) string {
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" {
@@ -805,20 +871,18 @@ func redactLocation(location string) string {
 
 // judgeRefusal reads an error that the service answered with.
 func (x *exchange) judgeRefusal(answer *http.Response) verdict {
-	raw, _ := readAnswer(answer, maxErrorAnswer) // a broken error page is still an error
-	x.raw = raw
-	secrets := x.client.auth.secrets
+	raw, _ := x.read(answer, maxErrorAnswer) // a broken error page is still an error
 	base := &BaseError{
 		StatusCode: answer.StatusCode,
 		Operation:  x.op.id,
-		RequestID:  secrets.mask(answer.Header.Get("X-Request-Id")),
+		RequestID:  x.mask(answer.Header.Get("X-Request-Id")),
 		Attempts:   x.attempts,
 		Outcome:    OutcomeNotExecuted,
 	}
-	masked := secrets.mask(string(raw))
-	base.Errors = decodeErrorDetails([]byte(masked), secrets.mask)
+	masked := x.mask(string(raw))
+	base.Errors = decodeErrorDetails([]byte(masked), x.mask)
 	base.Body = []byte(masked[:min(len(masked), maxErrorBody)])
-	if !declinedStatus(base.StatusCode) && !x.op.class.stateless() {
+	if x.mayHaveActed(base.StatusCode) {
 		base.Outcome = OutcomeUnknown
 		x.mayBeDone = true
 	}
@@ -831,12 +895,18 @@ func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 		}
 	}
 	v.retry = transientStatus(base.StatusCode) && (base.Outcome == OutcomeNotExecuted || x.op.class.repeatable())
-	if base.StatusCode == http.StatusUnauthorized {
+	if base.StatusCode == http.StatusUnauthorized && x.resends == 0 { // a refused resend says nothing against its token
 		x.client.auth.invalidate(x.current.generation)
-		v.refresh = x.resends == 0 && x.op.class != authenticate && !x.foreign && !x.exhausted()
+		v.refresh = x.op.class != authenticate && !x.foreign && !x.exhausted()
 	}
 	base.Outcome = x.outcome(base.Outcome) // an earlier, lost attempt may have done it
 	return v
+}
+
+// mayHaveActed says whether the service may have acted on a request that it
+// answered with an error of that status.
+func (x *exchange) mayHaveActed(status int) bool {
+	return !declinedStatus(status) && !x.op.class.stateless() && !x.current.withheld()
 }
 
 // outcome is what this attempt's outcome means after the earlier ones.
@@ -859,7 +929,16 @@ func (x *exchange) outcomeNow() Outcome {
 }
 
 func (x *exchange) requestError(outcome Outcome, err error) *RequestError {
-	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: outcome, Err: x.client.auth.secrets.maskError(err)}
+	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: outcome, Err: maskError(err, x.mask)}
+}
+
+// mask replaces the client's secrets, and those of the request, in a text.
+func (x *exchange) mask(text string) string {
+	text = x.client.auth.secrets.mask(text)
+	if x.body != nil {
+		text = x.body.secrets.mask(text)
+	}
+	return text
 }
 
 // noteExpect remembers a service that does not answer Expect: 100-continue, at
@@ -885,25 +964,55 @@ func (x *exchange) capture(ctx context.Context, answer *http.Response) {
 	info.Header = answer.Header.Clone()
 	info.RequestID = answer.Header.Get("X-Request-Id")
 	if x.op.class != authenticate {
-		info.Body = x.raw
+		info.Body = bytes.Clone(x.raw)
 	}
 }
 
-// readAnswer reads a body to its end and closes it, so that the connection can
-// be used again. It returns what it has, with an error if that is not all.
-func readAnswer(answer *http.Response, limit int64) ([]byte, error) {
+// answerBuffers holds buffers between calls. What is read of an answer is
+// copied, so that its buffer can serve the next one.
+var answerBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKeptBuffer bounds what a rare, large answer leaves behind.
+const maxKeptBuffer = 4 << 20
+
+// read reads an answer's body to its end and closes it, so that the connection
+// can be used again. It returns what it has, with an error if that is not all;
+// both are good until the exchange reads again or ends.
+func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	defer answer.Body.Close()
+	x.raw = nil
 	if answer.ContentLength > limit {
 		return nil, fmt.Errorf("%w: %d bytes announced, limit %d", ErrResponseTooLarge, answer.ContentLength, limit)
 	}
-	var buffer bytes.Buffer
-	// A false length must not cost memory before its bytes have come.
-	buffer.Grow(int(min(max(answer.ContentLength, 0), 1<<20)) + bytes.MinRead)
-	n, err := buffer.ReadFrom(io.LimitReader(answer.Body, limit+1))
-	if n > limit {
-		return buffer.Bytes()[:limit], fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	if x.answer == nil {
+		x.answer = answerBuffers.Get().(*[]byte)
 	}
-	return buffer.Bytes(), err
+	// A false length must not cost much memory before its bytes have come.
+	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), maxKeptBuffer))+bytes.MinRead)
+	var err error
+	for err == nil && int64(len(raw)) <= limit {
+		raw = slices.Grow(raw, bytes.MinRead)
+		var n int
+		n, err = answer.Body.Read(raw[len(raw):cap(raw)])
+		raw = raw[:len(raw)+n]
+	}
+	*x.answer = raw
+	x.raw = raw[:min(int64(len(raw)), limit)]
+	switch {
+	case int64(len(raw)) > limit:
+		return x.raw, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	case err == io.EOF: //nolint:errorlint // a body ends with io.EOF itself, any other is a failure
+		return x.raw, nil
+	}
+	return x.raw, err
+}
+
+// returnBuffer gives the buffer back. Nothing of it may be in use any more.
+func (x *exchange) returnBuffer() {
+	if x.answer != nil && cap(*x.answer) <= maxKeptBuffer {
+		answerBuffers.Put(x.answer)
+	}
+	x.answer, x.raw = nil, nil
 }
 
 // stripURL takes the URL, whose path and query say nothing about the failure,
@@ -939,12 +1048,4 @@ func permanent(err error) bool {
 	text := err.Error()
 	return strings.HasPrefix(text, "unsupported protocol scheme") || strings.HasPrefix(text, "tls: ") ||
 		errors.Is(err, ErrResponseTooLarge)
-}
-
-// pointer turns a call's value into the pointer that a method returns.
-func pointer[T any](v T, err error) (*T, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &v, nil
 }

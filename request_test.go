@@ -1,20 +1,26 @@
 package hacarus
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -260,6 +266,120 @@ func TestIDsAreEscaped(t *testing.T) {
 	}
 }
 
+// parsedByServer is the request's target as a server reads it.
+func parsedByServer(t *testing.T, op operation, u *url.URL) *http.Request {
+	t.Helper()
+	wire := op.method + " " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\n\r\n"
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(wire)))
+	require.NoError(t, err)
+	return r
+}
+
+func fuzzClient(f *testing.F, baseURL string) *Client {
+	f.Helper()
+	c, err := New(baseURL, WithCredentials(testID, testSecret))
+	require.NoError(f, err)
+	f.Cleanup(func() { assert.NoError(f, c.Close()) })
+	return c
+}
+
+// FuzzPathEscape holds that a server finds in the path the very id that was
+// asked for, at its place, or that nothing is sent.
+func FuzzPathEscape(f *testing.F) {
+	for _, id := range []string{"m1", "部品-0007 & #a?", "%2e%2e", "..", "...", "a/b", "a;b", "a%00", "\xff", "{item_id}", "a+b", "*", ":"} {
+		f.Add(id)
+	}
+	const prefix = "/plant-7/check"
+	c := fuzzClient(f, "https://gw.example"+prefix)
+	ops := []operation{opGetItem, opGetModel, opPredictItems, opTrain}
+	mux := http.NewServeMux()
+	for _, op := range ops {
+		mux.HandleFunc(op.method+" "+prefix+op.path, func(w http.ResponseWriter, r *http.Request) {
+			name, _, _ := strings.Cut(strings.SplitN(op.path, "{", 2)[1], "}")
+			_, _ = io.WriteString(w, op.id+" "+r.PathValue(name))
+		})
+	}
+	plain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ' || r == '-' }
+	f.Fuzz(func(t *testing.T, id string) {
+		for _, op := range ops {
+			u, err := newExchange(c, request{op: op, params: []string{id}}, nil).url()
+			if err != nil {
+				require.ErrorIs(t, err, ErrInvalidArgument)
+				harmless := utf8.ValidString(id) && id != "" && len(id) <= maxID && strings.TrimFunc(id, plain) == ""
+				require.False(t, harmless, "%q was refused", id)
+				continue
+			}
+			require.Equal(t, "gw.example", u.Host)
+			r := parsedByServer(t, op, u)
+			require.Equal(t, strings.Count(prefix+op.path, "/"), strings.Count(r.URL.EscapedPath(), "/"), "another depth")
+			require.Equal(t, r.URL.Path, path.Clean(r.URL.Path), "a path that servers clean")
+			require.Empty(t, r.URL.RawQuery)
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, r)
+			require.Equal(t, op.id+" "+id, w.Body.String())
+		}
+	})
+}
+
+// FuzzQuery holds that a server finds in the query what the options say, and
+// nothing more.
+func FuzzQuery(f *testing.F) {
+	f.Add("prediction", 50, 2, "b2b99239", "c5e77995", uint8(3))
+	f.Add("training", 0, 0, "", "a&b=c", uint8(8))
+	f.Add("部品;#?+ %", 1, 1<<31-1, "a,b", "100%", uint8(6))
+	c := fuzzClient(f, "https://gw.example")
+	f.Fuzz(func(t *testing.T, itemType string, count, page int, id, other string, flags uint8) {
+		want := url.Values{"item_type": {itemType}}
+		for name, n := range map[string]int{"count": count, "page": page} {
+			if n != 0 {
+				want.Set(name, strconv.Itoa(n))
+			}
+		}
+		model := url.Values{}
+		if id != "" {
+			model.Set("model_id", id)
+			want.Set("model_id", id)
+		}
+		item := GetItemOptions{ModelID: id}
+		wantItem := maps.Clone(model)
+		for bit, show := range map[uint8]struct {
+			name  string
+			field **bool
+		}{1: {"show_assessments", &item.ShowAssessments}, 4: {"show_annotations", &item.ShowAnnotations}} {
+			if flags&bit != 0 {
+				value := flags&(bit<<1) != 0
+				*show.field = &value
+				wantItem.Set(show.name, strconv.FormatBool(value))
+			}
+		}
+		for _, test := range []struct {
+			op    operation
+			query any
+			want  url.Values
+		}{
+			{opListItems, ListItemsOptions{ItemType(itemType), count, page, id}, want},
+			{opListModels, &ListModelsOptions{AlgorithmID: other}, url.Values{"algorithm_id": {other}}},
+			{opListModels, (*ListModelsOptions)(nil), url.Values{}},
+			{opDeleteModels, modelIDsQuery{[]string{id, other, id}}, url.Values{"model_ids": {id, other, id}}},
+			{opGetModelResults, modelIDsQuery{[]string{other}}, url.Values{"model_ids": {other}}},
+			{opGetItem, &item, wantItem},
+		} {
+			if test.op.id == opListModels.id && other == "" {
+				test.want = url.Values{}
+			}
+			r := request{op: test.op, query: test.query}
+			if test.op.id == opGetItem.id {
+				r.params = []string{"a"}
+			}
+			u, err := newExchange(c, r, nil).url()
+			require.NoError(t, err)
+			got, err := url.ParseQuery(parsedByServer(t, test.op, u).URL.RawQuery)
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		}
+	})
+}
+
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	no := false
@@ -457,14 +577,14 @@ func TestCancelledCalls(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		c := overTCP(t, &fakeAPI{next: ok(modelBody)})
-		next := c.http.Transport.(attemptTransport).next
-		c.http.Transport = attemptTransport{roundTrip(func(r *http.Request) (*http.Response, error) {
+		next := c.http.Transport
+		c.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			answer, err := next.RoundTrip(r)
 			if strings.HasSuffix(r.URL.Path, "/train") {
 				cancel()
 			}
 			return answer, err
-		})}
+		})
 		model, err := c.Train(ctx, "AE", TrainRequest{})
 		require.NoError(t, err, "a success that arrived is not thrown away")
 		require.Equal(t, "m1", model.ModelID)
@@ -495,4 +615,21 @@ func TestSecretsAreMaskedInErrors(t *testing.T) {
 	assert.NotContains(t, texts.String(), testSecret)
 	assert.NotContains(t, texts.String(), testToken)
 	assert.Contains(t, base.Errors.Title, "you sent ")
+}
+
+// TestRedirectsThatLeadNowhere: net/http fails at a Location that does not
+// parse; it is a redirect all the same, and its text stays unsaid.
+func TestRedirectsThatLeadNowhere(t *testing.T) {
+	t.Parallel()
+	for _, location := range []string{"https://%zz/s3cr3t", "http://[::1/s3cr3t", "\x7fs3cr3t", "https://h:port/s3cr3t"} {
+		t.Run(location, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: status(http.StatusFound, "", "Location", location)}
+			_, err := overMemory(t, api).Train(t.Context(), "PM", TrainRequest{})
+			require.ErrorIs(t, err, ErrRedirect)
+			require.NotErrorIs(t, err, ErrOutcomeUnknown)
+			require.NotContains(t, everyText(err), "s3cr3t")
+			require.Equal(t, 1, api.count())
+		})
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -239,7 +240,7 @@ func TestParseRetryAfter(t *testing.T) {
 }
 
 func FuzzParseRetryAfter(f *testing.F) {
-	for _, seed := range []string{"", "0", "-1", "9223372037", "Tue, 24 Nov 2026 12:00:00 GMT", "1e9", "１"} {
+	for _, seed := range []string{"", "0", "-1", "9223372037", "Tue, 24 Nov 2026 12:00:00 GMT", "1e9", "１", "Sun Nov  6 08:49:37 1994", "Wednesday, 24-Nov-32 12:00:00 GMT", " +7 "} {
 		f.Add(seed)
 	}
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -247,6 +248,9 @@ func FuzzParseRetryAfter(f *testing.F) {
 		d, ok := parseRetryAfter(value, now)
 		if !ok && d != 0 || d > maxRetryAfter || d < -time.Second {
 			t.Fatalf("%q: %v %v", value, d, ok)
+		}
+		if date, err := http.ParseTime(strings.TrimSpace(value)); err == nil && date.Before(now.AddDate(9, 0, 0)) && max(0, date.Sub(now)) != d {
+			t.Fatalf("%q: %v, not %v", value, d, date.Sub(now))
 		}
 		if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 && seconds < 1000 && d != time.Duration(seconds)*time.Second {
 			t.Fatalf("%q: %v", value, d)

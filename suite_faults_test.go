@@ -232,6 +232,8 @@ type stage struct {
 	server    *hacarustest.Server
 	transport *http.Transport
 	client    *hacarus.Client
+	err       error // of the call
+	see       func(hacarus.Attempt)
 
 	mu       sync.Mutex
 	dials    []func() (net.Conn, error) // one for each coming connection; nil: as usual
@@ -242,10 +244,8 @@ type stage struct {
 func newStage(virtual bool) *stage {
 	s := &stage{server: suiteServer(), attempts: map[string]int{}}
 	transport := &http.Transport{DialContext: new(net.Dialer).DialContext}
-	options := []hacarus.Option{hacarus.WithRetry(hacarus.RetryPolicy{MinWait: time.Millisecond, MaxWait: time.Millisecond})}
 	if virtual {
 		transport = s.server.Transport().(*http.Transport)
-		options = nil
 	}
 	dial := transport.DialContext
 	transport.DisableKeepAlives = true
@@ -256,16 +256,28 @@ func newStage(virtual bool) *stage {
 		}
 		return dial(ctx, network, address)
 	}
-	options = append(options,
-		hacarus.WithHTTPClient(&http.Client{Transport: transport}),
-		hacarus.WithObserver(func(_ context.Context, a hacarus.Attempt) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.attempts[a.Operation]++
-		}))
 	s.transport = transport
-	s.client = s.server.Client(options...)
+	s.client = s.connect(virtual, transport)
 	return s
+}
+
+// connect makes a client whose attempts are counted, and which does not wait
+// for long unless that takes no time.
+func (s *stage) connect(virtual bool, transport http.RoundTripper, opts ...hacarus.Option) *hacarus.Client {
+	opts = append(opts, hacarus.WithHTTPClient(&http.Client{Transport: transport}), hacarus.WithObserver(s.count))
+	if !virtual {
+		opts = append(opts, hacarus.WithRetry(hacarus.RetryPolicy{MinWait: time.Millisecond, MaxWait: time.Millisecond}))
+	}
+	return s.server.Client(opts...)
+}
+
+func (s *stage) count(_ context.Context, a hacarus.Attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attempts[a.Operation]++
+	if s.see != nil {
+		s.see(a)
+	}
 }
 
 func (s *stage) nextDial() func() (net.Conn, error) {
@@ -317,6 +329,7 @@ func perform(ctx context.Context, t *testing.T, s *stage, op suiteOperation, scr
 	begun := time.Now()
 	err := op.call(ctx, s.client)
 	took := time.Since(begun)
+	s.err = err
 	want := promised(op, script)
 
 	require.Equal(t, want.ok, err == nil, "%v", err)

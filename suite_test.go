@@ -30,6 +30,8 @@ type suiteRow struct {
 	cases  int
 	naive  int // cases in which the naive client breaks the promise; -1: it does not take part
 	figure string
+
+	baseline string // of a load level: what the naive client did
 }
 
 var suite struct {
@@ -43,18 +45,36 @@ func record(t *testing.T, row suiteRow) {
 	if t.Failed() {
 		return
 	}
-	text := fmt.Sprintf("%s: %s: %d cases, 0 broken promises", row.name, row.what, row.cases)
-	if row.naive >= 0 {
-		text += fmt.Sprintf("; the naive client breaks %d", row.naive)
-	}
-	t.Log(text, row.figure)
+	t.Log(row)
 	suite.mu.Lock()
 	defer suite.mu.Unlock()
 	suite.rows = append(suite.rows, row)
 }
 
-// parts are those that run always.
-var parts = []string{"S1", "S2", "S3", "S12"}
+func (r suiteRow) String() string {
+	text := fmt.Sprintf("%s: %s: %d cases, 0 broken promises", r.name, r.what, r.cases)
+	if r.isLoad() {
+		text = fmt.Sprintf("%s: %s", r.name, r.what)
+	}
+	if r.naive >= 0 {
+		text += fmt.Sprintf("; the naive client breaks %d", r.naive)
+	}
+	if r.figure != "" {
+		text += ": " + r.figure
+	}
+	if r.baseline != "" {
+		text += "; the naive client: " + r.baseline
+	}
+	return text
+}
+
+func (r suiteRow) isLoad() bool { return r.name[0] == 'L' }
+
+// parts and levels are those that run always.
+var (
+	parts  = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S11", "S12"}
+	levels = []string{"L1", "L2", "L3", "L4", "L5", "L6", "L7"}
+)
 
 // suiteDone compares the counts with the report, or writes them into it. It is
 // silent when only some of the tests ran.
@@ -62,20 +82,18 @@ func suiteDone() int {
 	suite.mu.Lock()
 	defer suite.mu.Unlock()
 	slices.SortFunc(suite.rows, func(a, b suiteRow) int { return cmp.Compare(number(a.name), number(b.name)) })
-	ran := map[string]bool{}
-	for _, row := range suite.rows {
-		ran[row.name] = true
-	}
-	for _, part := range parts {
-		if !ran[part] {
-			return 0
-		}
-	}
-	if err := compareReport(); err != nil {
+	if err := errors.Join(reportSuite(), reportLoad()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// ran says whether each of the names was recorded.
+func ran(names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		return !slices.ContainsFunc(suite.rows, func(row suiteRow) bool { return row.name == name })
+	})
 }
 
 // number orders S before L, and by number.
@@ -87,54 +105,74 @@ func number(name string) int {
 	return n
 }
 
-func compareReport() error {
-	old, err := os.ReadFile(reportFile)
-	if err != nil {
-		return err
+// reportSuite compares the counts of the parts with the report, or writes
+// them. At full length they are others.
+func reportSuite() error {
+	if *full || !ran(parts) {
+		return nil
 	}
-	part := "suite"
-	if *full { // its counts are others, and its figures those of one machine
-		part = "load"
+	changed, err := updatePart("suite", suiteTable(), *updateReport)
+	if changed && !*updateReport {
+		err = errors.New(reportFile + " does not have the counts of this run; go test . -update-report writes them")
 	}
-	updated, err := replacePart(old, part, suiteTable(*full))
-	if err != nil {
-		return err
-	}
-	if *updateReport {
-		return os.WriteFile(reportFile, updated, 0o644)
-	}
-	if !*full && !bytes.Equal(old, updated) {
-		return errors.New(reportFile + " does not have the counts of this run; go test . -update-report writes them")
-	}
-	return nil
+	return err
 }
 
-// suiteTable is the table of the parts, or of the load levels.
-func suiteTable(load bool) []byte {
+// reportLoad writes the figures of the load levels, which are those of one
+// machine, when they ran at full length.
+func reportLoad() error {
+	if !*full || !*updateReport || !ran(levels) {
+		return nil
+	}
+	_, err := updatePart("load", loadTable(), true)
+	return err
+}
+
+func suiteTable() []byte {
 	var b bytes.Buffer
 	b.WriteString("| Part | What | Cases | Broken promises | The naive client breaks |\n|---|---|---|---|---|\n")
-	if load {
-		b.Reset()
-		b.WriteString("| Level | Load | Measured | The naive client |\n|---|---|---|---|\n")
-	}
 	for _, row := range suite.rows {
-		if load != (row.name[0] == 'L') {
+		if row.isLoad() {
 			continue
 		}
 		naive := "–"
 		if row.naive >= 0 {
 			naive = strconv.Itoa(row.naive)
 		}
-		if !load && row.figure != "" {
+		if row.figure != "" {
 			naive += ": " + row.figure
-		}
-		if load {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", row.name, row.what, row.figure, naive)
-			continue
 		}
 		fmt.Fprintf(&b, "| %s | %s | %d | 0 | %s |\n", row.name, row.what, row.cases, naive)
 	}
 	return b.Bytes()
+}
+
+func loadTable() []byte {
+	var b bytes.Buffer
+	b.WriteString("| Level | Load | Measured | The naive client |\n|---|---|---|---|\n")
+	for _, row := range suite.rows {
+		if row.isLoad() {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", row.name, row.what, row.figure, cmp.Or(row.baseline, "–"))
+		}
+	}
+	return b.Bytes()
+}
+
+// updatePart puts text in the report's part of that name, and says whether it
+// was another. It writes the report only if told so.
+func updatePart(part string, text []byte, write bool) (changed bool, err error) {
+	old, err := os.ReadFile(reportFile)
+	if err != nil {
+		return false, err
+	}
+	updated, err := replacePart(old, part, text)
+	if err != nil || bytes.Equal(old, updated) {
+		return false, err
+	}
+	if write {
+		err = os.WriteFile(reportFile, updated, 0o644)
+	}
+	return true, err
 }
 
 // replacePart puts text between the part's markers.

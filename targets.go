@@ -13,14 +13,17 @@ var (
 	opGetModelResults  = operation{"getModelResults", http.MethodPost, "/api/v1/targets/model/results", read}
 )
 
-// ListInspectionTargets returns the inspection targets of the user.
+// ListInspectionTargets returns the inspection targets of the user. No error
+// of this operation is documented by status.
 //
 // Operation getInspectionTargets: GET /api/v1/targets/.
 func (c *Client) ListInspectionTargets(ctx context.Context) ([]InspectionTarget, error) {
-	return call(ctx, c, request{op: opListTargets}, list(decodeTarget))
+	return value(call(ctx, c, request{op: opListTargets}, list(decodeTarget)))
 }
 
-// GetInspectionTarget returns one inspection target.
+// GetInspectionTarget returns one inspection target. A negative id is
+// [ErrInvalidArgument]; the documentation does not say which error an unknown
+// one gives, most likely [ErrNotFound].
 //
 // Operation getInspectionTargetById: GET /api/v1/targets/{target_id}.
 func (c *Client) GetInspectionTarget(ctx context.Context, targetID int) (*InspectionTarget, error) {
@@ -28,7 +31,8 @@ func (c *Client) GetInspectionTarget(ctx context.Context, targetID int) (*Inspec
 }
 
 // SetDefaultInspectionTarget makes one inspection target the default, and
-// returns it. Repeating it changes nothing more, so it is retried.
+// returns it. Repeating it changes nothing more, so it is retried. Its errors
+// are those of [Client.GetInspectionTarget].
 //
 // Operation setInspectionTargetById: POST /api/v1/targets/{target_id}.
 func (c *Client) SetDefaultInspectionTarget(ctx context.Context, targetID int) (*InspectionTarget, error) {
@@ -40,7 +44,7 @@ func (c *Client) target(ctx context.Context, op operation, targetID int) (*Inspe
 		return nil, argumentError(op.id, "negative target id %d", targetID)
 	}
 	r := request{op: op, params: []string{strconv.Itoa(targetID)}}
-	return pointer(call(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID })))
+	return call(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID }))
 }
 
 // modelIDsQuery repeats the parameter for each id. The documentation does not
@@ -49,8 +53,10 @@ type modelIDsQuery struct {
 	ModelIDs []string `url:"model_ids"`
 }
 
-// GetModelResults returns the results of models as a CSV file. At least one id
-// is required. Close the download.
+// GetModelResults returns the results of models as a CSV file; the
+// documentation does not name its columns. Close the download. At least one id
+// is required ([ErrInvalidArgument]); ids that the service cannot process are
+// [ErrUnprocessable].
 //
 // Operation getModelResults: POST /api/v1/targets/model/results. It only
 // reads, so it is retried.

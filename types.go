@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"encoding/json"
+	"errors"
 	"image"
 	"math"
 	"net/http"
@@ -11,13 +12,14 @@ import (
 )
 
 // InspectionTarget is a kind of product that is inspected. One target is the
-// default one; items and models belong to it.
+// default one; the documentation does not say what it is the default for.
 type InspectionTarget struct {
 	// TargetID identifies the target.
 	TargetID int `json:"target_id"`
 	// Name is the name shown to people.
 	Name string `json:"name"`
-	// Preprocessing lists the steps that run before training and prediction.
+	// Preprocessing lists the steps that run before training and prediction; nil
+	// or empty for none.
 	Preprocessing []Preprocessing `json:"preprocessing"`
 }
 
@@ -41,22 +43,28 @@ type Algorithm struct {
 	Type string `json:"type"`
 	// Version of the algorithm, "" when the service says null.
 	Version string `json:"version"`
-	// FileName and ClassName say where the service finds the implementation.
-	FileName  string `json:"file_name"`
+	// FileName is the file in which the service finds the implementation.
+	FileName string `json:"file_name"`
+	// ClassName is the name of the implementation in that file.
 	ClassName string `json:"class_name"`
 	// Attribute as the service sends it; the documentation does not explain it.
 	Attribute string `json:"attribute"`
-	// Parameters can be overridden when a model is trained.
+	// Parameters can be overridden when a model is trained; nil for none.
 	Parameters []AlgorithmParameter `json:"parameters"`
-	CreatedAt  Time                 `json:"created_at"`
-	UpdatedAt  Time                 `json:"updated_at"`
+	// CreatedAt is when the service made its entry of the algorithm; zero when
+	// it does not say.
+	CreatedAt Time `json:"created_at"`
+	// UpdatedAt is when the entry was last changed; zero when the service does
+	// not say.
+	UpdatedAt Time `json:"updated_at"`
 }
 
 // AlgorithmParameter describes one parameter of an [Algorithm]: its default and its range.
 type AlgorithmParameter struct {
 	// AlgorithmParameterID is what [OverrideParam] takes.
-	AlgorithmParameterID int    `json:"algorithm_parameter_id"`
-	AlgorithmID          string `json:"algorithm_id"`
+	AlgorithmParameterID int `json:"algorithm_parameter_id"`
+	// AlgorithmID is that of the algorithm the parameter belongs to.
+	AlgorithmID string `json:"algorithm_id"`
 	// Name is the parameter's technical name, such as "threshold".
 	Name string `json:"name"`
 	// DisplayName is the name shown to people, "" when the service says null.
@@ -65,23 +73,34 @@ type AlgorithmParameter struct {
 	DataType string `json:"data_type"`
 	// Value is the default in text form, such as "0.1" or "[8, 8]"; "" for null.
 	Value string `json:"value"`
-	// RangeLower and RangeUpper bound the value in text form; "" for no bound.
+	// RangeLower is the least value in text form; "" for no bound.
 	RangeLower string `json:"range_lower"`
+	// RangeUpper is the greatest value in text form; "" for no bound.
 	RangeUpper string `json:"range_upper"`
-	// ModelParameter is the service's flag of that name; nil when it says null.
+	// ModelParameter is the service's flag of that name, which the documentation
+	// does not explain; nil when the service says null.
 	ModelParameter *bool `json:"model_parameter"`
-	CreatedAt      Time  `json:"created_at"`
-	UpdatedAt      Time  `json:"updated_at"`
+	// CreatedAt is when the service made its entry of the parameter; zero when
+	// it does not say.
+	CreatedAt Time `json:"created_at"`
+	// UpdatedAt is when the entry was last changed; zero when the service does
+	// not say.
+	UpdatedAt Time `json:"updated_at"`
 }
 
 // Model is a trained, or still training, AI model.
 type Model struct {
 	// ModelID identifies the model. It is never empty in a decoded answer.
 	ModelID string `json:"model_id"`
-	Name    string `json:"name"`
+	// Name is the name shown to people: that of [TrainRequest], or else the
+	// service's choice.
+	Name string `json:"name"`
 	// Version as the service names it, such as "model-2019061101:26:07".
-	Version       string `json:"version"`
-	AlgorithmID   string `json:"algorithm_id"`
+	Version string `json:"version"`
+	// AlgorithmID is that of the [Algorithm] it was trained with.
+	AlgorithmID string `json:"algorithm_id"`
+	// AlgorithmType is the type of that algorithm, such as "unsupervised"
+	// (wire-facts.md 32).
 	AlgorithmType string `json:"algorithm_type"`
 	// ImageURL is an image that stands for the model, "" for none.
 	ImageURL string `json:"image_url"`
@@ -93,32 +112,52 @@ type Model struct {
 	// Which of several active models "active" means in a request is the
 	// service's choice (wire-facts.md 22).
 	Active bool `json:"active"`
-	// OKImgCount and NGImgCount count the images the model was trained on.
+	// OKImgCount is the number of good images the model was trained on; null
+	// reads as 0.
 	OKImgCount int `json:"ok_img_count"`
+	// NGImgCount is the number of defective images among the training items;
+	// null reads as 0.
 	NGImgCount int `json:"ng_img_count"`
-	ContextID  int `json:"context_id"`
-	// TrainingTime is how long training took. The documentation gives no unit.
+	// ContextID as the service sends it; the documentation does not explain it.
+	ContextID int `json:"context_id"`
+	// TrainingTime is how long training took, nil when the service says null.
+	// The documentation gives no unit.
 	TrainingTime *int `json:"training_time"`
-	// Precision and Recall are nil until the service knows them.
+	// Precision is nil until the service knows it, and where it sends an object
+	// in place of a number (wire-facts.md 17): see Stats. The documentation gives
+	// no range.
 	Precision *float64 `json:"precision"`
-	Recall    *float64 `json:"recall"`
+	// Recall is as Precision: nil until the service knows it, without a
+	// documented range.
+	Recall *float64 `json:"recall"`
 	// Stats holds finer figures of the same kind.
-	Stats     ModelStats `json:"stats"`
-	CreatedAt Time       `json:"created_at"`
-	UpdatedAt Time       `json:"updated_at"`
+	Stats ModelStats `json:"stats"`
+	// CreatedAt is when the model was made, zero when the service does not say.
+	CreatedAt Time `json:"created_at"`
+	// UpdatedAt is when the model was last changed, zero when the service does
+	// not say.
+	UpdatedAt Time `json:"updated_at"`
 }
 
-// ModelStats holds a model's quality figures; nil figures are not known yet.
+// ModelStats holds a model's quality figures. The documentation gives no range;
+// null figures are not known yet.
 type ModelStats struct {
-	Accuracy  *float64       `json:"accuracy"`
+	// Accuracy as the service computes it; nil when it says null.
+	Accuracy *float64 `json:"accuracy"`
+	// Precision holds the two figures of the model's precision.
 	Precision ModelPrecision `json:"precision"`
-	Recall    ModelPrecision `json:"recall"`
+	// Recall holds the two figures of the model's recall.
+	Recall ModelPrecision `json:"recall"`
 }
 
-// ModelPrecision is one quality figure, as expected at training and as measured since.
+// ModelPrecision is a quality figure in two forms. The documentation does not
+// explain them; the comments say what their names suggest.
 type ModelPrecision struct {
+	// Projected is the figure that training lets expect; nil when the service
+	// says null.
 	Projected *float64 `json:"projected"`
-	Computed  *float64 `json:"computed"`
+	// Computed is the figure that was measured; nil when the service says null.
+	Computed *float64 `json:"computed"`
 }
 
 // Item is one inspected or training product with its images and assessments.
@@ -126,54 +165,73 @@ type Item struct {
 	// ItemID identifies the item. The service derives it from the uploaded
 	// file's name (wire-facts.md 28). It is never empty in a decoded answer.
 	ItemID string `json:"item_id"`
-	Name   string `json:"name"`
+	// Name as the service sends it. The documentation does not say how it
+	// differs from ItemID.
+	Name string `json:"name"`
 	// Status tells whether the item waits. Done does not prove that a given
 	// model has predicted it (wire-facts.md 21): look for its assessment.
-	Status         ItemStatus `json:"status"`
-	Active         bool       `json:"active"`
-	IsTrainingData bool       `json:"is_training_data"`
-	// Images are the uploaded images; fetch one with [Client.GetImage].
+	Status ItemStatus `json:"status"`
+	// Active as the service sends it; the documentation does not explain it.
+	// Null reads as false.
+	Active bool `json:"active"`
+	// IsTrainingData is true for training items, false for items to inspect.
+	IsTrainingData bool `json:"is_training_data"`
+	// Images are the uploaded images; fetch one with [Client.GetImage]. An item
+	// may hold several (wire-facts.md 31). Nil for none.
 	Images []ImageMeta `json:"images"`
 	// UserAssessment is what a person said of the item, nil for nothing.
 	UserAssessment *UserAssessment `json:"user_assessment"`
-	// Assessments are what models said, in the service's order.
+	// Assessments are what models said, in the service's order. It is empty or
+	// nil when none did, or when they were not asked for: see [GetItemOptions].
 	Assessments []Assessment `json:"assessments"`
 }
 
-// ImageMeta describes one image of an item. Sizes are in pixels and bytes; zero means unknown.
+// ImageMeta describes one image of an item.
 type ImageMeta struct {
 	// URL is an absolute URL, a path, or a bare storage key (wire-facts.md 19).
-	URL      string `json:"url"`
-	Name     string `json:"name"`
-	Width    int    `json:"width"`
-	Height   int    `json:"height"`
-	FileSize int64  `json:"file_size"`
+	URL string `json:"url"`
+	// Name is the image's name as the service has it, "" for none.
+	Name string `json:"name"`
+	// Width in pixels; zero means unknown.
+	Width int `json:"width"`
+	// Height in pixels; zero means unknown.
+	Height int `json:"height"`
+	// FileSize in bytes; zero means unknown.
+	FileSize int64 `json:"file_size"`
 }
 
 // UserAssessment is a person's verdict on an item.
 type UserAssessment struct {
 	// Label is empty when the person has not labelled the item.
-	Label       Label        `json:"label"`
-	Result      string       `json:"result"`
+	Label Label `json:"label"`
+	// Result is the service's text on the verdict, "" for none.
+	Result string `json:"result"`
+	// Annotations are the boxes a person drew, nil for none. The documentation
+	// does not say whether those of [Client.AnnotateItem] appear here.
 	Annotations []Annotation `json:"annotations"`
-	Images      []ImageMeta  `json:"images"`
+	// Images are the images of the assessment, nil for none. The documentation
+	// does not say what they show.
+	Images []ImageMeta `json:"images"`
 }
 
 // Assessment is a model's verdict on an item.
 type Assessment struct {
+	// ModelID is that of the model whose verdict it is.
 	ModelID string `json:"model_id"`
-	Label   Label  `json:"label"`
+	// Label is the verdict, [LabelOK] or [LabelNG]; "" when the service says null.
+	Label Label `json:"label"`
 	// Result is the service's text on the verdict.
 	Result string `json:"result"`
 	// AnomalyScore is the score in text form, "" for null; see [Assessment.Score].
 	AnomalyScore string `json:"anomaly_score"`
 	// DetectedObjects counts the defects found; nil when the service says null.
 	DetectedObjects *int `json:"detected_objects"`
-	// DetectionAccuracy as the service sends it; nil when it says null.
+	// DetectionAccuracy as the service sends it, in no documented unit (100 was
+	// seen); nil when it says null.
 	DetectionAccuracy *float64 `json:"detection_accuracy"`
-	// Annotations are the defects' boxes.
+	// Annotations are the defects' boxes, nil for none.
 	Annotations []Annotation `json:"annotations"`
-	// Images are images made for the assessment, such as a heat map.
+	// Images are images made for the assessment, such as a heat map; nil for none.
 	Images []ImageMeta `json:"images"`
 }
 
@@ -186,20 +244,30 @@ func (a Assessment) Score() (float64, bool) {
 	return score, true
 }
 
-// Annotation is a defect's box, in pixels of the item's image, with what is known of it.
+// Annotation is a defect's box, in pixels of the item's image, with what is
+// known of it. The service may have scaled the image (wire-facts.md 31).
 type Annotation struct {
+	// AnnotationID identifies the annotation; zero when the service does not say.
 	AnnotationID int `json:"annotation_id"`
-	// The box's edges; nil when the service says null.
+	// XMin is the box's left edge in pixels; nil when the service says null.
 	XMin *float64 `json:"x_min"`
+	// XMax is the box's right edge in pixels; nil when the service says null.
 	XMax *float64 `json:"x_max"`
+	// YMin is the box's upper edge in pixels; nil when the service says null.
 	YMin *float64 `json:"y_min"`
+	// YMax is the box's lower edge in pixels; nil when the service says null.
 	YMax *float64 `json:"y_max"`
-	// Label is a number of the user's choice; it is not an OK/NG [Label].
+	// Label is a number of the user's choice, nil for none; it is not an OK/NG
+	// [Label].
 	Label *int `json:"label"`
-	// DefectSize as the service measures it; the documentation gives no unit.
+	// DefectSize as the service measures it, nil when it says null; the
+	// documentation gives no unit.
 	DefectSize *float64 `json:"defect_size"`
-	Notes      string   `json:"notes"`
-	CreatedAt  Time     `json:"created_at"`
+	// Notes are a person's words, "" for none.
+	Notes string `json:"notes"`
+	// CreatedAt is when the annotation was made, zero when the service does not
+	// say.
+	CreatedAt Time `json:"created_at"`
 }
 
 // Rect returns the box as the smallest pixel rectangle that holds it, and
@@ -225,74 +293,94 @@ func (a Annotation) Rect() (image.Rectangle, bool) {
 
 // ItemsPage is one page of items.
 type ItemsPage struct {
+	// Items of the page, in the service's order; nil or empty for none.
 	Items []Item `json:"items"`
-	// CurrentPage and EndPage are page numbers; zero means the service did not say.
-	CurrentPage  int `json:"current_page"`
-	EndPage      int `json:"end_page"`
+	// CurrentPage is this page's number; zero when the service does not say. The
+	// documentation does not say whether pages count from 1.
+	CurrentPage int `json:"current_page"`
+	// EndPage is the last page's number; zero when the service does not say.
+	EndPage int `json:"end_page"`
+	// CountPerPage is the number of items on a full page; zero when the service
+	// does not say.
 	CountPerPage int `json:"count_per_page"`
 }
 
 // License is the state of the service's licence.
 type License struct {
-	// LicenseExpiry is the day the licence ends, as the service writes it.
+	// LicenseExpiry is the day the licence ends, as the service writes it; ""
+	// where it does not tell (wire-facts.md 34).
 	LicenseExpiry string `json:"license_expiry"`
 }
 
 // PredictItemsResponse says which items a prediction was started for.
 type PredictItemsResponse struct {
-	ModelVersion string   `json:"model_version"`
-	ItemIDs      []string `json:"item_ids"`
+	// ModelVersion is the [Model] Version of the model that predicts.
+	ModelVersion string `json:"model_version"`
+	// ItemIDs are the items that are predicted.
+	ItemIDs []string `json:"item_ids"`
 }
 
-// TrainRequest says what [Client.Train] trains.
+// TrainRequest says what [Client.Train] trains. All of it is optional
+// (wire-facts.md 23).
 type TrainRequest struct {
 	// Name of the new model; "" leaves the choice to the service.
 	Name string `json:"name,omitempty"`
 	// ItemIDs are the training items; empty leaves the choice to the service.
 	ItemIDs []string `json:"item_ids,omitempty"`
-	// OverrideParams replaces defaults of the algorithm's parameters.
+	// OverrideParams replaces defaults of the algorithm's parameters; empty
+	// keeps them all.
 	OverrideParams []OverrideParam `json:"override_params,omitempty"`
 }
 
 // OverrideParam replaces the default of one algorithm parameter.
 type OverrideParam struct {
+	// AlgorithmParameterID is that of an [AlgorithmParameter] of the algorithm.
 	AlgorithmParameterID int `json:"algorithm_parameter_id"`
-	// Value in the service's text form; a tuple is JSON text such as "[8, 8]".
+	// Value in the service's text form, within the parameter's range; a tuple is
+	// JSON text such as "[8, 8]" (wire-facts.md 32).
 	Value string `json:"value"`
 }
 
-// RequestAnnotation is a box to attach to an item, in whole pixels. Nil fields are left out.
+// RequestAnnotation is a box to attach to an item. Nil and "" are left out, and
+// something must be given.
 type RequestAnnotation struct {
+	// XMin is the box's left edge in pixels, at most XMax.
 	XMin *int `json:"x_min,omitempty"`
+	// XMax is the box's right edge in pixels.
 	XMax *int `json:"x_max,omitempty"`
+	// YMin is the box's upper edge in pixels, at most YMax.
 	YMin *int `json:"y_min,omitempty"`
+	// YMax is the box's lower edge in pixels.
 	YMax *int `json:"y_max,omitempty"`
 	// Label is a number of the user's choice.
-	Label *int   `json:"label,omitempty"`
+	Label *int `json:"label,omitempty"`
+	// Notes are words of the user's choice.
 	Notes string `json:"notes,omitempty"`
 }
 
 // PredictParameters tunes a trained model's predictions. Nil and "" are left
 // out of a request, and mean that the service did not say in an answer.
 type PredictParameters struct {
-	// Threshold of the anomaly score, in the range of the model's algorithm.
+	// Threshold of anomaly: 0 or more, and the larger, the more passes as OK.
 	Threshold *float64 `json:"threshold,omitempty"`
-	// IgnoreOuter is a margin to ignore, in pixels, likely in the form "[8, 8]"
-	// that tuples have elsewhere (wire-facts.md 32); the documentation says string.
+	// IgnoreOuter is a margin to ignore, in pixels of height and width, likely
+	// in the form "[8, 8]" that tuples have elsewhere (wire-facts.md 32); the
+	// documentation says string.
 	IgnoreOuter string `json:"ignore_outer,omitempty"`
-	// MinDetectedArea is the smallest area that counts as a defect, in pixels.
+	// MinDetectedArea is the least area of a defect's box that counts, in
+	// pixels: 1 or more, though the documented default is 0.
 	MinDetectedArea *float64 `json:"min_detected_area,omitempty"`
 }
 
 // The documented methods of a [PredictCallback].
 const (
-	CallbackPost = "post"
-	CallbackGet  = "get"
+	CallbackPost = "post" // an HTTP POST
+	CallbackGet  = "get"  // an HTTP GET
 )
 
 // PredictCallback is where the service reports finished predictions of a model.
 type PredictCallback struct {
-	// URL the service calls.
+	// URL that the service calls: absolute, http or https, without a fragment.
 	URL string `json:"callback_url"`
 	// Method is [CallbackPost] or [CallbackGet].
 	Method string `json:"callback_method"`
@@ -304,18 +392,18 @@ type Label string
 
 // The labels of assessments.
 const (
-	LabelOK Label = "OK"
-	LabelNG Label = "NG"
+	LabelOK Label = "OK" // a good product
+	LabelNG Label = "NG" // a defective product
 )
 
 // Verdict is the outcome of an inspection.
 type Verdict string
 
-// The verdicts. VerdictUnknown is the verdict of an item that nobody has assessed.
+// The verdicts.
 const (
-	VerdictOK      Verdict = "OK"
-	VerdictNG      Verdict = "NG"
-	VerdictUnknown Verdict = "unknown"
+	VerdictOK      Verdict = "OK"      // a good product
+	VerdictNG      Verdict = "NG"      // a defective product
+	VerdictUnknown Verdict = "unknown" // nobody has assessed the item
 )
 
 // verdict reads the label whatever its case; labels nobody documented are unknown.
@@ -329,14 +417,12 @@ func (l Label) verdict() Verdict {
 	return VerdictUnknown
 }
 
-// Verdict returns the verdict on the item. A person's label wins; without one
-// it is the last assessment of the model with the given id, or of any model
+// Verdict returns the verdict on the item. A person's label wins, and is
+// [VerdictUnknown] where it is neither OK nor NG; without one it is the last assessment of the model with the given id, or of any model
 // when modelID is "".
 func (i *Item) Verdict(modelID string) Verdict {
-	if i.UserAssessment != nil {
-		if v := i.UserAssessment.Label.verdict(); v != VerdictUnknown {
-			return v
-		}
+	if i.UserAssessment != nil && i.UserAssessment.Label != "" {
+		return i.UserAssessment.Label.verdict()
 	}
 	if a := i.Assessment(modelID); a != nil {
 		return a.Label.verdict()
@@ -361,9 +447,9 @@ type ModelStatus string
 
 // The model statuses.
 const (
-	ModelStatusCreating ModelStatus = "creating"
-	ModelStatusActive   ModelStatus = "active"
-	ModelStatusFailed   ModelStatus = "failed"
+	ModelStatusCreating ModelStatus = "creating" // in training
+	ModelStatusActive   ModelStatus = "active"   // trained
+	ModelStatusFailed   ModelStatus = "failed"   // [Model] StatusText says why
 	ModelStatusDeleted  ModelStatus = "deleted"
 )
 
@@ -378,8 +464,8 @@ type ItemStatus string
 
 // The item statuses.
 const (
-	ItemStatusPending  ItemStatus = "pending"
-	ItemStatusDone     ItemStatus = "done"
+	ItemStatusPending  ItemStatus = "pending" // not yet predicted, or being predicted
+	ItemStatusDone     ItemStatus = "done"    // predicted, or training data
 	ItemStatusArchived ItemStatus = "archived"
 )
 
@@ -393,8 +479,8 @@ type ItemType string
 
 // The item types.
 const (
-	ItemTypePrediction ItemType = "prediction"
-	ItemTypeTraining   ItemType = "training"
+	ItemTypePrediction ItemType = "prediction" // items to inspect
+	ItemTypeTraining   ItemType = "training"   // items to train models with
 )
 
 // Time is a point in time in any form the service is known to write
@@ -414,23 +500,37 @@ var timeLayouts = [...]string{
 
 // UnmarshalText reads any of the known forms; empty text is the zero Time.
 func (t *Time) UnmarshalText(text []byte) error {
+	parsed, err := parseTime(text)
+	if err != nil {
+		return err
+	}
+	if _, offset := parsed.Zone(); max(offset, -offset) >= 24*60*60 {
+		return errors.New("a zone a day or more off") // which time.Parse takes, and no layout writes
+	}
+	*t = Time{parsed}
+	return nil
+}
+
+func parseTime(text []byte) (time.Time, error) {
+	var usual time.Time
+	if usual.UnmarshalText(text) == nil { // without a copy
+		return usual, nil
+	}
 	s := strings.TrimSpace(string(text))
 	if s == "" {
-		*t = Time{}
-		return nil
+		return time.Time{}, nil
 	}
 	var first error
 	for _, layout := range timeLayouts {
 		parsed, err := time.Parse(layout, s)
 		if err == nil {
-			*t = Time{parsed}
-			return nil
+			return parsed, nil
 		}
 		if first == nil {
 			first = err
 		}
 	}
-	return first
+	return time.Time{}, first
 }
 
 // UnmarshalJSON reads a string in any of the known forms, or null.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"image"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +57,8 @@ func TestTimeRefuses(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"yesterday", "2022-03-03", "06:48:30", "1646290110", "2022-13-03T06:48:30Z", "2022-02-30T06:48:30Z", "2022-03-03T24:00:01Z",
-		"2022-03-03T06:48:30Z and more", "Wed, 19 Jun 2019 05:03:09 JST", "2022/03/03 06:48:30",
+		"2022-03-03T06:48:30Z and more", "2022-03-03T06:48:30+24:00", "Wed, 19 Jun 2019 14:03:09 -2400",
+		"Wed, 19 Jun 2019 05:03:09 JST", "2022/03/03 06:48:30",
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
@@ -72,6 +74,35 @@ func TestTimeRefuses(t *testing.T) {
 			require.Error(t, json.Unmarshal([]byte(data), new(Time)))
 		})
 	}
+}
+
+// FuzzTime holds that a time is refused and left as it was, or means the same
+// once it is written again.
+func FuzzTime(f *testing.F) {
+	for _, seed := range []string{
+		"2019-06-11T05:47:00Z", "2019-08-29T01:04:10+00:00", "2000-01-23T04:56:07.000+00:00", "Wed, 19 Jun 2019 05:03:09 GMT",
+		"2022-03-03T06:48:30", "2022-03-03 06:48:30.25+09:00", "Wed, 19 Jun 2019 14:03:09 +0900", "", " ", "0001-01-01T00:00:00Z",
+		"9999-12-31T23:59:59-23:59", "2022-03-03T06:48:30+24:00", "2022-03-03T06:48:30,5Z", "0000-01-01T00:00:00+23:00",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		was := Time{time.Unix(1, 0)}
+		got := was
+		if err := got.UnmarshalText([]byte(text)); err != nil {
+			require.Equal(t, was, got)
+			return
+		}
+		require.True(t, strings.TrimSpace(text) != "" || got == Time{})
+		written, err := json.Marshal(got)
+		require.NoError(t, err)
+		var again Time
+		require.NoError(t, json.Unmarshal(written, &again))
+		require.True(t, again.Equal(got.Time), "%s is %s", text, written)
+		if reference, err := time.Parse(time.RFC3339, strings.TrimSpace(text)); err == nil {
+			require.True(t, reference.Equal(got.Time))
+		}
+	})
 }
 
 func TestTimeNull(t *testing.T) {
@@ -197,7 +228,7 @@ func TestVerdict(t *testing.T) {
 		{"user alone", user(LabelNG), nil, "", VerdictNG},
 		{"empty user label", user(""), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictNG},
 		{"empty user label alone", user(""), nil, "", VerdictUnknown},
-		{"unknown user label", user("maybe"), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m1", VerdictOK},
+		{"unknown user label", user("maybe"), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m1", VerdictUnknown},
 		{"unknown label", nil, []Assessment{{ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},
 		{"empty label", nil, []Assessment{{ModelID: "m1"}}, "m1", VerdictUnknown},
 		{"unknown label after a known one", nil, []Assessment{{ModelID: "m1", Label: LabelOK}, {ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},
@@ -258,7 +289,7 @@ func TestItemJSON(t *testing.T) {
 			require.Equal(t, item, again)
 			decoded, err := decodeEnvelope([]byte(`{"data":`+string(encoded)+`}`), decodeItem)
 			require.NoError(t, err)
-			require.Equal(t, item, decoded)
+			require.Equal(t, item, *decoded)
 		})
 	}
 }

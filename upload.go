@@ -26,9 +26,10 @@ const sniffLength = 512
 // FileFromBytes and FileFromReader make one; any source that can be opened
 // again may be used directly.
 type File struct {
-	// Name is the base name that the service sees. It derives the item's id
-	// from it (wire-facts.md 28) and is known to refuse names with spaces or
-	// more than one dot (29).
+	// Name is the base name that the service sees, of up to 255 bytes, without
+	// control characters or such as change the direction of writing. The
+	// service derives the item's id from it (wire-facts.md 28) and is known to
+	// refuse names with spaces or more than one dot (29).
 	Name string
 	// Size in bytes. Zero or less means that it is taken from the source when
 	// it is opened, by Stat, Len or Seek.
@@ -37,11 +38,14 @@ type File struct {
 	ContentType string
 	// Open returns the content from its beginning. It is called once for each
 	// attempt and once before, to look at the size and the first bytes. The
-	// SDK closes what it returns, and has one file open at a time.
+	// SDK closes what it returns, and has one file open at a time. A read that
+	// blocks holds the call, even when its context has ended: the SDK reads
+	// nothing after the call, so it waits for the read that is under way.
 	Open func() (io.ReadCloser, error)
 
-	once bool   // the source can be read only once
-	path string // where the file lies, as the user named it; "" for content without a place
+	once   bool   // the source can be read only once
+	secret bool   // no error may show the content
+	path   string // where the file lies, as the user named it; "" for content without a place
 }
 
 // label is what the user knows the file by.
@@ -127,8 +131,12 @@ func (s seekable) Len() int64 {
 	return end - s.start
 }
 
-// checkFileName refuses names that are no base name or that break a multipart
-// header. What else a name may hold is the service's to judge.
+// maxFileName bounds a file's name, in bytes, as file systems do.
+const maxFileName = 255
+
+// checkFileName refuses names that are no base name, that break a multipart
+// header, or that look like another. What else a name may hold is the
+// service's to judge.
 func checkFileName(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
@@ -139,6 +147,10 @@ func checkFileName(name string) error {
 		return fmt.Errorf("file name %q is not valid UTF-8", name)
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return fmt.Errorf("file name %q has a control character", name)
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }):
+		return fmt.Errorf("file name %q changes the direction of writing", name)
+	case len(name) > maxFileName:
+		return fmt.Errorf("file name of %d bytes, more than %d", len(name), maxFileName)
 	}
 	return nil
 }
@@ -150,8 +162,14 @@ type source struct {
 	peeked io.ReadCloser // of a file that can be read once: its content, from the beginning
 }
 
-// newSource opens the file to learn its size and type.
-func newSource(f File) (*source, error) {
+// newSource opens the file to learn its size and type. A source that panics
+// has failed, here as later when the transport reads it.
+func newSource(f File) (s *source, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("file %q: panic while reading: %v", f.Name, r)
+		}
+	}()
 	if err := checkFileName(f.Name); err != nil {
 		return nil, err
 	}
@@ -164,7 +182,7 @@ func newSource(f File) (*source, error) {
 	if f.ContentType != "" && !validContentType(f.ContentType) {
 		return nil, fmt.Errorf("file %q: %q is not a content type", f.Name, f.ContentType)
 	}
-	s := &source{File: f}
+	s = &source{File: f}
 	content, err := f.Open()
 	if err != nil {
 		return nil, err
@@ -319,12 +337,15 @@ func multipartBody(op operation, fields []field, name string, files []File, prog
 		form.files = append(form.files, s)
 		form.total += s.Size
 		once = once || f.once
+		if f.secret {
+			form.secrets = &secrets{}
+		}
 	}
 	contentType, err := form.render(fields, name)
 	if err != nil {
 		return nil, argumentError(op.id, "%w", err)
 	}
-	return &body{contentType: contentType, length: form.length(), open: form.open, once: once}, nil
+	return &body{contentType: contentType, length: form.length(), open: form.open, once: once, secrets: form.secrets}, nil
 }
 
 // form is a multipart body whose files are read while it is sent: between
@@ -334,6 +355,7 @@ type form struct {
 	files    []*source
 	total    int64 // of the files
 	progress func(sent, total int64)
+	secrets  *secrets // learns the content of a secret file
 }
 
 // render writes everything but the files' contents.
@@ -345,22 +367,25 @@ func (f *form) render(fields []field, name string) (contentType string, err erro
 			return "", err
 		}
 	}
-	start := 0
+	var ends []int
+	header := textproto.MIMEHeader{"Content-Disposition": {""}, "Content-Type": {""}}
 	for _, file := range f.files {
-		header := textproto.MIMEHeader{
-			"Content-Disposition": {multipart.FileContentDisposition(name, file.Name)},
-			"Content-Type":        {file.ContentType},
-		}
+		header["Content-Disposition"][0] = multipart.FileContentDisposition(name, file.Name)
+		header["Content-Type"][0] = file.ContentType
 		if _, err := w.CreatePart(header); err != nil {
 			return "", err
 		}
-		f.heads = append(f.heads, bytes.Clone(buffer.Bytes()[start:]))
-		start = buffer.Len()
+		ends = append(ends, buffer.Len())
 	}
 	if err := w.Close(); err != nil {
 		return "", err
 	}
-	f.heads = append(f.heads, bytes.Clone(buffer.Bytes()[start:]))
+	f.heads = make([][]byte, 0, len(ends)+1)
+	start := 0
+	for _, end := range append(ends, buffer.Len()) {
+		f.heads = append(f.heads, buffer.Bytes()[start:end])
+		start = end
+	}
 	return w.FormDataContentType(), nil
 }
 
@@ -437,6 +462,7 @@ func (r *formReader) readContent(p []byte) (int, error) {
 	if r.idle++; n > 0 {
 		r.idle = 0
 	}
+	r.form.secrets.addContent(r.sent, p[:n])
 	r.left -= int64(n)
 	r.sent += int64(n)
 	if n > 0 && r.form.progress != nil {

@@ -115,7 +115,7 @@ func TestUploadedNames(t *testing.T) {
 		"50%25.png":              `filename="50%25.png"`,
 		".hidden":                `filename=".hidden"`,
 		"...":                    `filename="..."`,
-		strings.Repeat("a", 300): `filename="` + strings.Repeat("a", 300) + `"`,
+		strings.Repeat("a", 255): `filename="` + strings.Repeat("a", 255) + `"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,6 +130,58 @@ func TestUploadedNames(t *testing.T) {
 			require.Equal(t, name, form.File["files"][0].Filename)
 		})
 	}
+}
+
+// FuzzMultipart holds that a form is refused, or has the announced length and
+// gives back its fields and files byte by byte.
+func FuzzMultipart(f *testing.F) {
+	f.Add("a.png", "b.png", "", "b2b99239", []byte("\x89PNG\r\n\x1a\n"), []byte{})
+	f.Add("部品 \"7\".tiff", `a;b=c%22.png`, "image/png; q=\"a\"", "a\r\n--x\r\n", []byte("II*\x00"), []byte("--\r\n"))
+	f.Add("a\r\nX: y", "..", "text/html\r\nX: y", "", []byte("x"), []byte("y"))
+	f.Add("%0d%0a.png", "\u202egnp.a", "image/", "é", []byte("MM\x00*"), bytes.Repeat([]byte("\r\n--"), 200))
+	f.Fuzz(func(t *testing.T, name, other, contentType, text string, content, more []byte) {
+		first, second := FileFromBytes(name, content), FileFromBytes(other, more)
+		first.ContentType = contentType
+		form, err := multipartBody(opAddItems, []field{{"model_id", text}}, "files", []File{first, second}, nil)
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			harmless := func(name string) bool {
+				return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-_ 0123456789") == ""
+			}
+			require.False(t, harmless(name) && harmless(other) && name != other && contentType == "", err)
+			return
+		}
+		reader, err := form.open()
+		require.NoError(t, err)
+		raw, err := io.ReadAll(reader)
+		require.NoError(t, err)
+		require.NoError(t, reader.Close())
+		require.EqualValues(t, form.length, len(raw))
+		_, params, err := mime.ParseMediaType(form.contentType)
+		require.NoError(t, err)
+		parts := multipart.NewReader(bytes.NewReader(raw), params["boundary"])
+		next := func(wantName, wantFile string, wantContent []byte) *multipart.Part {
+			part, err := parts.NextRawPart()
+			require.NoError(t, err)
+			_, disposition, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+			require.NoError(t, err)
+			require.Equal(t, wantName, disposition["name"])
+			require.Equal(t, wantFile, disposition["filename"])
+			got, err := io.ReadAll(part)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(wantContent, got))
+			return part
+		}
+		require.Len(t, next("model_id", "", []byte(text)).Header, 1)
+		part := next("files", name, content)
+		require.Len(t, part.Header, 2)
+		if contentType != "" {
+			require.Equal(t, strings.TrimSpace(contentType), part.Header.Get("Content-Type"))
+		}
+		next("files", other, more)
+		_, err = parts.NextRawPart()
+		require.ErrorIs(t, err, io.EOF)
+	})
 }
 
 func TestRefusedFilesAreNeverSent(t *testing.T) {
@@ -158,12 +210,16 @@ func TestRefusedFilesAreNeverSent(t *testing.T) {
 		"folder":            {files: []File{FileFromPath(t.TempDir())}},
 		"open fails":        {files: []File{{Name: "a.png", Open: func() (io.ReadCloser, error) { return nil, broken }}}, cause: broken},
 		"read fails":        {files: []File{{Name: "a.png", Size: 5, Open: opens(failingReader{broken})}}, cause: broken},
+		"read panics":       {files: []File{{Name: "a.png", Size: 5, Open: opens(readerFunc(func([]byte) (int, error) { panic("no camera") }))}}},
+		"open panics":       {files: []File{{Name: "a.png", Open: func() (io.ReadCloser, error) { panic("no camera") }}}},
+		"reader panics":     {files: []File{FileFromReader("a.png", readerFunc(func([]byte) (int, error) { panic("no camera") }), 5)}},
 		"reader fails":      {files: []File{FileFromReader("a.png", failingReader{broken}, 5)}, cause: broken},
 		"seeker fails":      {files: []File{FileFromReader("a.png", &failingSeeker{ReadSeeker: bytes.NewReader(data), err: broken, good: 1}, 5)}, cause: broken},
 		"shorter than said": {files: []File{{Name: "a.png", Size: 6, Open: opensData}}, cause: io.ErrUnexpectedEOF},
 	}
 	for _, name := range []string{
 		"", ".", "..", "a/b.png", `a\b.png`, "/etc/passwd", "../a.png", "a\x00.png", "a\r\nX: y", "a\nb", "\t", "a\x7f", "\u0085", "\xff.png",
+		"\u202egnp.exe", "a\u2066.png", strings.Repeat("a", 256),
 	} {
 		tests[fmt.Sprintf("name %q", name)] = struct {
 			files []File
@@ -775,8 +831,9 @@ func decline(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// TestLargeUploadsAskFirst: where the service declines, not a byte is sent, so
-// that even what can be read only once can be sent again.
+// TestLargeUploadsAskFirst: where the service declines, whatever its status, not
+// a byte is sent, so that it cannot have acted, and even what can be read only
+// once can be sent again.
 func TestLargeUploadsAskFirst(t *testing.T) {
 	t.Parallel()
 	const size = 2 << 20
@@ -785,12 +842,15 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 		attempts int
 		err      error
 	}{
-		"too large":            {decline(413), 1, ErrTooLarge},
-		"forbidden":            {decline(403), 1, ErrForbidden},
-		"busy, then not":       {answers(decline(425), ok(idsBody)), 2, nil},
-		"revoked, then not":    {answers(decline(401), ok(idsBody)), 2, nil},
-		"both, then not":       {answers(decline(401), decline(429), ok(idsBody)), 3, nil},
-		"failed before it all": {decline(500), 1, ErrServer},
+		"too large":         {decline(413), 1, ErrTooLarge},
+		"forbidden":         {decline(403), 1, ErrForbidden},
+		"busy, then not":    {answers(decline(425), ok(idsBody)), 2, nil},
+		"revoked, then not": {answers(decline(401), ok(idsBody)), 2, nil},
+		"both, then not":    {answers(decline(401), decline(429), ok(idsBody)), 3, nil},
+		"away, then not":    {answers(decline(503), ok(idsBody)), 2, nil},
+		"failing, then not": {answers(decline(500), ok(idsBody)), 2, nil},
+		"away for good":     {decline(503), 5, ErrServer},
+		"cannot do it":      {decline(501), 1, ErrServer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -808,7 +868,10 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 			})
 			require.ErrorIs(t, err, test.err)
 			if test.err != nil {
-				require.Equal(t, []int64{0}, sent)
+				require.Equal(t, make([]int64, test.attempts), sent)
+				var refused *BaseError
+				require.ErrorAs(t, err, &refused)
+				require.Equal(t, OutcomeNotExecuted, refused.Outcome)
 				return
 			}
 			require.Equal(t, []string{"a"}, ids)

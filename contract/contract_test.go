@@ -233,6 +233,26 @@ func TestEveryOperation(t *testing.T) {
 	}
 }
 
+// What a test seeds in its barest form is served as described.
+func TestSeeded(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	target := s.server.AddTarget(hacarus.InspectionTarget{})
+	algorithm := s.server.AddAlgorithm(hacarus.Algorithm{Parameters: []hacarus.AlgorithmParameter{{}}})
+	model := s.server.AddModel(hacarus.Model{})
+	item := s.server.AddItem(hacarus.Item{
+		UserAssessment: &hacarus.UserAssessment{Annotations: []hacarus.Annotation{{}}},
+		Assessments:    []hacarus.Assessment{{}, {Annotations: []hacarus.Annotation{{}}}},
+		Images:         []hacarus.ImageMeta{{}},
+	})
+	ctx := t.Context()
+	require.NoError(t, discard(s.client.GetInspectionTarget(ctx, target.TargetID)))
+	require.NoError(t, discard(s.client.GetAlgorithm(ctx, algorithm.AlgorithmID)))
+	require.NoError(t, discard(s.client.GetModel(ctx, model.ModelID)))
+	require.NoError(t, discard(s.client.GetItem(ctx, item.ItemID, nil)))
+	require.NoError(t, discard(s.client.ListItems(ctx, hacarus.ListItemsOptions{Type: hacarus.ItemTypePrediction})))
+}
+
 // Items, models and pages as they are after the whole job.
 func TestWholeJob(t *testing.T) {
 	t.Parallel()

@@ -185,7 +185,7 @@ func (s *Server) startTraining(m *model, malformedParameters error) {
 		var judge Judge
 		err := malformedParameters
 		if err == nil {
-			judge, err = s.trainInspector(ctx, m.training, m.overrides)
+			judge, err = s.trainInspector(ctx, m)
 		}
 		if s.clock.sleep(ctx, s.trainingTime-s.clock.now().Sub(begun)) != nil {
 			return
@@ -196,11 +196,15 @@ func (s *Server) startTraining(m *model, malformedParameters error) {
 	})
 }
 
-func (s *Server) trainInspector(ctx context.Context, training []upload, p Parameters) (judge Judge, err error) {
+func (s *Server) trainInspector(ctx context.Context, m *model) (judge Judge, err error) {
 	stopped := s.compute(ctx, func() {
-		good, decodeErr := decodeAll(training)
+		if m.seeded {
+			judge = s.seededJudge()
+			return
+		}
+		good, decodeErr := decodeAll(m.training)
 		if err = decodeErr; err == nil {
-			judge, err = s.inspector.Train(good, p)
+			judge, err = s.inspector.Train(good, m.overrides)
 		}
 	})
 	if stopped != nil {

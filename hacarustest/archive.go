@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 // images are files of the archive beside it.
 type exported struct {
 	Model      hacarus.Model             `json:"model"`
+	Seeded     bool                      `json:"seeded"`
 	Overrides  Parameters                `json:"overrides"`
 	Parameters hacarus.PredictParameters `json:"predict_parameters"`
 	Images     []exportedImage           `json:"images"`
@@ -53,7 +55,7 @@ func pack(models []*model) ([]byte, error) {
 	archive := zip.NewWriter(&content)
 	list := make([]exported, len(models))
 	for n, m := range models {
-		list[n] = exported{Model: m.Model, Overrides: m.overrides, Parameters: m.parameters}
+		list[n] = exported{Model: m.Model, Seeded: m.seeded, Overrides: m.overrides, Parameters: m.parameters}
 		for k, u := range m.training {
 			file := fmt.Sprintf("%d/%d", n, k)
 			list[n].Images = append(list[n].Images, exportedImage{u.name, file})
@@ -87,7 +89,8 @@ func (s *Server) importModels(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	list, err := unpack(form.content("models"))
+	content := form.content("models")
+	list, err := unpack(content, maxUnpacked(len(content)))
 	if err != nil {
 		return answer{}, invalid(http.StatusUnprocessableEntity, "models", "Not an archive of exported models.")
 	}
@@ -103,12 +106,13 @@ func (s *Server) importModels(r *request) (answer, error) {
 	return data(models)
 }
 
-func unpack(content []byte) ([]*model, error) {
+func unpack(content []byte, most int) ([]*model, error) {
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
 		return nil, err
 	}
-	raw, err := unpackFile(archive, manifest)
+	files := unpacker{archive, most}
+	raw, err := files.read(manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -118,9 +122,9 @@ func unpack(content []byte) ([]*model, error) {
 	}
 	models := make([]*model, len(list))
 	for n, e := range list {
-		models[n] = &model{Model: e.Model, overrides: e.Overrides, parameters: e.Parameters}
+		models[n] = &model{Model: e.Model, seeded: e.Seeded, overrides: e.Overrides, parameters: e.Parameters}
 		for _, i := range e.Images {
-			raw, err := unpackFile(archive, i.File)
+			raw, err := files.read(i.File)
 			if err != nil {
 				return nil, err
 			}
@@ -130,18 +134,25 @@ func unpack(content []byte) ([]*model, error) {
 	return models, nil
 }
 
-// maxUnpacked bounds one file of an archive.
-const maxUnpacked = 256 << 20
+// maxUnpacked is what an archive of some bytes may unpack to. Images and their
+// list are far below; more is a bomb.
+func maxUnpacked(packed int) int { return min(1<<20+200*packed, 1<<30) }
 
-func unpackFile(archive *zip.Reader, name string) ([]byte, error) {
-	f, err := archive.Open(name)
+// unpacker reads files of an archive, which may name one again and again.
+type unpacker struct {
+	archive *zip.Reader
+	left    int // how much may still be read
+}
+
+func (u *unpacker) read(name string) ([]byte, error) {
+	f, err := u.archive.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxUnpacked+1))
-	if err == nil && len(raw) > maxUnpacked {
-		err = fmt.Errorf("%s is too large", name)
+	raw, err := io.ReadAll(io.LimitReader(f, int64(u.left)+1))
+	if u.left -= len(raw); err == nil && u.left < 0 {
+		err = errors.New("the archive is too large")
 	}
 	return raw, err
 }

@@ -21,7 +21,8 @@ type Call struct {
 	Header http.Header
 	// Body of a JSON request; nil for others.
 	Body []byte
-	// Files are the names of an upload's files, as far as they arrived.
+	// Files are the names of an upload's files, as far as they arrived; nil for
+	// other requests.
 	Files []string
 	// StatusCode of the answer; zero while there is none.
 	StatusCode int
@@ -78,7 +79,8 @@ func (c *Call) clone() Call {
 // [Call.Executed]. It grows until [Server.ResetCalls].
 func (s *Server) Calls(operation string) []Call { return s.ledger.of(operation) }
 
-// Executions returns how often an operation was executed.
+// Executions returns how often an operation was executed, or all of them
+// together for "".
 func (s *Server) Executions(operation string) int {
 	n := 0
 	for _, call := range s.ledger.of(operation) {

@@ -37,7 +37,11 @@ func (c *clock) advance(d time.Duration) {
 
 // sleep waits until d has passed on this clock.
 func (c *clock) sleep(ctx context.Context, d time.Duration) error {
-	end := c.now().Add(d)
+	return c.sleepUntil(ctx, c.now().Add(d))
+}
+
+// sleepUntil waits until a time on this clock.
+func (c *clock) sleepUntil(ctx context.Context, end time.Time) error {
 	for {
 		now, moved := c.read()
 		left := end.Sub(now)

@@ -79,8 +79,8 @@ func RevokedToken() Fault { return Fault{revoke: true} }
 // client sees a reset.
 func Reset() Fault { return Fault{send: reset} }
 
-// ResetInBody breaks the connection off when some bytes of the request's body
-// were read. The request is not executed.
+// ResetInBody breaks the connection off when that many bytes of the request's
+// body were read, or all of a shorter one. The request is not executed.
 func ResetInBody(after int64) Fault {
 	return Fault{instead: true, send: func(x exchange) {
 		_, _ = io.CopyN(io.Discard, x.r.Body, after) // a shorter body is as good
@@ -125,7 +125,7 @@ func HTML(code int) Fault {
 }
 
 // EarlyReply answers with a status before the request's body is read, and
-// closes the connection.
+// closes the connection. The request is not executed.
 func EarlyReply(code int) Fault {
 	return Fault{instead: true, send: func(x exchange) {
 		x.w.Header().Set("Connection", "close")
@@ -134,7 +134,7 @@ func EarlyReply(code int) Fault {
 }
 
 // Truncated executes the request, announces its answer's length, and closes
-// the connection after some of its bytes.
+// the connection after that many bytes of it, before the last one at the latest.
 func Truncated(after int) Fault {
 	return Fault{send: func(x exchange) { x.part(after, true); panic(http.ErrAbortHandler) }}
 }
@@ -147,14 +147,14 @@ func TruncatedChunks(after int) Fault {
 // Stall executes the request and sends nothing, for as long as the client waits.
 func Stall() Fault { return Fault{send: func(x exchange) { x.stall() }} }
 
-// StallInBody executes the request, sends some bytes of the answer, and then
-// nothing, for as long as the client waits.
+// StallInBody executes the request, sends that many bytes of the answer, all but
+// the last one at most, and then nothing, for as long as the client waits.
 func StallInBody(after int) Fault {
 	return Fault{send: func(x exchange) { x.part(after, true); x.stall() }}
 }
 
 // GzipBomb executes the request, and answers with few bytes that unpack to a
-// JSON text of the given size.
+// JSON text of the given size in bytes.
 func GzipBomb(size int64) Fault {
 	return Fault{send: func(x exchange) {
 		x.w.Header().Set("Content-Type", "application/json")
@@ -167,16 +167,17 @@ func GzipBomb(size int64) Fault {
 	}}
 }
 
-// MissedCallback does not send a callback.
+// MissedCallback does not send a callback. It is for [Callback] only.
 func MissedCallback() Fault { return Fault{missed: true} }
 
-// RepeatedCallback sends a callback n times more than once.
+// RepeatedCallback sends a callback n times more than once. It is for [Callback]
+// only.
 func RepeatedCallback(n int) Fault { return Fault{repeats: n} }
 
 // Inject makes things go wrong with the next requests of an operation, one
 // fault for each of them; then it is served as usual again. The operation is
-// an operationId such as "train", "getImage", or [Callback]. Faults that are
-// injected while others wait come after them.
+// an operationId such as "train", "getImage", or [Callback]; faults of any other
+// name wait for ever. Faults that are injected while others wait come after them.
 func (s *Server) Inject(operation string, faults ...Fault) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()

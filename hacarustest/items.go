@@ -138,16 +138,20 @@ func labelled(training bool, good *bool) *hacarus.UserAssessment {
 
 // checkUploads refuses what the real service is known to refuse: names with
 // spaces or more than one dot (wire-facts.md 29), and files that are no image
-// of a documented type.
+// of a documented type. A file that would be the item of one before it is
+// refused too: one of the two would be lost.
 func checkUploads(files []upload) error {
 	if len(files) == 0 {
 		return refuse(http.StatusBadRequest, noUpload)
 	}
 	var bad []string
+	taken := map[string]bool{"": true}
 	for _, f := range files {
-		if strings.Contains(f.name, " ") || strings.Contains(itemID(f.name), ".") || itemID(f.name) == "" || !isImage(f) {
+		id := itemID(f.name)
+		if strings.Contains(f.name, " ") || strings.Contains(id, ".") || taken[id] || !isImage(f) {
 			bad = append(bad, f.name)
 		}
+		taken[id] = true
 	}
 	if len(bad) == 0 {
 		return nil

@@ -15,6 +15,7 @@ type config struct {
 	trainingTime      time.Duration
 	predictionTime    time.Duration
 	uploadLimit       int64
+	keepAlive         time.Duration
 	callbackTransport http.RoundTripper
 }
 
@@ -40,15 +41,16 @@ func WithInspector(i Inspector) Option {
 	}
 }
 
-// WithoutLicense starts the server without a licence: training and predicting
-// are refused with status 403 until one is set with
+// WithoutLicense starts the server without a licence: uploads, training and
+// predictions are refused with status 403 until one is set with
 // [hacarus.Client.SetLicense].
 func WithoutLicense() Option {
 	return func(c *config) { c.license = false }
 }
 
 // WithTokenLifetime sets how long an access token is good, by the server's
-// clock. The default is 30 days, as seen of the real service.
+// clock. The default is 30 days, as seen of the real service; tokens of zero or
+// less are refused from the start.
 func WithTokenLifetime(d time.Duration) Option {
 	return func(c *config) { c.tokenLifetime = d }
 }
@@ -69,6 +71,13 @@ func WithPredictionTime(d time.Duration) Option {
 // proxy in front of the service would. Zero, the default, is no limit.
 func WithUploadLimit(bytes int64) Option {
 	return func(c *config) { c.uploadLimit = bytes }
+}
+
+// WithKeepAlive closes connections on which no request has come for d, as
+// servers do, 2 to 75 seconds usually. The time is the real one, or the
+// bubble's. Zero, the default, keeps them for as long as clients do.
+func WithKeepAlive(d time.Duration) Option {
+	return func(c *config) { c.keepAlive = d }
 }
 
 // WithCallbackTransport sets what sends the callbacks of predictions. Nil, the

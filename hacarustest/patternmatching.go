@@ -30,11 +30,13 @@ const (
 	speckle     = 3     // changed pixels in 3 by 3 without which a pixel is noise
 )
 
-// PatternMatching is the service's algorithm of that name, an [Inspector] that
-// compares images pixel by pixel with a golden one. It learns from one good
+// PatternMatching is an [Inspector] after the service's algorithm of that name:
+// it compares images pixel by pixel with a golden one. It learns from one good
 // image or more, all of one size; the product may lie a little shifted (up to
 // an eighth of the image) or turned (up to five degrees), and the light may be
-// brighter or darker (by half, or a third). The zero value is ready for use.
+// brighter or darker (by half, or a third). The real algorithm forgives less:
+// by the documentation it allows no variation of the position. The zero value
+// is ready for use.
 //
 // It takes the documented parameters: a window of min_inspection_size moves by
 // min_inspection_step over the image, less the margin of ignore_outer, and is

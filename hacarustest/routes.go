@@ -77,9 +77,10 @@ func (s *Server) routes() http.Handler {
 
 // handle is the one way of a request through the server.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request, op operation) {
+	arrival := s.clock.now() // before the ledger shows the call, so that whoever sees it can move the clock past its delay
 	call := s.ledger.arrived(op.id, r)
 	f := s.faults.next(op.id)
-	if f.delay > 0 && s.clock.sleep(r.Context(), f.delay) != nil {
+	if f.delay > 0 && s.clock.sleepUntil(r.Context(), arrival.Add(f.delay)) != nil {
 		panic(http.ErrAbortHandler)
 	}
 	if f.revoke {

@@ -8,28 +8,35 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
-// AddTarget adds an inspection target and returns it as it is served. A zero
-// TargetID becomes the next free one.
+// AddTarget adds an inspection target, in place of one of the same id, and
+// returns it as it is served. A zero TargetID becomes one more than the
+// highest there is.
 func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, other := range s.state.targets {
-		if t.TargetID == 0 || other.TargetID == t.TargetID {
-			t.TargetID = max(t.TargetID, other.TargetID) + 1
+	t.Preprocessing = append([]hacarus.Preprocessing{}, t.Preprocessing...)
+	if t.TargetID == 0 {
+		for _, other := range s.state.targets {
+			t.TargetID = max(t.TargetID, other.TargetID+1)
 		}
 	}
-	t.Preprocessing = append([]hacarus.Preprocessing{}, t.Preprocessing...)
-	s.state.targets = append(s.state.targets, t)
+	if old := s.state.target(t.TargetID); old != nil {
+		*old = t
+	} else {
+		s.state.targets = append(s.state.targets, t)
+	}
 	return t
 }
 
 // AddAlgorithm adds an algorithm, in place of one of the same id, and returns
 // it as it is served. What the documentation requires and a leaves out is
-// filled in.
+// filled in. Overrides of its parameters reach the inspector by name.
 func (s *Server) AddAlgorithm(a hacarus.Algorithm) hacarus.Algorithm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.AlgorithmID = cmp.Or(a.AlgorithmID, fmt.Sprint("algorithm-", len(s.state.algorithms)+1))
+	if a.AlgorithmID == "" {
+		a.AlgorithmID = freeID("algorithm", len(s.state.algorithms), func(id string) bool { return s.state.algorithm(id) != nil })
+	}
 	a = completeAlgorithm(a, s.clock.now())
 	if old := s.state.algorithm(a.AlgorithmID); old != nil {
 		*old = a
@@ -39,15 +46,24 @@ func (s *Server) AddAlgorithm(a hacarus.Algorithm) hacarus.Algorithm {
 	return a
 }
 
-// AddModel adds a model, in place of one of the same id, and returns it as it
-// is served. Zero fields are filled in, the status with active. The model was trained with no images: if the
-// server's inspector cannot do that, it calls everything OK with score 0.
-func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
-	judge, err := s.inspector.Train(nil, Parameters{})
-	if err != nil {
-		judge = allGood{}
+// freeID is an id that is not taken, made of a kind and the first number above n.
+func freeID(kind string, n int, taken func(string) bool) string {
+	for {
+		n++
+		if id := fmt.Sprint(kind, "-", n); !taken(id) {
+			return id
+		}
 	}
-	added := &model{Model: m, judge: judge}
+}
+
+// AddModel adds a model, in place of one of the same id, and returns it as it
+// is served. What m leaves out is filled in, the algorithm with "PM" and the
+// status with active. An active model becomes the one that "active" means.
+//
+// The model was trained with no images: if the server's inspector cannot do
+// that, it calls everything OK with score 0.
+func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
+	added := &model{Model: m, seeded: true, judge: s.seededJudge()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.state.model(m.ModelID); old != nil {
@@ -62,18 +78,33 @@ func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	return added.Model
 }
 
-// allGood is the judge of models that were trained with nothing.
+// seededJudge is the judge of models that nobody trained.
+func (s *Server) seededJudge() Judge {
+	judge, err := s.inspector.Train(nil, Parameters{})
+	if err != nil {
+		return allGood{}
+	}
+	return judge
+}
+
+// allGood is the judge where an inspector cannot learn from nothing.
 type allGood struct{}
 
 func (allGood) Inspect(image.Image, Parameters) (Finding, error) { return Finding{}, nil }
 
 // AddItem adds an item with some images, in place of one of the same id, and
-// returns it as it is served. Zero fields are filled in; an item that has
-// assessments, or is training data, is done unless its status says otherwise.
+// returns it as it is served. The images come before those of i.Images, which
+// are listed as they are, and not served. What i leaves out is filled in: an
+// id, and the id as the name; a status, which is done if the item is training
+// data or has assessments, and pending otherwise; ids and times of annotations.
+// The item is always active.
 func (s *Server) AddItem(i hacarus.Item, images ...[]byte) hacarus.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := cmp.Or(i.ItemID, fmt.Sprint("item-", len(s.state.order)+1))
+	id := i.ItemID
+	if id == "" {
+		id = freeID("item", len(s.state.order), func(id string) bool { return s.state.items[id] != nil })
+	}
 	var uploads []upload
 	for n, content := range images {
 		uploads = append(uploads, newUpload(fmt.Sprintf("%s-%d", id, n+1), content))
@@ -82,15 +113,36 @@ func (s *Server) AddItem(i hacarus.Item, images ...[]byte) hacarus.Item {
 	added.Name = cmp.Or(i.Name, id)
 	added.IsTrainingData = i.IsTrainingData
 	added.Images = append(added.Images, i.Images...)
-	added.Assessments = append(added.Assessments, i.Assessments...)
+	for _, a := range i.Assessments {
+		a.Annotations, a.Images = s.seeded(a.Annotations, a.Images)
+		added.Assessments = append(added.Assessments, a)
+	}
 	if i.IsTrainingData || len(i.Assessments) > 0 {
 		added.Status = hacarus.ItemStatusDone
 	}
 	added.Status = cmp.Or(i.Status, added.Status)
 	if i.UserAssessment != nil {
-		added.UserAssessment = i.UserAssessment
-		added.good = new(i.UserAssessment.Label == hacarus.LabelOK)
+		user := *i.UserAssessment
+		user.Annotations, user.Images = s.seeded(user.Annotations, user.Images)
+		added.UserAssessment = &user
+		if user.Label != "" {
+			added.good = new(user.Label == hacarus.LabelOK)
+		}
 	}
 	s.state.put(added)
-	return added.view().Item
+	served := added.view()
+	served.Item.UserAssessment = served.UserAssessment
+	return served.Item
+}
+
+// seeded copies the lists of an assessment, which are never null where they are served.
+func (s *Server) seeded(given []hacarus.Annotation, images []hacarus.ImageMeta) ([]hacarus.Annotation, []hacarus.ImageMeta) {
+	annotations := []hacarus.Annotation{}
+	for _, a := range given {
+		fresh := s.annotation(a)
+		a.AnnotationID = cmp.Or(a.AnnotationID, fresh.AnnotationID)
+		a.CreatedAt = cmp.Or(a.CreatedAt, fresh.CreatedAt)
+		annotations = append(annotations, a)
+	}
+	return annotations, append([]hacarus.ImageMeta{}, images...)
 }

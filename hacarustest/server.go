@@ -19,7 +19,8 @@ import (
 // Server is HACARUS CHECK in the process. Make one with [NewServer]; it is
 // safe for concurrent use.
 type Server struct {
-	// URL is the base URL for [hacarus.New], without a trailing slash.
+	// URL is the base URL for [hacarus.New], without a trailing slash. In a
+	// testing/synctest bubble nothing listens there; [Server.Transport] serves it.
 	URL string
 	// ClientID and ClientSecret are the credentials it accepts. The secret is
 	// another one for each server.
@@ -58,7 +59,12 @@ func NewServer(opts ...Option) *Server {
 	}
 	s.begin()
 	s.state = newState(s.clock.now(), s.license)
-	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	s.server = &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: time.Minute,
+		IdleTimeout:       s.keepAlive,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
 	s.prepareCallbacks()
 	s.listen()
 	return s

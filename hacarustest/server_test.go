@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -548,6 +550,27 @@ func TestUploadLimit(t *testing.T) {
 	require.Zero(t, s.Executions("addItem"))
 }
 
+// Files whose names differ in the extension only would be one item.
+func TestUploadsOfOneID(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := s.Client()
+	files := []hacarus.File{plateFile("OK-01.jpg"), plateFile("OK-02.png"), plateFile("OK-01.png")}
+	_, err := c.AddItems(t.Context(), hacarus.AddItemsRequest{Files: files})
+	require.ErrorIs(t, err, hacarus.ErrBadRequest)
+	var answered *hacarus.BaseError
+	require.ErrorAs(t, err, &answered)
+	require.Equal(t, []hacarus.KeyValueError{{Key: "files", Errors: []string{"OK-01.png"}}}, answered.Errors.Message)
+	require.Zero(t, s.Executions("addItem"))
+	_, err = c.GetItem(t.Context(), "OK-02", nil)
+	require.ErrorIs(t, err, hacarus.ErrNotFound, "all of them or none")
+
+	_, err = c.AddItems(t.Context(), hacarus.AddItemsRequest{Files: files[:2]})
+	require.NoError(t, err)
+	_, err = c.AddItems(t.Context(), hacarus.AddItemsRequest{Files: files[2:]})
+	require.NoError(t, err, "another request makes the item anew")
+}
+
 // In a bubble, hours of training pass at once, and no port is open.
 func TestInABubble(t *testing.T) {
 	t.Parallel()
@@ -577,6 +600,47 @@ func TestInABubble(t *testing.T) {
 }
 
 // Outside of a bubble the clock is moved by hand.
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, hacarustest.WithKeepAlive(2*time.Second))
+		c := s.Client()
+		made := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+			if !info.Reused {
+				made++
+			}
+		}})
+		for _, pause := range []time.Duration{0, 1999 * time.Millisecond, 2001 * time.Millisecond, time.Second} {
+			time.Sleep(pause)
+			_, err := c.GetHashID(ctx)
+			require.NoError(t, err)
+		}
+		require.Equal(t, 2, made, "one connection for the first two calls, one for the others")
+	})
+}
+
+// A test that sees a call wait can let it go on.
+func TestAdvancePastADelay(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := s.Client()
+	for range 20 {
+		s.ResetCalls()
+		s.Inject("getHashId", hacarustest.Delay(time.Hour))
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.GetHashID(t.Context())
+			done <- err
+		}()
+		for len(s.Calls("getHashId")) == 0 {
+			runtime.Gosched()
+		}
+		s.Advance(time.Hour)
+		require.NoError(t, <-done)
+	}
+}
+
 func TestAdvance(t *testing.T) {
 	t.Parallel()
 	s := start(t, hacarustest.WithTrainingTime(time.Hour))

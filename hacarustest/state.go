@@ -55,6 +55,7 @@ func newState(now time.Time, licensed bool) state {
 type model struct {
 	hacarus.Model
 	judge      Judge
+	seeded     bool     // by AddModel, without training
 	training   []upload // good images
 	overrides  Parameters
 	parameters hacarus.PredictParameters
@@ -192,6 +193,15 @@ func (st *state) findModels(ids []string) ([]*model, bool) {
 		found = append(found, m)
 	}
 	return found, true
+}
+
+func (st *state) target(id int) *hacarus.InspectionTarget {
+	for n := range st.targets {
+		if st.targets[n].TargetID == id {
+			return &st.targets[n]
+		}
+	}
+	return nil
 }
 
 func (st *state) algorithm(id string) *hacarus.Algorithm {

@@ -38,11 +38,11 @@ func (s *Server) setTarget(r *request) (answer, error) {
 
 func (s *Server) target(r *request) (hacarus.InspectionTarget, error) {
 	id, err := strconv.Atoi(r.PathValue("target_id"))
-	n := slices.IndexFunc(s.state.targets, func(t hacarus.InspectionTarget) bool { return t.TargetID == id })
-	if err != nil || n < 0 {
+	target := s.state.target(id)
+	if err != nil || target == nil {
 		return hacarus.InspectionTarget{}, missing(noContext)
 	}
-	return s.state.targets[n], nil
+	return *target, nil
 }
 
 // getResults makes one line of each assessment of the models.
@@ -62,10 +62,18 @@ func (s *Server) getResults(r *request) (answer, error) {
 	for _, i := range s.state.order {
 		for _, a := range i.Assessments {
 			if slices.Contains(ids, a.ModelID) {
-				_ = w.Write([]string{i.ItemID, i.Name, a.ModelID, string(a.Label), a.Result, a.AnomalyScore, strconv.Itoa(len(a.Annotations))})
+				_ = w.Write([]string{i.ItemID, i.Name, a.ModelID, string(a.Label), a.Result, a.AnomalyScore, optional(a.DetectedObjects)})
 			}
 		}
 	}
 	w.Flush() // a buffer takes all
 	return download("application/octet-stream", "results.csv", content.Bytes())
+}
+
+// optional is a number as text, "" where there is none.
+func optional(n *int) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.Itoa(*n)
 }

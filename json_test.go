@@ -1,0 +1,63 @@
+package hacarus
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// jsonTexts are what a cursor over JSON may stumble over. Whether they are JSON,
+// and what they hold, is for encoding/json to say.
+var jsonTexts = []string{
+	``, ` `, `null`, `nul`, `nulls`, `true`, `tru`, `false`, `falsy`, "\x00", "n\x00ll",
+	`0`, `-0`, `00`, `01`, `-`, `-a`, `1.`, `.5`, `1.5`, `1.5.5`, `1e`, `1e5`, `1E+5`, `1e-05`, `1e+`, `+1`, `1 2`, `0x1`, `1e999`,
+	`""`, `"a"`, `"a`, `"`, `"\"`, `"\""`, `"\\"`, `"\\\"`, `"\u00e9"`, `"\u00E"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ud83dx"`, `"\x"`, `"\`,
+	`"eight by"`, `"eight byte\"s"`, `"sixteen bytes or more \\ of it"`, "\"eight\nby\"", "\"a\x1f\"", "\"a\x7f\"", "\"\x80\"", "\"日本語の文字列\"", "\"abcdefg\x01\"",
+	"\"\xff\xfe\xff\xfe\xff\xfe\xff\xfe\"", "\"\xe6\x97\"",
+	`[]`, `[ ]`, `[1]`, `[1,]`, `[,]`, `[1 2]`, `[1`, `[`, `]`, `[[[]]]`, `[[]`, `[null,true,"a",{}]`, `[1,[2,[3,"4"]]]`,
+	`{}`, `{ }`, `{"a":1}`, `{"a":1,}`, `{,}`, `{"a"}`, `{"a":}`, `{"a" : 1 , "b" : 2 }`, `{a:1}`, `{"a":1 "b":2}`, `{"a":1`, `{"a"`, `{`, `{"a":1}}`, `{1:2}`,
+	"\ufeff{}", " \t\r\n{}\n", "{}\v", "\f{}", "{}\x00",
+	strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+	strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+	strings.Repeat(`{"a":`, 10_001) + "1" + strings.Repeat("}", 10_001),
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	for _, text := range jsonTexts {
+		requireJSON(t, []byte(text))
+	}
+}
+
+// FuzzJSON holds that the cursor takes exactly what encoding/json takes, and
+// reads the same strings.
+func FuzzJSON(f *testing.F) {
+	for _, text := range jsonTexts {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) { requireJSON(t, text) })
+}
+
+func requireJSON(t *testing.T, text []byte) {
+	t.Helper()
+	d := &decoding{text: text}
+	err := d.skip()
+	if err == nil && d.next() == end && d.at < len(text) {
+		err = d.unexpected("the end")
+	}
+	whole := err == nil && d.at == len(text)
+	require.Equal(t, json.Valid(text), whole, "%.100q: %v", text, err)
+	if !whole {
+		return
+	}
+	require.Zero(t, d.depth)
+	var want string
+	if json.Unmarshal(text, &want) != nil || strings.TrimSpace(string(text)) == "null" {
+		return
+	}
+	raw, err := (&decoding{text: text}).string()
+	require.NoError(t, err)
+	require.Equal(t, want, valid(raw), "%.100q", text)
+}

@@ -1,0 +1,632 @@
+package hacarus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// S8 spoils each operation's documented answer, its fixture, in 45 ways. What
+// must come of it: the right value, a value, or an error that says that the
+// service acted and that its answer cannot be read.
+//
+// A download has another promise. Its body is a file, whatever it looks like:
+// it is handed on byte by byte, unless it is empty or a web page.
+
+// outcomeOf a spoilt answer.
+type promisedValue int
+
+const (
+	refused promisedValue = iota // ErrDecode, OutcomeExecuted, no value
+	right                        // the value of the fixture
+	some                         // a value, whose ids are there
+	either                       // some or refused
+)
+
+// answerCase is an operation with the answer that is to be spoilt.
+type answerCase struct {
+	id   string
+	call func(ctx context.Context, c *Client) (any, error)
+	data any    // in the answer's envelope
+	want any    // the value as JSON
+	file []byte // of a download
+	page string // its content type
+}
+
+// answerIDs are numbers as text, so that they can come as numbers too.
+var answerIDs = map[string]string{"model_id": "269", "item_id": "1805", "algorithm_id": "17"}
+
+// idKeys name what an answer is refused without.
+var idKeys = map[string]bool{
+	"model_id": true, "item_id": true, "algorithm_id": true, "target_id": true, "model_ids": true, "item_ids": true,
+	"access_token": true, "hash_id": true,
+}
+
+var (
+	listAnswers    = []string{"getInspectionTargets", "getAlgorithms", "getModels", "importModels"}
+	bareAnswers    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "getItemsByType", "setLicense"} // without an id of their own
+	silentAnswers  = []string{"annotate", "delItem"}
+	answersOfAsked = []string{"getInspectionTargetById", "setInspectionTargetById", "getAlgorithmById", "getModelById", "getItemById"}
+)
+
+func (a answerCase) among(ids []string) bool { return slices.Contains(ids, a.id) }
+
+// answerCases are the operations with their fixtures' answers.
+func answerCases(t *testing.T) []answerCase {
+	t.Helper()
+	calls := map[string]func(ctx context.Context, c *Client) (any, error){
+		"getAlgorithmById": func(ctx context.Context, c *Client) (any, error) { return c.GetAlgorithm(ctx, "17") },
+		"getModelById":     func(ctx context.Context, c *Client) (any, error) { return c.GetModel(ctx, "269") },
+		"getItemById":      func(ctx context.Context, c *Client) (any, error) { return c.GetItem(ctx, "1805", nil) },
+		"deleteModels":     func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "269", "270") },
+	}
+	var cases []answerCase
+	for _, op := range operations() {
+		f := readFixture(t, op.id)
+		a := answerCase{id: op.id, call: calls[op.id], page: f.Response.Header["Content-Type"]}
+		if a.call == nil {
+			a.call = func(ctx context.Context, c *Client) (any, error) { return fixtureCalls[op.id](ctx, c, f) }
+		}
+		a.want = renamed(parse(t, f.Want))
+		switch {
+		case op.id == "login":
+			a.data = parse(t, f.Response.Body)
+		case op.id == "deleteModels" || op.id == "addItem":
+			answer := parse(t, f.Response.Body).(map[string]any)["data"].(map[string]any)
+			a.data = renamed(answer)
+			for _, ids := range a.data.(map[string]any) {
+				a.want = ids
+			}
+		case f.Response.Body == nil: // a file, or nothing: earlier services said this
+			a.data = map[string]any{"status": "ok"}
+			if !a.among(silentAnswers) {
+				a.file = f.answer()
+			}
+		default:
+			a.data = renamed(parse(t, f.Response.Body).(map[string]any)["data"])
+		}
+		cases = append(cases, a)
+	}
+	return cases
+}
+
+func parse(t *testing.T, raw []byte) any {
+	t.Helper()
+	var v any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	require.NoError(t, d.Decode(&v))
+	return v
+}
+
+// each rebuilds a JSON value: f replaces the members of its objects.
+func each(v any, f func(key string, value any) any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		object := map[string]any{}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if value := f(key, each(v[key], f)); value != nil {
+				object[key] = value
+			}
+		}
+		return object
+	case []any:
+		list := []any{}
+		for _, element := range v {
+			list = append(list, each(element, f))
+		}
+		return list
+	}
+	return v
+}
+
+// eachLeaf replaces what is neither an object nor a list, with the key it is under.
+func eachLeaf(v any, f func(key string, leaf any) any) any {
+	return each(v, func(key string, value any) any {
+		switch value := value.(type) {
+		case map[string]any:
+			return value
+		case []any:
+			list := []any{}
+			for _, element := range value {
+				switch element.(type) {
+				case map[string]any, []any:
+				default:
+					element = f(key, element)
+				}
+				list = append(list, element)
+			}
+			return list
+		}
+		return f(key, value)
+	})
+}
+
+// renamed gives answers and values the ids of answerIDs, and times that all
+// forms can write.
+func renamed(v any) any {
+	return each(v, func(key string, value any) any {
+		if id, ok := answerIDs[key]; ok {
+			return id
+		}
+		if text, ok := value.(string); ok && isTime(key) {
+			return inLayout(text, time.RFC3339)
+		}
+		if ids, ok := value.([]any); ok && idKeys[key] {
+			for i := range ids {
+				ids[i] = fmt.Sprint(269 + i)
+			}
+		}
+		return nonNil(value)
+	})
+}
+
+// null stands for a null in a tree, where nil stands for no member.
+var null = json.RawMessage("null")
+
+func nonNil(v any) any {
+	if v == nil {
+		return null
+	}
+	return v
+}
+
+// document is the answer with data in its envelope.
+func document(data any) string {
+	raw, err := json.Marshal(map[string]any{"data": nonNil(data)})
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+func (a answerCase) document() string { return document(a.data) }
+
+// spoiling is one way to spoil an answer.
+type spoiling struct {
+	name string
+	// tree or text make the body of the answer's data or of its text.
+	tree func(a answerCase) string
+	text func(document string) string
+	// want is the promise for an operation with data; unchanged says that this
+	// answer has nothing that could be spoilt this way.
+	want func(a answerCase, unchanged bool) promisedValue
+}
+
+func always(v promisedValue) func(answerCase, bool) promisedValue {
+	return func(answerCase, bool) promisedValue { return v }
+}
+
+// ifChanged is right for answers that stay as they are.
+func ifChanged(v promisedValue) func(answerCase, bool) promisedValue {
+	return func(_ answerCase, unchanged bool) promisedValue {
+		if unchanged {
+			return right
+		}
+		return v
+	}
+}
+
+// forgiving is a promise that a deletion without a word about ids is a success.
+func forgiving(otherwise promisedValue, except map[promisedValue][]string) func(answerCase, bool) promisedValue {
+	return func(a answerCase, _ bool) promisedValue {
+		if a.id == "deleteModels" {
+			return right // the ids that were asked for
+		}
+		for v, ids := range except {
+			if a.among(ids) {
+				return v
+			}
+		}
+		return otherwise
+	}
+}
+
+func constant(body string) func(string) string { return func(string) string { return body } }
+
+// onIDs spoils the ids of an answer.
+func onIDs(name string, spoil func(key string, id any) any) spoiling {
+	return spoiling{name: name, want: ifChanged(refused), tree: func(a answerCase) string {
+		return document(eachLeaf(a.data, func(key string, leaf any) any {
+			if idKeys[key] && leaf != nil {
+				return spoil(key, leaf)
+			}
+			return nonNil(leaf)
+		}))
+	}}
+}
+
+// onTexts changes texts that are neither ids nor times.
+func onTexts(name string, spoil func(text string) any) spoiling {
+	return spoiling{name: name, want: ifChanged(some), tree: func(a answerCase) string {
+		return document(eachLeaf(a.data, func(key string, leaf any) any {
+			if text, ok := leaf.(string); ok && !idKeys[key] && !isTime(key) {
+				return spoil(text)
+			}
+			return nonNil(leaf)
+		}))
+	}}
+}
+
+func onNumbers(name, number string, v promisedValue) spoiling {
+	return spoiling{name: name, want: ifChanged(v), tree: func(a answerCase) string {
+		return document(eachLeaf(a.data, func(_ string, leaf any) any {
+			if _, ok := leaf.(json.Number); ok {
+				return json.Number(number)
+			}
+			return nonNil(leaf)
+		}))
+	}}
+}
+
+func isTime(key string) bool { return key == "created_at" || key == "updated_at" }
+
+// onTimes writes the same times in another form.
+func onTimes(layout string) spoiling {
+	return spoiling{name: "times as " + layout, want: always(right), tree: func(a answerCase) string {
+		return document(eachLeaf(a.data, func(key string, leaf any) any {
+			if text, ok := leaf.(string); ok && isTime(key) {
+				return inLayout(text, layout)
+			}
+			return nonNil(leaf)
+		}))
+	}}
+}
+
+// inLayout writes a time's second.
+func inLayout(text, layout string) string {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
+	}
+	return t.UTC().Format(layout)
+}
+
+// twice writes each member of each object twice, at first with null.
+func twice(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		var members []string
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			members = append(members, fmt.Sprintf("%q:null,%q:%s", key, key, twice(v[key])))
+		}
+		return "{" + strings.Join(members, ",") + "}"
+	case []any:
+		var elements []string
+		for _, element := range v {
+			elements = append(elements, twice(element))
+		}
+		return "[" + strings.Join(elements, ",") + "]"
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+// swapped is the element of a list, or a list of what was no list.
+func swapped(data any) any {
+	if list, ok := data.([]any); ok {
+		return list[0]
+	}
+	return []any{data}
+}
+
+func utf16Bytes(text string, littleEndian bool) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if littleEndian {
+			b = append(b, byte(unit), byte(unit>>8))
+		} else {
+			b = append(b, byte(unit>>8), byte(unit))
+		}
+	}
+	return string(b)
+}
+
+// spoilings are the 42 ways to spoil an answer of success.
+func spoilings() []spoiling {
+	empty := map[promisedValue][]string{some: bareAnswers}
+	deepKey := `{"` + strings.Repeat("k", 64) + `":`
+	deepObject := strings.Repeat(deepKey, 10_001) + "0" + strings.Repeat("}", 10_001)
+	megabyte := strings.Repeat("x", 1<<20)
+	raw := func(text string) any { return json.RawMessage(text) }
+	return []spoiling{
+		// What is not the envelope.
+		{name: "nothing", text: constant(""), want: forgiving(refused, nil)},
+		{name: "null", text: constant("null"), want: always(refused)},
+		{name: "an empty object", text: constant("{}"), want: forgiving(refused, nil)},
+		{name: "an empty list", text: constant("[]"), want: always(refused)},
+		{name: "a web page", text: constant("<!DOCTYPE html><title>Sign in</title>"), want: always(refused)},
+		{name: "no data", text: constant(`{"data":null}`), want: forgiving(refused, map[promisedValue][]string{some: listAnswers})},
+		{name: "empty data", text: constant(`{"data":{}}`), want: forgiving(refused, empty)},
+		{name: "an empty list as data", text: constant(`{"data":[]}`), want: func(a answerCase, _ bool) promisedValue {
+			if a.among(listAnswers) {
+				return some
+			}
+			return refused
+		}},
+		{name: "a text as data", text: constant(`{"data":"ok"}`), want: always(refused)},
+		{name: "data in another case", want: forgiving(refused, nil), text: func(document string) string {
+			return strings.Replace(document, `"data"`, `"Data"`, 1)
+		}},
+
+		// Another shape.
+		{name: "list and single swapped", want: always(refused), tree: func(a answerCase) string { return document(swapped(a.data)) }},
+		{name: "wrapped twice", want: forgiving(refused, empty), tree: func(a answerCase) string {
+			return document(map[string]any{"data": a.data})
+		}},
+		{name: "without an envelope", want: forgiving(refused, map[promisedValue][]string{right: {"login"}}), tree: func(a answerCase) string {
+			raw := a.document()
+			return raw[len(`{"data":`) : len(raw)-1]
+		}},
+		{name: "null for all but ids", want: ifChanged(some), tree: func(a answerCase) string {
+			return document(each(a.data, func(key string, value any) any {
+				if _, nested := value.([]any); idKeys[key] || nested && key == "items" {
+					return value
+				}
+				return null
+			}))
+		}},
+
+		// Another encoding.
+		{name: "byte order mark", want: always(right), text: func(d string) string { return "\ufeff" + d }},
+		{name: "UTF-16", want: always(refused), text: func(d string) string { return utf16Bytes("\ufeff"+d, true) }},
+		{name: "UTF-16 without a mark", want: always(refused), text: func(d string) string { return utf16Bytes(d, false) }},
+		onTexts("broken UTF-8 in texts", func(text string) any { return raw("\"" + quotedInside(text) + "\xff\"") }),
+		onTexts("half a surrogate pair in texts", func(text string) any { return raw("\"" + quotedInside(text) + `\ud800"`) }),
+
+		// Another end.
+		{name: "NUL after it", want: always(refused), text: func(d string) string { return d + "\x00" }},
+		{name: "a page after it", want: always(refused), text: func(d string) string { return d + "\n<html></html>" }},
+		{name: "cut in half", want: always(refused), text: func(d string) string { return d[:len(d)/2] }},
+
+		// Another size.
+		{name: "deep beside the data", want: always(refused), text: func(d string) string { return d[:len(d)-1] + `,"x":` + decodeNested(10_001) + "}" }},
+		{name: "deep data", text: constant(`{"data":` + deepObject + "}"), want: always(refused)},
+		{name: "a text of 1 MiB", want: always(right), text: func(d string) string { return `{"note":"` + megabyte + `",` + d[1:] }},
+		onNumbers("numbers of 10^308", "1e308", either),
+		onNumbers("numbers above all", "1e400", refused),
+
+		// Other keys.
+		{name: "data twice", want: always(right), tree: func(a answerCase) string {
+			other := onTexts("", func(text string) any { return text + "?" }).tree(a)
+			return other[:len(other)-1] + "," + a.document()[1:]
+		}},
+		{name: "all keys twice", want: always(right), tree: func(a answerCase) string { return `{"data":` + twice(a.data) + "}" }},
+		{name: "unknown keys", want: always(right), tree: func(a answerCase) string {
+			more := each(map[string]any{"data": a.data}, func(_ string, value any) any {
+				if object, ok := value.(map[string]any); ok {
+					object["x"] = []any{map[string]any{"model_id": json.Number("0"), "item_id": null}}
+				}
+				return nonNil(value)
+			})
+			return document(more.(map[string]any)["data"])
+		}},
+
+		// Other ids.
+		flipped,
+		onIDs("null ids", func(string, any) any { return null }),
+		onIDs("empty ids", func(string, any) any { return "" }),
+		onIDs("ids of another type", func(string, any) any { return true }),
+		onIDs("ids with a fraction", func(string, any) any { return json.Number("269.5") }),
+		onIDs("ids in broken UTF-8", func(_ string, id any) any { return raw(fmt.Sprintf("\"%v\xff\"", id)) }),
+		onIDs("no ids", func(string, any) any { return nil }),
+		{name: "other ids", want: func(a answerCase, unchanged bool) promisedValue {
+			if a.among(answersOfAsked) {
+				return refused
+			}
+			return ifChanged(some)(a, unchanged)
+		}, tree: onIDs("", func(_ string, id any) any {
+			if number, ok := id.(json.Number); ok {
+				return number + "9"
+			}
+			return fmt.Sprint(id, "9")
+		}).tree},
+
+		onTimes("2006-01-02T15:04:05Z"),
+		onTimes("2006-01-02T15:04:05+00:00"),
+		onTimes("2006-01-02T15:04:05.000+00:00"),
+		onTimes(http.TimeFormat),
+	}
+}
+
+// flipped sends ids that are texts as numbers, and the other way round.
+var flipped = spoiling{name: "ids as numbers and numbers as texts", want: always(right), tree: func(a answerCase) string {
+	return document(eachLeaf(a.data, func(key string, leaf any) any {
+		switch leaf := leaf.(type) {
+		case json.Number:
+			return leaf.String()
+		case string:
+			if _, ok := answerIDs[key]; ok || key == "model_ids" || key == "item_ids" {
+				return json.Number(leaf)
+			}
+		}
+		return nonNil(leaf)
+	}))
+}}
+
+// quotedInside is a text as JSON has it between quotes.
+func quotedInside(text string) string {
+	raw, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw[1 : len(raw)-1])
+}
+
+// body is the spoilt answer, and whether it is the good one still.
+func (s spoiling) body(a answerCase) (body string, unchanged bool) {
+	if s.tree != nil {
+		body = s.tree(a)
+	} else {
+		body = s.text(a.document())
+		if a.file != nil {
+			body = s.text(string(a.file))
+		}
+	}
+	return body, body == a.document()
+}
+
+// check compares what came of a body with the promise.
+func (s spoiling) check(t *testing.T, a answerCase, got any, err error, sent string) {
+	t.Helper()
+	body, unchanged := s.body(a)
+	require.Equal(t, body, sent)
+	want := s.want(a, unchanged)
+	switch {
+	case a.file != nil:
+		want = some
+		if body == "" {
+			want = refused
+		}
+	case a.among(silentAnswers): // any JSON will do, or nothing
+		want = some
+		if text := strings.TrimPrefix(body, "\ufeff"); text != "" && !json.Valid([]byte(text)) {
+			want = refused
+		}
+	}
+	if want == refused || want == either && err != nil {
+		var lost *RequestError
+		require.ErrorAs(t, err, &lost)
+		require.ErrorIs(t, err, ErrDecode)
+		require.Equal(t, a.id, lost.Operation)
+		require.Equal(t, OutcomeExecuted, lost.Outcome)
+		require.Equal(t, 1, lost.Attempts)
+		require.Less(t, len(err.Error()), 1000)
+		if a.file == nil {
+			require.Zero(t, got)
+		}
+		return
+	}
+	require.NoError(t, err)
+	if a.file != nil {
+		require.Equal(t, body, string(got.(*fixtureDownload).content))
+		return
+	}
+	if a.among(silentAnswers) {
+		return
+	}
+	raw, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.True(t, utf8.Valid(raw))
+	value := parse(t, raw)
+	requireIDs(t, value)
+	if want == right {
+		expected, err := json.Marshal(a.want)
+		require.NoError(t, err)
+		require.JSONEq(t, string(expected), string(raw))
+	}
+}
+
+// requireIDs refuses values without the ids that name them. A value within
+// another, such as the model of an assessment, may do without.
+func requireIDs(t *testing.T, value any) {
+	t.Helper()
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			requireIDs(t, element)
+		}
+	case map[string]any:
+		for key, id := range value {
+			if list, ok := id.([]any); ok && (key == "items" || idKeys[key]) {
+				requireIDs(t, list)
+				continue
+			}
+			if idKeys[key] && key != "algorithm_id" && id != nil {
+				require.NotContains(t, []any{"", json.Number("0"), null}, id, key)
+			}
+		}
+	case string:
+		require.NotEmpty(t, value)
+	}
+}
+
+// errorBodies are bodies of an error, whose detail comes in three forms.
+var errorBodies = map[string]string{
+	"null":                  "",
+	`"No match!"`:           "No match!",
+	`["New a.png","other"]`: "New a.png\nother",
+}
+
+func TestSuiteAnswers(t *testing.T) { //nolint:paralleltest // it measures what the program allocates
+	all := spoilings()
+	require.Len(t, all, 45-len(errorBodies))
+	cases := 0
+	for _, a := range answerCases(t) {
+		good := spoiling{name: "good", want: always(right), text: strings.Clone}
+		for _, s := range append(all, good) {
+			if s.name != good.name {
+				cases++
+			}
+			t.Run(a.id+"/"+s.name, func(t *testing.T) {
+				body, _ := s.body(a)
+				contentType := a.page
+				if strings.HasPrefix(body, "<!DOCTYPE") {
+					contentType = "text/html; charset=utf-8"
+				}
+				got, err := answered(t, a, 200, contentType, body)
+				if strings.HasPrefix(body, "<!DOCTYPE") && a.file != nil {
+					require.ErrorIs(t, err, ErrDecode)
+					return
+				}
+				s.check(t, a, got, err, body)
+			})
+		}
+		for detail, want := range errorBodies {
+			cases++
+			t.Run(a.id+"/detail "+detail, func(t *testing.T) {
+				got, err := answered(t, a, 400, acceptJSON, `{"errors":{"detail":`+detail+`,"title":"Invalid Request","status":404}}`)
+				var base *BaseError
+				require.ErrorAs(t, err, &base)
+				require.ErrorIs(t, err, ErrBadRequest)
+				require.Equal(t, ErrorDetails{Detail: want, Title: "Invalid Request", Status: 404}, base.Errors)
+				require.Equal(t, a.id, base.Operation)
+				require.True(t, got == nil || errors.Is(err, ErrBadRequest))
+			})
+		}
+	}
+	require.Equal(t, 1080, cases)
+	record(t, suiteRow{"S8", "an answer that is not as documented, each to each operation", cases, -1, "", ""})
+}
+
+// answered calls the operation, which gets one answer, and holds that memory
+// stays in proportion to it.
+func answered(t *testing.T, a answerCase, status int, contentType, body string) (any, error) {
+	t.Helper()
+	api := &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}}
+	transport := inMemory(api)
+	if a.id == "login" {
+		transport = inMemory(api.next)
+	}
+	c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: transport}))
+	if a.id != "login" {
+		_, err := c.Login(t.Context())
+		require.NoError(t, err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := a.call(t.Context(), c)
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<20+16*len(body)))
+	return got, err
+}
