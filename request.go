@@ -736,9 +736,9 @@ func (x *exchange) judge(ctx context.Context, answer *http.Response, err error) 
 	if err != nil {
 		return x.judgeSilence(ctx, stripURL(err))
 	}
+	x.noteExpect()
 	switch {
 	case answer.StatusCode >= 200 && answer.StatusCode <= 299:
-		x.noteExpect()
 		return x.judgeSuccess(ctx, answer)
 	case answer.StatusCode >= 300 && answer.StatusCode <= 399:
 		return x.judgeRedirect(answer)
@@ -941,9 +941,8 @@ func (x *exchange) mask(text string) string {
 	return text
 }
 
-// noteExpect remembers a service that takes a body without having answered
-// Expect: 100-continue, at the cost of a second each time. One that refuses it
-// may only have been slow.
+// noteExpect remembers a service that does not answer Expect: 100-continue, at
+// the cost of a second each time.
 func (x *exchange) noteExpect() {
 	a := x.current
 	if a.expects && !a.continued.Load() && a.body.count() > 0 {

@@ -910,28 +910,3 @@ func TestServiceThatIgnoresExpect(t *testing.T) {
 	}
 	require.Equal(t, []string{"100-continue", ""}, expects)
 }
-
-// TestSlowRefusalIsNoSignOfIgnorance: a service that refuses an upload later
-// than the SDK waited for its permission may still give one to the next.
-func TestSlowRefusalIsNoSignOfIgnorance(t *testing.T) {
-	t.Parallel()
-	var expects []string
-	slow := &http.Transport{ExpectContinueTimeout: time.Millisecond}
-	t.Cleanup(slow.CloseIdleConnections)
-	c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
-		expects = append(expects, r.Header.Get("Expect"))
-		connection, buffered, err := http.NewResponseController(w).Hijack()
-		if !assert.NoError(t, err) {
-			return
-		}
-		defer func() { assert.NoError(t, connection.Close()) }()
-		_, err = io.CopyN(io.Discard, buffered, r.ContentLength)
-		assert.NoError(t, err)
-		_, err = io.WriteString(connection, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-		assert.NoError(t, err)
-	}}, WithHTTPClient(&http.Client{Transport: slow}))
-	for range 2 {
-		require.ErrorIs(t, addFiles(t.Context(), c, FileFromBytes("a.png", make([]byte, 2<<20))), ErrOutcomeUnknown)
-	}
-	require.Equal(t, []string{"100-continue", "100-continue"}, expects)
-}
