@@ -17,8 +17,9 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// The tests of this file hold the facts of wire-facts.md, whose numbers stand
-// in the cases' names. A6 is the table of known answers, M and D are its two
+// The tests named TestFact hold the facts of wire-facts.md, whose numbers stand
+// in the cases' names. Those of models and algorithms stand beside the tests of
+// their methods, all others in this file. A6 is the table of known answers, M and D are its two
 // earlier API generations. Facts 25 (callbacks) and 27 (workers), and the
 // naming of sample sets in 36, ask nothing of the operations.
 
@@ -462,125 +463,6 @@ func TestFactByteOrderMark(t *testing.T) {
 			f.run(t, operation)
 		})
 	}
-}
-
-func TestFactModels(t *testing.T) {
-	t.Parallel()
-	const failedText = "Malformed parameters detected. Please check parameters before training!"
-	for _, test := range []struct {
-		name, body string
-		want       Model
-	}{
-		{
-			"14 15 A6 GetModels M",
-			`{"model_id":269,"name":"boxes","algorithm_id":"OC","active":true,"status":"active","version":"model-2019061008:28:16","created_at":"2019-06-11T05:47:00Z"}`,
-			Model{
-				ModelID: "269", Name: "boxes", AlgorithmID: "OC", Active: true, Status: ModelStatusActive,
-				Version: "model-2019061008:28:16", CreatedAt: factTime(t, "2019-06-11T05:47:00Z"),
-			},
-		},
-		{
-			"14 20 22 A6 GetModels D, failed",
-			`{"active":false,"algorithm_id":"AE","context_default":false,"context_id":1033,"model_id":"b2b99239-bdf4-5616-a531-f50546e8e32a","status":"failed",` +
-				`"status_text":"` + failedText + `","stats":{"accuracy":null,"precision":{"computed":null,"projected":null},"recall":{"computed":null,"projected":null}}}`,
-			Model{
-				AlgorithmID: "AE", ContextID: 1033, ModelID: "b2b99239-bdf4-5616-a531-f50546e8e32a",
-				Status: ModelStatusFailed, StatusText: failedText,
-			},
-		},
-		{
-			"17 20 22 A6 GetModels D, active",
-			`{"active":true,"algorithm_id":"IF","context_default":false,"model_id":1000,"ng_img_count":4,"ok_img_count":9,"status":"active","status_text":null,` +
-				`"stats":{"accuracy":0,"precision":{"computed":0.0,"projected":0.3077000000},"recall":{"computed":null,"projected":1.0000000000}},` +
-				`"updated_at":"2019-08-29T01:04:10+00:00"}`,
-			Model{
-				Active: true, AlgorithmID: "IF", ModelID: "1000", NGImgCount: 4, OKImgCount: 9, Status: ModelStatusActive,
-				Stats: ModelStats{
-					Accuracy:  new(0.0),
-					Precision: ModelPrecision{Computed: new(0.0), Projected: new(0.3077)},
-					Recall:    ModelPrecision{Projected: new(1.0)},
-				},
-				UpdatedAt: factTime(t, "2019-08-29T01:04:10+00:00"),
-			},
-		},
-		{
-			"17 figures of the model as objects",
-			`{"model_id":"m1","precision":{"computed":0.0,"projected":0.3077000000},"recall":{"computed":null,"projected":1.0000000000},"stats":null}`,
-			Model{ModelID: "m1"},
-		},
-		{
-			"17 accuracy of the documentation", `{"model_id":"m1","stats":{"accuracy":5.025}}`,
-			Model{ModelID: "m1", Stats: ModelStats{Accuracy: new(5.025)}},
-		},
-		{
-			"14 20 A6 TrainSuccess M", `{"context_id":1000,"model_id":270,"status":"creating","version":"model-2019061101:26:07"}`,
-			Model{ContextID: 1000, ModelID: "270", Status: ModelStatusCreating, Version: "model-2019061101:26:07"},
-		},
-		{
-			"14 15 A6 TrainSuccess D",
-			`{"context_default":true,"context_id":1033,"model_id":"c5e77995-1036-5a54-9e8a-edd450362802","precision":null,"status":"creating","version":"0.3.3-1568023532.1785076"}`,
-			Model{
-				ContextID: 1033, ModelID: "c5e77995-1036-5a54-9e8a-edd450362802", Status: ModelStatusCreating,
-				Version: "0.3.3-1568023532.1785076",
-			},
-		},
-		{"20 deleted", `{"model_id":"m1","status":"deleted"}`, Model{ModelID: "m1", Status: ModelStatusDeleted}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			models, err := factAnswer(t, 200, "\ufeff"+`{"data":[`+test.body+`]}`).ListModels(t.Context(), nil)
-			require.NoError(t, err)
-			require.Equal(t, []Model{test.want}, models)
-
-			model, err := factAnswer(t, 200, `{"data":`+test.body+`}`).GetModel(t.Context(), test.want.ModelID)
-			require.NoError(t, err)
-			require.Equal(t, &test.want, model)
-
-			model, err = factAnswer(t, 200, `{"data":`+test.body+`}`).Train(t.Context(), "AE", TrainRequest{})
-			require.NoError(t, err)
-			require.Equal(t, &test.want, model)
-		})
-	}
-	t.Run("22 active stands for another id", func(t *testing.T) {
-		t.Parallel()
-		model, err := factAnswer(t, 200, `{"data":{"model_id":269,"status":"active"}}`).GetModel(t.Context(), ActiveModel)
-		require.NoError(t, err)
-		require.Equal(t, "269", model.ModelID)
-	})
-}
-
-func TestFactAlgorithms(t *testing.T) {
-	t.Parallel()
-	t.Run("15 32 A6 GetAlgorithmsSuccess", func(t *testing.T) {
-		t.Parallel()
-		const body = `{"data":[{"algorithm_id":"OC","algorithm_type":"unsupervised","name":"One class","parameters":[` +
-			`{"algorithm_id":"OC","algorithm_parameter_id":249,"created_at":"2019-06-06T23:29:17Z","data_type":"tuple",` +
-			`"model_parameter":true,"name":"patch_size","value":"[4, 4]"}]}]}`
-		algorithms, err := factAnswer(t, 200, body).ListAlgorithms(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, []Algorithm{{
-			AlgorithmID: "OC", Name: "One class",
-			Parameters: []AlgorithmParameter{{
-				AlgorithmID: "OC", AlgorithmParameterID: 249, CreatedAt: factTime(t, "2019-06-06T23:29:17Z"), DataType: "tuple",
-				ModelParameter: new(true), Name: "patch_size", Value: "[4, 4]",
-			}},
-		}}, algorithms)
-	})
-	for _, id := range []string{"OC", "RF", "AE", "IF", "hacarus-dictionary-learning"} {
-		t.Run("32 "+id, func(t *testing.T) {
-			t.Parallel()
-			algorithm, err := factAnswer(t, 200, `{"data":{"algorithm_id":"`+id+`"}}`).GetAlgorithm(t.Context(), id)
-			require.NoError(t, err)
-			require.Equal(t, &Algorithm{AlgorithmID: id}, algorithm)
-		})
-	}
-	t.Run("33 ranges and values as numbers", func(t *testing.T) {
-		t.Parallel()
-		const body = `{"data":{"algorithm_id":"AE","parameters":[{"algorithm_parameter_id":221,"value":50,"range_lower":0,"range_upper":0.5}]}}`
-		algorithm, err := factAnswer(t, 200, body).GetAlgorithm(t.Context(), "AE")
-		require.NoError(t, err)
-		require.Equal(t, []AlgorithmParameter{{AlgorithmParameterID: 221, Value: "50", RangeLower: "0", RangeUpper: "0.5"}}, algorithm.Parameters)
-	})
 }
 
 func TestFactTimes(t *testing.T) {
