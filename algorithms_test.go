@@ -68,7 +68,7 @@ func TestFactAlgorithms(t *testing.T) {
 	t.Parallel()
 	t.Run("15 32 A6 GetAlgorithmsSuccess", func(t *testing.T) {
 		t.Parallel()
-		const body = `{"data":[{"algorithm_id":"OC","algorithm_type":"unsupervised","name":"One class","parameters":[` +
+		const body = `{"data":[{"algorithm_id":"OC","name":"One class","parameters":[` +
 			`{"algorithm_id":"OC","algorithm_parameter_id":249,"created_at":"2019-06-06T23:29:17Z","data_type":"tuple",` +
 			`"model_parameter":true,"name":"patch_size","value":"[4, 4]"}]}]}`
 		algorithms, err := factAnswer(t, 200, body).ListAlgorithms(t.Context())

@@ -190,7 +190,18 @@ func TestFactModels(t *testing.T) {
 		{
 			"17 figures of the model as objects",
 			`{"model_id":"m1","precision":{"computed":0.0,"projected":0.3077000000},"recall":{"computed":null,"projected":1.0000000000},"stats":null}`,
-			Model{ModelID: "m1"},
+			Model{ModelID: "m1", Stats: ModelStats{
+				Precision: ModelPrecision{Computed: new(0.0), Projected: new(0.3077)}, Recall: ModelPrecision{Projected: new(1.0)},
+			}},
+		},
+		{
+			"17 figures of the model as objects, without stats", `{"model_id":"m1","precision":{"computed":0.5}}`,
+			Model{ModelID: "m1", Stats: ModelStats{Precision: ModelPrecision{Computed: new(0.5)}}},
+		},
+		{
+			"17 stats go before objects",
+			`{"model_id":"m1","stats":{"precision":{"computed":0.25},"recall":{"computed":null,"projected":null}},"precision":{"computed":0.5},"recall":{"computed":0.75}}`,
+			Model{ModelID: "m1", Stats: ModelStats{Precision: ModelPrecision{Computed: new(0.25)}, Recall: ModelPrecision{Computed: new(0.75)}}},
 		},
 		{
 			"17 accuracy of the documentation", `{"model_id":"m1","stats":{"accuracy":5.025}}`,

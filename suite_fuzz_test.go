@@ -16,7 +16,7 @@ import (
 
 // fuzzTargets are those that there must be.
 var fuzzTargets = []string{
-	"FuzzBaseURL", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery",
+	"FuzzBaseURL", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart", "FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery",
 	"FuzzTime", "hacarustest.FuzzUnpack",
 }
 
