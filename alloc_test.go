@@ -191,7 +191,7 @@ func rawPage(ctx context.Context, transport *http.Transport, baseURL string) err
 	}
 	defer answer.Body.Close()
 	envelope := reflect.New(reflect.StructOf([]reflect.StructField{
-		{Name: "Data", Type: plain(reflect.TypeFor[ItemsPage]()), Tag: `json:"data"`},
+		{Name: "Data", Type: bare(reflect.TypeFor[ItemsPage]()), Tag: `json:"data"`},
 	}))
 	if err := json.NewDecoder(answer.Body).Decode(envelope.Interface()); err != nil {
 		return err
@@ -200,22 +200,22 @@ func rawPage(ctx context.Context, transport *http.Transport, baseURL string) err
 	return err
 }
 
-// plain is a type with the same fields and no method of ours, so that
+// bare is a type with the same fields and no method of ours, so that
 // encoding/json is not slowed down by what the SDK tolerates.
-func plain(t reflect.Type) reflect.Type {
+func bare(t reflect.Type) reflect.Type {
 	switch {
 	case t == reflect.TypeFor[Time]():
 		return reflect.TypeFor[time.Time]()
 	case t.Kind() == reflect.Pointer:
-		return reflect.PointerTo(plain(t.Elem()))
+		return reflect.PointerTo(bare(t.Elem()))
 	case t.Kind() == reflect.Slice:
-		return reflect.SliceOf(plain(t.Elem()))
+		return reflect.SliceOf(bare(t.Elem()))
 	case t.Kind() != reflect.Struct:
 		return t
 	}
 	var fields []reflect.StructField
 	for field := range t.Fields() {
-		fields = append(fields, reflect.StructField{Name: field.Name, Type: plain(field.Type), Tag: field.Tag})
+		fields = append(fields, reflect.StructField{Name: field.Name, Type: bare(field.Type), Tag: field.Tag})
 	}
 	return reflect.StructOf(fields)
 }
@@ -292,7 +292,7 @@ func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the pro
 		}
 	}))
 	before := live()
-	page, err := decodeEnvelope(r.answers[0], decodeItemsPage)
+	page, err := decodeEnvelope(r.answers[0], decodeItemsPage(ItemTypePrediction))
 	taken := live() - before
 	require.NoError(t, err)
 	require.Len(t, page.Items, items)
