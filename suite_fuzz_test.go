@@ -17,7 +17,7 @@ import (
 // fuzzTargets are those that there must be.
 var fuzzTargets = []string{
 	"FuzzBaseURL", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery",
-	"FuzzTime", "hacarustest.FuzzUnpack",
+	"FuzzSafeName", "FuzzTime", "hacarustest.FuzzUnpack",
 }
 
 // S11: the fuzz targets are there and have seeds, and what fuzzing has found
