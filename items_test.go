@@ -410,7 +410,7 @@ func TestItemQueries(t *testing.T) {
 	var got url.Values
 	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
 		got = r.URL.Query()
-		_, _ = io.WriteString(w, `{"data":{"item_id":"a"}}`)
+		_, _ = io.WriteString(w, `{"data":{"item_id":"a","items":[]}}`)
 	}})
 	_, err := c.GetItem(t.Context(), "a", &GetItemOptions{ShowAssessments: &no, ModelID: "m&1"})
 	require.NoError(t, err)

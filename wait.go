@@ -330,7 +330,7 @@ func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(*Item,
 // It is false when the range was left.
 func (w *itemsWait) pass(ctx context.Context, waiting []*awaited, yield func(*Item, error) bool) bool {
 	begun, ready := time.Now(), w.ready
-	for a, seen := range each(ctx, waitConcurrency, waiting, w.look) {
+	for a, seen := range inParallel(ctx, waitConcurrency, waiting, w.look) {
 		err := w.judge(a, seen)
 		w.report(WaitProgress{Ready: w.ready, Total: w.total, Elapsed: time.Since(w.begun), Err: seen.err})
 		switch {
@@ -594,10 +594,10 @@ func momentary(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDecode) || errors.Is(err, ErrRedirect)
 }
 
-// each runs f for every input, on a few goroutines at a time, and hands over
+// inParallel runs f for every input, on a few goroutines at a time, and hands over
 // the results as they come. Leaving the range early cancels the rest, and
 // waits for the end of it.
-func each[T, R any](ctx context.Context, limit int, inputs []T, f func(context.Context, T) R) iter.Seq2[T, R] {
+func inParallel[T, R any](ctx context.Context, limit int, inputs []T, f func(context.Context, T) R) iter.Seq2[T, R] {
 	type output struct {
 		input  T
 		result R
