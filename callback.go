@@ -1,0 +1,70 @@
+package hacarus
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// maxCallbackItems bounds the items of one callback.
+const maxCallbackItems = 10_000
+
+// Callbacks wakes waits when callbacks arrive: give its Received to
+// [CallbackHandler], and the Callbacks to the waits. A wait that is woken asks
+// the service at once instead of at its next poll. It goes on polling, so a
+// callback that never comes costs time and nothing else, and one that is
+// forged or comes twice costs one question to the service.
+//
+// Make one with [NewCallbacks]. It is safe for concurrent use by any number of
+// waits, and holds no goroutine.
+type Callbacks struct {
+	mu      sync.Mutex
+	waiters map[string][]chan<- string // by item
+}
+
+// NewCallbacks returns a Callbacks that nobody waits on yet.
+func NewCallbacks() *Callbacks {
+	return &Callbacks{waiters: map[string][]chan<- string{}}
+}
+
+// Received wakes the waits on the items. It looks at their ids only, never
+// blocks, and always returns nil: it is made for [CallbackHandler].
+func (c *Callbacks) Received(_ context.Context, items []Item) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range items {
+		for _, woken := range c.waiters[items[i].ItemID] {
+			select {
+			case woken <- items[i].ItemID:
+			default: // it has enough to do, and will poll this item later
+			}
+		}
+	}
+	return nil
+}
+
+// subscribe returns a channel of the items among the given ones that a
+// callback has come for since. It is never closed; cancel ends the
+// subscription, and may be called again.
+func (c *Callbacks) subscribe(itemIDs []string) (woken <-chan string, cancel func()) {
+	ids := make(chan string, min(len(itemIDs), maxCallbackItems))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range itemIDs {
+		c.waiters[id] = append(c.waiters[id], ids)
+	}
+	return ids, sync.OnceFunc(func() { c.unsubscribe(itemIDs, ids) })
+}
+
+func (c *Callbacks) unsubscribe(itemIDs []string, ids chan<- string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range itemIDs {
+		others := slices.DeleteFunc(c.waiters[id], func(other chan<- string) bool { return other == ids })
+		if len(others) == 0 {
+			delete(c.waiters, id)
+		} else {
+			c.waiters[id] = others
+		}
+	}
+}
