@@ -490,3 +490,89 @@ func TestSuiteCallbacks(t *testing.T) {
 	}
 	hacarus.Record(t, "S10", "callbacks: tokens, methods, forms, sizes, repetitions, a full queue, failures, forgeries", len(cases), -1, "")
 }
+
+// toHandler is a transport that ends in a handler, whatever the address.
+func toHandler(h http.Handler) transport {
+	return func(r *http.Request) (*http.Response, error) {
+		w := httptest.NewRecorder()
+		in := httptest.NewRequest(r.Method, r.URL.Path, r.Body)
+		h.ServeHTTP(w, in)
+		return w.Result(), nil
+	}
+}
+
+// A wait with callbacks has every verdict when it is there, and a callback that
+// is missed, late, repeated or forged changes no verdict: it costs time at most.
+func TestWaitWithCallbacks(t *testing.T) {
+	t.Parallel()
+	const poll = time.Hour
+	for name, c := range map[string]struct {
+		faults []hacarustest.Fault
+		least  time.Duration // of the wait
+		most   time.Duration
+	}{
+		"as usual": {nil, time.Minute, time.Minute},
+		"repeated": {hacarustest.Repeat(2, hacarustest.RepeatedCallback(20)), time.Minute, time.Minute},
+		"late":     {hacarustest.Repeat(2, hacarustest.Delay(time.Second)), 61 * time.Second, 61 * time.Second},
+		"missed":   {hacarustest.Repeat(2, hacarustest.MissedCallback()), poll * 2 / 3, poll},
+		"one lost": {[]hacarustest.Fault{hacarustest.MissedCallback()}, poll * 2 / 3, poll},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				hub := hacarus.NewCallbacks()
+				handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(callbackToken))
+				s := hacarustest.NewServer(hacarustest.WithInspector(firstPixel{}),
+					hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(toHandler(handler)))
+				defer s.Close()
+				s.Inject(hacarustest.Callback, c.faults...)
+				s.AddModel(hacarus.Model{ModelID: "m1"})
+				client := s.Client()
+				_, err := client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + callbackPath, Method: hacarus.CallbackPost})
+				require.NoError(t, err)
+				var ids []string
+				for n := range 10 {
+					id := fmt.Sprint("plate-", n)
+					ids = append(ids, id)
+					s.AddItem(hacarus.Item{ItemID: id}, picture(n))
+				}
+				for _, half := range [][]string{ids[:5], ids[5:]} {
+					_, err := client.PredictItems(t.Context(), "m1", half...)
+					require.NoError(t, err)
+				}
+				time.AfterFunc(time.Second, func() { forge(handler, ids) })
+
+				begun := time.Now()
+				verdicts := map[string]hacarus.Verdict{}
+				for item, err := range client.WaitForItems(t.Context(), "m1", ids, hacarus.WithCallbacks(hub), hacarus.WithPollInterval(poll, poll)) {
+					require.NoError(t, err)
+					verdicts[item.ItemID] = item.Verdict("m1")
+				}
+				took := time.Since(begun)
+				require.GreaterOrEqual(t, took, c.least)
+				require.LessOrEqual(t, took, c.most)
+				for n, id := range ids {
+					require.Equal(t, truth(n), verdicts[id], id)
+				}
+				require.NoError(t, handler.(io.Closer).Close())
+			})
+		})
+	}
+}
+
+// forge sends callbacks with the opposite of every truth, and for what nobody has.
+func forge(h http.Handler, ids []string) {
+	for n, id := range append(ids, "nobody") {
+		label := map[hacarus.Verdict]string{hacarus.VerdictOK: "NG", hacarus.VerdictNG: "OK"}[truth(n)]
+		body := fmt.Sprintf(`{"items":[{"item_id":%q,"status":"done","assessments":[{"model_id":"m1","label":%q}]}]}`, id, label)
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, callbackPath, strings.NewReader(body)))
+	}
+}
+
+func TestWithCallbacksRefusesNil(t *testing.T) {
+	t.Parallel()
+	s := suiteServer()
+	defer s.Close()
+	_, err := s.Client().WaitForModel(t.Context(), "m1", hacarus.WithCallbacks(nil))
+	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+}
