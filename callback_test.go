@@ -62,7 +62,9 @@ func TestParseCallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			items, err := ParseCallback(httptest.NewRequest(c.method, "/hook?"+c.query, strings.NewReader(c.body)))
+			r := httptest.NewRequest(c.method, "/hook", strings.NewReader(c.body))
+			r.URL.RawQuery = c.query
+			items, err := ParseCallback(r)
 			require.ErrorIs(t, err, c.err)
 			if c.err == nil {
 				require.NoError(t, err)

@@ -13,12 +13,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -575,4 +577,100 @@ func TestWithCallbacksRefusesNil(t *testing.T) {
 	defer s.Close()
 	_, err := s.Client().WaitForModel(t.Context(), "m1", hacarus.WithCallbacks(nil))
 	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+}
+
+// A burst of callbacks, a fifth of them repeated, meets a consumer that is
+// slower: the queue fills, the rest is told to come again, nothing is handled
+// twice or lost, and an answer is quick whatever the consumer does.
+func TestSuiteCallbackLoad(t *testing.T) {
+	const rate, bound, slots = 5000, 4000, 32
+	requests := rate / 2
+	if hacarus.Full() {
+		requests = rate * 10
+	}
+	handled, most := map[string]int{}, 0
+	var handler http.Handler
+	handler = hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+		most = max(most, hacarus.QueuedCallbacks(handler))
+		if len(handled)%20 == 0 {
+			time.Sleep(6 * time.Millisecond) // slower than the callbacks come
+		}
+		for _, item := range items {
+			handled[item.ItemID]++
+		}
+		return nil
+	}, hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackQueue(bound), hacarus.WithCallbackDrain(time.Minute))
+	s := httptest.NewServer(handler)
+	defer s.Close()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: slots}}
+	defer client.CloseIdleConnections()
+
+	var mu sync.Mutex
+	var latencies []time.Duration
+	full := 0
+	send := func(event int) {
+		body := fmt.Sprintf(`{"items":[{"item_id":"e%d","assessments":[{"model_id":"m1","label":"OK"}]}]}`, event)
+		for status := 0; status != http.StatusOK; {
+			begun := time.Now()
+			answer, err := client.Post(s.URL+callbackPath, "application/json", strings.NewReader(body))
+			if !assert.NoError(t, err) {
+				return
+			}
+			_ = answer.Body.Close()
+			took := time.Since(begun)
+			status = answer.StatusCode
+			mu.Lock()
+			latencies = append(latencies, took)
+			if status != http.StatusOK {
+				full++
+			}
+			mu.Unlock()
+			if status != http.StatusOK {
+				assert.Equal(t, http.StatusServiceUnavailable, status)
+				time.Sleep(200 * time.Millisecond)
+			}
+		}
+	}
+	// Each fifth request repeats the one that came a little before it.
+	events := make(chan int, requests)
+	var senders sync.WaitGroup
+	for range slots {
+		senders.Go(func() {
+			for event := range events {
+				send(event)
+			}
+		})
+	}
+	begun := time.Now()
+	distinct := map[int]bool{}
+	for n := range requests {
+		event := n
+		if n%5 == 4 {
+			event = max(0, n-7)
+			event -= event % 5 // an original
+		}
+		distinct[event] = true
+		events <- event
+		if ahead := time.Duration(n)*time.Second/rate - time.Since(begun); ahead > time.Millisecond {
+			time.Sleep(ahead)
+		}
+	}
+	close(events)
+	senders.Wait()
+	require.NoError(t, handler.(io.Closer).Close())
+
+	require.Len(t, handled, len(distinct), "none is lost")
+	for event, times := range handled {
+		require.Equal(t, 1, times, event)
+	}
+	require.LessOrEqual(t, most, bound)
+	slices.Sort(latencies)
+	p99 := latencies[len(latencies)*99/100]
+	if hacarus.Full() { // a figure of the machine, which other tests would spoil
+		require.Positive(t, full, "the queue was full")
+		require.Less(t, p99, 50*time.Millisecond)
+	}
+	hacarus.Record(t, "L8", fmt.Sprintf("callbacks, %d/s, 20 %% repeated, a consumer that is slower", rate), requests, -1,
+		fmt.Sprintf("%d callbacks in %.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %.1f ms",
+			requests, time.Since(begun).Seconds(), most, bound, full, float64(p99.Microseconds())/1000))
 }
