@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
@@ -68,4 +69,36 @@ func ExampleParseCallback() {
 	// Output:
 	// look at plate-0042
 	// look at plate-0043
+}
+
+// A wait that is woken by callbacks, and polls once an hour in case that one is lost.
+func ExampleWithCallbacks() {
+	service := hacarustest.NewServer()
+	defer service.Close()
+	service.AddModel(hacarus.Model{ModelID: "plates"})
+	service.AddItem(hacarus.Item{ItemID: "plate-0042"})
+	client := service.Client()
+	ctx := context.Background()
+
+	hub := hacarus.NewCallbacks()
+	handler := hacarus.CallbackHandler(hub.Received)
+	defer handler.(io.Closer).Close()
+	receiver := httptest.NewServer(handler)
+	defer receiver.Close()
+	_, err := client.SetPredictCallback(ctx, "plates", hacarus.PredictCallback{URL: receiver.URL, Method: hacarus.CallbackPost})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	if _, err := client.PredictItems(ctx, "plates", "plate-0042"); err != nil {
+		log.Fatal(err)
+	}
+	for item, err := range client.WaitForItems(ctx, "plates", []string{"plate-0042"},
+		hacarus.WithCallbacks(hub), hacarus.WithPollInterval(time.Hour, time.Hour)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(item.ItemID, item.Verdict("plates"))
+	}
+	// Output: plate-0042 OK
 }

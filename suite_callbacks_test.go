@@ -579,9 +579,9 @@ func TestWithCallbacksRefusesNil(t *testing.T) {
 	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
 }
 
-// A burst of callbacks, a fifth of them repeated, meets a consumer that is
-// slower: the queue fills, the rest is told to come again, nothing is handled
-// twice or lost, and an answer is quick whatever the consumer does.
+// Callbacks, a fifth of them repeated, meet a consumer that is slower: the
+// queue fills, the rest is told to come again, nothing is handled twice or
+// lost, and the handler answers at once whatever the consumer does.
 func TestSuiteCallbackLoad(t *testing.T) {
 	const rate, bound, slots = 5000, 4000, 32
 	requests := rate / 2
@@ -600,14 +600,20 @@ func TestSuiteCallbackLoad(t *testing.T) {
 		}
 		return nil
 	}, hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackQueue(bound), hacarus.WithCallbackDrain(time.Minute))
-	s := httptest.NewServer(handler)
+	var mu sync.Mutex
+	var answers, roundTrips []time.Duration // as the handler and the sender see it
+	full := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		handler.ServeHTTP(w, r)
+		took := time.Since(begun)
+		mu.Lock()
+		defer mu.Unlock()
+		answers = append(answers, took)
+	}))
 	defer s.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: slots}}
 	defer client.CloseIdleConnections()
-
-	var mu sync.Mutex
-	var latencies []time.Duration
-	full := 0
 	send := func(event int) {
 		body := fmt.Sprintf(`{"items":[{"item_id":"e%d","assessments":[{"model_id":"m1","label":"OK"}]}]}`, event)
 		for status := 0; status != http.StatusOK; {
@@ -620,7 +626,7 @@ func TestSuiteCallbackLoad(t *testing.T) {
 			took := time.Since(begun)
 			status = answer.StatusCode
 			mu.Lock()
-			latencies = append(latencies, took)
+			roundTrips = append(roundTrips, took)
 			if status != http.StatusOK {
 				full++
 			}
@@ -664,13 +670,16 @@ func TestSuiteCallbackLoad(t *testing.T) {
 		require.Equal(t, 1, times, event)
 	}
 	require.LessOrEqual(t, most, bound)
-	slices.Sort(latencies)
-	p99 := latencies[len(latencies)*99/100]
-	if hacarus.Full() { // a figure of the machine, which other tests would spoil
+	if hacarus.Full() {
 		require.Positive(t, full, "the queue was full")
-		require.Less(t, p99, 50*time.Millisecond)
 	}
+	require.Less(t, p99(answers), 50*time.Millisecond)
 	hacarus.Record(t, "L8", fmt.Sprintf("callbacks, %d/s, 20 %% repeated, a consumer that is slower", rate), requests, -1,
-		fmt.Sprintf("%d callbacks in %.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %.1f ms",
-			requests, time.Since(begun).Seconds(), most, bound, full, float64(p99.Microseconds())/1000))
+		fmt.Sprintf("%d callbacks in %.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %v, of the round trip %v",
+			requests, time.Since(begun).Seconds(), most, bound, full, p99(answers), p99(roundTrips)))
+}
+
+func p99(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)*99/100].Round(10 * time.Microsecond)
 }
