@@ -18,8 +18,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/go-faster/jx"
 )
 
 const (
@@ -336,16 +334,16 @@ func bareItems(items decoder[[]Item]) decoder[[]Item] { return items }
 
 // wrappedItems is a list that stands in an object, or in an object in its data.
 func wrappedItems(items decoder[[]Item]) decoder[[]Item] {
-	return func(d *jx.Decoder, v *[]Item) error {
+	return func(d *decoding, v *[]Item) error {
 		found := false
-		field := func(d *jx.Decoder, key []byte) error {
+		field := func(d *decoding, key []byte) error {
 			if string(key) != "items" {
-				return d.Skip()
+				return d.skip()
 			}
 			found = true
 			return items(d, v)
 		}
-		err := object(d, func(d *jx.Decoder, key []byte) error {
+		err := object(d, func(d *decoding, key []byte) error {
 			if string(key) == "data" {
 				return object(d, field)
 			}
@@ -362,7 +360,7 @@ func decodeCallback(raw []byte, form callbackForm) ([]Item, error) {
 	}
 	var items []Item
 	count := 0
-	decode := form(list(func(d *jx.Decoder, v *Item) error {
+	decode := form(list(func(d *decoding, v *Item) error {
 		if count++; count > maxCallbackItems {
 			return errors.New("too many items")
 		}
@@ -371,7 +369,7 @@ func decodeCallback(raw []byte, form callbackForm) ([]Item, error) {
 		}
 		return checkID("item_id", v.ItemID) // it may become part of a path, here or at the user's
 	}))
-	err := decodeBody(raw, func(d *jx.Decoder) error { return decode(d, &items) })
+	err := decodeBody(raw, func(d *decoding) error { return decode(d, &items) })
 	if count > maxCallbackItems {
 		err = fmt.Errorf("%w: more than %d items", ErrTooLarge, maxCallbackItems)
 	}

@@ -179,7 +179,7 @@ func (p *AlgorithmParameter) encodeNumbers(texts []string, whole bool, join func
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 			return "", fmt.Errorf("%q is not a finite number", text)
 		}
-		if _, err := wholeNumber(text); whole && err != nil {
+		if _, err := wholeNumber([]byte(text)); whole && err != nil {
 			return "", fmt.Errorf("%s: %w", text, err)
 		}
 		values[i], canonical[i] = v, strconv.FormatFloat(v, 'f', -1, 64)
