@@ -62,7 +62,7 @@ func TestParseCallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := httptest.NewRequest(c.method, "/hook", strings.NewReader(c.body))
+			r := httptest.NewRequestWithContext(t.Context(), c.method, "/hook", strings.NewReader(c.body))
 			r.URL.RawQuery = c.query
 			items, err := ParseCallback(r)
 			require.ErrorIs(t, err, c.err)
@@ -89,7 +89,7 @@ func TestParseCallbackBodies(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
 	parse := func(body io.Reader, encoding string) error {
-		r := httptest.NewRequest(http.MethodPost, "/hook", body)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", body)
 		r.Header.Set("Content-Encoding", encoding)
 		_, err := ParseCallback(r)
 		return err
@@ -132,7 +132,7 @@ func noCallback(context.Context, []Item) error { return nil }
 func TestCallbackHandlerRefuses(t *testing.T) {
 	t.Parallel()
 	client := overMemory(t, ok(modelBody))
-	for name, make := range map[string]func(){
+	for name, refused := range map[string]func(){
 		"no function":      func() { CallbackHandler(nil) },
 		"nil option":       func() { CallbackHandler(noCallback, nil) },
 		"empty token":      func() { CallbackHandler(noCallback, WithCallbackToken("")) },
@@ -154,7 +154,7 @@ func TestCallbackHandlerRefuses(t *testing.T) {
 				require.ErrorIs(t, err, ErrInvalidArgument)
 				require.NotContains(t, err.Error(), hookToken)
 			}()
-			make()
+			refused()
 		})
 	}
 }
@@ -169,7 +169,7 @@ func TestCallbackHandlerKeepsSecrets(t *testing.T) {
 			WithCallbackLogger(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		for _, body := range []string{`{"items":[{"item_id":"a","name":"canary"}]}`, `{"canary":1`} {
 			for _, target := range []string{"/x/" + hookToken, "/x/" + hookToken + "?canary=1", "/" + hookToken + "/canary"} {
-				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, target, strings.NewReader(body)))
+				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(body)))
 			}
 		}
 		time.Sleep(time.Hour)
@@ -193,7 +193,7 @@ func TestCallbackRetries(t *testing.T) {
 			tries = append(tries, time.Now())
 			return errors.New("never")
 		})
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(oneItem)))
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(oneItem)))
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Len(t, tries, 10)
@@ -216,7 +216,7 @@ func TestCallbackOfForbiddenItem(t *testing.T) {
 			t.Error("an item that is not ours")
 			return nil
 		}, WithCallbackClient(client))
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(oneItem)))
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(oneItem)))
 		time.Sleep(time.Hour)
 		require.Equal(t, 1, api.count())
 	})
