@@ -3,13 +3,17 @@ package hacarus
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"reflect"
 	"runtime"
 	"runtime/metrics"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,7 +74,7 @@ func (r *responder) start(t *testing.T, opts ...Option) *Client {
 }
 
 func (r *responder) serve(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	login, file := withHead([]byte(`{"access_token":"`+testToken+`"}`)), answerHead("application/zip", r.file)
 	buffer := make([]byte, 256<<10)
 	for {
@@ -144,6 +148,89 @@ func allocatedBytes(t *testing.T, f func() error) uint64 {
 	return (after.TotalAlloc - before.TotalAlloc) / calls
 }
 
+func TestAllocationsOfSmallCalls(t *testing.T) { //nolint:paralleltest // counts what the process allocates
+	c := (&responder{answers: [][]byte{readFixture(t, "getModelById").answer()}}).start(t)
+	var err error
+	got := testing.AllocsPerRun(200, func() {
+		if _, e := c.GetModel(t.Context(), ActiveModel); e != nil {
+			err = e
+		}
+	})
+	require.NoError(t, err)
+	const ceiling = 115
+	require.LessOrEqual(t, got, float64(ceiling), "GetModel makes %v allocations, at most %d are meant", got, ceiling)
+}
+
+func TestAllocationsOfPages(t *testing.T) { //nolint:paralleltest // counts what the process allocates
+	for _, items := range []int{100, 1000} {
+		t.Run(fmt.Sprint(items), func(t *testing.T) {
+			page := itemsPage(t, items)
+			c := (&responder{answers: [][]byte{page}}).start(t)
+			got := allocatedBytes(t, func() error {
+				_, err := c.ListItems(t.Context(), ListItemsOptions{Type: ItemTypePrediction})
+				return err
+			})
+			baseline := allocatedBytes(t, func() error { return rawPage(t.Context(), c.transport, c.origin.String()) })
+			const ceiling = 0.60
+			ratio := float64(got) / float64(baseline)
+			require.LessOrEqual(t, ratio, ceiling, "ListItems allocates %d bytes, net/http and encoding/json %d: %.2f of them, at most %.2f are meant",
+				got, baseline, ratio, ceiling)
+		})
+	}
+}
+
+// rawPage gets a page as one does by hand.
+func rawPage(ctx context.Context, transport *http.Transport, baseURL string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, baseURL+opListItems.path, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	envelope := reflect.New(reflect.StructOf([]reflect.StructField{
+		{Name: "Data", Type: bare(reflect.TypeFor[ItemsPage]()), Tag: `json:"data"`},
+	}))
+	if err := json.NewDecoder(answer.Body).Decode(envelope.Interface()); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return err
+}
+
+// bare is a type with the same fields and no method of ours, so that
+// encoding/json is not slowed down by what the SDK tolerates.
+func bare(t reflect.Type) reflect.Type {
+	switch {
+	case t == reflect.TypeFor[Time]():
+		return reflect.TypeFor[time.Time]()
+	case t.Kind() == reflect.Pointer:
+		return reflect.PointerTo(bare(t.Elem()))
+	case t.Kind() == reflect.Slice:
+		return reflect.SliceOf(bare(t.Elem()))
+	case t.Kind() != reflect.Struct:
+		return t
+	}
+	var fields []reflect.StructField
+	for field := range t.Fields() {
+		fields = append(fields, reflect.StructField{Name: field.Name, Type: bare(field.Type), Tag: field.Tag})
+	}
+	return reflect.StructOf(fields)
+}
+
+func TestAllocationsOfUploads(t *testing.T) { //nolint:paralleltest // counts what the process allocates
+	for name, files := range map[string][]File{"1x64MiB": zeroFiles(1, 64<<20), "64x1MiB": zeroFiles(64, 1<<20)} {
+		t.Run(name, func(t *testing.T) {
+			c := (&responder{answers: [][]byte{[]byte(idsBody)}}).start(t)
+			got := allocatedBytes(t, func() error { return addFiles(t.Context(), c, files...) })
+			const ceiling = 150_000
+			require.LessOrEqual(t, got, uint64(ceiling), "AddItems allocates %d bytes, at most %d are meant", got, ceiling)
+		})
+	}
+}
+
 func TestAllocationsOfDownloads(t *testing.T) { //nolint:paralleltest // counts what the process allocates
 	const size = 64 << 20
 	c := (&responder{file: size}).start(t)
@@ -187,4 +274,50 @@ func TestHeapOfLargeUploads(t *testing.T) { //nolint:paralleltest // watches the
 	require.Positive(t, peak)
 	const ceiling = 16 << 20
 	require.Less(t, peak-before, int64(ceiling), "AddItems of %d bytes takes %d bytes of heap, less than %d are meant", size, peak-before, ceiling)
+}
+
+// TestHeapOfAllItems looks at the heap when a page is handed out while the next
+// one has come: there is never more in memory.
+func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the process's heap
+	const pages, items = 5, 1000
+	r := &responder{}
+	for n := range pages {
+		page := bytes.ReplaceAll(itemsPage(t, items), []byte("plate"), fmt.Appendf(nil, "plate-%d", n))
+		r.answers = append(r.answers, bytes.Replace(page, []byte(`"end_page": 100`), fmt.Appendf(nil, `"end_page": %d`, pages), 1))
+	}
+	arrival := make(chan struct{}, pages)
+	c := r.start(t, WithObserver(func(_ context.Context, a Attempt) {
+		if a.Operation == opListItems.id {
+			arrival <- struct{}{}
+		}
+	}))
+	before := live()
+	page, err := decodeEnvelope(r.answers[0], decodeItemsPage(ItemTypePrediction))
+	taken := live() - before
+	require.NoError(t, err)
+	require.Len(t, page.Items, items)
+
+	before = live()
+	var peak int64
+	read, seen := 0, 0
+	for _, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypePrediction}) {
+		require.NoError(t, err)
+		if read++; read%items != 1 {
+			continue
+		}
+		for next := min(read/items+2, pages); seen < next; seen++ {
+			<-arrival
+		}
+		peak = max(peak, live()-before)
+	}
+	require.Equal(t, pages*items, read)
+	const ceiling = 3
+	ratio := float64(peak) / float64(taken)
+	require.LessOrEqual(t, ratio, float64(ceiling), "AllItems keeps %d bytes, %.1f pages of %d; at most %d are meant", peak, ratio, taken, ceiling)
+}
+
+// live is what is in use of the heap.
+func live() int64 {
+	runtime.GC()
+	return heap()
 }

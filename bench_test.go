@@ -41,7 +41,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("page", func(b *testing.B) {
 		page := itemsPage(b, 1000)
 		benchmarkDecode(b, page, func() error {
-			v, err := decodeEnvelope(page, decodeItemsPage)
+			v, err := decodeEnvelope(page, decodeItemsPage(ItemTypePrediction))
 			if err == nil && len(v.Items) != 1000 {
 				err = fmt.Errorf("%d items", len(v.Items))
 			}

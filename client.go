@@ -265,7 +265,7 @@ func WithHTTPClient(hc *http.Client) Option {
 func WithRetry(p RetryPolicy) Option {
 	return func(cfg *config) error {
 		cfg.policy = p
-		return p.validate()
+		return p.validate("WithRetry")
 	}
 }
 

@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -377,6 +378,7 @@ func decodeParameter(d *decoding, v *AlgorithmParameter) error {
 }
 
 func decodeModel(d *decoding, v *Model) error {
+	var earlier ModelStats
 	err := object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "model_id":
@@ -406,9 +408,9 @@ func decodeModel(d *decoding, v *Model) error {
 		case "training_time":
 			return nullable(d, &v.TrainingTime, integer)
 		case "precision":
-			return modelFigure(d, &v.Precision)
+			return modelFigure(d, &v.Precision, &earlier.Precision)
 		case "recall":
-			return modelFigure(d, &v.Recall)
+			return modelFigure(d, &v.Recall, &earlier.Recall)
 		case "stats":
 			return decodeStats(d, &v.Stats)
 		case "created_at":
@@ -418,15 +420,17 @@ func decodeModel(d *decoding, v *Model) error {
 		}
 		return d.skip()
 	})
+	v.Stats.Precision = cmp.Or(v.Stats.Precision, earlier.Precision)
+	v.Stats.Recall = cmp.Or(v.Stats.Recall, earlier.Recall)
 	return required("model_id", v.ModelID, err)
 }
 
 // modelFigure reads a model's precision or recall. Earlier services sent an
 // object of a projected and a computed figure there (wire-facts.md 17); it has
 // its place in ModelStats, and says nothing of the single figure.
-func modelFigure(d *decoding, v **float64) error {
+func modelFigure(d *decoding, v **float64, earlier *ModelPrecision) error {
 	if d.next() == '{' {
-		return d.skip()
+		return decodeFigures(d, earlier)
 	}
 	return float(d, v)
 }
@@ -458,13 +462,11 @@ func decodeFigures(d *decoding, v *ModelPrecision) error {
 }
 
 func decodeItem(d *decoding, v *Item) error {
-	var jobID string
+	var earlier earlierItem
 	err := object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "item_id":
 			return identifier(d, &v.ItemID)
-		case "job_id": // the name of item_id in earlier services (wire-facts.md 15)
-			return identifier(d, &jobID)
 		case "name":
 			return text(d, &v.Name)
 		case "status":
@@ -474,22 +476,26 @@ func decodeItem(d *decoding, v *Item) error {
 		case "is_training_data":
 			return boolean(d, &v.IsTrainingData)
 		case "images":
-			return elements(d, &v.Images, decodeImage)
+			return elements(d, &v.Images, earlier.image)
 		case "user_assessment":
 			return nullable(d, &v.UserAssessment, decodeUserAssessment)
 		case "assessments":
 			return elements(d, &v.Assessments, decodeAssessment)
 		}
-		return d.skip()
+		return earlier.field(d, key)
 	})
-	if v.ItemID == "" {
-		v.ItemID = jobID
-	}
+	earlier.fill(v)
 	return required("item_id", v.ItemID, err)
 }
 
 func decodeImage(d *decoding, v *ImageMeta) error {
-	return object(d, func(d *decoding, key []byte) error {
+	var earlier earlierImage
+	return earlier.decode(d, v)
+}
+
+// decode reads an image in any form.
+func (e *earlierImage) decode(d *decoding, v *ImageMeta) error {
+	err := object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "url":
 			return text(d, &v.URL)
@@ -502,8 +508,10 @@ func decodeImage(d *decoding, v *ImageMeta) error {
 		case "file_size":
 			return integer(d, &v.FileSize)
 		}
-		return d.skip()
+		return e.field(d, key)
 	})
+	e.fill(v)
+	return err
 }
 
 func decodeUserAssessment(d *decoding, v *UserAssessment) error {
@@ -573,20 +581,35 @@ func decodeAnnotation(d *decoding, v *Annotation) error {
 	})
 }
 
-func decodeItemsPage(d *decoding, v *ItemsPage) error {
-	return d.object(func(d *decoding, key []byte) error {
-		switch string(key) {
-		case "items":
-			return elements(d, &v.Items, decodeItem)
-		case "current_page":
-			return integer(d, &v.CurrentPage)
-		case "end_page":
-			return integer(d, &v.EndPage)
-		case "count_per_page":
-			return integer(d, &v.CountPerPage)
+// decodeItemsPage reads a page of items of the type. Its items may be null, as
+// lists may be, but then something else must say that it is a page: what holds
+// no items at all is another answer, and not the end of the items.
+func decodeItemsPage(itemType ItemType) decoder[ItemsPage] {
+	return func(d *decoding, v *ItemsPage) error {
+		earlier := earlierPageOf(itemType)
+		var null, paged bool
+		err := d.object(func(d *decoding, key []byte) error {
+			switch string(key) {
+			case "items":
+				null = d.next() == 'n'
+				return elements(d, &v.Items, decodeItem)
+			case "current_page":
+				paged = true
+				return integer(d, &v.CurrentPage)
+			case "end_page":
+				paged = true
+				return integer(d, &v.EndPage)
+			case "count_per_page":
+				paged = true
+				return integer(d, &v.CountPerPage)
+			}
+			return earlier.field(d, key)
+		})
+		if err != nil || v.Items != nil || null && paged {
+			return err
 		}
-		return d.skip()
-	})
+		return earlier.fill(v)
+	}
 }
 
 func decodePrediction(d *decoding, v *PredictItemsResponse) error {

@@ -226,6 +226,29 @@ func TestDecodeRefuses(t *testing.T) {
 		{"algorithm in place of a list", "getAlgorithms", `{"algorithm_id":"AE"}`},
 		{"imported model in place of a list", "importModels", `{"model_id":"m1"}`},
 		{"object in place of items", "getItemsByType", `{"items":{"item_id":"a"}}`},
+		{"no items", "getItemsByType", `{}`},
+		{"no items on a page", "getItemsByType", `{"current_page":1,"end_page":1}`},
+		{"null items and nothing else", "getItemsByType", `{"items":null}`},
+		{"other data than items", "getItemsByType", `{"status":"ok"}`},
+		{"earlier lists, but not the one", "getItemsByType", `{"predict":[{"item_id":"a"}],"archived":[],"summary":{}}`},
+		{"null in place of an earlier list", "getItemsByType", `{"training":null,"predict":[]}`},
+		{"object in place of an earlier list", "getItemsByType", `{"training":{"defect":0,"good":1}}`},
+		{"text in an earlier list", "getItemsByType", `{"training":["a"]}`},
+		{"no id of an item in an earlier list", "getItemsByType", `{"training":[{"good":true}]}`},
+		{"text in place of earlier models", "getItemById", `{"item_id":"a","models":"m1"}`},
+		{"ids in place of earlier models", "getItemById", `{"item_id":"a","models":["m1"]}`},
+		{"id of an earlier model that is a fraction", "getItemById", `{"item_id":"a","models":[{"model_id":1000.5}]}`},
+		{"text in place of an earlier aggregate", "getItemById", `{"item_id":"a","models":[{"model_id":1,"aggregate":"NG"}]}`},
+		{"object in place of earlier assessments", "getItemById", `{"item_id":"a","models":[{"model_id":1,"assessments":{"final":{"label":"NG"}}}]}`},
+		{"list in place of an earlier final verdict", "getItemById", `{"item_id":"a","models":[{"assessments":[{"final":[{"label":"NG"}]}]}]}`},
+		{"boolean in place of an earlier label", "getItemById", `{"item_id":"a","override":{"label":true}}`},
+		{"text in place of an earlier override", "getItemById", `{"item_id":"a","override":"OK"}`},
+		{"text in place of good", "getItemById", `{"item_id":"a","computed_assessment":{"good":"false"}}`},
+		{"number in place of good", "getItemById", `{"item_id":"a","good":0}`},
+		{"text in place of override_assessment", "getItemById", `{"item_id":"a","good":true,"override_assessment":"yes"}`},
+		{"object in place of an image's earlier boxes", "getItemById", `{"item_id":"a","images":[{"annotations":{}}]}`},
+		{"number in place of an image's raw_url", "getItemById", `{"item_id":"a","images":[{"raw_url":1805}]}`},
+		{"text in place of an earlier figure", "active", `{"model_id":"m1","precision":{"computed":"high"}}`},
 		{"text in place of ids", "addItem", `{"item_ids":"a"}`},
 
 		{"another model", "getModelById", `{"model_id":"m2"}`},
@@ -275,7 +298,7 @@ func TestDecodeTolerates(t *testing.T) {
 		{"null imported models", "importModels", `null`, []Model(nil)},
 		{"null items", "getItemsByType", `{"items":null,"current_page":null,"end_page":null}`, &ItemsPage{}},
 		{"no items", "getItemsByType", `{"items":[]}`, &ItemsPage{Items: []Item{}}},
-		{"empty page", "getItemsByType", `{}`, &ItemsPage{}},
+		{"null items beside one number of a page", "getItemsByType", `{"count_per_page":10,"items":null}`, &ItemsPage{CountPerPage: 10}},
 		{"null predicted ids", "predictItems", `{"item_ids":null,"model_version":null}`, &PredictItemsResponse{}},
 		{"null deleted ids", "deleteModels", `{"model_ids":null}`, []string{"m1"}},
 		{"null deletion", "deleteModels", `null`, []string{"m1"}},
@@ -332,6 +355,19 @@ func TestDecodeTolerates(t *testing.T) {
 		{"half a surrogate pair", "active", `{"model_id":"m1","name":"\ud800"}`, &Model{ModelID: "m1", Name: "\ufffd"}},
 		{"surrogate pair", "active", `{"model_id":"m1","name":"\ud83d\udd0d"}`, &Model{ModelID: "m1", Name: "🔍"}},
 		{"NUL in a text", "active", `{"model_id":"m1","name":"\u0000"}`, &Model{ModelID: "m1", Name: "\x00"}},
+
+		{
+			"nulls in the earlier forms", "getItemById",
+			`{"item_id":"a","job_id":null,"manual_assessment":null,"computed_assessment":null,"override":null,"models":[null,{"model_id":null,"aggregate":null,"assessments":[null]}],` +
+				`"good":null,"override_assessment":null,"images":[{"raw_url":null,"key":null,"file_name":null,"annotations":null},null]}`,
+			&Item{ItemID: "a", Images: []ImageMeta{{}, {}}},
+		},
+		{"an earlier model without an id", "getItemById", `{"item_id":"a","models":[{"aggregate":{"label":"NG"}}]}`, &Item{
+			ItemID: "a", Assessments: []Assessment{{Label: LabelNG}},
+		}},
+		{"an unknown earlier label", "getItemById", `{"item_id":"a","models":[{"model_id":1,"assessments":[{"final":{"label":"OK"}},{"final":{"label":"GRAY"}}]}]}`, &Item{
+			ItemID: "a", Assessments: []Assessment{{ModelID: "1", Label: "GRAY"}},
+		}},
 
 		{"unknown status of a model", "active", `{"model_id":"m1","status":"queued"}`, &Model{ModelID: "m1", Status: "queued"}},
 		{"unknown status of an item", "getItemById", `{"item_id":"a","status":"failed"}`, &Item{ItemID: "a", Status: "failed"}},
@@ -607,6 +643,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"data":{"job_id":7,"user_assessment":{"label":"OK","annotations":[{"label":1}]},"images":[{"width":4.8e2}]}}`))
 	f.Add([]byte(`{"data":{"algorithm_id":1,"parameters":[{"value":0.5,"range_upper":"1","updated_at":null}]}}`))
 	f.Add([]byte(`{"data":{"model_id":269,"precision":{},"stats":{"recall":{"computed":1e-3}},"created_at":"Wed, 19 Jun 2019 05:03:09 GMT"}}`))
+	f.Add([]byte(`{"data":{"job_id":"a","good":true,"override_assessment":true,"computed_assessment":{"good":false},"override":{"label":"OK"},` +
+		`"images":[{"key":"k","annotations":[{}]}]}}`))
+	f.Add([]byte(`{"data":{"predict":[{"item_id":"a","models":[{"model_id":1000,"aggregate":{"label":"NG"},"assessments":[{"final":null,"computed":{"label":"NG"}}]}]}]}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		kept := bytes.Clone(raw)
 		one := func(id string) []string { return []string{id} }
@@ -617,7 +656,7 @@ func FuzzDecode(f *testing.F) {
 		fuzzAnswer(t, raw, decodeAlgorithm, func(v Algorithm) []string { return one(algorithm(v)) })
 		fuzzAnswer(t, raw, list(decodeAlgorithm), idsOf(algorithm))
 		fuzzAnswer(t, raw, decodeItem, func(v Item) []string { return one(v.ItemID) })
-		fuzzAnswer(t, raw, decodeItemsPage, func(v ItemsPage) []string { return idsOf(func(i Item) string { return i.ItemID })(v.Items) })
+		fuzzAnswer(t, raw, decodeItemsPage(ItemTypePrediction), func(v ItemsPage) []string { return idsOf(func(i Item) string { return i.ItemID })(v.Items) })
 		fuzzAnswer(t, raw, decodeTarget, noIDs) // 0 is one like any other
 		fuzzAnswer(t, raw, list(decodeTarget), noIDs)
 		fuzzAnswer(t, raw, decodePrediction, func(v PredictItemsResponse) []string { return v.ItemIDs })

@@ -569,3 +569,20 @@ func TestSameOrigin(t *testing.T) {
 		})
 	}
 }
+
+func TestImageArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	calls := map[string]func(context.Context, *Client) error{}
+	for name, address := range map[string]string{
+		"key":      "5d0e87d0227a3c334d5224541fa14b560f54cf36",
+		"scheme":   "file:///etc/passwd",
+		"user":     "https://u:p@h/x",
+		"nonsense": "https://h\x00",
+	} {
+		calls[name] = func(ctx context.Context, c *Client) error {
+			_, err := c.GetImage(ctx, ImageMeta{URL: address})
+			return err
+		}
+	}
+	neverSent(t, calls)
+}

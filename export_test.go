@@ -54,3 +54,11 @@ func SaveFileTo(d *Download, path string, create func(dir, pattern string) (*os.
 
 // NewTransport is the transport that a client makes without one of the user's.
 func NewTransport() *http.Transport { return newTransport(nil) }
+
+// QueuedCallbacks is how many items a callback handler holds.
+func QueuedCallbacks(h http.Handler) int {
+	r := h.(*receiver)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.items
+}

@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -193,4 +194,16 @@ func (o *observed) of(operation string) []Attempt {
 		}
 	}
 	return found
+}
+
+// neverSent makes calls that must be refused before anything is sent.
+func neverSent(t *testing.T, calls map[string]func(context.Context, *Client) error) {
+	t.Helper()
+	api := &fakeAPI{next: ok(modelBody)}
+	c := overMemory(t, api)
+	for name, call := range calls {
+		require.ErrorIs(t, call(t.Context(), c), ErrInvalidArgument, name)
+	}
+	logins, others := api.counts()
+	require.Zero(t, logins+others, "nothing was sent")
 }

@@ -57,7 +57,7 @@ func (o ListItemsOptions) check() error {
 //
 // Operation getItemsByType: GET /api/v1/items/.
 func (c *Client) ListItems(ctx context.Context, opts ListItemsOptions) (*ItemsPage, error) {
-	return c.listItems(ctx, opts, decodeItemsPage)
+	return c.listItems(ctx, opts, decodeItemsPage(opts.Type))
 }
 
 func (c *Client) listItems(ctx context.Context, opts ListItemsOptions, decode decoder[ItemsPage]) (*ItemsPage, error) {
@@ -177,7 +177,7 @@ func (p *pages) fetch() *pageFetch {
 		defer close(f.done)
 		f.page, f.err = p.client.listItems(p.ctx, opts, func(d *decoding, v *ItemsPage) error {
 			arrive()
-			return decodeItemsPage(d, v)
+			return decodeItemsPage(opts.Type)(d, v)
 		})
 	}()
 	return f

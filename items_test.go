@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -381,4 +382,40 @@ func TestAnnotations(t *testing.T) {
 		require.ErrorIs(t, c.AnnotateItem(t.Context(), "a", RequestAnnotation{Notes: "fine"}, bad), ErrInvalidArgument)
 	}
 	require.Len(t, requests.all(), 1)
+}
+
+func TestItemArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	list := func(opts ListItemsOptions) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { _, err := c.ListItems(ctx, opts); return err }
+	}
+	neverSent(t, map[string]func(context.Context, *Client) error{
+		"no ids to delete": func(ctx context.Context, c *Client) error { return c.DeleteItems(ctx) },
+		"too many ids":     func(ctx context.Context, c *Client) error { return c.DeleteItems(ctx, make([]string, maxIDs+1)...) },
+		"no annotations":   func(ctx context.Context, c *Client) error { return c.AnnotateItem(ctx, "a") },
+		"empty annotation": func(ctx context.Context, c *Client) error { return c.AnnotateItem(ctx, "a", RequestAnnotation{}) },
+		"reversed box": func(ctx context.Context, c *Client) error {
+			return c.AnnotateItem(ctx, "a", RequestAnnotation{XMin: new(2), XMax: new(1)})
+		},
+		"no item type":   list(ListItemsOptions{}),
+		"negative page":  list(ListItemsOptions{Type: "training", Page: -1}),
+		"negative count": list(ListItemsOptions{Type: "training", Count: -1}),
+		"no files":       func(ctx context.Context, c *Client) error { _, err := c.AddItems(ctx, AddItemsRequest{}); return err },
+	})
+}
+
+func TestItemQueries(t *testing.T) {
+	t.Parallel()
+	no := false
+	var got url.Values
+	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		got = r.URL.Query()
+		_, _ = io.WriteString(w, `{"data":{"item_id":"a","items":[]}}`)
+	}})
+	_, err := c.GetItem(t.Context(), "a", &GetItemOptions{ShowAssessments: &no, ModelID: "m&1"})
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"show_assessments": {"false"}, "model_id": {"m&1"}}, got)
+	_, err = c.ListItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining, Count: 3, Page: 2})
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"item_type": {"training"}, "count": {"3"}, "page": {"2"}}, got)
 }

@@ -972,8 +972,12 @@ func (x *exchange) capture(ctx context.Context, answer *http.Response) {
 // copied, so that its buffer can serve the next one.
 var answerBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxKeptBuffer bounds what a rare, large answer leaves behind.
-const maxKeptBuffer = 4 << 20
+const (
+	// maxKeptBuffer bounds what a large answer leaves behind.
+	maxKeptBuffer = 1 << 20
+	// maxTrusted bounds what a false length costs before its bytes have come.
+	maxTrusted = 4 << 20
+)
 
 // read reads an answer's body to its end and closes it, so that the connection
 // can be used again. It returns what it has, with an error if that is not all;
@@ -987,8 +991,7 @@ func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	if x.answer == nil {
 		x.answer = answerBuffers.Get().(*[]byte)
 	}
-	// A false length must not cost much memory before its bytes have come.
-	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), maxKeptBuffer))+bytes.MinRead)
+	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), maxTrusted))+bytes.MinRead)
 	var err error
 	for err == nil && int64(len(raw)) <= limit {
 		raw = slices.Grow(raw, bytes.MinRead)

@@ -195,59 +195,6 @@ func TestBadIDsAreNeverSent(t *testing.T) {
 	require.Zero(t, logins+calls, "nothing was sent")
 }
 
-func TestBadArgumentsAreNeverSent(t *testing.T) {
-	t.Parallel()
-	api := &fakeAPI{next: ok(modelBody)}
-	c := overMemory(t, api)
-	ctx := t.Context()
-	nan := func() *float64 { f := 0.0; f /= f; return &f }()
-	one, two := 1, 2
-	callback := func(u, method string) func() error {
-		return func() error { _, err := c.SetPredictCallback(ctx, "m", PredictCallback{u, method}); return err }
-	}
-	for name, f := range map[string]func() error{
-		"no ids to predict":   func() error { _, err := c.PredictItems(ctx, "m"); return err },
-		"no ids to delete":    func() error { return c.DeleteItems(ctx) },
-		"no models to delete": func() error { _, err := c.DeleteModels(ctx); return err },
-		"no models to export": func() error { _, err := c.ExportModels(ctx); return err },
-		"no models' results":  func() error { _, err := c.GetModelResults(ctx); return err },
-		"too many ids":        func() error { return c.DeleteItems(ctx, make([]string, maxIDs+1)...) },
-		"no annotations":      func() error { return c.AnnotateItem(ctx, "a") },
-		"empty annotation":    func() error { return c.AnnotateItem(ctx, "a", RequestAnnotation{}) },
-		"reversed box":        func() error { return c.AnnotateItem(ctx, "a", RequestAnnotation{XMin: &two, XMax: &one}) },
-		"no parameters":       func() error { _, err := c.SetPredictParameters(ctx, "m", PredictParameters{}); return err },
-		"NaN threshold": func() error {
-			_, err := c.SetPredictParameters(ctx, "m", PredictParameters{Threshold: nan})
-			return err
-		},
-		"no item type":       func() error { _, err := c.ListItems(ctx, ListItemsOptions{}); return err },
-		"negative page":      func() error { _, err := c.ListItems(ctx, ListItemsOptions{Type: "training", Page: -1}); return err },
-		"negative count":     func() error { _, err := c.ListItems(ctx, ListItemsOptions{Type: "training", Count: -1}); return err },
-		"negative target":    func() error { _, err := c.GetInspectionTarget(ctx, -1); return err },
-		"no files":           func() error { _, err := c.AddItems(ctx, AddItemsRequest{}); return err },
-		"callback method":    callback("https://h/x", "POST"),
-		"no callback method": callback("https://h/x", ""),
-		"no callback url":    callback("", CallbackPost),
-		"relative callback":  callback("/hook", CallbackPost),
-		"callback scheme":    callback("ftp://h/x", CallbackPost),
-		"callback host":      callback("https:///x", CallbackPost),
-		"callback fragment":  callback("https://h/x#y", CallbackPost),
-		"callback space":     callback("https://h/a b", CallbackPost),
-		"callback port":      callback("https://h:0/x", CallbackPost),
-		"image key": func() error {
-			_, err := c.GetImage(ctx, ImageMeta{URL: "5d0e87d0227a3c334d5224541fa14b560f54cf36"})
-			return err
-		},
-		"image scheme":   func() error { _, err := c.GetImage(ctx, ImageMeta{URL: "file:///etc/passwd"}); return err },
-		"image user":     func() error { _, err := c.GetImage(ctx, ImageMeta{URL: "https://u:p@h/x"}); return err },
-		"image nonsense": func() error { _, err := c.GetImage(ctx, ImageMeta{URL: "https://h\x00"}); return err },
-	} {
-		require.ErrorIs(t, f(), ErrInvalidArgument, name)
-	}
-	logins, calls := api.counts()
-	require.Zero(t, logins+calls, "nothing was sent")
-}
-
 func TestIDsAreEscaped(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"a b", "検査1", "50%", "a?b", "a#b", "%2e%2e", "a;b", "a+b", "~", "a&b=c", "..."} {
@@ -378,25 +325,6 @@ func FuzzQuery(f *testing.F) {
 			require.Equal(t, test.want, got)
 		}
 	})
-}
-
-func TestQueries(t *testing.T) {
-	t.Parallel()
-	no := false
-	var got url.Values
-	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
-		got = r.URL.Query()
-		_, _ = io.WriteString(w, `{"data":{"item_id":"a","model_ids":["x"]}}`)
-	}})
-	_, err := c.GetItem(t.Context(), "a", &GetItemOptions{ShowAssessments: &no, ModelID: "m&1"})
-	require.NoError(t, err)
-	require.Equal(t, url.Values{"show_assessments": {"false"}, "model_id": {"m&1"}}, got)
-	_, err = c.ListItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining, Count: 3, Page: 2})
-	require.NoError(t, err)
-	require.Equal(t, url.Values{"item_type": {"training"}, "count": {"3"}, "page": {"2"}}, got)
-	_, err = c.DeleteModels(t.Context(), "x", "y,z")
-	require.NoError(t, err)
-	require.Equal(t, url.Values{"model_ids": {"x", "y,z"}}, got)
 }
 
 func TestUnreadableSuccess(t *testing.T) {

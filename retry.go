@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -60,30 +61,29 @@ type RetryPolicy struct {
 	MaxRetryAfter time.Duration
 }
 
-func (p RetryPolicy) validate() error {
+// validate checks the policy that an option sets.
+func (p RetryPolicy) validate(option string) error {
 	if p.MaxAttempts < 0 || p.MinWait < 0 || p.MaxWait < 0 || p.MaxRetryAfter < 0 {
-		return argumentError("WithRetry", "negative field in %+v", p)
+		return argumentError(option, "negative field in %+v", p)
 	}
-	if p = p.withDefaults(); p.MinWait > p.MaxWait {
-		return argumentError("WithRetry", "MinWait %v is above MaxWait %v", p.MinWait, p.MaxWait)
+	if p.MaxWait > 0 && p.MinWait > p.MaxWait {
+		return argumentError(option, "MinWait %v is above MaxWait %v", p.MinWait, p.MaxWait)
 	}
 	return nil
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
-	if p.MaxAttempts == 0 {
-		p.MaxAttempts = defaultMaxAttempts
+	return p.or(RetryPolicy{defaultMaxAttempts, defaultMinWait, defaultMaxWait, defaultMaxRetryAfter})
+}
+
+// or fills zero fields with those of defaults, and keeps MinWait within MaxWait.
+func (p RetryPolicy) or(defaults RetryPolicy) RetryPolicy {
+	return RetryPolicy{
+		MaxAttempts:   cmp.Or(p.MaxAttempts, defaults.MaxAttempts),
+		MinWait:       cmp.Or(p.MinWait, min(defaults.MinWait, cmp.Or(p.MaxWait, defaults.MaxWait))),
+		MaxWait:       cmp.Or(p.MaxWait, max(defaults.MaxWait, p.MinWait)),
+		MaxRetryAfter: cmp.Or(p.MaxRetryAfter, defaults.MaxRetryAfter),
 	}
-	if p.MaxWait == 0 {
-		p.MaxWait = max(defaultMaxWait, p.MinWait)
-	}
-	if p.MinWait == 0 {
-		p.MinWait = min(defaultMinWait, p.MaxWait)
-	}
-	if p.MaxRetryAfter == 0 {
-		p.MaxRetryAfter = defaultMaxRetryAfter
-	}
-	return p
 }
 
 // backoff returns the wait after the given number of attempts: full jitter

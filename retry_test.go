@@ -170,23 +170,6 @@ func TestUntracedTransportProvesNothing(t *testing.T) {
 	require.Equal(t, 1, calls)
 }
 
-func TestDeleteAfterLostReply(t *testing.T) {
-	t.Parallel()
-	lost := func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
-	for _, code := range []int{404, 422} {
-		c := overTCP(t, &fakeAPI{next: answers(lost, status(code, `{"errors":{"detail":"No model found"}}`))})
-		_, err := c.DeleteModels(t.Context(), "m1")
-		require.ErrorIs(t, err, ErrOutcomeUnknown)
-		var base *BaseError
-		require.ErrorAs(t, err, &base)
-		require.Equal(t, code, base.StatusCode)
-	}
-	c := overTCP(t, &fakeAPI{next: status(404, "")})
-	_, err := c.DeleteModels(t.Context(), "m1")
-	require.ErrorIs(t, err, ErrNotFound)
-	require.NotErrorIs(t, err, ErrOutcomeUnknown, "nothing was lost")
-}
-
 func TestTruncatedAnswers(t *testing.T) {
 	t.Parallel()
 	for _, op := range operations() {

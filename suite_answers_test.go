@@ -57,7 +57,7 @@ var idKeys = map[string]bool{
 
 var (
 	listAnswers    = []string{"getInspectionTargets", "getAlgorithms", "getModels", "importModels"}
-	bareAnswers    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "getItemsByType", "setLicense"} // without an id of their own
+	bareAnswers    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "setLicense"} // without an id of their own
 	silentAnswers  = []string{"annotate", "delItem"}
 	answersOfAsked = []string{"getInspectionTargetById", "setInspectionTargetById", "getAlgorithmById", "getModelById", "getItemById"}
 )
@@ -112,13 +112,13 @@ func parse(t *testing.T, raw []byte) any {
 	return v
 }
 
-// each rebuilds a JSON value: f replaces the members of its objects.
-func each(v any, f func(key string, value any) any) any {
+// rebuilt rebuilds a JSON value: f replaces the members of its objects.
+func rebuilt(v any, f func(key string, value any) any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		object := map[string]any{}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if value := f(key, each(v[key], f)); value != nil {
+			if value := f(key, rebuilt(v[key], f)); value != nil {
 				object[key] = value
 			}
 		}
@@ -126,7 +126,7 @@ func each(v any, f func(key string, value any) any) any {
 	case []any:
 		list := []any{}
 		for _, element := range v {
-			list = append(list, each(element, f))
+			list = append(list, rebuilt(element, f))
 		}
 		return list
 	}
@@ -135,7 +135,7 @@ func each(v any, f func(key string, value any) any) any {
 
 // eachLeaf replaces what is neither an object nor a list, with the key it is under.
 func eachLeaf(v any, f func(key string, leaf any) any) any {
-	return each(v, func(key string, value any) any {
+	return rebuilt(v, func(key string, value any) any {
 		switch value := value.(type) {
 		case map[string]any:
 			return value
@@ -158,7 +158,7 @@ func eachLeaf(v any, f func(key string, leaf any) any) any {
 // renamed gives answers and values the ids of answerIDs, and times that all
 // forms can write.
 func renamed(v any) any {
-	return each(v, func(key string, value any) any {
+	return rebuilt(v, func(key string, value any) any {
 		if id, ok := answerIDs[key]; ok {
 			return id
 		}
@@ -220,8 +220,8 @@ func ifChanged(v promisedValue) func(answerCase, bool) promisedValue {
 	}
 }
 
-// forgiving is a promise that a deletion without a word about ids is a success.
-func forgiving(otherwise promisedValue, except map[promisedValue][]string) func(answerCase, bool) promisedValue {
+// forgiving refuses, but takes a deletion without a word about ids for a success.
+func forgiving(except map[promisedValue][]string) func(answerCase, bool) promisedValue {
 	return func(a answerCase, _ bool) promisedValue {
 		if a.id == "deleteModels" {
 			return right // the ids that were asked for
@@ -231,7 +231,7 @@ func forgiving(otherwise promisedValue, except map[promisedValue][]string) func(
 				return v
 			}
 		}
-		return otherwise
+		return refused
 	}
 }
 
@@ -347,13 +347,13 @@ func spoilings() []spoiling {
 	raw := func(text string) any { return json.RawMessage(text) }
 	return []spoiling{
 		// What is not the envelope.
-		{name: "nothing", text: constant(""), want: forgiving(refused, nil)},
+		{name: "nothing", text: constant(""), want: forgiving(nil)},
 		{name: "null", text: constant("null"), want: always(refused)},
-		{name: "an empty object", text: constant("{}"), want: forgiving(refused, nil)},
+		{name: "an empty object", text: constant("{}"), want: forgiving(nil)},
 		{name: "an empty list", text: constant("[]"), want: always(refused)},
 		{name: "a web page", text: constant("<!DOCTYPE html><title>Sign in</title>"), want: always(refused)},
-		{name: "no data", text: constant(`{"data":null}`), want: forgiving(refused, map[promisedValue][]string{some: listAnswers})},
-		{name: "empty data", text: constant(`{"data":{}}`), want: forgiving(refused, empty)},
+		{name: "no data", text: constant(`{"data":null}`), want: forgiving(map[promisedValue][]string{some: listAnswers})},
+		{name: "empty data", text: constant(`{"data":{}}`), want: forgiving(empty)},
 		{name: "an empty list as data", text: constant(`{"data":[]}`), want: func(a answerCase, _ bool) promisedValue {
 			if a.among(listAnswers) {
 				return some
@@ -361,21 +361,21 @@ func spoilings() []spoiling {
 			return refused
 		}},
 		{name: "a text as data", text: constant(`{"data":"ok"}`), want: always(refused)},
-		{name: "data in another case", want: forgiving(refused, nil), text: func(document string) string {
+		{name: "data in another case", want: forgiving(nil), text: func(document string) string {
 			return strings.Replace(document, `"data"`, `"Data"`, 1)
 		}},
 
 		// Another shape.
 		{name: "list and single swapped", want: always(refused), tree: func(a answerCase) string { return document(swapped(a.data)) }},
-		{name: "wrapped twice", want: forgiving(refused, empty), tree: func(a answerCase) string {
+		{name: "wrapped twice", want: forgiving(empty), tree: func(a answerCase) string {
 			return document(map[string]any{"data": a.data})
 		}},
-		{name: "without an envelope", want: forgiving(refused, map[promisedValue][]string{right: {"login"}}), tree: func(a answerCase) string {
+		{name: "without an envelope", want: forgiving(map[promisedValue][]string{right: {"login"}}), tree: func(a answerCase) string {
 			raw := a.document()
 			return raw[len(`{"data":`) : len(raw)-1]
 		}},
 		{name: "null for all but ids", want: ifChanged(some), tree: func(a answerCase) string {
-			return document(each(a.data, func(key string, value any) any {
+			return document(rebuilt(a.data, func(key string, value any) any {
 				if _, nested := value.([]any); idKeys[key] || nested && key == "items" {
 					return value
 				}
@@ -409,7 +409,7 @@ func spoilings() []spoiling {
 		}},
 		{name: "all keys twice", want: always(right), tree: func(a answerCase) string { return `{"data":` + twice(a.data) + "}" }},
 		{name: "unknown keys", want: always(right), tree: func(a answerCase) string {
-			more := each(map[string]any{"data": a.data}, func(_ string, value any) any {
+			more := rebuilt(map[string]any{"data": a.data}, func(_ string, value any) any {
 				if object, ok := value.(map[string]any); ok {
 					object["x"] = []any{map[string]any{"model_id": json.Number("0"), "item_id": null}}
 				}

@@ -16,8 +16,9 @@ import (
 
 // fuzzTargets are those that there must be.
 var fuzzTargets = []string{
-	"FuzzBaseURL", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery",
-	"FuzzSafeName", "FuzzTime", "hacarustest.FuzzUnpack",
+	"FuzzBaseURL", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart",
+	"FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzSafeName", "FuzzTime",
+	"hacarustest.FuzzUnpack",
 }
 
 // S11: the fuzz targets are there and have seeds, and what fuzzing has found

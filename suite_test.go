@@ -72,8 +72,8 @@ func (r suiteRow) isLoad() bool { return r.name[0] == 'L' }
 
 // parts and levels are those that run always.
 var (
-	parts  = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S11", "S12"}
-	levels = []string{"L1", "L2", "L3", "L4", "L5", "L6", "L7"}
+	parts  = []string{"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12"}
+	levels = []string{"L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8"}
 )
 
 // suiteDone compares the counts with the report, or writes them into it. It is

@@ -183,6 +183,8 @@ type Item struct {
 	UserAssessment *UserAssessment `json:"user_assessment"`
 	// Assessments are what models said, in the service's order. It is empty or
 	// nil when none did, or when they were not asked for: see [GetItemOptions].
+	// Of an earlier service they are one per model, its verdict on the item and
+	// not on single images (wire-facts.md 24).
 	Assessments []Assessment `json:"assessments"`
 }
 
@@ -216,7 +218,8 @@ type UserAssessment struct {
 
 // Assessment is a model's verdict on an item.
 type Assessment struct {
-	// ModelID is that of the model whose verdict it is.
+	// ModelID is that of the model whose verdict it is; "" where a service of
+	// July 2019 does not tell it.
 	ModelID string `json:"model_id"`
 	// Label is the verdict, [LabelOK] or [LabelNG]; "" when the service says null.
 	Label Label `json:"label"`
@@ -291,7 +294,8 @@ func (a Annotation) Rect() (image.Rectangle, bool) {
 	}, true
 }
 
-// ItemsPage is one page of items.
+// ItemsPage is one page of items. The lists of an earlier service, which has no
+// pages, are page 1 of 1 (wire-facts.md 26).
 type ItemsPage struct {
 	// Items of the page, in the service's order; nil or empty for none.
 	Items []Item `json:"items"`

@@ -10,7 +10,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"os"
 	"path"
 	"path/filepath"
@@ -162,9 +161,10 @@ type source struct {
 	peeked io.ReadCloser // of a file that can be read once: its content, from the beginning
 }
 
-// newSource opens the file to learn its size and type. A source that panics
+// newSource opens the file to learn its size and type; head is room for its
+// first bytes. A source that panics
 // has failed, here as later when the transport reads it.
-func newSource(f File) (s *source, err error) {
+func newSource(f File, head []byte) (s *source, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("file %q: panic while reading: %v", f.Name, r)
@@ -195,7 +195,7 @@ func newSource(f File) (s *source, err error) {
 		return nil, err
 	}
 	if s.ContentType == "" {
-		head := make([]byte, min(sniffLength, s.Size))
+		head = head[:min(sniffLength, s.Size)]
 		if _, err := io.ReadFull(patient{content}, head); err != nil {
 			return nil, fmt.Errorf("file %q: %w", f.Name, err)
 		}
@@ -324,13 +324,14 @@ type field struct{ name, value string }
 func multipartBody(op operation, fields []field, name string, files []File, progress func(sent, total int64)) (*body, error) {
 	form := &form{progress: progress}
 	once := false
-	seen := map[string]bool{}
+	seen := make(map[string]bool, len(files))
+	head := make([]byte, sniffLength)
 	for i, f := range files {
 		if seen[f.Name] {
 			return nil, argumentError(op.id, "two files named %q: their results could not be told apart", f.Name)
 		}
 		seen[f.Name] = true
-		s, err := newSource(f)
+		s, err := newSource(f, head)
 		if err != nil {
 			return nil, argumentError(op.id, "files[%d]: %w", i, err)
 		}
@@ -367,20 +368,25 @@ func (f *form) render(fields []field, name string) (contentType string, err erro
 			return "", err
 		}
 	}
-	var ends []int
-	header := textproto.MIMEHeader{"Content-Disposition": {""}, "Content-Type": {""}}
+	boundary := "--" + w.Boundary()
+	if buffer.Len() > 0 {
+		boundary = "\r\n" + boundary
+	}
+	// What multipart.Writer.CreatePart would write, at half a kilobyte less for each file.
+	buffer.Grow((len(f.files) + 1) * 3 * len(boundary))
+	ends := make([]int, 0, len(f.files)+1)
 	for _, file := range f.files {
-		header["Content-Disposition"][0] = multipart.FileContentDisposition(name, file.Name)
-		header["Content-Type"][0] = file.ContentType
-		if _, err := w.CreatePart(header); err != nil {
-			return "", err
-		}
+		buffer.WriteString(boundary)
+		buffer.WriteString("\r\nContent-Disposition: ")
+		buffer.WriteString(multipart.FileContentDisposition(name, file.Name))
+		buffer.WriteString("\r\nContent-Type: ")
+		buffer.WriteString(file.ContentType)
+		buffer.WriteString("\r\n\r\n")
 		ends = append(ends, buffer.Len())
+		boundary = "\r\n--" + w.Boundary()
 	}
-	if err := w.Close(); err != nil {
-		return "", err
-	}
-	f.heads = make([][]byte, 0, len(ends)+1)
+	buffer.WriteString(boundary + "--\r\n")
+	f.heads = make([][]byte, 0, len(f.files)+1)
 	start := 0
 	for _, end := range append(ends, buffer.Len()) {
 		f.heads = append(f.heads, buffer.Bytes()[start:end])

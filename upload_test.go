@@ -156,7 +156,7 @@ func FuzzMultipart(f *testing.F) {
 		raw, err := io.ReadAll(reader)
 		require.NoError(t, err)
 		require.NoError(t, reader.Close())
-		require.EqualValues(t, form.length, len(raw))
+		require.Len(t, raw, int(form.length))
 		_, params, err := mime.ParseMediaType(form.contentType)
 		require.NoError(t, err)
 		parts := multipart.NewReader(bytes.NewReader(raw), params["boundary"])

@@ -69,6 +69,20 @@ func WithPollInterval(minimum, maximum time.Duration) WaitOption {
 	}
 }
 
+// WithCallbacks asks for an item as soon as a callback for it arrives at cb,
+// and goes on polling beside that: a callback that never comes costs time only,
+// and what callbacks say is never believed. Polls may then be rare; see
+// [WithPollInterval]. It has no effect on waits for a model.
+func WithCallbacks(cb *Callbacks) WaitOption {
+	return func(cfg *waitConfig) error {
+		if cb == nil {
+			return argumentError("WithCallbacks", "nil callbacks")
+		}
+		cfg.subscribe = cb.subscribe
+		return nil
+	}
+}
+
 // WithProgress calls f after each answer, on the goroutine that waits. It
 // should be quick.
 func WithProgress(f func(WaitProgress)) WaitOption {
@@ -300,12 +314,12 @@ func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(*Item,
 		defer cancel()
 	}
 	for len(waiting) > 0 {
-		one, err := w.pace.pause(ctx, woken)
+		ids, err := w.pace.pause(ctx, woken)
 		if err != nil {
 			w.abandon(waiting, err, yield)
 			return
 		}
-		if !w.pass(ctx, only(waiting, one), yield) {
+		if !w.pass(ctx, only(waiting, ids), yield) {
 			return
 		}
 		waiting = slices.DeleteFunc(waiting, func(a *awaited) bool { return a.done })
@@ -416,16 +430,22 @@ func distinct(itemIDs []string) []*awaited {
 	return list
 }
 
-// only is the items of that id; "" is all of them.
-func only(waiting []*awaited, itemID string) []*awaited {
-	if itemID == "" {
+// only is the items of these ids; nil is all of them.
+func only(waiting []*awaited, itemIDs []string) []*awaited {
+	if itemIDs == nil {
 		return waiting
 	}
-	n := slices.IndexFunc(waiting, func(a *awaited) bool { return a.id == itemID })
-	if n < 0 {
-		return nil
+	wanted := make(map[string]bool, len(itemIDs))
+	for _, id := range itemIDs {
+		wanted[id] = true
 	}
-	return waiting[n : n+1]
+	var list []*awaited
+	for _, a := range waiting {
+		if wanted[a.id] {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // pace is the rhythm of the questions of one wait.
@@ -445,14 +465,14 @@ func newPace(cfg waitConfig, policy RetryPolicy) *pace {
 }
 
 // pause waits until it is time for the next question, or until a callback
-// names an item to ask for before that. The first question waits for nothing.
-func (p *pace) pause(ctx context.Context, woken <-chan string) (itemID string, err error) {
+// names items to ask for before that. The first question waits for nothing.
+func (p *pace) pause(ctx context.Context, woken <-chan string) (itemIDs []string, err error) {
 	if ctx.Err() != nil {
-		return "", p.ended(ctx)
+		return nil, p.ended(ctx)
 	}
 	if !p.asked {
 		p.asked = true
-		return "", nil
+		return nil, nil
 	}
 	if p.due.IsZero() {
 		p.due = p.after(time.Now())
@@ -462,11 +482,24 @@ func (p *pace) pause(ctx context.Context, woken <-chan string) (itemID string, e
 	select {
 	case <-timer.C:
 		p.due = time.Time{}
-		return "", nil
-	case itemID = <-woken:
-		return itemID, nil
+		return nil, nil
+	case id := <-woken:
+		return gather(id, woken), nil
 	case <-ctx.Done():
-		return "", p.ended(ctx)
+		return nil, p.ended(ctx)
+	}
+}
+
+// gather takes all that has come, so that it is asked for together.
+func gather(id string, woken <-chan string) []string {
+	ids := []string{id}
+	for {
+		select {
+		case id = <-woken:
+			ids = append(ids, id)
+		default:
+			return ids
+		}
 	}
 }
 

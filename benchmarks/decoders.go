@@ -27,7 +27,7 @@ func (o *options) measureDecoders(ctx context.Context, l *lab) ([]decoder, error
 		return nil, nil
 	}
 	fmt.Fprintln(os.Stderr, "decoders")
-	out, err := output(ctx, l.module(), "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "300ms", "-count", strconv.Itoa(decoderRuns), "./decoders")
+	out, err := output(ctx, l.module(), "test", "-run", "^$", "-bench", ".", "-benchtime", "300ms", "-count", strconv.Itoa(decoderRuns), "./decoders")
 	if err != nil {
 		return nil, err
 	}

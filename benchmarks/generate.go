@@ -22,7 +22,7 @@ func (l *lab) generate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	target := filepath.Join(l.folder, "generated")
-	if _, err := output(ctx, l.module(), "go", "tool", "ogen", "--config", config, "--target", target, "--package", "main", contract); err != nil {
+	if _, err := output(ctx, l.module(), "tool", "ogen", "--config", config, "--target", target, "--package", "main", contract); err != nil {
 		return "", err
 	}
 	overlay, err := l.overlay(target, filepath.Join(l.module(), "ogen"))
@@ -30,7 +30,7 @@ func (l *lab) generate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	program := filepath.Join(l.folder, "ogen.exe")
-	_, err = output(ctx, l.module(), "go", "build", "-tags", "ogen", "-overlay", overlay, "-o", program, "./ogen")
+	_, err = output(ctx, l.module(), "build", "-tags", "ogen", "-overlay", overlay, "-o", program, "./ogen")
 	return program, err
 }
 

@@ -32,8 +32,9 @@ var factories = map[string]work.Factory{"raw": raw.New, "sdk": newSDK}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
 		os.Exit(1)
 	}
@@ -117,13 +118,13 @@ type lab struct {
 
 func (o *options) run(ctx context.Context) (err error) {
 	l := &lab{programs: map[string][]string{}}
-	if l.root, err = output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", "github.com/hacarus/hacarus-check-go"); err != nil {
+	if l.root, err = output(ctx, "", "list", "-m", "-f", "{{.Dir}}", "github.com/hacarus/hacarus-check-go"); err != nil {
 		return err
 	}
 	if l.folder, err = os.MkdirTemp("", "hacarus-benchmarks-*"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(l.folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(l.folder)) }()
 	if err := l.build(ctx, o.clients); err != nil {
 		return err
 	}
@@ -171,9 +172,9 @@ func (l *lab) build(ctx context.Context, clients []string) error {
 	return nil
 }
 
-// output runs a command in a folder and returns the line that it prints.
-func output(ctx context.Context, folder, name string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, name, args...)
+// output runs the go command in a folder and returns what it prints.
+func output(ctx context.Context, folder string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = folder
 	out, err := command.Output()
 	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {

@@ -28,7 +28,7 @@ func (o *options) measurePrograms(ctx context.Context, l *lab) (*program, error)
 	p := &program{map[string]float64{}, map[string][]float64{}}
 	for _, name := range programNames {
 		path := l.built(name)
-		if _, err := output(ctx, l.module(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./programs/"+name); err != nil {
+		if _, err := output(ctx, l.module(), "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./programs/"+name); err != nil {
 			return nil, err
 		}
 		info, err := os.Stat(path)

@@ -50,7 +50,9 @@ func (o *outcome) report(ctx context.Context, l *lab) error {
 		{"machine", machine}, {"goals", o.goals()}, {"figures", o.table()}, {"decoders", o.decoderTable()},
 	}
 	for _, part := range parts {
-		fmt.Println(part.text)
+		if part.name != "decoders" || len(o.decoders) > 0 {
+			fmt.Println(part.text)
+		}
 	}
 	if !o.write {
 		return nil
@@ -65,7 +67,7 @@ func (o *outcome) report(ctx context.Context, l *lab) error {
 			return err
 		}
 	}
-	return os.WriteFile(path, document, 0o644) //nolint:gosec // a page for everyone
+	return os.WriteFile(path, document, 0o644)
 }
 
 // replacePart puts text between the part's markers.
@@ -81,7 +83,7 @@ func replacePart(document []byte, name, text string) ([]byte, error) {
 
 // machine says what the figures were measured with.
 func (o *outcome) machine(ctx context.Context, l *lab) (string, error) {
-	versions, err := output(ctx, l.module(), "go", append([]string{"list", "-m", "-f", "{{.Path}} {{.Version}}"}, compared...)...)
+	versions, err := output(ctx, l.module(), append([]string{"list", "-m", "-f", "{{.Path}} {{.Version}}"}, compared...)...)
 	if err != nil {
 		return "", err
 	}

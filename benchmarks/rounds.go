@@ -98,7 +98,7 @@ type results map[string]map[string][]work.Figures
 // each, so that what the machine does beside falls on all alike; the clients at
 // the same work come one after the other, since they are compared.
 func (o *options) measure(ctx context.Context, l *lab) (results, error) {
-	random := rand.New(rand.NewPCG(o.seed, 0)) //nolint:gosec // an order that can be repeated
+	random := rand.New(rand.NewPCG(o.seed, 0))
 	fmt.Fprintf(os.Stderr, "%d rounds, -seed %d\n", o.rounds, o.seed)
 	all := results{}
 	clients := slices.Sorted(maps.Keys(l.programs))

@@ -19,21 +19,21 @@ type parameter struct{ name, display, dataType, value, lower, upper string }
 // The rows that several algorithms share. The tables write a bound as "inf"
 // or "0~height", which the API is not known to send: such bounds are empty.
 var (
-	ignoreOuter     = parameter{"ignore_outer", "Width from the perimeter to be ignored", "tuple", "[0, 0]", "[0, 0]", ""}
-	minDetectedArea = parameter{"min_detected_area", "Minimum detection size", "float", "0", "1", ""} // the default is below the range
-	anomalyRange    = parameter{"anomaly_range", "Anomaly range", "float", "0", "0", "1"}
+	ignoreOuter     = parameter{hacarus.ParamIgnoreOuter, "Width from the perimeter to be ignored", "tuple", "[0, 0]", "[0, 0]", ""}
+	minDetectedArea = parameter{hacarus.ParamMinDetectedArea, "Minimum detection size", "float", "0", "1", ""} // the default is below the range
+	anomalyRange    = parameter{hacarus.ParamAnomalyRange, "Anomaly range", "float", "0", "0", "1"}
 )
 
 func threshold(value string) parameter {
-	return parameter{"threshold", "Threshold of anomaly", "float", value, "0", ""}
+	return parameter{hacarus.ParamThreshold, "Threshold of anomaly", "float", value, "0", ""}
 }
 
 func inspectionSize(value string) parameter {
-	return parameter{"min_inspection_size", "Minimum inspection size", "tuple", value, "[0, 0]", ""}
+	return parameter{hacarus.ParamMinInspectionSize, "Minimum inspection size", "tuple", value, "[0, 0]", ""}
 }
 
 func inspectionStep(value string) parameter {
-	return parameter{"min_inspection_step", "Minimum inspection step size", "int", value, "1", ""}
+	return parameter{hacarus.ParamMinInspectionStep, "Minimum inspection step size", "int", value, "1", ""}
 }
 
 // documentedAlgorithms are those of the documentation's chapter on algorithms
@@ -41,20 +41,20 @@ func inspectionStep(value string) parameter {
 // are this package's.
 func documentedAlgorithms(now time.Time) []hacarus.Algorithm {
 	return []hacarus.Algorithm{
-		newAlgorithm(now, "PM", "Pattern Matching", 200,
+		newAlgorithm(now, "PM", hacarus.AlgorithmPatternMatching, 200,
 			inspectionSize("[16, 16]"), inspectionStep("4"), threshold("0.1"), ignoreOuter, minDetectedArea, anomalyRange),
-		newAlgorithm(now, "RI", "Reconstructor Inspection", 220,
-			parameter{"train_size", "Train size", "int", "10000", "1", ""},
+		newAlgorithm(now, "RI", hacarus.AlgorithmReconstructor, 220,
+			parameter{hacarus.ParamTrainSize, "Train size", "int", "10000", "1", ""},
 			inspectionSize("[8, 8]"), inspectionStep("4"),
-			parameter{"n_components", "Number of components", "int", "10", "1", ""},
-			parameter{"max_iter", "Iterations", "int", "10", "1", ""},
-			parameter{"reconstruct_thresh", "Threshold of reconstruction error", "float", "2", "0", ""},
+			parameter{hacarus.ParamNComponents, "Number of components", "int", "10", "1", ""},
+			parameter{hacarus.ParamMaxIter, "Iterations", "int", "10", "1", ""},
+			parameter{hacarus.ParamReconstructThresh, "Threshold of reconstruction error", "float", "2", "0", ""},
 			threshold("0.1"), ignoreOuter, minDetectedArea),
-		newAlgorithm(now, "LPI", "Local Pattern Inspection", 240,
+		newAlgorithm(now, "LPI", hacarus.AlgorithmLocalPattern, 240,
 			inspectionSize("[32, 32]"), inspectionStep("16"), threshold("0.001"), ignoreOuter, minDetectedArea),
-		newAlgorithm(now, "PSI", "Pattern Sample Inspection (Beta)", 260,
-			parameter{"model_type", "Model type", "int", "0", "0", "1"},
-			parameter{"num_features", "Number of features", "int", "100", "1", ""},
+		newAlgorithm(now, "PSI", hacarus.AlgorithmPatternSample+" (Beta)", 260,
+			parameter{hacarus.ParamModelType, "Model type", "int", "0", "0", "1"},
+			parameter{hacarus.ParamNumFeatures, "Number of features", "int", "100", "1", ""},
 			threshold("0.1"), ignoreOuter, minDetectedArea, anomalyRange),
 	}
 }

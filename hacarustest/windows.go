@@ -3,6 +3,8 @@ package hacarustest
 import (
 	"image"
 	"math"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
 const (
@@ -20,8 +22,8 @@ type windows struct {
 }
 
 func newWindows(img image.Point, p Parameters) windows {
-	left, top := p.Pair("ignore_outer", 0)
-	width, height := p.Pair("min_inspection_size", defaultWindow)
+	left, top := p.Pair(hacarus.ParamIgnoreOuter, 0)
+	width, height := p.Pair(hacarus.ParamMinInspectionSize, defaultWindow)
 	margin := image.Pt(within(left, 0, img.X), within(top, 0, img.Y))
 	inner := image.Rectangle{Min: margin, Max: img.Sub(margin)}
 	if inner.Empty() {
@@ -30,9 +32,9 @@ func newWindows(img image.Point, p Parameters) windows {
 	return windows{
 		inner:     inner,
 		size:      image.Pt(within(width, 1, inner.Dx()), within(height, 1, inner.Dy())),
-		step:      within(p.Float("min_inspection_step", defaultStep), 1, max(img.X, img.Y)),
-		threshold: p.Float("threshold", defaultThreshold),
-		leastArea: p.Float("min_detected_area", 0),
+		step:      within(p.Float(hacarus.ParamMinInspectionStep, defaultStep), 1, max(img.X, img.Y)),
+		threshold: p.Float(hacarus.ParamThreshold, defaultThreshold),
+		leastArea: p.Float(hacarus.ParamMinDetectedArea, 0),
 	}
 }
 

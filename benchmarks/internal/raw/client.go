@@ -85,7 +85,7 @@ func (c *client) do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if answer.StatusCode > 299 {
-		answer.Body.Close()
+		_ = answer.Body.Close()
 		return nil, fmt.Errorf("%s %s: %s", req.Method, req.URL.Path, answer.Status)
 	}
 	return answer, nil

@@ -53,13 +53,15 @@ func Serve(in io.Reader, out io.Writer, items, model []byte) error {
 	if err != nil {
 		return err
 	}
+	defer plain.Close()
 	secure, err := s.listen(&tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}})
 	if err != nil {
 		return err
 	}
+	defer secure.Close()
 	answers := json.NewEncoder(out)
 	err = answers.Encode(work.Target{
-		URL: "http://" + plain, TLSURL: "https://" + secure, CA: ca, ID: clientID, Secret: clientSecret, ModelID: modelID,
+		URL: "http://" + plain.address, TLSURL: "https://" + secure.address, CA: ca, ID: clientID, Secret: clientSecret, ModelID: modelID,
 	})
 	for lines := bufio.NewScanner(in); err == nil && lines.Scan(); {
 		err = answers.Encode(Counts{s.logins.Swap(0), s.requests.Swap(0), s.connections.Swap(0)})
@@ -99,8 +101,14 @@ func Page(items []byte, number, count int) []byte {
 	return b.Bytes()
 }
 
-// listen serves HTTP/1.1, with TLS if there is a config, and returns the address.
-func (s *service) listen(config *tls.Config) (string, error) {
+// listening is a server on its port.
+type listening struct {
+	io.Closer
+	address string
+}
+
+// listen serves HTTP/1.1, with TLS if there is a config.
+func (s *service) listen(config *tls.Config) (*listening, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/auth/token", s.login)
 	mux.HandleFunc("GET /api/v1/models/{id}", s.authorized(s.getModel))
@@ -110,7 +118,7 @@ func (s *service) listen(config *tls.Config) (string, error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	server := &http.Server{
-		Handler: mux, Protocols: &protocols, TLSConfig: config, ReadHeaderTimeout: time.Minute,
+		Handler: mux, Protocols: &protocols, ReadHeaderTimeout: time.Minute,
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateNew {
 				s.connections.Add(1)
@@ -119,17 +127,13 @@ func (s *service) listen(config *tls.Config) (string, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	go func() {
-		if config != nil {
-			err = server.ServeTLS(listener, "", "")
-		} else {
-			err = server.Serve(listener)
-		}
-		panic(err) // the process ends before the server does
-	}()
-	return listener.Addr().String(), nil
+	if config != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	return &listening{server, listener.Addr().String()}, nil
 }
 
 func answer(w http.ResponseWriter, status int, body []byte) {
@@ -214,7 +218,7 @@ func ends(r io.Reader, buffer []byte, n int) (start, end string, err error) {
 		}
 		tail = append(tail, buffer[max(0, got-n):got]...)
 		tail = tail[:copy(tail, tail[max(0, len(tail)-n):])]
-		switch err { //nolint:errorlint // a reader ends with io.EOF itself
+		switch err {
 		case nil:
 		case io.EOF:
 			return start, string(tail), nil

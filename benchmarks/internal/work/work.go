@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// Pages and PageItems are the pages of the whole list, and the items in one.
-	Pages, PageItems = 100, 1000
+	// Pages is how many pages the whole list has.
+	Pages = 100
+	// PageItems is how many items each of them has.
+	PageItems = 1000
 	// ExportSize is the size of the downloaded file, in bytes.
 	ExportSize = 256 << 20
 	// hands is how many goroutines call at once where several do.
@@ -68,7 +70,7 @@ func All() []Work {
 	uploads := []Goal{{Time, Ratio, 1.05}, {Allocated, Absolute, 150e3}}
 	downloads := []Goal{{Time, Ratio, 1.05}, {Allocated, Absolute, 64e3}}
 	return []Work{
-		{Name: "get", Title: "small GET, one by one", Goals: gets, times: 3000, calls: 1, prepare: ready(Client.GetModel)},
+		{Name: "get", Title: "small GET, one by one", Goals: gets, times: 3000, calls: 1, prepare: ready(get)},
 		{Name: "get64", Title: "small GET, 64 at once", Goals: gets, times: 4, calls: hands * 25, prepare: ready(atOnce(25))},
 		{Name: "list100", Title: "ListItems, 100 items", Goals: lists, times: 100, calls: 1, prepare: ready(list(100))},
 		{Name: "list1000", Title: "ListItems, 1000 items", Goals: lists, times: 15, calls: 1, prepare: ready(list(PageItems))},
@@ -88,15 +90,15 @@ func All() []Work {
 }
 
 // ready is work that needs nothing prepared.
-func ready(do func(Client, context.Context) error) func(string) (func(context.Context, Client) error, error) {
-	return func(string) (func(context.Context, Client) error, error) {
-		return func(ctx context.Context, c Client) error { return do(c, ctx) }, nil
-	}
+func ready(do func(context.Context, Client) error) func(string) (func(context.Context, Client) error, error) {
+	return func(string) (func(context.Context, Client) error, error) { return do, nil }
 }
 
+func get(ctx context.Context, c Client) error { return c.GetModel(ctx) }
+
 // atOnce lets each hand get the model n times.
-func atOnce(n int) func(Client, context.Context) error {
-	return func(c Client, ctx context.Context) error {
+func atOnce(n int) func(context.Context, Client) error {
+	return func(ctx context.Context, c Client) error {
 		errs := make(chan error, hands)
 		start := make(chan struct{})
 		for range hands {
@@ -118,14 +120,14 @@ func atOnce(n int) func(Client, context.Context) error {
 	}
 }
 
-func list(count int) func(Client, context.Context) error {
-	return func(c Client, ctx context.Context) error {
+func list(count int) func(context.Context, Client) error {
+	return func(ctx context.Context, c Client) error {
 		_, items, err := c.ListItems(ctx, count)
 		return expect(int64(items), int64(count), err)
 	}
 }
 
-func all(c Client, ctx context.Context) error {
+func all(ctx context.Context, c Client) error {
 	items, err := c.AllItems(ctx)
 	return expect(int64(items), Pages*PageItems, err)
 }
@@ -153,9 +155,9 @@ func upload(n int, size int64) func(string) (func(context.Context, Client) error
 }
 
 // sparse sends one file that nobody has in memory.
-func sparse(size int64) func(Client, context.Context) error {
+func sparse(size int64) func(context.Context, Client) error {
 	files := []File{Sparse("plate.png", size)}
-	return func(c Client, ctx context.Context) error { return c.AddItems(ctx, files) }
+	return func(ctx context.Context, c Client) error { return c.AddItems(ctx, files) }
 }
 
 // Sparse is a file that takes no memory, whatever its size.
@@ -173,7 +175,7 @@ type sink struct{}
 
 func (sink) Write(p []byte) (int, error) { return len(p), nil }
 
-func export(c Client, ctx context.Context) error {
+func export(ctx context.Context, c Client) error {
 	size, err := c.Export(ctx, sink{})
 	return expect(size, ExportSize, err)
 }

@@ -1,0 +1,99 @@
+package hacarus
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTrainArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	train := func(algorithmID string, req TrainRequest) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { _, err := c.Train(ctx, algorithmID, req); return err }
+	}
+	neverSent(t, map[string]func(context.Context, *Client) error{
+		"no algorithm":   train("", TrainRequest{}),
+		"a path":         train("../models", TrainRequest{}),
+		"an empty item":  train("AE", TrainRequest{ItemIDs: []string{"a", ""}}),
+		"too many items": train("AE", TrainRequest{ItemIDs: make([]string, maxIDs+1)}),
+	})
+}
+
+// TestTrainErrors holds the kinds that the comment of Train names.
+func TestTrainErrors(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status  int
+		body    string
+		kind    error
+		outcome Outcome
+	}{
+		"no licence":      {http.StatusForbidden, `{"errors":{"title":"Invalid license!"}}`, ErrLicense, OutcomeNotExecuted},
+		"somebody's item": {http.StatusForbidden, `{"errors":{"title":"You do not have access"}}`, ErrForbidden, OutcomeNotExecuted},
+		"unfit request":   {http.StatusUnprocessableEntity, `{}`, ErrUnprocessable, OutcomeNotExecuted},
+		"failure":         {http.StatusInternalServerError, `{}`, ErrOutcomeUnknown, OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: status(test.status, test.body)}
+			_, err := overMemory(t, api).Train(t.Context(), "AE", TrainRequest{Name: "plates"})
+			require.ErrorIs(t, err, test.kind)
+			var answered *BaseError
+			require.ErrorAs(t, err, &answered)
+			require.Equal(t, test.outcome, answered.Outcome)
+			require.Equal(t, 1, api.count())
+		})
+	}
+}
+
+func TestAnotherAlgorithmIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	_, err := factAnswer(t, http.StatusOK, `{"data":{"algorithm_id":"OC"}}`).GetAlgorithm(t.Context(), "AE")
+	require.ErrorIs(t, err, ErrDecode)
+}
+
+// TestNoAlgorithms: the service may say so in two ways.
+func TestNoAlgorithms(t *testing.T) {
+	t.Parallel()
+	none, err := factAnswer(t, http.StatusOK, `{"data":[]}`).ListAlgorithms(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, none)
+	_, err = factAnswer(t, http.StatusNotFound, `{"errors":{"title":"No algorithms found"}}`).ListAlgorithms(t.Context())
+	require.ErrorIs(t, err, ErrNotFound)
+}
+
+func TestFactAlgorithms(t *testing.T) {
+	t.Parallel()
+	t.Run("15 32 A6 GetAlgorithmsSuccess", func(t *testing.T) {
+		t.Parallel()
+		const body = `{"data":[{"algorithm_id":"OC","name":"One class","parameters":[` +
+			`{"algorithm_id":"OC","algorithm_parameter_id":249,"created_at":"2019-06-06T23:29:17Z","data_type":"tuple",` +
+			`"model_parameter":true,"name":"patch_size","value":"[4, 4]"}]}]}`
+		algorithms, err := factAnswer(t, 200, body).ListAlgorithms(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []Algorithm{{
+			AlgorithmID: "OC", Name: "One class",
+			Parameters: []AlgorithmParameter{{
+				AlgorithmID: "OC", AlgorithmParameterID: 249, CreatedAt: factTime(t, "2019-06-06T23:29:17Z"), DataType: "tuple",
+				ModelParameter: new(true), Name: "patch_size", Value: "[4, 4]",
+			}},
+		}}, algorithms)
+	})
+	for _, id := range []string{"OC", "RF", "AE", "IF", "hacarus-dictionary-learning"} {
+		t.Run("32 "+id, func(t *testing.T) {
+			t.Parallel()
+			algorithm, err := factAnswer(t, 200, `{"data":{"algorithm_id":"`+id+`"}}`).GetAlgorithm(t.Context(), id)
+			require.NoError(t, err)
+			require.Equal(t, &Algorithm{AlgorithmID: id}, algorithm)
+		})
+	}
+	t.Run("33 ranges and values as numbers", func(t *testing.T) {
+		t.Parallel()
+		const body = `{"data":{"algorithm_id":"AE","parameters":[{"algorithm_parameter_id":221,"value":50,"range_lower":0,"range_upper":0.5}]}}`
+		algorithm, err := factAnswer(t, 200, body).GetAlgorithm(t.Context(), "AE")
+		require.NoError(t, err)
+		require.Equal(t, []AlgorithmParameter{{AlgorithmParameterID: 221, Value: "50", RangeLower: "0", RangeUpper: "0.5"}}, algorithm.Parameters)
+	})
+}

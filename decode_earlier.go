@@ -1,0 +1,248 @@
+package hacarus
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// What earlier services sent under keys that are not today's (wire-facts.md
+// 14 to 18, 24). Today's keys win: these fill in only what those left open.
+//
+// July 2019: a list of items is {"training": […], "predict": […], "archived":
+// […], "summary": {…}}, without pages. An item's manual_assessment is a
+// person's verdict and its computed_assessment that of a model, which is not
+// named: {"good", "assessment_result", "detected_objects",
+// "detection_accuracy"}. An item of a list holds one verdict by itself, with
+// its text in assessment; override_assessment says that it is a person's.
+// job_id was a name of item_id.
+//
+// September 2019: the same lists, and today's pages. An item's override is a
+// person's verdict: {"label", "result", "detected_objects",
+// "detection_accuracy"}. Its models have each a model_id, an aggregate verdict
+// on the item, and assessments of single images with the computed and the
+// final verdict, boxes and a score. A model's precision and recall are objects.
+//
+// Both: an image has a raw_url, or only the key of its storage, a file_name,
+// and boxes of its own in annotations.
+
+// earlierItem is what an item says in the earlier forms.
+type earlierItem struct {
+	jobID    string
+	person   Assessment // manual_assessment or override
+	model    Assessment // computed_assessment, or an item's own
+	byPerson bool       // the item's own verdict is a person's
+	models   []Assessment
+	boxes    []Annotation // of all images
+}
+
+func (e *earlierItem) field(d *decoding, key []byte) error {
+	switch string(key) {
+	case "job_id":
+		return identifier(d, &e.jobID)
+	case "manual_assessment", "override":
+		return decodeEarlierVerdict(d, &e.person)
+	case "computed_assessment":
+		return decodeEarlierVerdict(d, &e.model)
+	case "good", "assessment", "detected_objects", "detection_accuracy": // but its label is a caption
+		return earlierVerdictField(d, key, &e.model)
+	case "override_assessment":
+		return boolean(d, &e.byPerson)
+	case "models":
+		return elements(d, &e.models, decodeEarlierModel)
+	}
+	return d.skip()
+}
+
+// image reads one of the item's images, and keeps its boxes.
+func (e *earlierItem) image(d *decoding, v *ImageMeta) error {
+	var earlier earlierImage
+	err := earlier.decode(d, v)
+	e.boxes = append(e.boxes, earlier.boxes...)
+	return err
+}
+
+// fill gives the item what it says in the earlier forms. The images' boxes are
+// a person's, who may have drawn them without a verdict, unless the verdict is
+// that of July 2019's model.
+func (e *earlierItem) fill(v *Item) {
+	v.ItemID = cmp.Or(v.ItemID, e.jobID)
+	if e.byPerson && !judged(e.person) {
+		e.person, e.model = e.model, Assessment{}
+	}
+	if judged(e.model) && !judged(e.person) {
+		e.model.Annotations, e.boxes = e.boxes, nil
+	}
+	e.models = slices.DeleteFunc(e.models, func(a Assessment) bool { return !judged(a) })
+	if judged(e.model) {
+		e.models = append(e.models, e.model)
+	}
+	if len(v.Assessments) == 0 && len(e.models) > 0 {
+		v.Assessments = e.models
+	}
+	if v.UserAssessment == nil && (judged(e.person) || len(e.boxes) > 0) {
+		v.UserAssessment = &UserAssessment{Label: e.person.Label, Result: e.person.Result, Annotations: e.boxes}
+	}
+}
+
+// judged says whether there is a verdict. Verdicts of nulls were sent where
+// there was none.
+func judged(a Assessment) bool { return a.Label != "" || a.Result != "" }
+
+func decodeEarlierVerdict(d *decoding, v *Assessment) error {
+	return object(d, func(d *decoding, key []byte) error { return earlierVerdictField(d, key, v) })
+}
+
+func earlierVerdictField(d *decoding, key []byte, v *Assessment) error {
+	switch string(key) {
+	case "label":
+		return text(d, &v.Label)
+	case "good":
+		return decodeGood(d, &v.Label)
+	case "result", "assessment_result", "assessment":
+		return text(d, &v.Result)
+	case "detected_objects":
+		return nullable(d, &v.DetectedObjects, integer)
+	case "detection_accuracy":
+		return float(d, &v.DetectionAccuracy)
+	}
+	return d.skip()
+}
+
+// decodeGood reads a label that is true, false, or null for none.
+func decodeGood(d *decoding, v *Label) error {
+	var good *bool
+	err := nullable(d, &good, boolean)
+	switch {
+	case good == nil:
+	case *good:
+		*v = LabelOK
+	default:
+		*v = LabelNG
+	}
+	return err
+}
+
+// decodeEarlierModel reads what one model said of an item. Its aggregate is
+// its verdict on the item, whatever it says of single images: an item was seen
+// whose aggregate is NG and whose images are all OK. An item without an
+// aggregate is as good as its worst image. What the aggregate leaves open is
+// that of the image that decides: of the worst that agree with the aggregate.
+func decodeEarlierModel(d *decoding, v *Assessment) error {
+	var images []Assessment
+	err := object(d, func(d *decoding, key []byte) error {
+		switch string(key) {
+		case "model_id":
+			return identifier(d, &v.ModelID)
+		case "aggregate":
+			return decodeEarlierVerdict(d, v)
+		case "assessments":
+			return elements(d, &images, decodeEarlierImageVerdict)
+		}
+		return d.skip()
+	})
+	for _, image := range images {
+		v.Annotations = append(v.Annotations, image.Annotations...)
+	}
+	images = slices.DeleteFunc(images, func(image Assessment) bool { return v.Label != "" && image.Label != v.Label })
+	if len(images) == 0 {
+		return err
+	}
+	decides := slices.MaxFunc(images, func(a, b Assessment) int { return cmp.Compare(badness(a.Label), badness(b.Label)) })
+	v.Label, v.Result, v.AnomalyScore = decides.Label, cmp.Or(v.Result, decides.Result), decides.AnomalyScore
+	v.DetectedObjects = cmp.Or(v.DetectedObjects, decides.DetectedObjects)
+	v.DetectionAccuracy = cmp.Or(v.DetectionAccuracy, decides.DetectionAccuracy)
+	return err
+}
+
+// badness orders labels. No verdict is worse than OK: the image may yet be NG.
+func badness(l Label) int {
+	switch l.verdict() {
+	case VerdictOK:
+		return 0
+	case VerdictNG:
+		return 2
+	}
+	return 1
+}
+
+// decodeEarlierImageVerdict reads what a model said of one image: the final
+// verdict, and without one the computed (wire-facts.md 24).
+func decodeEarlierImageVerdict(d *decoding, v *Assessment) error {
+	var computed, final Assessment
+	err := object(d, func(d *decoding, key []byte) error {
+		switch string(key) {
+		case "final":
+			return decodeEarlierVerdict(d, &final)
+		case "computed":
+			return decodeEarlierVerdict(d, &computed)
+		case "anomaly_score":
+			return numberOrText(d, &v.AnomalyScore)
+		case "annotations":
+			return elements(d, &v.Annotations, decodeAnnotation)
+		}
+		return d.skip()
+	})
+	if final.Label == "" {
+		final = computed
+	}
+	final.AnomalyScore, final.Annotations = v.AnomalyScore, v.Annotations
+	*v = final
+	return err
+}
+
+// earlierImage is what an image says in the earlier forms.
+type earlierImage struct {
+	name, rawURL, key string
+	boxes             []Annotation
+}
+
+func (e *earlierImage) field(d *decoding, key []byte) error {
+	switch string(key) {
+	case "file_name":
+		return text(d, &e.name)
+	case "raw_url":
+		return text(d, &e.rawURL)
+	case "key":
+		return text(d, &e.key)
+	case "annotations":
+		return elements(d, &e.boxes, decodeAnnotation)
+	}
+	return d.skip()
+}
+
+func (e *earlierImage) fill(v *ImageMeta) {
+	v.Name = cmp.Or(v.Name, e.name)
+	v.URL = cmp.Or(v.URL, e.rawURL, e.key)
+}
+
+// earlierPage is a list of items in the earlier form: those of the type that
+// is asked for, all of them.
+type earlierPage struct {
+	list  string // the list's name
+	items []Item
+}
+
+func earlierPageOf(t ItemType) earlierPage {
+	if t == ItemTypePrediction {
+		return earlierPage{list: "predict"}
+	}
+	return earlierPage{list: string(t)}
+}
+
+func (e *earlierPage) field(d *decoding, key []byte) error {
+	if string(key) == e.list {
+		return elements(d, &e.items, decodeItem)
+	}
+	return d.skip()
+}
+
+// fill makes the list the only page. There must be one: no list at all is not
+// an empty list.
+func (e *earlierPage) fill(v *ItemsPage) error {
+	if e.items == nil {
+		return fmt.Errorf("neither items nor %s", e.list)
+	}
+	v.Items, v.CurrentPage, v.EndPage = e.items, 1, 1
+	return nil
+}

@@ -1,0 +1,245 @@
+package hacarus
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestModelArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	parameters := func(p PredictParameters) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { _, err := c.SetPredictParameters(ctx, "m", p); return err }
+	}
+	archive := func(f File) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { _, err := c.ImportModels(ctx, f); return err }
+	}
+	neverSent(t, map[string]func(context.Context, *Client) error{
+		"no ids to predict":   func(ctx context.Context, c *Client) error { _, err := c.PredictItems(ctx, "m"); return err },
+		"no models to delete": func(ctx context.Context, c *Client) error { _, err := c.DeleteModels(ctx); return err },
+		"no models to export": func(ctx context.Context, c *Client) error { _, err := c.ExportModels(ctx); return err },
+		"no parameters":       parameters(PredictParameters{}),
+		"NaN threshold":       parameters(PredictParameters{Threshold: new(math.NaN())}),
+		"infinite area":       parameters(PredictParameters{MinDetectedArea: new(math.Inf(1))}),
+		"no archive":          archive(File{}),
+		"a nameless archive":  archive(FileFromBytes("", []byte("PK"))),
+	})
+}
+
+// TestCallbackArgumentsAreNeverSent holds also that no error repeats the URL,
+// which may hold a secret.
+func TestCallbackArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	const secret = "s3cret-hook"
+	calls := map[string]func(context.Context, *Client) error{}
+	for name, cb := range map[string]PredictCallback{
+		"method":    {"https://h/" + secret, "POST"},
+		"no method": {"https://h/" + secret, ""},
+		"no url":    {"", CallbackPost},
+		"relative":  {"/" + secret, CallbackPost},
+		"scheme":    {"ftp://h/" + secret, CallbackPost},
+		"host":      {"https:///" + secret, CallbackPost},
+		"fragment":  {"https://h/x#" + secret, CallbackPost},
+		"space":     {"https://h/a " + secret, CallbackPost},
+		"port":      {"https://h:0/" + secret, CallbackPost},
+		"nonsense":  {"https://h/%zz" + secret, CallbackGet},
+	} {
+		calls[name] = func(ctx context.Context, c *Client) error {
+			_, err := c.SetPredictCallback(ctx, "m", cb)
+			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), secret)
+			return err
+		}
+	}
+	neverSent(t, calls)
+}
+
+// TestActiveModel: "active" goes to the service as it is, and any model may
+// come back for it.
+func TestActiveModel(t *testing.T) {
+	t.Parallel()
+	var requests factRequests
+	c := overMemory(t, &fakeAPI{next: requests.before(t, answers(ok(modelBody), ok(`{"data":{"item_ids":["a"]}}`), ok(modelBody)))})
+	model, err := c.GetModel(t.Context(), ActiveModel)
+	require.NoError(t, err)
+	require.Equal(t, "m1", model.ModelID)
+	_, err = c.PredictItems(t.Context(), ActiveModel, "a")
+	require.NoError(t, err)
+	_, err = c.GetModel(t.Context(), "m2")
+	require.ErrorIs(t, err, ErrDecode, "another model than the one asked for")
+	var paths []string
+	for _, r := range requests.all() {
+		paths = append(paths, r.URL.Path)
+	}
+	require.Equal(t, []string{"/api/v1/models/active", "/api/v1/models/active/predict", "/api/v1/models/m2"}, paths)
+}
+
+// TestDeletedModels: an answer of success that names no ids stands for those
+// that were asked for, in a list of the caller's own.
+func TestDeletedModels(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"nothing": status(http.StatusNoContent, ""),
+		"spaces":  ok(" \n"),
+		"status":  ok(`{"data":{"status":"ok"}}`),
+		"no list": ok(`{"data":{"model_ids":null}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := []string{"m1", "m2"}
+			deleted, err := overMemory(t, &fakeAPI{next: answer}).DeleteModels(t.Context(), asked...)
+			require.NoError(t, err)
+			require.Equal(t, asked, deleted)
+			deleted[0] = "changed"
+			require.Equal(t, "m1", asked[0])
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		deleted, err := factAnswer(t, http.StatusOK, `{"data":{"model_ids":[]}}`).DeleteModels(t.Context(), "m1")
+		require.NoError(t, err)
+		require.Empty(t, deleted, "the service says so")
+	})
+	for name, body := range map[string]string{
+		"a page": "<html></html>", "an empty id": `{"data":{"model_ids":[""]}}`, "a text": `{"data":{"model_ids":"m1"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := factAnswer(t, http.StatusOK, body).DeleteModels(t.Context(), "m1")
+			require.ErrorIs(t, err, ErrDecode)
+			var failed *RequestError
+			require.ErrorAs(t, err, &failed)
+			require.Equal(t, OutcomeExecuted, failed.Outcome)
+		})
+	}
+}
+
+func TestModelQueries(t *testing.T) {
+	t.Parallel()
+	var got url.Values
+	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		got = r.URL.Query()
+		_, _ = io.WriteString(w, `{"data":{"model_ids":["x"]}}`)
+	}})
+	_, err := c.DeleteModels(t.Context(), "x", "y,z")
+	require.NoError(t, err)
+	require.Equal(t, url.Values{"model_ids": {"x", "y,z"}}, got)
+}
+
+func TestDeleteAfterLostReply(t *testing.T) {
+	t.Parallel()
+	lost := func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+	for _, code := range []int{404, 422} {
+		c := overTCP(t, &fakeAPI{next: answers(lost, status(code, `{"errors":{"detail":"No model found"}}`))})
+		_, err := c.DeleteModels(t.Context(), "m1")
+		require.ErrorIs(t, err, ErrOutcomeUnknown)
+		var base *BaseError
+		require.ErrorAs(t, err, &base)
+		require.Equal(t, code, base.StatusCode)
+	}
+	c := overTCP(t, &fakeAPI{next: status(404, "")})
+	_, err := c.DeleteModels(t.Context(), "m1")
+	require.ErrorIs(t, err, ErrNotFound)
+	require.NotErrorIs(t, err, ErrOutcomeUnknown, "nothing was lost")
+}
+
+func TestFactModels(t *testing.T) {
+	t.Parallel()
+	const failedText = "Malformed parameters detected. Please check parameters before training!"
+	for _, test := range []struct {
+		name, body string
+		want       Model
+	}{
+		{
+			"14 15 A6 GetModels M",
+			`{"model_id":269,"name":"boxes","algorithm_id":"OC","active":true,"status":"active","version":"model-2019061008:28:16","created_at":"2019-06-11T05:47:00Z"}`,
+			Model{
+				ModelID: "269", Name: "boxes", AlgorithmID: "OC", Active: true, Status: ModelStatusActive,
+				Version: "model-2019061008:28:16", CreatedAt: factTime(t, "2019-06-11T05:47:00Z"),
+			},
+		},
+		{
+			"14 20 22 A6 GetModels D, failed",
+			`{"active":false,"algorithm_id":"AE","context_default":false,"context_id":1033,"model_id":"b2b99239-bdf4-5616-a531-f50546e8e32a","status":"failed",` +
+				`"status_text":"` + failedText + `","stats":{"accuracy":null,"precision":{"computed":null,"projected":null},"recall":{"computed":null,"projected":null}}}`,
+			Model{
+				AlgorithmID: "AE", ContextID: 1033, ModelID: "b2b99239-bdf4-5616-a531-f50546e8e32a",
+				Status: ModelStatusFailed, StatusText: failedText,
+			},
+		},
+		{
+			"17 20 22 A6 GetModels D, active",
+			`{"active":true,"algorithm_id":"IF","context_default":false,"model_id":1000,"ng_img_count":4,"ok_img_count":9,"status":"active","status_text":null,` +
+				`"stats":{"accuracy":0,"precision":{"computed":0.0,"projected":0.3077000000},"recall":{"computed":null,"projected":1.0000000000}},` +
+				`"updated_at":"2019-08-29T01:04:10+00:00"}`,
+			Model{
+				Active: true, AlgorithmID: "IF", ModelID: "1000", NGImgCount: 4, OKImgCount: 9, Status: ModelStatusActive,
+				Stats: ModelStats{
+					Accuracy:  new(0.0),
+					Precision: ModelPrecision{Computed: new(0.0), Projected: new(0.3077)},
+					Recall:    ModelPrecision{Projected: new(1.0)},
+				},
+				UpdatedAt: factTime(t, "2019-08-29T01:04:10+00:00"),
+			},
+		},
+		{
+			"17 figures of the model as objects",
+			`{"model_id":"m1","precision":{"computed":0.0,"projected":0.3077000000},"recall":{"computed":null,"projected":1.0000000000},"stats":null}`,
+			Model{ModelID: "m1", Stats: ModelStats{
+				Precision: ModelPrecision{Computed: new(0.0), Projected: new(0.3077)}, Recall: ModelPrecision{Projected: new(1.0)},
+			}},
+		},
+		{
+			"17 figures of the model as objects, without stats", `{"model_id":"m1","precision":{"computed":0.5}}`,
+			Model{ModelID: "m1", Stats: ModelStats{Precision: ModelPrecision{Computed: new(0.5)}}},
+		},
+		{
+			"17 stats go before objects",
+			`{"model_id":"m1","stats":{"precision":{"computed":0.25},"recall":{"computed":null,"projected":null}},"precision":{"computed":0.5},"recall":{"computed":0.75}}`,
+			Model{ModelID: "m1", Stats: ModelStats{Precision: ModelPrecision{Computed: new(0.25)}, Recall: ModelPrecision{Computed: new(0.75)}}},
+		},
+		{
+			"17 accuracy of the documentation", `{"model_id":"m1","stats":{"accuracy":5.025}}`,
+			Model{ModelID: "m1", Stats: ModelStats{Accuracy: new(5.025)}},
+		},
+		{
+			"14 20 A6 TrainSuccess M", `{"context_id":1000,"model_id":270,"status":"creating","version":"model-2019061101:26:07"}`,
+			Model{ContextID: 1000, ModelID: "270", Status: ModelStatusCreating, Version: "model-2019061101:26:07"},
+		},
+		{
+			"14 15 A6 TrainSuccess D",
+			`{"context_default":true,"context_id":1033,"model_id":"c5e77995-1036-5a54-9e8a-edd450362802","precision":null,"status":"creating","version":"0.3.3-1568023532.1785076"}`,
+			Model{
+				ContextID: 1033, ModelID: "c5e77995-1036-5a54-9e8a-edd450362802", Status: ModelStatusCreating,
+				Version: "0.3.3-1568023532.1785076",
+			},
+		},
+		{"20 deleted", `{"model_id":"m1","status":"deleted"}`, Model{ModelID: "m1", Status: ModelStatusDeleted}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			models, err := factAnswer(t, 200, "\ufeff"+`{"data":[`+test.body+`]}`).ListModels(t.Context(), nil)
+			require.NoError(t, err)
+			require.Equal(t, []Model{test.want}, models)
+
+			model, err := factAnswer(t, 200, `{"data":`+test.body+`}`).GetModel(t.Context(), test.want.ModelID)
+			require.NoError(t, err)
+			require.Equal(t, &test.want, model)
+
+			model, err = factAnswer(t, 200, `{"data":`+test.body+`}`).Train(t.Context(), "AE", TrainRequest{})
+			require.NoError(t, err)
+			require.Equal(t, &test.want, model)
+		})
+	}
+	t.Run("22 active stands for another id", func(t *testing.T) {
+		t.Parallel()
+		model, err := factAnswer(t, 200, `{"data":{"model_id":269,"status":"active"}}`).GetModel(t.Context(), ActiveModel)
+		require.NoError(t, err)
+		require.Equal(t, "269", model.ModelID)
+	})
+}

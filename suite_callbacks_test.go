@@ -1,0 +1,685 @@
+package hacarus_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+const (
+	callbackToken = "tok-7Yq2mZb9RkVw4sXc"
+	callbackPath  = "/hacarus/" + callbackToken
+
+	// callbackA says what the service of [newCallbackRig] says of item a.
+	callbackA = `{"items":[{"item_id":"a","status":"done","assessments":[{"model_id":"m1","label":"NG","anomaly_score":"0.7"}]}]}`
+)
+
+// callbackRig is a handler of callbacks in a bubble, the service behind it, and
+// what reached the user.
+type callbackRig struct {
+	service *hacarustest.Server
+	handler http.Handler
+
+	mu    sync.Mutex
+	calls [][]hacarus.Item
+	fail  func(call int) error // nil: f succeeds
+}
+
+// newCallbackRig makes the handler with the options and the token, and a
+// service that has the item a, which the model m1 calls NG, the item b, which
+// m1 calls OK, and the item c, which nobody has assessed.
+func newCallbackRig(t *testing.T, opts ...hacarus.CallbackOption) *callbackRig {
+	t.Helper()
+	rig := &callbackRig{service: hacarustest.NewServer()}
+	t.Cleanup(rig.service.Close)
+	rig.assess("a", "m1", hacarus.LabelNG, "0.7")
+	rig.assess("b", "m1", hacarus.LabelOK, "0.1")
+	rig.service.AddItem(hacarus.Item{ItemID: "c"})
+	rig.handler = hacarus.CallbackHandler(rig.f, append([]hacarus.CallbackOption{hacarus.WithCallbackToken(callbackToken)}, opts...)...)
+	t.Cleanup(func() { _ = rig.close() })
+	return rig
+}
+
+// confirming is a rig whose handler asks the service.
+func confirming(t *testing.T, opts ...hacarus.CallbackOption) *callbackRig {
+	t.Helper()
+	rig := newCallbackRig(t)
+	rig.handler = hacarus.CallbackHandler(rig.f, append([]hacarus.CallbackOption{
+		hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackClient(rig.service.Client()),
+	}, opts...)...)
+	return rig
+}
+
+// assess lets the service have an item with one model's assessment.
+func (r *callbackRig) assess(itemID, modelID string, label hacarus.Label, score string) {
+	r.service.AddItem(hacarus.Item{ItemID: itemID, Assessments: []hacarus.Assessment{{ModelID: modelID, Label: label, AnomalyScore: score}}})
+}
+
+func (r *callbackRig) f(_ context.Context, items []hacarus.Item) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, items)
+	if r.fail == nil {
+		return nil
+	}
+	return r.fail(len(r.calls))
+}
+
+func (r *callbackRig) close() error { return r.handler.(io.Closer).Close() }
+
+// send sends a request to the handler, and is the answer's status.
+func (r *callbackRig) send(method, target, body string, header ...string) int {
+	return r.answer(method, target, strings.NewReader(body), header...).Code
+}
+
+func (r *callbackRig) answer(method, target string, body io.Reader, header ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, body)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	return w
+}
+
+func (r *callbackRig) post(body string) int { return r.send(http.MethodPost, callbackPath, body) }
+
+// got is what f was called with when all is quiet, as ids and verdicts.
+func (r *callbackRig) got() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := []string{}
+	for _, items := range r.calls {
+		var texts []string
+		for _, item := range items {
+			texts = append(texts, item.ItemID+":"+string(item.Verdict("")))
+		}
+		list = append(list, strings.Join(texts, " "))
+	}
+	return list
+}
+
+// later lets time pass, and is got.
+func (r *callbackRig) later(d time.Duration) []string {
+	time.Sleep(d)
+	return r.got()
+}
+
+// callbackOf is a callback for n items, or for the given ones, that are not assessed.
+func callbackOf(ids ...string) string {
+	return `{"items":[{"item_id":"` + strings.Join(ids, `"},{"item_id":"`) + `"}]}`
+}
+
+func numbered(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprint("plate-", i)
+	}
+	return ids
+}
+
+// padded is a callback for item a of exactly the given size.
+func padded(size int) string {
+	body := callbackOf("a")
+	return body[:1] + strings.Repeat(" ", size-len(body)) + body[1:]
+}
+
+func packed(body string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, body); err != nil {
+		panic(err)
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return b.String()
+}
+
+const callbackLimit = 8 << 20
+
+// callbackCase is one of the 60; it runs in a bubble of its own.
+type callbackCase struct {
+	name string
+	run  func(t *testing.T)
+}
+
+// answered is a case of one request: its status, and what reaches f.
+func answered(name string, status int, method, target, body string, reaches []string, header ...string) callbackCase {
+	return callbackCase{name, func(t *testing.T) {
+		rig := newCallbackRig(t, hacarus.WithTrustedPayload())
+		require.Equal(t, status, rig.send(method, target, body, header...))
+		require.Equal(t, append([]string{}, reaches...), rig.got())
+	}}
+}
+
+func callbackCases() []callbackCase {
+	ng := []string{"a:NG"}
+	query := func(name, value string) string { return callbackPath + "?" + url.Values{name: {value}}.Encode() }
+	items := strings.TrimSuffix(strings.TrimPrefix(callbackA, `{"items":`), "}")
+	cases := []callbackCase{
+		// The token.
+		answered("token/right", 200, "POST", callbackPath, callbackA, ng),
+		answered("token/wrong", 404, "POST", "/hacarus/tok-7Yq2mZb9RkVw4sXd", callbackA, nil),
+		answered("token/short", 404, "POST", "/hacarus/tok-7Yq2", callbackA, nil),
+		answered("token/empty", 404, "POST", "/hacarus/", callbackA, nil),
+		answered("token/not last", 404, "POST", callbackPath+"/more", callbackA, nil),
+		answered("token/in the query", 404, "POST", "/hacarus/?token="+callbackToken, callbackA, nil),
+
+		// Methods.
+		answered("method/POST", 200, "POST", callbackPath, callbackA, ng),
+		answered("method/GET", 200, "GET", callbackPath, callbackA, ng),
+	}
+	for _, method := range []string{"HEAD", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"} {
+		cases = append(cases, callbackCase{"method/" + method, func(t *testing.T) {
+			rig := newCallbackRig(t)
+			w := rig.answer(method, "http://line7"+callbackPath, strings.NewReader(callbackA))
+			require.Equal(t, http.StatusMethodNotAllowed, w.Code)
+			require.Equal(t, "GET, POST", w.Header().Get("Allow"))
+			require.Empty(t, rig.got())
+		}})
+	}
+	return append(cases,
+		// Where the items are.
+		answered("form/wrapped", 200, "POST", callbackPath, `{"data":`+callbackA+`}`, ng),
+		answered("form/GET, wrapped body", 200, "GET", callbackPath, `{"data":`+callbackA+`}`, ng),
+		answered("form/GET, data in the query", 200, "GET", query("data", callbackA), "", ng),
+		answered("form/GET, wrapped data in the query", 200, "GET", query("data", `{"data":`+callbackA+`}`), "", ng),
+		answered("form/GET, items in the query", 200, "GET", query("items", items), "", ng),
+		answered("form/GET, a query of something else", 200, "GET", query("source", "check"), callbackA, ng),
+		answered("form/GET, items that are no JSON", 400, "GET", query("items", "a,b"), "", nil),
+		answered("form/GET, a broken query", 400, "GET", callbackPath+"?data=%zz", "", nil),
+		answered("form/byte order mark", 200, "POST", callbackPath, "\xef\xbb\xbf"+callbackA, ng),
+		answered("form/ids that are numbers", 200, "POST", callbackPath, `{"items":[{"item_id":7,"assessments":[{"model_id":270,"label":"ok","anomaly_score":0.1}]}]}`, []string{"7:OK"}),
+		answered("form/nothing", 400, "POST", callbackPath, "", nil),
+		answered("form/a web page", 400, "POST", callbackPath, "<!DOCTYPE html>", nil),
+		answered("form/an id with a path", 400, "POST", callbackPath, callbackOf("..", "a/../b"), nil),
+
+		// How much.
+		answered("size/no items", 200, "POST", callbackPath, `{"items":[]}`, nil),
+		callbackCase{"size/10,000 items", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			require.Equal(t, 200, rig.post(callbackOf(numbered(10_000)...)))
+			rig.got()
+			require.Len(t, rig.calls, 1)
+			require.Len(t, rig.calls[0], 10_000)
+		}},
+		answered("size/10,001 items", 413, "POST", callbackPath, callbackOf(numbered(10_001)...), nil),
+		answered("size/8 MiB", 200, "POST", callbackPath, padded(callbackLimit), []string{"a:unknown"}),
+		answered("size/more than 8 MiB", 413, "POST", callbackPath, padded(callbackLimit+1), nil),
+		answered("size/a million empty objects", 413, "POST", callbackPath, `{"items":[{"item_id":"a","assessments":[`+strings.Repeat("{},", 1_000_000)+`{}]}]}`, nil),
+		callbackCase{"size/a query that the server does not take", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			status, _ := overConnection(t, rig.handler, func(w io.Writer) {
+				_, _ = fmt.Fprintf(w, "GET %s?data=%s HTTP/1.1\r\nHost: line7\r\n\r\n", callbackPath, strings.Repeat("x", 1100<<10))
+			})
+			require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, status)
+			require.Empty(t, rig.got())
+		}},
+		answered("gzip/packed", 200, "POST", callbackPath, packed(callbackA), ng, "Content-Encoding", "gzip"),
+		answered("gzip/a bomb", 413, "POST", callbackPath, packed(padded(2*callbackLimit)), nil, "Content-Encoding", "gzip"),
+		answered("gzip/broken", 400, "POST", callbackPath, packed(callbackA)[:40], nil, "Content-Encoding", "gzip"),
+		answered("gzip/another encoding", 400, "POST", callbackPath, callbackA, nil, "Content-Encoding", "br"),
+		callbackCase{"slow body", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			status, took := overConnection(t, rig.handler, func(w io.Writer) {
+				_, _ = fmt.Fprintf(w, "POST %s HTTP/1.1\r\nHost: line7\r\nContent-Length: %d\r\n\r\n%s", callbackPath, len(callbackA), callbackA[:20])
+			})
+			require.Equal(t, http.StatusRequestTimeout, status)
+			require.Equal(t, 15*time.Second, took)
+			require.Empty(t, rig.got())
+		}},
+
+		// Again, and in any order.
+		callbackCase{"duplicate/twenty times", func(t *testing.T) {
+			rig := confirming(t)
+			var senders sync.WaitGroup
+			for range 20 {
+				senders.Go(func() { rig.post(callbackA) })
+			}
+			senders.Wait()
+			require.Equal(t, ng, rig.got())
+			require.Equal(t, 200, rig.post(callbackA))
+			require.Equal(t, ng, rig.got())
+			require.Len(t, rig.service.Calls("getItemById"), 1)
+		}},
+		callbackCase{"duplicate/in one callback", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			require.Equal(t, 200, rig.post(callbackOf("a", "b", "a", "a")))
+			require.Equal(t, []string{"a:unknown b:unknown"}, rig.got())
+		}},
+		callbackCase{"duplicate/forgotten after a time", func(t *testing.T) {
+			rig := confirming(t)
+			rig.post(callbackA)
+			require.Len(t, rig.later(9*time.Minute), 1)
+			rig.post(callbackA)
+			require.Len(t, rig.later(time.Hour), 1)
+			rig.post(callbackA)
+			require.Equal(t, []string{"a:NG", "a:NG"}, rig.got())
+		}},
+		callbackCase{"duplicate/not another assessment", func(t *testing.T) {
+			rig := confirming(t)
+			rig.post(callbackA)
+			require.Equal(t, ng, rig.got())
+			rig.assess("a", "m1", hacarus.LabelOK, "0.2")
+			rig.post(strings.NewReplacer("NG", "OK", "0.7", "0.2").Replace(callbackA))
+			require.Equal(t, []string{"a:NG", "a:OK"}, rig.got())
+		}},
+		callbackCase{"order/the older assessment comes last", func(t *testing.T) {
+			rig := confirming(t)
+			rig.assess("a", "m1", hacarus.LabelOK, "0.2")
+			rig.post(strings.NewReplacer("NG", "OK", "0.7", "0.2").Replace(callbackA))
+			rig.post(callbackA)
+			require.Equal(t, []string{"a:OK", "a:OK"}, rig.got())
+		}},
+
+		// The queue.
+		callbackCase{"queue/full", func(t *testing.T) {
+			rig, release := blocked(t, hacarus.WithCallbackQueue(2))
+			require.Equal(t, 200, rig.post(callbackOf("a", "b")))
+			w := rig.answer(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
+			require.Equal(t, http.StatusServiceUnavailable, w.Code)
+			require.Equal(t, "5", w.Header().Get("Retry-After"))
+			release()
+			require.Equal(t, []string{"a:unknown b:unknown"}, rig.got())
+			require.Equal(t, 200, rig.post(callbackOf("c")), "it may come again")
+			require.Equal(t, []string{"a:unknown b:unknown", "c:unknown"}, rig.got())
+		}},
+		callbackCase{"queue/a callback that never fits", func(t *testing.T) {
+			rig := newCallbackRig(t, hacarus.WithCallbackQueue(2))
+			require.Equal(t, http.StatusRequestEntityTooLarge, rig.post(callbackOf("a", "b", "c")))
+			require.Empty(t, rig.got())
+		}},
+		callbackCase{"failure/an error", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			rig.fail = func(call int) error {
+				if call < 4 {
+					return errors.New("the database is away")
+				}
+				return nil
+			}
+			rig.post(callbackOf("a"))
+			require.Equal(t, []string{"a:unknown", "a:unknown", "a:unknown", "a:unknown"}, rig.later(time.Hour))
+		}},
+		callbackCase{"failure/a panic, and others go on", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			rig.fail = func(call int) error {
+				if call == 1 {
+					panic("a bug")
+				}
+				return nil
+			}
+			rig.post(callbackOf("a"))
+			rig.post(callbackOf("b"))
+			require.Equal(t, []string{"a:unknown", "b:unknown", "a:unknown"}, rig.later(time.Hour))
+		}},
+		callbackCase{"failure/given up, and it may come again", func(t *testing.T) {
+			rig := newCallbackRig(t, hacarus.WithTrustedPayload(), hacarus.WithCallbackRetry(hacarus.RetryPolicy{MaxAttempts: 2}))
+			rig.fail = func(call int) error {
+				if call < 3 {
+					return errors.New("never")
+				}
+				return nil
+			}
+			rig.post(callbackA)
+			require.Len(t, rig.later(time.Hour), 2)
+			rig.post(callbackA)
+			require.Len(t, rig.later(time.Hour), 3)
+		}},
+		callbackCase{"shutdown/waits for what is queued", func(t *testing.T) {
+			rig, release := blocked(t)
+			rig.post(callbackOf("a"))
+			rig.post(callbackOf("b"))
+			time.AfterFunc(time.Second, release)
+			require.NoError(t, rig.close())
+			require.Equal(t, []string{"a:unknown", "b:unknown"}, rig.got())
+			w := rig.answer(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
+			require.Equal(t, http.StatusServiceUnavailable, w.Code)
+			require.NotEmpty(t, w.Header().Get("Retry-After"))
+		}},
+		callbackCase{"shutdown/not for ever", func(t *testing.T) {
+			rig, release := blocked(t)
+			defer release()
+			rig.post(callbackOf("a"))
+			rig.post(callbackOf("b", "c"))
+			begun := time.Now()
+			err := rig.close()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, "3 items")
+			require.Equal(t, 5*time.Second, time.Since(begun))
+			require.Equal(t, err, rig.close(), "closed once")
+		}},
+		callbackCase{"shutdown/a callback on its way is refused", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			body, w := io.Pipe()
+			status := make(chan int)
+			go func() { status <- rig.answer(http.MethodPost, callbackPath, body).Code }()
+			_, err := io.WriteString(w, callbackA[:20])
+			require.NoError(t, err)
+			require.NoError(t, rig.close())
+			_, err = io.WriteString(w, callbackA[20:])
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			require.Equal(t, http.StatusServiceUnavailable, <-status)
+			require.Empty(t, rig.got())
+		}},
+
+		// What nobody vouches for.
+		callbackCase{"forged/unknown item", func(t *testing.T) {
+			rig := confirming(t)
+			require.Equal(t, 200, rig.post(strings.Replace(callbackA, `"a"`, `"nobody"`, 1)))
+			require.Empty(t, rig.later(time.Hour))
+			require.Len(t, rig.service.Calls("getItemById"), 1)
+		}},
+		callbackCase{"forged/unknown model", func(t *testing.T) {
+			rig := confirming(t)
+			require.Equal(t, 200, rig.post(strings.Replace(callbackA, "m1", "m9", 1)))
+			require.Empty(t, rig.later(time.Hour))
+		}},
+		callbackCase{"forged/verdict", func(t *testing.T) {
+			rig := confirming(t)
+			rig.post(strings.Replace(callbackA, "NG", "OK", 1))
+			require.Equal(t, ng, rig.got(), "the service's")
+		}},
+		callbackCase{"forged/not assessed, with true items beside it", func(t *testing.T) {
+			rig := confirming(t)
+			rig.post(`{"items":[{"item_id":"c"},{"item_id":"a"},{"item_id":"nobody"},{"item_id":"b"}]}`)
+			require.Equal(t, []string{"a:NG b:OK"}, rig.later(time.Hour))
+		}},
+		callbackCase{"early/assessed soon after", func(t *testing.T) {
+			rig := confirming(t)
+			rig.post(strings.Replace(callbackA, `"a"`, `"c"`, 1))
+			require.Empty(t, rig.got())
+			rig.assess("c", "m1", hacarus.LabelNG, "0.7")
+			require.Equal(t, []string{"c:NG"}, rig.later(time.Hour))
+		}},
+		callbackCase{"untrusted/ids only without a client", func(t *testing.T) {
+			rig := newCallbackRig(t)
+			rig.post(callbackA)
+			rig.got()
+			require.Equal(t, [][]hacarus.Item{{{ItemID: "a"}}}, rig.calls)
+		}},
+		callbackCase{"outage/the service is away for a time", func(t *testing.T) {
+			rig := confirming(t)
+			rig.service.Inject("getItemById", hacarustest.Repeat(12, hacarustest.Status(503, nil, "{}"))...)
+			rig.post(callbackA)
+			require.Equal(t, ng, rig.later(time.Hour))
+		}},
+	)
+}
+
+// blocked is a rig whose f waits for release, or for the end of its context.
+func blocked(t *testing.T, opts ...hacarus.CallbackOption) (rig *callbackRig, release func()) {
+	t.Helper()
+	released := make(chan struct{})
+	rig = newCallbackRig(t)
+	f := rig.f
+	rig.handler = hacarus.CallbackHandler(func(ctx context.Context, items []hacarus.Item) error {
+		select {
+		case <-released:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return f(ctx, items)
+	}, append([]hacarus.CallbackOption{hacarus.WithCallbackToken(callbackToken)}, opts...)...)
+	return rig, sync.OnceFunc(func() { close(released) })
+}
+
+// overConnection serves a handler on a connection in memory, by a server
+// without timeouts, and is the status of its answer to what write writes.
+func overConnection(t *testing.T, h http.Handler, write func(io.Writer)) (status int, took time.Duration) {
+	t.Helper()
+	client, server := net.Pipe()
+	listener := oneConnection{make(chan net.Conn, 1)}
+	listener.conns <- server
+	s := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)} //nolint:gosec // without timeouts, as a careless user's
+	go func() { _ = s.Serve(listener) }()
+	defer time.Sleep(time.Minute) // the server lingers after an error
+	defer s.Close()
+	defer client.Close()
+	begun := time.Now()
+	go write(client)
+	answer, err := http.ReadResponse(bufio.NewReader(client), nil)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	return answer.StatusCode, time.Since(begun)
+}
+
+// oneConnection is a listener of connections that are there already.
+type oneConnection struct{ conns chan net.Conn }
+
+func (l oneConnection) Accept() (net.Conn, error) {
+	conn, open := <-l.conns
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (l oneConnection) Close() error   { close(l.conns); return nil }
+func (l oneConnection) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
+
+func TestSuiteCallbacks(t *testing.T) {
+	t.Parallel()
+	cases := callbackCases()
+	require.Len(t, cases, 60)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, c.run)
+		})
+	}
+	hacarus.Record(t, "S10", "callbacks: tokens, methods, forms, sizes, repetitions, a full queue, failures, forgeries", len(cases), -1, "")
+}
+
+// toHandler is a transport that ends in a handler, whatever the address.
+func toHandler(h http.Handler) transport {
+	return func(r *http.Request) (*http.Response, error) {
+		w := httptest.NewRecorder()
+		in := httptest.NewRequest(r.Method, r.URL.Path, r.Body)
+		h.ServeHTTP(w, in)
+		return w.Result(), nil
+	}
+}
+
+// A wait with callbacks has every verdict when it is there, and a callback that
+// is missed, late, repeated or forged changes no verdict: it costs time at most.
+func TestWaitWithCallbacks(t *testing.T) {
+	t.Parallel()
+	const poll = time.Hour
+	for name, c := range map[string]struct {
+		faults []hacarustest.Fault
+		least  time.Duration // of the wait
+		most   time.Duration
+	}{
+		"as usual": {nil, time.Minute, time.Minute},
+		"repeated": {hacarustest.Repeat(2, hacarustest.RepeatedCallback(20)), time.Minute, time.Minute},
+		"late":     {hacarustest.Repeat(2, hacarustest.Delay(time.Second)), 61 * time.Second, 61 * time.Second},
+		"missed":   {hacarustest.Repeat(2, hacarustest.MissedCallback()), poll * 2 / 3, poll},
+		"one lost": {[]hacarustest.Fault{hacarustest.MissedCallback()}, poll * 2 / 3, poll},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				hub := hacarus.NewCallbacks()
+				handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(callbackToken))
+				s := hacarustest.NewServer(hacarustest.WithInspector(firstPixel{}),
+					hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(toHandler(handler)))
+				defer s.Close()
+				s.Inject(hacarustest.Callback, c.faults...)
+				s.AddModel(hacarus.Model{ModelID: "m1"})
+				client := s.Client()
+				_, err := client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + callbackPath, Method: hacarus.CallbackPost})
+				require.NoError(t, err)
+				var ids []string
+				for n := range 10 {
+					id := fmt.Sprint("plate-", n)
+					ids = append(ids, id)
+					s.AddItem(hacarus.Item{ItemID: id}, picture(n))
+				}
+				for _, half := range [][]string{ids[:5], ids[5:]} {
+					_, err := client.PredictItems(t.Context(), "m1", half...)
+					require.NoError(t, err)
+				}
+				time.AfterFunc(time.Second, func() { forge(handler, ids) })
+
+				begun := time.Now()
+				verdicts := map[string]hacarus.Verdict{}
+				for item, err := range client.WaitForItems(t.Context(), "m1", ids, hacarus.WithCallbacks(hub), hacarus.WithPollInterval(poll, poll)) {
+					require.NoError(t, err)
+					verdicts[item.ItemID] = item.Verdict("m1")
+				}
+				took := time.Since(begun)
+				require.GreaterOrEqual(t, took, c.least)
+				require.LessOrEqual(t, took, c.most)
+				for n, id := range ids {
+					require.Equal(t, truth(n), verdicts[id], id)
+				}
+				require.NoError(t, handler.(io.Closer).Close())
+			})
+		})
+	}
+}
+
+// forge sends callbacks with the opposite of every truth, and for what nobody has.
+func forge(h http.Handler, ids []string) {
+	for n, id := range append(ids, "nobody") {
+		label := map[hacarus.Verdict]string{hacarus.VerdictOK: "NG", hacarus.VerdictNG: "OK"}[truth(n)]
+		body := fmt.Sprintf(`{"items":[{"item_id":%q,"status":"done","assessments":[{"model_id":"m1","label":%q}]}]}`, id, label)
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, callbackPath, strings.NewReader(body)))
+	}
+}
+
+func TestWithCallbacksRefusesNil(t *testing.T) {
+	t.Parallel()
+	s := suiteServer()
+	defer s.Close()
+	_, err := s.Client().WaitForModel(t.Context(), "m1", hacarus.WithCallbacks(nil))
+	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+}
+
+// Callbacks, a fifth of them repeated, meet a consumer that is slower: the
+// queue fills, the rest is told to come again, nothing is handled twice or
+// lost, and the handler answers at once whatever the consumer does.
+func TestSuiteCallbackLoad(t *testing.T) {
+	const rate, bound, slots = 5000, 4000, 32
+	requests := rate / 2
+	if hacarus.Full() {
+		requests = rate * 10
+	}
+	handled, most := map[string]int{}, 0
+	var handler http.Handler
+	handler = hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+		most = max(most, hacarus.QueuedCallbacks(handler))
+		if len(handled)%20 == 0 {
+			time.Sleep(6 * time.Millisecond) // slower than the callbacks come
+		}
+		for _, item := range items {
+			handled[item.ItemID]++
+		}
+		return nil
+	}, hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackQueue(bound), hacarus.WithCallbackDrain(time.Minute))
+	var mu sync.Mutex
+	var answers, roundTrips []time.Duration // as the handler and the sender see it
+	full := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		handler.ServeHTTP(w, r)
+		took := time.Since(begun)
+		mu.Lock()
+		defer mu.Unlock()
+		answers = append(answers, took)
+	}))
+	defer s.Close()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: slots}}
+	defer client.CloseIdleConnections()
+	send := func(event int) {
+		body := fmt.Sprintf(`{"items":[{"item_id":"e%d","assessments":[{"model_id":"m1","label":"OK"}]}]}`, event)
+		for status := 0; status != http.StatusOK; {
+			begun := time.Now()
+			answer, err := client.Post(s.URL+callbackPath, "application/json", strings.NewReader(body))
+			if !assert.NoError(t, err) {
+				return
+			}
+			_ = answer.Body.Close()
+			took := time.Since(begun)
+			status = answer.StatusCode
+			mu.Lock()
+			roundTrips = append(roundTrips, took)
+			if status != http.StatusOK {
+				full++
+			}
+			mu.Unlock()
+			if status != http.StatusOK {
+				assert.Equal(t, http.StatusServiceUnavailable, status)
+				time.Sleep(200 * time.Millisecond)
+			}
+		}
+	}
+	// Each fifth request repeats the one that came a little before it.
+	events := make(chan int, requests)
+	var senders sync.WaitGroup
+	for range slots {
+		senders.Go(func() {
+			for event := range events {
+				send(event)
+			}
+		})
+	}
+	begun := time.Now()
+	distinct := map[int]bool{}
+	for n := range requests {
+		event := n
+		if n%5 == 4 {
+			event = max(0, n-7)
+			event -= event % 5 // an original
+		}
+		distinct[event] = true
+		events <- event
+		if ahead := time.Duration(n)*time.Second/rate - time.Since(begun); ahead > time.Millisecond {
+			time.Sleep(ahead)
+		}
+	}
+	close(events)
+	senders.Wait()
+	require.NoError(t, handler.(io.Closer).Close())
+
+	require.Len(t, handled, len(distinct), "none is lost")
+	for event, times := range handled {
+		require.Equal(t, 1, times, event)
+	}
+	require.LessOrEqual(t, most, bound)
+	if hacarus.Full() {
+		require.Positive(t, full, "the queue was full")
+	}
+	require.Less(t, p99(answers), 50*time.Millisecond)
+	hacarus.Record(t, "L8", fmt.Sprintf("callbacks, %d/s, 20 %% repeated, a consumer that is slower", rate), requests, -1,
+		fmt.Sprintf("%d callbacks in %.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %v, of the round trip %v",
+			requests, time.Since(begun).Seconds(), most, bound, full, p99(answers), p99(roundTrips)))
+}
+
+func p99(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)*99/100].Round(10 * time.Microsecond)
+}

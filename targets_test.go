@@ -1,0 +1,75 @@
+package hacarus
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTargetArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	neverSent(t, map[string]func(context.Context, *Client) error{
+		"negative target": func(ctx context.Context, c *Client) error { _, err := c.GetInspectionTarget(ctx, -1); return err },
+		"negative default": func(ctx context.Context, c *Client) error {
+			_, err := c.SetDefaultInspectionTarget(ctx, -1)
+			return err
+		},
+		"no models' results": func(ctx context.Context, c *Client) error { _, err := c.GetModelResults(ctx); return err },
+		"a path's results":   func(ctx context.Context, c *Client) error { _, err := c.GetModelResults(ctx, "m", "a/b"); return err },
+	})
+}
+
+// TestTargets: 0 is a target like any other, and another target than the one
+// asked for is no answer.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	for name, get := range map[string]func(*Client, int) (*InspectionTarget, error){
+		"get": func(c *Client, id int) (*InspectionTarget, error) { return c.GetInspectionTarget(t.Context(), id) },
+		"set default": func(c *Client, id int) (*InspectionTarget, error) {
+			return c.SetDefaultInspectionTarget(t.Context(), id)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			target, err := get(factAnswer(t, http.StatusOK, `{"data":{"target_id":0,"name":"plates"}}`), 0)
+			require.NoError(t, err)
+			require.Equal(t, &InspectionTarget{Name: "plates"}, target)
+			_, err = get(factAnswer(t, http.StatusOK, `{"data":{"target_id":0}}`), 1)
+			require.ErrorIs(t, err, ErrDecode)
+			_, err = get(factAnswer(t, http.StatusNotFound, ""), 1)
+			require.ErrorIs(t, err, ErrNotFound)
+		})
+	}
+}
+
+// TestDefaultTargetIsSetAgain: the same target twice is the same state.
+func TestDefaultTargetIsSetAgain(t *testing.T) {
+	t.Parallel()
+	api := &fakeAPI{next: answers(status(http.StatusBadGateway, ""), ok(`{"data":{"target_id":1}}`))}
+	_, err := overMemory(t, api).SetDefaultInspectionTarget(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, 2, api.count())
+}
+
+func TestModelResults(t *testing.T) {
+	t.Parallel()
+	var requests factRequests
+	c := overMemory(t, &fakeAPI{next: requests.before(t, answers(status(http.StatusServiceUnavailable, ""), ok("a,b\n"), status(http.StatusUnprocessableEntity, "")))})
+	d, err := c.GetModelResults(t.Context(), "m1", "m,2")
+	require.NoError(t, err)
+	content, err := io.ReadAll(d)
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	require.Equal(t, "a,b\n", string(content))
+	require.Len(t, requests.all(), 2, "it only reads, so it is asked again")
+	for _, r := range requests.all() {
+		require.Equal(t, url.Values{"model_ids": {"m1", "m,2"}}, r.URL.Query())
+		require.Empty(t, r.body)
+	}
+	_, err = c.GetModelResults(t.Context(), "m3")
+	require.ErrorIs(t, err, ErrUnprocessable)
+}

@@ -1,0 +1,82 @@
+package hacarus
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLicenseArgumentsAreNeverSent(t *testing.T) {
+	t.Parallel()
+	set := func(f File) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) error { _, err := c.SetLicense(ctx, f); return err }
+	}
+	neverSent(t, map[string]func(context.Context, *Client) error{
+		"no file":  set(File{}),
+		"nameless": set(FileFromBytes("", []byte("licence"))),
+		"missing":  set(FileFromPath(t.TempDir() + "/license0")),
+	})
+}
+
+// TestSetLicenseErrors holds the kinds that the comment of SetLicense names,
+// and that a licence is never sent twice.
+func TestSetLicenseErrors(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		kind   error
+	}{
+		"invalid":       {http.StatusForbidden, `{"errors":{"title":"Invalid license!"}}`, ErrLicense},
+		"there already": {http.StatusForbidden, `{"errors":{"title":"Invalid license!","detail":"License already exists"}}`, ErrLicense},
+		"unfit":         {http.StatusUnprocessableEntity, `{}`, ErrUnprocessable},
+		"failure":       {http.StatusBadGateway, ``, ErrOutcomeUnknown},
+		"a page":        {http.StatusOK, `<html></html>`, ErrDecode},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: status(test.status, test.body)}
+			_, err := overMemory(t, api).SetLicense(t.Context(), FileFromBytes("license0", []byte("licence")))
+			require.ErrorIs(t, err, test.kind)
+			require.Equal(t, 1, api.count())
+		})
+	}
+}
+
+// TestUtilitiesThatOnlyRead are asked again, though they are POSTs.
+func TestUtilitiesThatOnlyRead(t *testing.T) {
+	t.Parallel()
+	again := func(body string) *fakeAPI {
+		return &fakeAPI{next: answers(status(http.StatusServiceUnavailable, ""), ok(body))}
+	}
+	t.Run("hash", func(t *testing.T) {
+		t.Parallel()
+		api := again(`{"data":{"hash_id":"5d0e87d0"}}`)
+		id, err := overMemory(t, api).GetHashID(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "5d0e87d0", id)
+		require.Equal(t, 2, api.count())
+	})
+	t.Run("logs", func(t *testing.T) {
+		t.Parallel()
+		api := again("PK\x03\x04")
+		d, err := overMemory(t, api).GetLogs(t.Context())
+		require.NoError(t, err)
+		content, err := io.ReadAll(d)
+		require.NoError(t, err)
+		require.NoError(t, d.Close())
+		require.Equal(t, "PK\x03\x04", string(content))
+		require.Equal(t, 2, api.count())
+	})
+}
+
+func TestHashIDIsNeverEmpty(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"data":{}}`, `{"data":{"hash_id":null}}`, `{"data":{"hash_id":""}}`} {
+		_, err := factAnswer(t, http.StatusOK, body).GetHashID(t.Context())
+		require.ErrorIs(t, err, ErrDecode, body)
+	}
+}
