@@ -166,7 +166,7 @@ func (r *inspection) process(from step, units []*unit) {
 		units = r.upload(units)
 	case stepUploading:
 		there, missing := r.lookFor(units)
-		units = append(there, r.upload(missing)...)
+		units = slices.Concat(there, r.upload(missing))
 	case stepPredicting:
 		units = r.await(units, latest(units).Add(r.Grace))
 	case stepDone:
@@ -385,7 +385,7 @@ func (r *inspection) await(units []*unit, until time.Time) (waiting []*unit) {
 		switch {
 		case err == nil:
 			u.step = stepDone
-			r.writeJournal(false, journalLine{Time: time.Now(), Step: stepDone, Item: u.expected, Verdict: item.Verdict(modelOrAny(r.ModelID))})
+			_ = r.writeJournal(false, journalLine{Time: time.Now(), Step: stepDone, Item: u.expected, Verdict: item.Verdict(modelOrAny(r.ModelID))})
 			r.deliver(u, item, nil)
 		case errors.Is(err, errNotInTime):
 			errors.As(err, &u.waited)

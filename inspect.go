@@ -79,8 +79,9 @@ type Inspection struct {
 	Err error
 }
 
-// ErrNoAssessment: a prediction was asked for, and its assessment did not come
-// within the grace time. It may have failed; nothing tells so.
+// ErrNoAssessment is the error of a file whose prediction was asked for, and
+// whose assessment did not come within the grace time. The prediction may have
+// failed; nothing tells so.
 var ErrNoAssessment = errors.New("no assessment came")
 
 // Inspect uploads images, has a model inspect them, and yields the verdicts as

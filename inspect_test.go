@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -109,7 +110,8 @@ func requireOnce(t *testing.T, n int, counts map[string]int) {
 
 func TestInspect(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(time.Minute))
 		m := s.AddModel(hacarus.Model{})
 		var last hacarus.InspectProgress
 		all, err := outcomes(t, c, hacarus.InspectRequest{
@@ -137,14 +139,15 @@ func TestInspect(t *testing.T) {
 		require.Equal(t, "/api/v1/models/active/predict", s.Calls("predictItems")[5].Path)
 		_, err = outcomes(t, c, hacarus.InspectRequest{})
 		require.NoError(t, err)
-	}, hacarustest.WithPredictionTime(time.Minute))
+	})
 }
 
 // Verdicts come while later files are still on their way, and no more files
 // are under way than there is room for, however slow the range is.
 func TestInspectStreams(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
 		n := 0
 		for _, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 400), BatchSize: 5, Concurrency: 2}) {
@@ -163,7 +166,8 @@ func TestInspectStreams(t *testing.T) {
 // No more calls than asked for are under way.
 func TestInspectConcurrency(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newService(t)
 		s.AddModel(hacarus.Model{})
 		var uploading, predicting gauge
 		next := uploading.of("/api/v1/items/", predicting.of("/api/v1/models/active/predict", s.Transport()))
@@ -184,7 +188,8 @@ func TestInspectSplitsBatches(t *testing.T) {
 	size := int64(len(picture(0)))
 	t.Run("by bytes", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
 			s.AddModel(hacarus.Model{})
 			files := pictures(0, 30)
 			files[7] = hacarus.FileFromBytes("plate-00007.png", append(picture(7), make([]byte, 4*size)...)) // alone
@@ -201,7 +206,8 @@ func TestInspectSplitsBatches(t *testing.T) {
 	})
 	t.Run("by refusal", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t, hacarustest.WithUploadLimit(2500))
 			s.AddModel(hacarus.Model{})
 			files := pictures(0, 200)
 			files[50] = hacarus.FileFromBytes("huge.png", append(picture(50), make([]byte, 5000)...))
@@ -219,14 +225,15 @@ func TestInspectSplitsBatches(t *testing.T) {
 				}
 			}
 			require.Less(t, refused, 14, "later batches are small from the start")
-		}, hacarustest.WithUploadLimit(2500))
+		})
 	})
 }
 
 // A file that is not taken, or cannot be read, does not concern the others.
 func TestInspectBadFiles(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
 		broken := errors.New("the disk is gone")
 		files := pictures(0, 40)
@@ -259,7 +266,8 @@ func TestInspectNames(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, picture(n), 0o644))
 		return hacarus.FileFromPath(path)
 	}
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
 		names := []string{"検査1.jpg", "a b.png", "2019-05-24 at 3.27.11 PM.png", "plain.png", "plain.jpg", "plain.png", "..", "line1/x.png"}
 		var files []hacarus.File
@@ -300,7 +308,8 @@ func TestInspectReconcilesUploads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
 				s.AddModel(hacarus.Model{})
 				s.Inject("addItem", faults...)
 				s.Inject("getItemById", mixed(20)...)
@@ -317,7 +326,8 @@ func TestInspectReconcilesUploads(t *testing.T) {
 // An item that was there before is not mistaken for the upload that got lost.
 func TestInspectDoesNotTakeOldItems(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		m := s.AddModel(hacarus.Model{})
 		s.AddItem(hacarus.Item{ItemID: "plate-00000", Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: "NG"}}})
 		s.AddItem(hacarus.Item{ItemID: "plate-00001", Images: []hacarus.ImageMeta{{FileSize: 7}}})
@@ -340,7 +350,8 @@ func TestInspectGrace(t *testing.T) {
 	const grace = 3 * time.Minute
 	run := func(t *testing.T, f hacarustest.Fault) (took time.Duration, s *hacarustest.Server, all []*hacarus.Inspection) {
 		t.Helper()
-		inBubble(t, func(t *testing.T, server *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			server, c := newService(t, hacarustest.WithPredictionTime(2*time.Minute))
 			s = server
 			s.AddModel(hacarus.Model{})
 			s.Inject("predictItems", f)
@@ -349,7 +360,7 @@ func TestInspectGrace(t *testing.T) {
 			all, err = outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 10), Grace: grace})
 			require.NoError(t, err)
 			took = time.Since(begun)
-		}, hacarustest.WithPredictionTime(2*time.Minute))
+		})
 		return took, s, all
 	}
 	t.Run("executed", func(t *testing.T) {
@@ -370,7 +381,7 @@ func TestInspectGrace(t *testing.T) {
 }
 
 // squeamish is an inspector that fails on bad pictures.
-type squeamish struct{ firstPixel }
+type squeamish struct{}
 
 func (squeamish) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
 	return squeamish{}, nil
@@ -387,7 +398,8 @@ func (squeamish) Inspect(img image.Image, p hacarustest.Parameters) (hacarustest
 // end, not asked for again, and does not hold up the others.
 func TestInspectWithoutAssessment(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithInspector(squeamish{}))
 		s.AddModel(hacarus.Model{})
 		begun, late := time.Now(), 0
 		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: time.Hour}) {
@@ -405,7 +417,7 @@ func TestInspectWithoutAssessment(t *testing.T) {
 		}
 		require.Equal(t, 40, late)
 		requireOnce(t, 200, predictions(t, s))
-	}, hacarustest.WithInspector(squeamish{}))
+	})
 }
 
 // A service that is busy is left alone by all calls at once, for as long as it
@@ -415,7 +427,8 @@ func TestInspectHoldsBack(t *testing.T) {
 	for _, operation := range []string{"addItem", "predictItems"} {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
 				s.AddModel(hacarus.Model{})
 				const pause = 40 * time.Second
 				var mu sync.Mutex
@@ -430,7 +443,7 @@ func TestInspectHoldsBack(t *testing.T) {
 					}
 					mu.Unlock()
 					answer, err := next.RoundTrip(r)
-					if err == nil && (answer.StatusCode == 425 || answer.StatusCode == 429) {
+					if err == nil && (answer.StatusCode == http.StatusTooEarly || answer.StatusCode == http.StatusTooManyRequests) {
 						mu.Lock()
 						until = time.Now().Add(pause)
 						mu.Unlock()
@@ -452,7 +465,8 @@ func TestInspectHoldsBack(t *testing.T) {
 // However long it is busy.
 func TestInspectOutlastsABusyService(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
 		s.Inject("predictItems", hacarustest.Repeat(500, refusal(425))...)
 		s.Inject("addItem", hacarustest.Repeat(100, refusal(429))...)
@@ -468,7 +482,8 @@ func TestInspectEnds(t *testing.T) {
 	t.Parallel()
 	t.Run("without a licence", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t, hacarustest.WithoutLicense())
 			s.AddModel(hacarus.Model{})
 			all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 1000)})
 			require.ErrorIs(t, err, hacarus.ErrLicense)
@@ -476,11 +491,12 @@ func TestInspectEnds(t *testing.T) {
 				require.ErrorIs(t, result.Err, hacarus.ErrLicense)
 			}
 			require.LessOrEqual(t, len(s.Calls("addItem")), 4)
-		}, hacarustest.WithoutLicense())
+		})
 	})
 	t.Run("without a model", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
 			s.AddModel(hacarus.Model{ModelID: "broken", Status: hacarus.ModelStatusFailed})
 			for model, want := range map[string]error{"nobody": hacarus.ErrNotFound, "broken": hacarus.ErrTrainingFailed} {
 				all, err := outcomes(t, c, hacarus.InspectRequest{ModelID: model, Files: pictures(0, 50)})
@@ -492,7 +508,8 @@ func TestInspectEnds(t *testing.T) {
 	})
 	t.Run("with the model", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
 			m := s.AddModel(hacarus.Model{})
 			time.AfterFunc(10*time.Second, func() {
 				_, err := c.DeleteModels(t.Context(), m.ModelID)
@@ -506,7 +523,8 @@ func TestInspectEnds(t *testing.T) {
 	})
 	t.Run("with the credentials", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := newService(t)
 			c := s.Client(hacarus.WithCredentials("nobody", "a secret of nobody's"))
 			_, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100)})
 			require.ErrorIs(t, err, hacarus.ErrUnauthorized)
@@ -514,7 +532,8 @@ func TestInspectEnds(t *testing.T) {
 	})
 	t.Run("with the context", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t, hacarustest.WithPredictionTime(time.Hour))
 			s.AddModel(hacarus.Model{})
 			over := errors.New("the shift is over")
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, over)
@@ -529,14 +548,15 @@ func TestInspectEnds(t *testing.T) {
 			}
 			require.NotEmpty(t, all[0].ItemID)
 			require.Empty(t, all[999].ItemID)
-		}, hacarustest.WithPredictionTime(time.Hour))
+		})
 	})
 }
 
 // Leaving the range ends the work.
 func TestInspectStops(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newService(t)
 		var traffic gauge
 		c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: traffic.around(s.Transport())}))
 		s.AddModel(hacarus.Model{})
@@ -557,7 +577,8 @@ func TestInspectStops(t *testing.T) {
 
 func TestInspectArguments(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		files := pictures(0, 1)
 		for name, req := range map[string]hacarus.InspectRequest{
 			"batch size":  {Files: files, BatchSize: -1},

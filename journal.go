@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ErrJournalLocked: another inspection, of this process or of another, has the
-// journal open.
+// ErrJournalLocked is the error of an inspection whose journal another one, of
+// this process or of another, has open.
 var ErrJournalLocked = errors.New("journal in use")
 
 // step is how far a file has come.
@@ -138,8 +138,9 @@ const headerStart = `{"hacarus_journal":`
 
 func checkHeader(text []byte, torn bool, modelID string) error {
 	var h header
+	known := min(len(text), len(headerStart)) // of a torn one, less may be there
 	switch {
-	case !bytes.HasPrefix(text, []byte(headerStart)) && !(torn && bytes.HasPrefix([]byte(headerStart), text)):
+	case string(text[:known]) != headerStart[:known] || known < len(headerStart) && !torn:
 		return fmt.Errorf("%w: not a journal", ErrInvalidArgument)
 	case torn:
 		return nil

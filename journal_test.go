@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,7 +21,8 @@ import (
 // A second run with the same files sends nothing again, and has all verdicts.
 func TestJournalResumes(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		m := s.AddModel(hacarus.Model{})
 		req := hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 50), Journal: filepath.Join(t.TempDir(), "journal")}
 		for range 3 {
@@ -43,7 +45,8 @@ func TestJournalResumes(t *testing.T) {
 // A run that ended in the middle of anything is taken up where it was.
 func TestJournalAfterAnEnd(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(30*time.Second))
 		s.AddModel(hacarus.Model{})
 		req := hacarus.InspectRequest{
 			Files: pictures(0, 200), BatchSize: 10, Grace: time.Hour, Journal: filepath.Join(t.TempDir(), "journal"),
@@ -64,14 +67,15 @@ func TestJournalAfterAnEnd(t *testing.T) {
 		}
 		requireOnce(t, 200, uploads(s))
 		requireOnce(t, 200, predictions(t, s))
-	}, hacarustest.WithPredictionTime(30*time.Second))
+	})
 }
 
 // A name that comes again with another content is another item, and files of
 // one name and content are as many items.
 func TestJournalKnowsContent(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
 		journal := filepath.Join(t.TempDir(), "journal")
 		latest := func(numbers ...int) (files []hacarus.File) {
@@ -102,7 +106,8 @@ func TestJournalKnowsContent(t *testing.T) {
 // is refused, and a file that is no journal is left alone.
 func TestJournalRepair(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		m := s.AddModel(hacarus.Model{})
 		path := filepath.Join(t.TempDir(), "journal")
 		req := hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 3), Journal: path}
@@ -155,7 +160,8 @@ func TestJournalRepair(t *testing.T) {
 // A journal belongs to one model, and to one inspection at a time.
 func TestJournalIsRefused(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{ModelID: "m1"})
 		s.AddModel(hacarus.Model{ModelID: "m2"})
 		req := hacarus.InspectRequest{ModelID: "m1", Files: pictures(0, 3), Journal: filepath.Join(t.TempDir(), "journal")}
@@ -186,7 +192,8 @@ func TestJournalIsRefused(t *testing.T) {
 // after it was looked at is not sent.
 func TestJournalFiles(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
 		path := filepath.Join(t.TempDir(), "changing.png")
 		require.NoError(t, os.WriteFile(path, picture(1), 0o644))

@@ -222,13 +222,13 @@ func (r *relay) spend(n int) int {
 
 // forward copies both ways until the service has no more to say.
 func (r *relay) forward(conn *net.TCPConn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	onward, err := new(net.Dialer).DialContext(context.Background(), "tcp", r.target)
 	if err != nil {
 		return
 	}
 	service := onward.(*net.TCPConn)
-	defer service.Close()
+	defer func() { _ = service.Close() }()
 	r.work.Go(func() {
 		buffer := make([]byte, 512)
 		for {

@@ -18,14 +18,13 @@ import (
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
-// inBubble runs a test on a clock of its own, against a server of its own.
-func inBubble(t *testing.T, f func(t *testing.T, s *hacarustest.Server, c *hacarus.Client), opts ...hacarustest.Option) {
+// newService returns a server, and a client of it that tries once. In a bubble
+// of testing/synctest all of it goes by the bubble's clock.
+func newService(t *testing.T, opts ...hacarustest.Option) (*hacarustest.Server, *hacarus.Client) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s := hacarustest.NewServer(append([]hacarustest.Option{hacarustest.WithInspector(firstPixel{})}, opts...)...)
-		defer s.Close()
-		f(t, s, s.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1})))
-	})
+	s := hacarustest.NewServer(append([]hacarustest.Option{hacarustest.WithInspector(firstPixel{})}, opts...)...)
+	t.Cleanup(s.Close)
+	return s, s.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
 }
 
 // refusal is an answer in place of the execution.
@@ -46,7 +45,8 @@ func mixed(n int) []hacarustest.Fault {
 
 func TestWaitForModel(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithTrainingTime(time.Hour))
 		begun := time.Now()
 		var seen []hacarus.ModelStatus
 		model, err := c.TrainAndWait(t.Context(), "PM", hacarus.TrainRequest{Name: "plates", ItemIDs: []string{goodItem(s)}},
@@ -75,7 +75,7 @@ func TestWaitForModel(t *testing.T) {
 		require.Equal(t, model, again)
 		require.Zero(t, time.Since(begun))
 		require.Len(t, s.Calls("getModelById"), calls+1)
-	}, hacarustest.WithTrainingTime(time.Hour))
+	})
 }
 
 // goodItem adds a training item, and returns its id.
@@ -86,17 +86,19 @@ func goodItem(s *hacarustest.Server) string {
 // What is quick is noticed quickly.
 func TestWaitIsFastFirst(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithTrainingTime(300*time.Millisecond))
 		begun := time.Now()
 		_, err := c.TrainAndWait(t.Context(), "PM", hacarus.TrainRequest{ItemIDs: []string{goodItem(s)}})
 		require.NoError(t, err)
 		require.Less(t, time.Since(begun), 600*time.Millisecond)
-	}, hacarustest.WithTrainingTime(300*time.Millisecond))
+	})
 }
 
 func TestWaitForModelEndsWithoutAModel(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		malformed := []hacarus.OverrideParam{{AlgorithmParameterID: 202, Value: "-1"}}
 		_, err := c.TrainAndWait(t.Context(), "PM", hacarus.TrainRequest{ItemIDs: []string{goodItem(s)}, OverrideParams: malformed})
 		require.ErrorIs(t, err, hacarus.ErrTrainingFailed)
@@ -116,7 +118,8 @@ func TestWaitForModelEndsWithoutAModel(t *testing.T) {
 // Statuses that nobody documented are not the end.
 func TestWaitForModelUnknownStatus(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{ModelID: "m", Status: "queued"})
 		time.AfterFunc(time.Minute, func() { s.AddModel(hacarus.Model{ModelID: "m", Status: "optimising"}) })
 		time.AfterFunc(2*time.Minute, func() { s.AddModel(hacarus.Model{ModelID: "m"}) })
@@ -131,7 +134,8 @@ func TestWaitForModelUnknownStatus(t *testing.T) {
 // A model that is deleted while it is waited for ends the wait.
 func TestWaitForModelDeleted(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{ModelID: "m", Status: hacarus.ModelStatusCreating})
 		time.AfterFunc(time.Minute, func() {
 			_, err := c.DeleteModels(t.Context(), "m")
@@ -151,7 +155,8 @@ func TestWaitForModelDeleted(t *testing.T) {
 // What may be over at the next attempt does not end a wait.
 func TestWaitOutlastsFailures(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{ModelID: "m"})
 		s.AddItem(hacarus.Item{ItemID: "a", Assessments: []hacarus.Assessment{{ModelID: "m", Label: "OK"}}})
 		faults := mixed(40)
@@ -177,7 +182,8 @@ func TestWaitOutlastsFailures(t *testing.T) {
 // What was just created may not be found for a moment.
 func TestWaitToleratesNotFoundBriefly(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{ModelID: "m"})
 		s.Inject("getModelById", hacarustest.Repeat(3, refusal(404))...)
 		_, err := c.WaitForModel(t.Context(), "m")
@@ -206,7 +212,8 @@ func TestWaitEndsWithPermanentErrors(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
 				s.AddModel(hacarus.Model{ModelID: "m", Status: hacarus.ModelStatusCreating})
 				begun := time.Now()
 				s.Inject("getModelById", test.faults...)
@@ -218,7 +225,8 @@ func TestWaitEndsWithPermanentErrors(t *testing.T) {
 	}
 	t.Run("unreadable for good", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
 			s.Inject("getModelById", hacarustest.Repeat(1000, hacarustest.Status(200, nil, "<html>"))...)
 			begun := time.Now()
 			_, err := c.WaitForModel(t.Context(), "m")
@@ -232,7 +240,8 @@ func TestWaitEndsWithPermanentErrors(t *testing.T) {
 // The end of the context keeps what was last seen, and what went wrong before.
 func TestWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		s.AddModel(hacarus.Model{ModelID: "m", Status: hacarus.ModelStatusCreating})
 		s.Inject("getModelById", append([]hacarustest.Fault{{}}, hacarustest.Repeat(1000, refusal(503))...)...)
 		cause := errors.New("the shift is over")
@@ -272,7 +281,8 @@ func ready(t *testing.T, items func(func(*hacarus.Item, error) bool)) []string {
 // An item that is done need not have been predicted by this model.
 func TestWaitForItemsOfThisModel(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		by := func(models ...string) (list []hacarus.Assessment) {
 			for _, m := range models {
 				list = append(list, hacarus.Assessment{ModelID: m, Label: hacarus.LabelNG})
@@ -315,7 +325,8 @@ func TestWaitForItemsOfThisModel(t *testing.T) {
 // Each id has one outcome, and one that fails does not stop the others.
 func TestWaitForItemsOneOutcomeEach(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(30*time.Second))
 		m := s.AddModel(hacarus.Model{})
 		ids := []string{"nobody", "a b/c"}
 		for i := range 40 {
@@ -350,13 +361,14 @@ func TestWaitForItemsOneOutcomeEach(t *testing.T) {
 		require.ErrorIs(t, failed["a b/c"], hacarus.ErrInvalidArgument)
 		require.Equal(t, 40, last.Ready)
 		require.Equal(t, 42, last.Total)
-	}, hacarustest.WithPredictionTime(30*time.Second))
+	})
 }
 
 // Questions are asked by a few goroutines at a time, and end with the range.
 func TestWaitForItemsIsBounded(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, _ *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newService(t)
 		var traffic gauge
 		c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: traffic.around(s.Transport())}))
 		s.Inject("getItemById", hacarustest.Repeat(1000, hacarustest.Delay(time.Second))...)
@@ -379,7 +391,8 @@ func TestWaitForItemsIsBounded(t *testing.T) {
 
 func TestWaitArguments(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, s *hacarustest.Server, c *hacarus.Client) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
 		for name, opt := range map[string]hacarus.WaitOption{
 			"negative":    hacarus.WithPollInterval(-1, 0),
 			"reversed":    hacarus.WithPollInterval(2*time.Second, time.Second),
@@ -397,9 +410,7 @@ func TestWaitArguments(t *testing.T) {
 		}
 		_, err := c.WaitForModel(t.Context(), "..")
 		require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
-		for range c.WaitForItems(t.Context(), "m", nil) {
-			require.Fail(t, "nothing is waited for")
-		}
+		require.Empty(t, ready(t, c.WaitForItems(t.Context(), "m", nil)))
 		require.Empty(t, s.Calls(""))
 	})
 }

@@ -58,7 +58,7 @@ func ExampleClient_Inspect_journal() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 
 	request := hacarus.InspectRequest{
 		Files:   []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg")},

@@ -145,18 +145,16 @@ type watching struct {
 	stdout bytes.Buffer
 }
 
-func inBubble(t *testing.T, f func(t *testing.T, w *watching)) {
+func newWatching(t *testing.T) *watching {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := &watching{server: hacarustest.NewServer(hacarustest.WithInspector(bright{}))}
-		defer w.server.Close()
-		w.opts = options{
-			dir: t.TempDir(), model: w.server.AddModel(hacarus.Model{}).ModelID,
-			settle: 2 * time.Second, every: time.Second, grace: time.Minute,
-		}
-		w.opts.inFolder()
-		f(t, w)
-	})
+	w := &watching{server: hacarustest.NewServer(hacarustest.WithInspector(bright{}))}
+	t.Cleanup(w.server.Close)
+	w.opts = options{
+		dir: t.TempDir(), model: w.server.AddModel(hacarus.Model{}).ModelID,
+		settle: 2 * time.Second, every: time.Second, grace: time.Minute,
+	}
+	w.opts.inFolder()
+	return w
 }
 
 // run watches for some time.
@@ -185,7 +183,8 @@ func names(t *testing.T, folder string) (list []string) {
 // Half a file is not inspected, and none twice, whatever ends the program.
 func TestLine(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *watching) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
 		good, bad := picture(t, 0), picture(t, 0xff)
 		w.write(t, "検査 1.png", bad)
 		w.write(t, "slow.png", good[:20])
@@ -216,7 +215,8 @@ func TestLine(t *testing.T) {
 // folder that is.
 func TestLineGoesOn(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *watching) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
 		w.server.Inject("predictItems", hacarustest.Repeat(2, hacarustest.Status(422, nil, "{}"))...)
 		w.write(t, "text.png", []byte("no image"))
 		w.write(t, "good.png", picture(t, 0))
@@ -234,7 +234,8 @@ func TestLineGoesOn(t *testing.T) {
 // What does not pass ends it.
 func TestLineEnds(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, w *watching) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
 		w.write(t, "good.png", picture(t, 0))
 		w.opts.model = "nobody"
 		require.ErrorIs(t, w.run(t, time.Hour), hacarus.ErrNotFound)
