@@ -20,9 +20,9 @@
 // [Client.Inspect] takes any number of files to their verdicts, and
 // [Client.TrainAndWait] training images to a model.
 //
-// Beneath them, each of the service's 24 operations is one method of [Client], in the file
-// named after its tag in the API documentation. Methods log in by themselves,
-// retry what may be retried, and return typed values and typed errors: a
+// Beneath them, each of the service's 24 operations is one method of [Client],
+// in the file named after its tag in the API documentation. Methods log in by
+// themselves, retry what may be retried, and return typed values and typed errors: a
 // *[BaseError] when the service answered with an error, a *[RequestError] when
 // there was no usable answer, and an error that is [ErrInvalidArgument] when
 // nothing was sent.
