@@ -206,6 +206,39 @@ func TestCallbackRetries(t *testing.T) {
 	})
 }
 
+// Nothing tells a repeated callback without assessments from the next one, so
+// it is left out only while the first waits. That of an item which had another
+// assessment as well is told by the new one.
+func TestCallbackRepetitions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		handler := CallbackHandler(func(context.Context, []Item) error {
+			calls++
+			time.Sleep(time.Second)
+			return nil
+		})
+		r := handler.(*receiver)
+		for _, c := range []struct {
+			assessments []Assessment
+			calls       int
+		}{
+			{nil, 1},
+			{nil, 2},
+			{[]Assessment{{ModelID: "m1"}}, 3},
+			{[]Assessment{{ModelID: "m1"}}, 3},
+			{[]Assessment{{ModelID: "m1"}, {ModelID: "m2"}}, 4},
+			{[]Assessment{{ModelID: "m2"}}, 4},
+		} {
+			require.NoError(t, r.accept([]Item{{ItemID: "a", Assessments: c.assessments}}, 1))
+			require.NoError(t, r.accept([]Item{{ItemID: "a", Assessments: c.assessments}}, 1), "while the first waits")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, c.calls, calls)
+		}
+	})
+}
+
 // A client that is denied an item says so, and never hands it on.
 func TestCallbackOfForbiddenItem(t *testing.T) {
 	t.Parallel()
@@ -224,28 +257,27 @@ func TestCallbackOfForbiddenItem(t *testing.T) {
 
 func TestRecent(t *testing.T) {
 	t.Parallel()
-	key := func(n int) []eventKey { return []eventKey{newEventKey(fmt.Sprint(n), nil)} }
+	key := func(n int) eventKey { return newEventKey(fmt.Sprint(n), nil) }
 	var m recent
 	now := time.Unix(1e9, 0)
 	m.age(now)
 	for n := range 3 * callbackMemory {
 		m.age(now)
-		m.add(key(n))
-		require.True(t, m.all(key(n)))
-		require.True(t, m.all(key(max(0, n-callbackMemory+1))), "the last ones are known")
+		require.Equal(t, []eventKey{key(n)}, m.add([]eventKey{key(max(0, n-1)), key(n)}), "the new one")
+		require.True(t, m.knows(key(max(0, n-callbackMemory+1))), "the last ones are known")
 		require.LessOrEqual(t, len(m.young)+len(m.old), 2*callbackMemory)
 	}
-	require.False(t, m.all(key(0)), "it is bounded")
+	require.False(t, m.knows(key(0)), "it is bounded")
 
 	last := key(3*callbackMemory - 1)
 	m.age(now.Add(callbackMemoryTime))
-	require.True(t, m.all(last))
+	require.True(t, m.knows(last))
 	m.age(now.Add(2 * callbackMemoryTime))
-	require.False(t, m.all(last))
+	require.False(t, m.knows(last))
 
-	m.add(last)
+	m.add([]eventKey{last})
 	m.age(now.Add(4 * callbackMemoryTime))
-	require.False(t, m.all(last), "however long nothing came")
+	require.False(t, m.knows(last), "however long nothing came")
 }
 
 func TestCallbacks(t *testing.T) {

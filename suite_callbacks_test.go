@@ -312,6 +312,7 @@ func callbackCases() []callbackCase {
 			w := rig.answer(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
 			require.Equal(t, http.StatusServiceUnavailable, w.Code)
 			require.Equal(t, "5", w.Header().Get("Retry-After"))
+			require.Equal(t, 200, rig.post(callbackOf("b")), "it is in the queue")
 			release()
 			require.Equal(t, []string{"a:unknown b:unknown"}, rig.got())
 			require.Equal(t, 200, rig.post(callbackOf("c")), "it may come again")
@@ -358,9 +359,9 @@ func callbackCases() []callbackCase {
 				return nil
 			}
 			rig.post(callbackA)
-			require.Len(t, rig.later(time.Hour), 2)
+			require.Len(t, rig.later(time.Minute), 2)
 			rig.post(callbackA)
-			require.Len(t, rig.later(time.Hour), 3)
+			require.Len(t, rig.later(time.Minute), 3)
 		}},
 		callbackCase{"shutdown/waits for what is queued", func(t *testing.T) {
 			t.Helper()
@@ -407,9 +408,13 @@ func callbackCases() []callbackCase {
 		callbackCase{"forged/unknown item", func(t *testing.T) {
 			t.Helper()
 			rig := confirming(t)
-			require.Equal(t, 200, rig.post(strings.Replace(callbackA, `"a"`, `"nobody"`, 1)))
-			require.Empty(t, rig.later(time.Hour))
+			forged := strings.Replace(callbackA, `"a"`, `"nobody"`, 1)
+			require.Equal(t, 200, rig.post(forged))
+			require.Empty(t, rig.later(time.Minute))
 			require.Len(t, rig.service.Calls("getItemById"), 1)
+			rig.assess("nobody", hacarus.LabelNG, "0.7")
+			require.Equal(t, 200, rig.post(forged))
+			require.Equal(t, []string{"nobody:NG"}, rig.later(time.Minute), "a forgery does not keep out the truth")
 		}},
 		callbackCase{"forged/unknown model", func(t *testing.T) {
 			t.Helper()
