@@ -402,7 +402,7 @@ func TestInspectWithoutAssessment(t *testing.T) {
 		s, c := newService(t, hacarustest.WithInspector(squeamish{}))
 		s.AddModel(hacarus.Model{})
 		begun, late := time.Now(), 0
-		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: time.Hour}) {
+		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: 10 * time.Minute}) {
 			require.NoError(t, err)
 			if truth(result.Index) == hacarus.VerdictOK {
 				require.Equal(t, hacarus.VerdictOK, result.Verdict)

@@ -49,12 +49,12 @@ func TestJournalAfterAnEnd(t *testing.T) {
 		s, c := newService(t, hacarustest.WithPredictionTime(30*time.Second))
 		s.AddModel(hacarus.Model{})
 		req := hacarus.InspectRequest{
-			Files: pictures(0, 200), BatchSize: 10, Grace: time.Hour, Journal: filepath.Join(t.TempDir(), "journal"),
+			Files: pictures(0, 120), BatchSize: 10, Grace: time.Minute, Journal: filepath.Join(t.TempDir(), "journal"),
 		}
 		s.Inject("addItem", hacarustest.Repeat(20, hacarustest.Delay(3*time.Second))...)
 		s.Inject("predictItems", hacarustest.Repeat(20, hacarustest.Delay(2*time.Second))...)
 		for ended := 1; ; ended++ {
-			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second+time.Duration(ended)*100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(5+ended)*time.Second)
 			all, err := outcomesIn(ctx, t, c, req)
 			cancel()
 			if err == nil {
@@ -63,10 +63,10 @@ func TestJournalAfterAnEnd(t *testing.T) {
 				break
 			}
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			require.Less(t, ended, 1000)
+			require.Less(t, ended, 100)
 		}
-		requireOnce(t, 200, uploads(s))
-		requireOnce(t, 200, predictions(t, s))
+		requireOnce(t, 120, uploads(s))
+		requireOnce(t, 120, predictions(t, s))
 	})
 }
 

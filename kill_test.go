@@ -155,13 +155,14 @@ type relay struct {
 	listener net.Listener
 	target   string
 	work     sync.WaitGroup
-	conns    sync.WaitGroup
 
-	mu     sync.Mutex
-	left   int
-	midway int
-	meddle func()
-	victim *os.Process
+	mu      sync.Mutex
+	changed *sync.Cond // the number of connections
+	conns   int
+	left    int
+	midway  int
+	meddle  func()
+	victim  *os.Process
 }
 
 func newRelay(t *testing.T, target string) *relay {
@@ -169,14 +170,15 @@ func newRelay(t *testing.T, target string) *relay {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	r := &relay{listener: l, target: target}
+	r.changed = sync.NewCond(&r.mu)
 	r.work.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			r.conns.Add(1)
-			r.work.Go(func() { defer r.conns.Done(); r.forward(conn.(*net.TCPConn)) })
+			r.count(1)
+			r.work.Go(func() { defer r.count(-1); r.forward(conn.(*net.TCPConn)) })
 		}
 	})
 	t.Cleanup(func() { assert.NoError(t, l.Close()); r.work.Wait() })
@@ -195,10 +197,19 @@ func (r *relay) killAfter(bytes int, victim *os.Process, meddle func()) {
 
 // settle waits until the service has ended what it was asked for, and lets the next process live.
 func (r *relay) settle() {
-	r.conns.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for r.conns > 0 {
+		r.changed.Wait()
+	}
 	r.victim = nil
+}
+
+func (r *relay) count(connections int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns += connections
+	r.changed.Broadcast()
 }
 
 // spend is how many of the bytes are forwarded. The process is killed when those are not all.

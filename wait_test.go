@@ -207,7 +207,7 @@ func TestWaitEndsWithPermanentErrors(t *testing.T) {
 		"forbidden":    {[]hacarustest.Fault{refusal(403)}, hacarus.ErrForbidden},
 		"unauthorized": {hacarustest.Repeat(2, refusal(401)), hacarus.ErrUnauthorized},
 		"bad request":  {[]hacarustest.Fault{refusal(400)}, hacarus.ErrBadRequest},
-		"too large":    {[]hacarustest.Fault{hacarustest.GzipBomb(80 << 20)}, hacarus.ErrResponseTooLarge},
+		"no such call": {[]hacarustest.Fault{refusal(501)}, hacarus.ErrServer},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
