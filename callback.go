@@ -403,9 +403,10 @@ func (c *Callbacks) Received(_ context.Context, items []Item) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range items {
-		for _, woken := range c.waiters[items[i].ItemID] {
+		id := items[i].ItemID
+		for _, woken := range c.waiters[id] {
 			select {
-			case woken <- items[i].ItemID:
+			case woken <- id:
 			default: // it has enough to do, and will poll this item later
 			}
 		}

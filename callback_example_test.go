@@ -65,7 +65,7 @@ func ExampleParseCallback() {
 		}
 	}
 	body := strings.NewReader(`{"data":{"items":[{"item_id":"plate-0042"},{"item_id":"plate-0043"}]}}`)
-	handler(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/done", body))
+	handler(httptest.NewRecorder(), httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/done", body))
 	// Output:
 	// look at plate-0042
 	// look at plate-0043

@@ -73,7 +73,7 @@ type delivery struct {
 // event is an item of a callback, as far as it is passed on or looked up.
 type event struct {
 	item Item
-	keys []eventKey
+	keys []eventKey // those that were new
 	bare bool // without an assessment, so that nothing tells it from the next one
 }
 
@@ -168,19 +168,18 @@ func (r *receiver) queue(events []event, size int) (queued int, err error) {
 		return 0, errReceiverClosed
 	}
 	r.seen.age(time.Now())
-	events = slices.DeleteFunc(events, func(e event) bool { return r.seen.all(e.keys) })
-	if len(events) == 0 {
-		return 0, nil
-	}
-	if r.items+len(events) > r.capacity || r.bytes+size > maxCallbackBytes {
-		return 0, errQueueFull
-	}
 	d := &delivery{bytes: size}
 	for _, e := range events {
-		if !r.seen.all(e.keys) { // not twice in one callback
-			r.seen.add(e.keys)
+		if e.keys = r.seen.add(e.keys); len(e.keys) > 0 {
 			d.events = append(d.events, e)
 		}
+	}
+	if len(d.events) == 0 {
+		return 0, nil
+	}
+	if r.items+len(d.events) > r.capacity || r.bytes+size > maxCallbackBytes {
+		r.forget(d.events)
+		return 0, errQueueFull
 	}
 	r.items += len(d.events)
 	r.bytes += size
@@ -317,9 +316,9 @@ func (r *receiver) settle(d *delivery, o outcome) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.forget(o.refused, func(event) bool { return true })
-	r.forget(o.confirmed, func(e event) bool { return e.bare })
 	r.items -= len(o.refused) + len(o.confirmed)
+	r.forget(o.refused)
+	r.forget(slices.DeleteFunc(o.confirmed, func(e event) bool { return !e.bare }))
 	d.events = o.left
 	if len(o.left) == 0 || !again {
 		r.release(d)
@@ -329,11 +328,9 @@ func (r *receiver) settle(d *delivery, o outcome) {
 }
 
 // forget lets the events come again.
-func (r *receiver) forget(events []event, which func(event) bool) {
+func (r *receiver) forget(events []event) {
 	for _, e := range events {
-		if which(e) {
-			r.seen.remove(e.keys)
-		}
+		r.seen.remove(e.keys)
 	}
 }
 
@@ -350,7 +347,7 @@ func (r *receiver) resume(d *delivery) {
 // release takes a delivery off the queue. What was left of it may come again.
 // The caller holds the lock.
 func (r *receiver) release(d *delivery) {
-	r.forget(d.events, func(event) bool { return true })
+	r.forget(d.events)
 	r.items -= len(d.events)
 	r.bytes -= d.bytes
 	r.signalEmpty()
@@ -422,22 +419,21 @@ func (m *recent) age(now time.Time) {
 	m.young, m.since = map[eventKey]struct{}{}, now
 }
 
-// all says whether all of the keys are known.
-func (m *recent) all(keys []eventKey) bool {
-	for _, k := range keys {
-		_, young := m.young[k]
-		_, old := m.old[k]
-		if !young && !old {
-			return false
-		}
-	}
-	return true
+func (m *recent) knows(k eventKey) bool {
+	_, young := m.young[k]
+	_, old := m.old[k]
+	return young || old
 }
 
-func (m *recent) add(keys []eventKey) {
+// add remembers keys, and returns those that were new.
+func (m *recent) add(keys []eventKey) (added []eventKey) {
 	for _, k := range keys {
-		m.young[k] = struct{}{}
+		if !m.knows(k) {
+			m.young[k] = struct{}{}
+			added = append(added, k)
+		}
 	}
+	return added
 }
 
 func (m *recent) remove(keys []eventKey) {

@@ -62,7 +62,7 @@ func TestParseCallback(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := httptest.NewRequest(c.method, "/hook", strings.NewReader(c.body))
+			r := httptest.NewRequestWithContext(t.Context(), c.method, "/hook", strings.NewReader(c.body))
 			r.URL.RawQuery = c.query
 			items, err := ParseCallback(r)
 			require.ErrorIs(t, err, c.err)
@@ -89,7 +89,7 @@ func TestParseCallbackBodies(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
 	parse := func(body io.Reader, encoding string) error {
-		r := httptest.NewRequest(http.MethodPost, "/hook", body)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hook", body)
 		r.Header.Set("Content-Encoding", encoding)
 		_, err := ParseCallback(r)
 		return err
@@ -132,7 +132,7 @@ func noCallback(context.Context, []Item) error { return nil }
 func TestCallbackHandlerRefuses(t *testing.T) {
 	t.Parallel()
 	client := overMemory(t, ok(modelBody))
-	for name, make := range map[string]func(){
+	for name, refused := range map[string]func(){
 		"no function":      func() { CallbackHandler(nil) },
 		"nil option":       func() { CallbackHandler(noCallback, nil) },
 		"empty token":      func() { CallbackHandler(noCallback, WithCallbackToken("")) },
@@ -154,7 +154,7 @@ func TestCallbackHandlerRefuses(t *testing.T) {
 				require.ErrorIs(t, err, ErrInvalidArgument)
 				require.NotContains(t, err.Error(), hookToken)
 			}()
-			make()
+			refused()
 		})
 	}
 }
@@ -169,7 +169,7 @@ func TestCallbackHandlerKeepsSecrets(t *testing.T) {
 			WithCallbackLogger(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		for _, body := range []string{`{"items":[{"item_id":"a","name":"canary"}]}`, `{"canary":1`} {
 			for _, target := range []string{"/x/" + hookToken, "/x/" + hookToken + "?canary=1", "/" + hookToken + "/canary"} {
-				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, target, strings.NewReader(body)))
+				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(body)))
 			}
 		}
 		time.Sleep(time.Hour)
@@ -193,7 +193,7 @@ func TestCallbackRetries(t *testing.T) {
 			tries = append(tries, time.Now())
 			return errors.New("never")
 		})
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(oneItem)))
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(oneItem)))
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Len(t, tries, 10)
@@ -203,6 +203,39 @@ func TestCallbackRetries(t *testing.T) {
 			bound = min(2*bound, time.Minute)
 		}
 		require.NoError(t, handler.(io.Closer).Close(), "nothing is left")
+	})
+}
+
+// Nothing tells a repeated callback without assessments from the next one, so
+// it is left out only while the first waits. That of an item which had another
+// assessment as well is told by the new one.
+func TestCallbackRepetitions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		handler := CallbackHandler(func(context.Context, []Item) error {
+			calls++
+			time.Sleep(time.Second)
+			return nil
+		})
+		r := handler.(*receiver)
+		for _, c := range []struct {
+			assessments []Assessment
+			calls       int
+		}{
+			{nil, 1},
+			{nil, 2},
+			{[]Assessment{{ModelID: "m1"}}, 3},
+			{[]Assessment{{ModelID: "m1"}}, 3},
+			{[]Assessment{{ModelID: "m1"}, {ModelID: "m2"}}, 4},
+			{[]Assessment{{ModelID: "m2"}}, 4},
+		} {
+			require.NoError(t, r.accept([]Item{{ItemID: "a", Assessments: c.assessments}}, 1))
+			require.NoError(t, r.accept([]Item{{ItemID: "a", Assessments: c.assessments}}, 1), "while the first waits")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, c.calls, calls)
+		}
 	})
 }
 
@@ -216,7 +249,7 @@ func TestCallbackOfForbiddenItem(t *testing.T) {
 			t.Error("an item that is not ours")
 			return nil
 		}, WithCallbackClient(client))
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(oneItem)))
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(oneItem)))
 		time.Sleep(time.Hour)
 		require.Equal(t, 1, api.count())
 	})
@@ -224,28 +257,27 @@ func TestCallbackOfForbiddenItem(t *testing.T) {
 
 func TestRecent(t *testing.T) {
 	t.Parallel()
-	key := func(n int) []eventKey { return []eventKey{newEventKey(fmt.Sprint(n), nil)} }
+	key := func(n int) eventKey { return newEventKey(fmt.Sprint(n), nil) }
 	var m recent
 	now := time.Unix(1e9, 0)
 	m.age(now)
 	for n := range 3 * callbackMemory {
 		m.age(now)
-		m.add(key(n))
-		require.True(t, m.all(key(n)))
-		require.True(t, m.all(key(max(0, n-callbackMemory+1))), "the last ones are known")
+		require.Equal(t, []eventKey{key(n)}, m.add([]eventKey{key(max(0, n-1)), key(n)}), "the new one")
+		require.True(t, m.knows(key(max(0, n-callbackMemory+1))), "the last ones are known")
 		require.LessOrEqual(t, len(m.young)+len(m.old), 2*callbackMemory)
 	}
-	require.False(t, m.all(key(0)), "it is bounded")
+	require.False(t, m.knows(key(0)), "it is bounded")
 
 	last := key(3*callbackMemory - 1)
 	m.age(now.Add(callbackMemoryTime))
-	require.True(t, m.all(last))
+	require.True(t, m.knows(last))
 	m.age(now.Add(2 * callbackMemoryTime))
-	require.False(t, m.all(last))
+	require.False(t, m.knows(last))
 
-	m.add(last)
+	m.add([]eventKey{last})
 	m.age(now.Add(4 * callbackMemoryTime))
-	require.False(t, m.all(last), "however long nothing came")
+	require.False(t, m.knows(last), "however long nothing came")
 }
 
 func TestCallbacks(t *testing.T) {

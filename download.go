@@ -202,8 +202,8 @@ const localHeader = 30
 
 // beginsArchive knows the first bytes of an archive, or as many as there are.
 func beginsArchive(head []byte) bool {
-	magic := head[:min(4, len(head))]
-	return bytes.HasPrefix([]byte("PK\x03\x04"), magic) || bytes.HasPrefix([]byte("PK\x05\x06"), magic)
+	known := string(head[:min(4, len(head))])
+	return known == "PK\x03\x04"[:len(known)] || known == "PK\x05\x06"[:len(known)]
 }
 
 // wholeArchive looks for the directory at an archive's end, which must know the

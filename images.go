@@ -16,7 +16,9 @@ import (
 
 // ImageSize is an image file and its size in pixels.
 type ImageSize struct {
+	// File is the name of the [File].
 	File string
+	// Size is width and height in pixels.
 	Size image.Point
 }
 

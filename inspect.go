@@ -25,10 +25,11 @@ type InspectRequest struct {
 	// Files are the images. Any name will do, and names may repeat: see
 	// [SafeName]. The slice must not change during the inspection.
 	Files []File
-	// BatchSize and BatchBytes bound the files of one upload, and of one
-	// prediction. Defaults 20 files, and 32 MiB. A larger file goes alone. What
-	// the service refuses as too large is halved, and later uploads are as small.
-	BatchSize  int
+	// BatchSize is the most files of one upload, and of one prediction. Default 20.
+	BatchSize int
+	// BatchBytes is the most bytes of the files of one upload, and of one
+	// prediction. Default 32 MiB. A larger file goes alone. What the service
+	// refuses as too large is halved, and later uploads are as small.
 	BatchBytes int64
 	// Concurrency is how many uploads are under way at a time, and how many
 	// calls for predictions beside them. Default 4.

@@ -57,7 +57,7 @@ var idKeys = map[string]bool{
 
 var (
 	listAnswers    = []string{"getInspectionTargets", "getAlgorithms", "getModels", "importModels"}
-	bareAnswers    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "setLicense"} // without an id of their own
+	bareAnswers    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "setLicense"} // without anything that they must hold
 	silentAnswers  = []string{"annotate", "delItem"}
 	answersOfAsked = []string{"getInspectionTargetById", "setInspectionTargetById", "getAlgorithmById", "getModelById", "getItemById"}
 )

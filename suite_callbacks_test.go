@@ -38,6 +38,7 @@ const (
 // callbackRig is a handler of callbacks in a bubble, the service behind it, and
 // what reached the user.
 type callbackRig struct {
+	t       *testing.T
 	service *hacarustest.Server
 	handler http.Handler
 
@@ -51,10 +52,10 @@ type callbackRig struct {
 // m1 calls OK, and the item c, which nobody has assessed.
 func newCallbackRig(t *testing.T, opts ...hacarus.CallbackOption) *callbackRig {
 	t.Helper()
-	rig := &callbackRig{service: hacarustest.NewServer()}
+	rig := &callbackRig{t: t, service: hacarustest.NewServer()}
 	t.Cleanup(rig.service.Close)
-	rig.assess("a", "m1", hacarus.LabelNG, "0.7")
-	rig.assess("b", "m1", hacarus.LabelOK, "0.1")
+	rig.assess("a", hacarus.LabelNG, "0.7")
+	rig.assess("b", hacarus.LabelOK, "0.1")
 	rig.service.AddItem(hacarus.Item{ItemID: "c"})
 	rig.handler = hacarus.CallbackHandler(rig.f, append([]hacarus.CallbackOption{hacarus.WithCallbackToken(callbackToken)}, opts...)...)
 	t.Cleanup(func() { _ = rig.close() })
@@ -62,18 +63,16 @@ func newCallbackRig(t *testing.T, opts ...hacarus.CallbackOption) *callbackRig {
 }
 
 // confirming is a rig whose handler asks the service.
-func confirming(t *testing.T, opts ...hacarus.CallbackOption) *callbackRig {
+func confirming(t *testing.T) *callbackRig {
 	t.Helper()
 	rig := newCallbackRig(t)
-	rig.handler = hacarus.CallbackHandler(rig.f, append([]hacarus.CallbackOption{
-		hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackClient(rig.service.Client()),
-	}, opts...)...)
+	rig.handler = hacarus.CallbackHandler(rig.f, hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackClient(rig.service.Client()))
 	return rig
 }
 
-// assess lets the service have an item with one model's assessment.
-func (r *callbackRig) assess(itemID, modelID string, label hacarus.Label, score string) {
-	r.service.AddItem(hacarus.Item{ItemID: itemID, Assessments: []hacarus.Assessment{{ModelID: modelID, Label: label, AnomalyScore: score}}})
+// assess lets the service have an item with an assessment of m1.
+func (r *callbackRig) assess(itemID string, label hacarus.Label, score string) {
+	r.service.AddItem(hacarus.Item{ItemID: itemID, Assessments: []hacarus.Assessment{{ModelID: "m1", Label: label, AnomalyScore: score}}})
 }
 
 func (r *callbackRig) f(_ context.Context, items []hacarus.Item) error {
@@ -94,7 +93,7 @@ func (r *callbackRig) send(method, target, body string, header ...string) int {
 }
 
 func (r *callbackRig) answer(method, target string, body io.Reader, header ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(method, target, body)
+	req := httptest.NewRequestWithContext(r.t.Context(), method, target, body)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
@@ -169,6 +168,7 @@ type callbackCase struct {
 // answered is a case of one request: its status, and what reaches f.
 func answered(name string, status int, method, target, body string, reaches []string, header ...string) callbackCase {
 	return callbackCase{name, func(t *testing.T) {
+		t.Helper()
 		rig := newCallbackRig(t, hacarus.WithTrustedPayload())
 		require.Equal(t, status, rig.send(method, target, body, header...))
 		require.Equal(t, append([]string{}, reaches...), rig.got())
@@ -194,6 +194,7 @@ func callbackCases() []callbackCase {
 	}
 	for _, method := range []string{"HEAD", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"} {
 		cases = append(cases, callbackCase{"method/" + method, func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			w := rig.answer(method, "http://line7"+callbackPath, strings.NewReader(callbackA))
 			require.Equal(t, http.StatusMethodNotAllowed, w.Code)
@@ -220,6 +221,7 @@ func callbackCases() []callbackCase {
 		// How much.
 		answered("size/no items", 200, "POST", callbackPath, `{"items":[]}`, nil),
 		callbackCase{"size/10,000 items", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			require.Equal(t, 200, rig.post(callbackOf(numbered(10_000)...)))
 			rig.got()
@@ -231,6 +233,7 @@ func callbackCases() []callbackCase {
 		answered("size/more than 8 MiB", 413, "POST", callbackPath, padded(callbackLimit+1), nil),
 		answered("size/a million empty objects", 413, "POST", callbackPath, `{"items":[{"item_id":"a","assessments":[`+strings.Repeat("{},", 1_000_000)+`{}]}]}`, nil),
 		callbackCase{"size/a query that the server does not take", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			status, _ := overConnection(t, rig.handler, func(w io.Writer) {
 				_, _ = fmt.Fprintf(w, "GET %s?data=%s HTTP/1.1\r\nHost: line7\r\n\r\n", callbackPath, strings.Repeat("x", 1100<<10))
@@ -243,6 +246,7 @@ func callbackCases() []callbackCase {
 		answered("gzip/broken", 400, "POST", callbackPath, packed(callbackA)[:40], nil, "Content-Encoding", "gzip"),
 		answered("gzip/another encoding", 400, "POST", callbackPath, callbackA, nil, "Content-Encoding", "br"),
 		callbackCase{"slow body", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			status, took := overConnection(t, rig.handler, func(w io.Writer) {
 				_, _ = fmt.Fprintf(w, "POST %s HTTP/1.1\r\nHost: line7\r\nContent-Length: %d\r\n\r\n%s", callbackPath, len(callbackA), callbackA[:20])
@@ -254,6 +258,7 @@ func callbackCases() []callbackCase {
 
 		// Again, and in any order.
 		callbackCase{"duplicate/twenty times", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			var senders sync.WaitGroup
 			for range 20 {
@@ -266,11 +271,13 @@ func callbackCases() []callbackCase {
 			require.Len(t, rig.service.Calls("getItemById"), 1)
 		}},
 		callbackCase{"duplicate/in one callback", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			require.Equal(t, 200, rig.post(callbackOf("a", "b", "a", "a")))
 			require.Equal(t, []string{"a:unknown b:unknown"}, rig.got())
 		}},
 		callbackCase{"duplicate/forgotten after a time", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			rig.post(callbackA)
 			require.Len(t, rig.later(9*time.Minute), 1)
@@ -280,16 +287,18 @@ func callbackCases() []callbackCase {
 			require.Equal(t, []string{"a:NG", "a:NG"}, rig.got())
 		}},
 		callbackCase{"duplicate/not another assessment", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			rig.post(callbackA)
 			require.Equal(t, ng, rig.got())
-			rig.assess("a", "m1", hacarus.LabelOK, "0.2")
+			rig.assess("a", hacarus.LabelOK, "0.2")
 			rig.post(strings.NewReplacer("NG", "OK", "0.7", "0.2").Replace(callbackA))
 			require.Equal(t, []string{"a:NG", "a:OK"}, rig.got())
 		}},
 		callbackCase{"order/the older assessment comes last", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
-			rig.assess("a", "m1", hacarus.LabelOK, "0.2")
+			rig.assess("a", hacarus.LabelOK, "0.2")
 			rig.post(strings.NewReplacer("NG", "OK", "0.7", "0.2").Replace(callbackA))
 			rig.post(callbackA)
 			require.Equal(t, []string{"a:OK", "a:OK"}, rig.got())
@@ -297,22 +306,26 @@ func callbackCases() []callbackCase {
 
 		// The queue.
 		callbackCase{"queue/full", func(t *testing.T) {
+			t.Helper()
 			rig, release := blocked(t, hacarus.WithCallbackQueue(2))
 			require.Equal(t, 200, rig.post(callbackOf("a", "b")))
 			w := rig.answer(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
 			require.Equal(t, http.StatusServiceUnavailable, w.Code)
 			require.Equal(t, "5", w.Header().Get("Retry-After"))
+			require.Equal(t, 200, rig.post(callbackOf("b")), "it is in the queue")
 			release()
 			require.Equal(t, []string{"a:unknown b:unknown"}, rig.got())
 			require.Equal(t, 200, rig.post(callbackOf("c")), "it may come again")
 			require.Equal(t, []string{"a:unknown b:unknown", "c:unknown"}, rig.got())
 		}},
 		callbackCase{"queue/a callback that never fits", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t, hacarus.WithCallbackQueue(2))
 			require.Equal(t, http.StatusRequestEntityTooLarge, rig.post(callbackOf("a", "b", "c")))
 			require.Empty(t, rig.got())
 		}},
 		callbackCase{"failure/an error", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			rig.fail = func(call int) error {
 				if call < 4 {
@@ -324,6 +337,7 @@ func callbackCases() []callbackCase {
 			require.Equal(t, []string{"a:unknown", "a:unknown", "a:unknown", "a:unknown"}, rig.later(time.Hour))
 		}},
 		callbackCase{"failure/a panic, and others go on", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			rig.fail = func(call int) error {
 				if call == 1 {
@@ -336,6 +350,7 @@ func callbackCases() []callbackCase {
 			require.Equal(t, []string{"a:unknown", "b:unknown", "a:unknown"}, rig.later(time.Hour))
 		}},
 		callbackCase{"failure/given up, and it may come again", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t, hacarus.WithTrustedPayload(), hacarus.WithCallbackRetry(hacarus.RetryPolicy{MaxAttempts: 2}))
 			rig.fail = func(call int) error {
 				if call < 3 {
@@ -344,11 +359,12 @@ func callbackCases() []callbackCase {
 				return nil
 			}
 			rig.post(callbackA)
-			require.Len(t, rig.later(time.Hour), 2)
+			require.Len(t, rig.later(time.Minute), 2)
 			rig.post(callbackA)
-			require.Len(t, rig.later(time.Hour), 3)
+			require.Len(t, rig.later(time.Minute), 3)
 		}},
 		callbackCase{"shutdown/waits for what is queued", func(t *testing.T) {
+			t.Helper()
 			rig, release := blocked(t)
 			rig.post(callbackOf("a"))
 			rig.post(callbackOf("b"))
@@ -360,6 +376,7 @@ func callbackCases() []callbackCase {
 			require.NotEmpty(t, w.Header().Get("Retry-After"))
 		}},
 		callbackCase{"shutdown/not for ever", func(t *testing.T) {
+			t.Helper()
 			rig, release := blocked(t)
 			defer release()
 			rig.post(callbackOf("a"))
@@ -372,6 +389,7 @@ func callbackCases() []callbackCase {
 			require.Equal(t, err, rig.close(), "closed once")
 		}},
 		callbackCase{"shutdown/a callback on its way is refused", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			body, w := io.Pipe()
 			status := make(chan int)
@@ -388,40 +406,51 @@ func callbackCases() []callbackCase {
 
 		// What nobody vouches for.
 		callbackCase{"forged/unknown item", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
-			require.Equal(t, 200, rig.post(strings.Replace(callbackA, `"a"`, `"nobody"`, 1)))
-			require.Empty(t, rig.later(time.Hour))
+			forged := strings.Replace(callbackA, `"a"`, `"nobody"`, 1)
+			require.Equal(t, 200, rig.post(forged))
+			require.Empty(t, rig.later(time.Minute))
 			require.Len(t, rig.service.Calls("getItemById"), 1)
+			rig.assess("nobody", hacarus.LabelNG, "0.7")
+			require.Equal(t, 200, rig.post(forged))
+			require.Equal(t, []string{"nobody:NG"}, rig.later(time.Minute), "a forgery does not keep out the truth")
 		}},
 		callbackCase{"forged/unknown model", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			require.Equal(t, 200, rig.post(strings.Replace(callbackA, "m1", "m9", 1)))
 			require.Empty(t, rig.later(time.Hour))
 		}},
 		callbackCase{"forged/verdict", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			rig.post(strings.Replace(callbackA, "NG", "OK", 1))
 			require.Equal(t, ng, rig.got(), "the service's")
 		}},
 		callbackCase{"forged/not assessed, with true items beside it", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			rig.post(`{"items":[{"item_id":"c"},{"item_id":"a"},{"item_id":"nobody"},{"item_id":"b"}]}`)
 			require.Equal(t, []string{"a:NG b:OK"}, rig.later(time.Hour))
 		}},
 		callbackCase{"early/assessed soon after", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			rig.post(strings.Replace(callbackA, `"a"`, `"c"`, 1))
 			require.Empty(t, rig.got())
-			rig.assess("c", "m1", hacarus.LabelNG, "0.7")
+			rig.assess("c", hacarus.LabelNG, "0.7")
 			require.Equal(t, []string{"c:NG"}, rig.later(time.Hour))
 		}},
 		callbackCase{"untrusted/ids only without a client", func(t *testing.T) {
+			t.Helper()
 			rig := newCallbackRig(t)
 			rig.post(callbackA)
 			rig.got()
 			require.Equal(t, [][]hacarus.Item{{{ItemID: "a"}}}, rig.calls)
 		}},
 		callbackCase{"outage/the service is away for a time", func(t *testing.T) {
+			t.Helper()
 			rig := confirming(t)
 			rig.service.Inject("getItemById", hacarustest.Repeat(12, hacarustest.Status(503, nil, "{}"))...)
 			rig.post(callbackA)
@@ -454,11 +483,10 @@ func overConnection(t *testing.T, h http.Handler, write func(io.Writer)) (status
 	client, server := net.Pipe()
 	listener := oneConnection{make(chan net.Conn, 1)}
 	listener.conns <- server
-	s := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)} //nolint:gosec // without timeouts, as a careless user's
+	s := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go func() { _ = s.Serve(listener) }()
 	defer time.Sleep(time.Minute) // the server lingers after an error
-	defer s.Close()
-	defer client.Close()
+	defer func() { assert.NoError(t, errors.Join(client.Close(), s.Close())) }()
 	begun := time.Now()
 	go write(client)
 	answer, err := http.ReadResponse(bufio.NewReader(client), nil)
@@ -497,7 +525,7 @@ func TestSuiteCallbacks(t *testing.T) {
 func toHandler(h http.Handler) transport {
 	return func(r *http.Request) (*http.Response, error) {
 		w := httptest.NewRecorder()
-		in := httptest.NewRequest(r.Method, r.URL.Path, r.Body)
+		in := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.Path, r.Body)
 		h.ServeHTTP(w, in)
 		return w.Result(), nil
 	}
@@ -542,7 +570,7 @@ func TestWaitWithCallbacks(t *testing.T) {
 					_, err := client.PredictItems(t.Context(), "m1", half...)
 					require.NoError(t, err)
 				}
-				time.AfterFunc(time.Second, func() { forge(handler, ids) })
+				time.AfterFunc(time.Second, func() { forge(t.Context(), handler, ids) })
 
 				begun := time.Now()
 				verdicts := map[string]hacarus.Verdict{}
@@ -563,12 +591,47 @@ func TestWaitWithCallbacks(t *testing.T) {
 }
 
 // forge sends callbacks with the opposite of every truth, and for what nobody has.
-func forge(h http.Handler, ids []string) {
+func forge(ctx context.Context, h http.Handler, ids []string) {
 	for n, id := range append(ids, "nobody") {
 		label := map[hacarus.Verdict]string{hacarus.VerdictOK: "NG", hacarus.VerdictNG: "OK"}[truth(n)]
 		body := fmt.Sprintf(`{"items":[{"item_id":%q,"status":"done","assessments":[{"model_id":"m1","label":%q}]}]}`, id, label)
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, callbackPath, strings.NewReader(body)))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, callbackPath, strings.NewReader(body)))
 	}
+}
+
+// An inspection waits with callbacks, too.
+func TestInspectWithCallbacks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hub := hacarus.NewCallbacks()
+		handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(callbackToken))
+		s := hacarustest.NewServer(hacarustest.WithInspector(firstPixel{}),
+			hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(toHandler(handler)))
+		defer s.Close()
+		s.AddModel(hacarus.Model{ModelID: "m1"})
+		client := s.Client()
+		_, err := client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + callbackPath, Method: hacarus.CallbackGet})
+		require.NoError(t, err)
+		req := hacarus.InspectRequest{
+			ModelID: "m1", BatchSize: 5,
+			Wait: []hacarus.WaitOption{hacarus.WithCallbacks(hub), hacarus.WithPollInterval(time.Hour, time.Hour)},
+		}
+		verdicts := map[string]hacarus.Verdict{}
+		for n := range 20 {
+			req.Files = append(req.Files, hacarus.FileFromBytes(fmt.Sprintf("plate-%d.png", n), picture(n)))
+			verdicts[req.Files[n].Name] = truth(n)
+		}
+		begun := time.Now()
+		for inspected, err := range client.Inspect(t.Context(), req) {
+			require.NoError(t, err)
+			require.NoError(t, inspected.Err)
+			require.Equal(t, verdicts[inspected.File], inspected.Verdict)
+			delete(verdicts, inspected.File)
+		}
+		require.Empty(t, verdicts)
+		require.Less(t, time.Since(begun), 3*time.Minute)
+		require.NoError(t, handler.(io.Closer).Close())
+	})
 }
 
 func TestWithCallbacksRefusesNil(t *testing.T) {
@@ -582,7 +645,7 @@ func TestWithCallbacksRefusesNil(t *testing.T) {
 // Callbacks, a fifth of them repeated, meet a consumer that is slower: the
 // queue fills, the rest is told to come again, nothing is handled twice or
 // lost, and the handler answers at once whatever the consumer does.
-func TestSuiteCallbackLoad(t *testing.T) {
+func TestLoadCallbacks(t *testing.T) { //nolint:paralleltest // it measures time
 	const rate, bound, slots = 5000, 4000, 32
 	requests := rate / 2
 	if hacarus.Full() {
@@ -618,7 +681,11 @@ func TestSuiteCallbackLoad(t *testing.T) {
 		body := fmt.Sprintf(`{"items":[{"item_id":"e%d","assessments":[{"model_id":"m1","label":"OK"}]}]}`, event)
 		for status := 0; status != http.StatusOK; {
 			begun := time.Now()
-			answer, err := client.Post(s.URL+callbackPath, "application/json", strings.NewReader(body))
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+callbackPath, strings.NewReader(body))
+			if !assert.NoError(t, err) {
+				return
+			}
+			answer, err := client.Do(r)
 			if !assert.NoError(t, err) {
 				return
 			}
@@ -674,9 +741,9 @@ func TestSuiteCallbackLoad(t *testing.T) {
 		require.Positive(t, full, "the queue was full")
 	}
 	require.Less(t, p99(answers), 50*time.Millisecond)
-	hacarus.Record(t, "L8", fmt.Sprintf("callbacks, %d/s, 20 %% repeated, a consumer that is slower", rate), requests, -1,
-		fmt.Sprintf("%d callbacks in %.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %v, of the round trip %v",
-			requests, time.Since(begun).Seconds(), most, bound, full, p99(answers), p99(roundTrips)))
+	hacarus.RecordLoad(t, "L8", fmt.Sprintf("%d callbacks at %d/s, one in five repeated, a consumer that is slower", requests, rate),
+		fmt.Sprintf("%.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %v, of the round trip %v",
+			time.Since(begun).Seconds(), most, bound, full, p99(answers), p99(roundTrips)), "")
 }
 
 func p99(times []time.Duration) time.Duration {

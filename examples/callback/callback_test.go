@@ -45,7 +45,7 @@ func usesService(t *testing.T, s *hacarustest.Server) {
 	t.Setenv("HACARUS_CLIENT_SECRET", s.ClientSecret)
 }
 
-func TestStandIn(t *testing.T) { //nolint:paralleltest // it depends on the environment
+func TestStandIn(t *testing.T) {
 	t.Setenv("HACARUS_BASE_URL", "")
 	var stdout, stderr bytes.Buffer
 	require.NoError(t, run(t.Context(), onPlates, &stdout, &stderr))
@@ -85,7 +85,7 @@ func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer l.Close()
+	require.NoError(t, l.Close())
 	return l.Addr().String()
 }
 
