@@ -16,6 +16,10 @@ import (
 // that may pass.
 const maxTries = 10
 
+// maxPredictions is how often in a run a prediction is asked for whose answers
+// are lost, each time after the grace time.
+const maxPredictions = 3
+
 // unit is a file on its way through an inspection.
 type unit struct {
 	index    int
@@ -173,18 +177,17 @@ func (r *inspection) process(from step, units []*unit) {
 		r.giveUp(r.await(units, time.Now().Add(r.Grace)))
 		return
 	}
-	units = r.predictAndAwait(units)
-	// Those whose prediction may never have been asked for.
-	lost := slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return u.answered })
-	units = slices.DeleteFunc(units, func(u *unit) bool { return !u.answered })
-	r.giveUp(append(units, r.predictAndAwait(lost)...))
-}
-
-func (r *inspection) predictAndAwait(units []*unit) (waiting []*unit) {
-	if units = r.predict(units); len(units) == 0 {
-		return nil
+	for tries := 1; len(units) > 0; tries++ {
+		units = r.predict(units)
+		units = r.await(units, time.Now().Add(r.Grace))
+		if tries == maxPredictions {
+			r.giveUp(units)
+			return
+		}
+		// Only those of which nobody knows whether they were asked for.
+		r.giveUp(slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return !u.answered }))
+		units = slices.DeleteFunc(units, func(u *unit) bool { return u.answered })
 	}
-	return r.await(units, time.Now().Add(r.Grace))
 }
 
 // latest is when the last of the units came to its step.

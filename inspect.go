@@ -37,7 +37,8 @@ type InspectRequest struct {
 	// Grace is how long an assessment may take after its prediction was asked
 	// for. Default 10 minutes; choose it above what the service takes at its
 	// busiest. A prediction whose answer was lost, or that an earlier run asked
-	// for, is asked for again only after that, once.
+	// for, is asked for again only after that, and no more than three times in a
+	// run.
 	Grace time.Duration
 	// Journal is the path of a file that remembers what was sent, so that an
 	// inspection can be run again after a crash; "" is none. See [Client.Inspect].
@@ -102,7 +103,7 @@ var ErrNoAssessment = errors.New("no assessment came")
 // shorter, and sent again only if it is not there. If the service has been seen
 // to choose other ids, or if an item of that id is there that may be an older
 // one, the file's outcome is [ErrOutcomeUnknown]. A prediction whose answer was
-// lost is asked for again when Grace is over without an assessment, once. With
+// lost is asked for again when Grace is over without an assessment. With
 // 425 and 429, all calls hold back and fewer go out at a time, for as long as it
 // takes; other failures that may pass are tried ten times in a row.
 //

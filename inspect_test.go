@@ -348,13 +348,13 @@ func TestInspectDoesNotTakeOldItems(t *testing.T) {
 func TestInspectGrace(t *testing.T) {
 	t.Parallel()
 	const grace = 3 * time.Minute
-	run := func(t *testing.T, f hacarustest.Fault) (took time.Duration, s *hacarustest.Server, all []*hacarus.Inspection) {
+	run := func(t *testing.T, faults ...hacarustest.Fault) (took time.Duration, s *hacarustest.Server, all []*hacarus.Inspection) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			server, c := newService(t, hacarustest.WithPredictionTime(2*time.Minute))
 			s = server
 			s.AddModel(hacarus.Model{})
-			s.Inject("predictItems", f)
+			s.Inject("predictItems", faults...)
 			begun := time.Now()
 			var err error
 			all, err = outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 10), Grace: grace})
@@ -377,6 +377,20 @@ func TestInspectGrace(t *testing.T) {
 		requireOnce(t, 10, predictions(t, s))
 		require.GreaterOrEqual(t, took, grace+2*time.Minute)
 		require.Less(t, took, grace+2*time.Minute+10*time.Second)
+	})
+	t.Run("not executed twice", func(t *testing.T) {
+		t.Parallel()
+		took, s, all := run(t, hacarustest.Reset().Before(), hacarustest.Close().Before())
+		requireVerdicts(t, 0, all)
+		requireOnce(t, 10, predictions(t, s))
+		require.GreaterOrEqual(t, took, 2*grace)
+	})
+	t.Run("never executed", func(t *testing.T) {
+		t.Parallel()
+		took, s, all := run(t, hacarustest.Repeat(9, hacarustest.Reset().Before())...)
+		require.ErrorIs(t, all[0].Err, hacarus.ErrNoAssessment)
+		require.Len(t, s.Calls("predictItems"), 3)
+		require.GreaterOrEqual(t, took, 3*grace)
 	})
 }
 

@@ -3,6 +3,7 @@
 package hacarus_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,10 +59,15 @@ func TestKilledInspection(t *testing.T) {
 	killed := 0
 	for killed < kills {
 		child := job.command(t)
+		var output bytes.Buffer
+		child.Stdout, child.Stderr = &output, &output
 		require.NoError(t, child.Start())
 		r.killAfter(random.IntN(bytesBetweenKills), child.Process, s.RevokeTokens)
-		if child.Wait() != nil {
+		err := child.Wait()
+		if status, ok := child.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			killed++
+		} else {
+			require.NoError(t, err, output.String())
 		}
 		r.settle()
 	}
