@@ -74,7 +74,7 @@ type delivery struct {
 type event struct {
 	item Item
 	keys []eventKey // those that were new
-	bare bool // without an assessment, so that nothing tells it from the next one
+	bare bool       // without an assessment, so that nothing tells it from the next one
 }
 
 // eventKey tells an assessment of an item from all others.

@@ -1004,7 +1004,7 @@ func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	switch {
 	case int64(len(raw)) > limit:
 		return x.raw, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
-	case err == io.EOF: //nolint:errorlint // a body ends with io.EOF itself, any other is a failure
+	case err == io.EOF:
 		return x.raw, nil
 	}
 	return x.raw, err
