@@ -52,7 +52,7 @@ func store(content []byte, folder, name string) error {
 
 func writeWhole(path string, content []byte) error {
 	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
-	if err := os.WriteFile(temporary, content, 0o644); err != nil {
+	if err := os.WriteFile(temporary, content, 0o644); err != nil { //nolint:gosec // others look at it
 		return err
 	}
 	return os.Rename(temporary, path)

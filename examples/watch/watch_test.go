@@ -38,7 +38,7 @@ func TestDemo(t *testing.T) {
 	require.Len(t, aside, 7)
 }
 
-func TestBadInput(t *testing.T) {
+func TestBadInput(t *testing.T) { //nolint:paralleltest // it changes the environment
 	for name := range map[string]bool{"HACARUS_BASE_URL": true, "HACARUS_CLIENT_ID": true, "HACARUS_CLIENT_SECRET": true} {
 		t.Setenv(name, "")
 	}
