@@ -29,9 +29,9 @@ import (
 // earlierItem is what an item says in the earlier forms.
 type earlierItem struct {
 	jobID    string
-	person   Assessment // manual_assessment or override
-	model    Assessment // computed_assessment, or an item's own
-	byPerson bool       // the item's own verdict is a person's
+	person   *Assessment // manual_assessment or override
+	model    *Assessment // computed_assessment, or an item's own
+	byPerson bool        // the item's own verdict is a person's
 	models   []Assessment
 	boxes    []Annotation // of all images
 }
@@ -41,11 +41,12 @@ func (e *earlierItem) field(d *decoding, key []byte) error {
 	case "job_id":
 		return identifier(d, &e.jobID)
 	case "manual_assessment", "override":
-		return decodeEarlierVerdict(d, &e.person)
+		return nullable(d, &e.person, decodeEarlierVerdict)
 	case "computed_assessment":
-		return decodeEarlierVerdict(d, &e.model)
+		return nullable(d, &e.model, decodeEarlierVerdict)
 	case "good", "assessment", "detected_objects", "detection_accuracy": // but its label is a caption
-		return earlierVerdictField(d, key, &e.model)
+		e.model = cmp.Or(e.model, &Assessment{})
+		return earlierVerdictField(d, key, e.model)
 	case "override_assessment":
 		return boolean(d, &e.byPerson)
 	case "models":
@@ -68,26 +69,27 @@ func (e *earlierItem) image(d *decoding, v *ImageMeta) error {
 func (e *earlierItem) fill(v *Item) {
 	v.ItemID = cmp.Or(v.ItemID, e.jobID)
 	if e.byPerson && !judged(e.person) {
-		e.person, e.model = e.model, Assessment{}
+		e.person, e.model = e.model, nil
 	}
 	if judged(e.model) && !judged(e.person) {
 		e.model.Annotations, e.boxes = e.boxes, nil
 	}
-	e.models = slices.DeleteFunc(e.models, func(a Assessment) bool { return !judged(a) })
+	e.models = slices.DeleteFunc(e.models, func(a Assessment) bool { return !judged(&a) })
 	if judged(e.model) {
-		e.models = append(e.models, e.model)
+		e.models = append(e.models, *e.model)
 	}
 	if len(v.Assessments) == 0 && len(e.models) > 0 {
 		v.Assessments = e.models
 	}
 	if v.UserAssessment == nil && (judged(e.person) || len(e.boxes) > 0) {
-		v.UserAssessment = &UserAssessment{Label: e.person.Label, Result: e.person.Result, Annotations: e.boxes}
+		person := cmp.Or(e.person, &Assessment{})
+		v.UserAssessment = &UserAssessment{Label: person.Label, Result: person.Result, Annotations: e.boxes}
 	}
 }
 
 // judged says whether there is a verdict. Verdicts of nulls were sent where
 // there was none.
-func judged(a Assessment) bool { return a.Label != "" || a.Result != "" }
+func judged(a *Assessment) bool { return a != nil && (a.Label != "" || a.Result != "") }
 
 func decodeEarlierVerdict(d *decoding, v *Assessment) error {
 	return object(d, func(d *decoding, key []byte) error { return earlierVerdictField(d, key, v) })
