@@ -110,8 +110,9 @@ const idleTime = 1500 * time.Millisecond
 
 // mayConnect is how many connections a load of the SDK may make: one for each
 // worker and a few, and as many again for each time that they can have idled
-// out. Where calls are slow, so may the machine be: net/http gives a connection
-// up whose goroutine does not get to run for 50 ms.
+// out. Slow calls are a sign of a busy machine, which may take as many once
+// more: net/http does not keep a connection whose writer it waits for longer
+// than 50 ms, and while a new one is slow to come, it begins others.
 func (f *loadFigures) mayConnect(workers, few int) int {
 	rounds := 1 + int(f.took/idleTime)
 	if len(f.times) > 0 && slices.Max(f.times) > 50*time.Millisecond {
