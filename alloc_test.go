@@ -277,7 +277,8 @@ func TestHeapOfLargeUploads(t *testing.T) { //nolint:paralleltest // watches the
 }
 
 // TestHeapOfAllItems looks at the heap when a page is handed out while the next
-// one has come: there is never more in memory.
+// one has come: there is never more in memory. A page is counted as long as its
+// JSON is.
 func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the process's heap
 	const pages, items = 5, 1000
 	r := &responder{}
@@ -291,13 +292,8 @@ func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the pro
 			arrival <- struct{}{}
 		}
 	}))
+	size := len(r.answers[0])
 	before := live()
-	page, err := decodeEnvelope(r.answers[0], decodeItemsPage(ItemTypePrediction))
-	taken := live() - before
-	require.NoError(t, err)
-	require.Len(t, page.Items, items)
-
-	before = live()
 	var peak int64
 	read, seen := 0, 0
 	for _, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypePrediction}) {
@@ -312,8 +308,9 @@ func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the pro
 	}
 	require.Equal(t, pages*items, read)
 	const ceiling = 3
-	ratio := float64(peak) / float64(taken)
-	require.LessOrEqual(t, ratio, float64(ceiling), "AllItems keeps %d bytes, %.1f pages of %d; at most %d are meant", peak, ratio, taken, ceiling)
+	ratio := float64(peak) / float64(size)
+	require.LessOrEqual(t, ratio, float64(ceiling), "AllItems keeps %d bytes, %.2f pages of %d; at most %d are meant", peak, ratio, size, ceiling)
+	t.Logf("%.2f pages", ratio)
 }
 
 // live is what is in use of the heap.

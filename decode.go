@@ -99,6 +99,24 @@ func elements[T any](d *decoding, v *[]T, decode decoder[T]) error {
 	})
 }
 
+// compact is elements for lists of which there are many: it reads into room,
+// which they share, so that each takes no more memory than it needs. No element
+// may hold a list of its own kind.
+func compact[T any](d *decoding, v, room *[]T, decode decoder[T]) error {
+	if null, err := d.null(); null || err != nil {
+		return err
+	}
+	err := d.array(func(d *decoding) error {
+		var element T
+		*room = append(*room, element)
+		return decode(d, &(*room)[len(*room)-1])
+	})
+	*v = append(make([]T, 0, len(*room)), *room...)
+	clear(*room)
+	*room = (*room)[:0]
+	return err
+}
+
 // text reads a string; null is "".
 func text[S ~string](d *decoding, v *S) error {
 	if null, err := d.null(); null || err != nil {
@@ -480,7 +498,7 @@ func decodeItem(d *decoding, v *Item) error {
 		case "user_assessment":
 			return nullable(d, &v.UserAssessment, decodeUserAssessment)
 		case "assessments":
-			return elements(d, &v.Assessments, decodeAssessment)
+			return compact(d, &v.Assessments, &d.assessments, decodeAssessment)
 		}
 		return earlier.field(d, key)
 	})
@@ -522,9 +540,9 @@ func decodeUserAssessment(d *decoding, v *UserAssessment) error {
 		case "result":
 			return text(d, &v.Result)
 		case "annotations":
-			return elements(d, &v.Annotations, decodeAnnotation)
+			return compact(d, &v.Annotations, &d.annotations, decodeAnnotation)
 		case "images":
-			return elements(d, &v.Images, decodeImage)
+			return compact(d, &v.Images, &d.images, decodeImage)
 		}
 		return d.skip()
 	})
@@ -546,9 +564,9 @@ func decodeAssessment(d *decoding, v *Assessment) error {
 		case "detection_accuracy":
 			return float(d, &v.DetectionAccuracy)
 		case "annotations":
-			return elements(d, &v.Annotations, decodeAnnotation)
+			return compact(d, &v.Annotations, &d.annotations, decodeAnnotation)
 		case "images":
-			return elements(d, &v.Images, decodeImage)
+			return compact(d, &v.Images, &d.images, decodeImage)
 		}
 		return d.skip()
 	})

@@ -22,6 +22,11 @@ type decoding struct {
 	// recent holds strings of this text, most of which come again: statuses,
 	// labels, a model's id. Finding one here saves its copy.
 	recent [32]string
+	// Lists that every item has are read into these first, and copied when
+	// their length is known.
+	annotations []Annotation
+	assessments []Assessment
+	images      []ImageMeta
 }
 
 // end stands for the byte after the text's last one. In a text it is refused
