@@ -62,6 +62,7 @@ func Serve(in io.Reader, out io.Writer, items, model []byte) error {
 	answers := json.NewEncoder(out)
 	err = answers.Encode(work.Target{
 		URL: "http://" + plain.address, TLSURL: "https://" + secure.address, CA: ca, ID: clientID, Secret: clientSecret, ModelID: modelID,
+		PageBytes: len(s.pages[0]),
 	})
 	for lines := bufio.NewScanner(in); err == nil && lines.Scan(); {
 		err = answers.Encode(Counts{s.logins.Swap(0), s.requests.Swap(0), s.connections.Swap(0)})

@@ -34,7 +34,7 @@ type Unit int
 const (
 	Absolute Unit = iota // the metric's own
 	Ratio                // times what the baseline needs
-	PerPage              // times what one page of PageItems items takes when it is decoded
+	PerPage              // times what one page of PageItems items takes as JSON
 )
 
 // Goal is an upper limit.

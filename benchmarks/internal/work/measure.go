@@ -19,6 +19,7 @@ type Target struct {
 	CA          []byte // PEM
 	ID, Secret  string
 	ModelID     string
+	PageBytes   int // of a page of PageItems items
 }
 
 // Factory makes a client of the service at baseURL that has not called yet.
@@ -31,7 +32,7 @@ type Figures struct {
 	Allocations float64
 	Allocated   float64 // bytes
 	PeakHeap    float64 // bytes of objects more than before; 0: not watched
-	Page        float64 // bytes that one page of PageItems takes in the heap, if it was watched
+	Page        float64 // bytes of a page of PageItems items as JSON, if the heap was watched
 	PeakRSS     float64 // bytes of the process
 	Logins      float64
 	Connections float64
@@ -86,38 +87,28 @@ func (w Work) measure(ctx context.Context, factory Factory, target Target) (_ *F
 	}
 	f := after.since(before, float64(w.times*w.calls))
 	if w.Heap {
-		f.PeakHeap, f.Page, err = heap(ctx, clients[0], do)
+		f.Page = float64(target.PageBytes)
+		f.PeakHeap, err = heap(ctx, clients[0], do)
 	}
 	return f, err
 }
 
-// heap does the work again, and watches the heap. The collector runs early, so
-// that there is what the client needs, and not what the collector left.
-func heap(ctx context.Context, c Client, do func(context.Context, Client) error) (peak, page float64, err error) {
+// heap does the work again, and watches what is in use of the heap. The
+// collector runs often for that.
+func heap(ctx context.Context, c Client, do func(context.Context, Client) error) (peak float64, err error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	before := live()
-	held, _, err := c.ListItems(ctx, PageItems)
-	if err != nil {
-		return 0, 0, err
-	}
-	page = live() - before
-	runtime.KeepAlive(held)
-	before = live()
+	runtime.GC()
+	before := inUse()
 	watch := newWatcher()
 	err = do(ctx, c)
-	return watch.stop() - before, page, err
+	return watch.stop() - before, err
 }
 
-// objects are the bytes in the heap, in use or not collected yet.
-func objects() float64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+// inUse are the bytes of the heap that the last collection found in use.
+func inUse() float64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	return float64(sample[0].Value.Uint64())
-}
-
-func live() float64 {
-	runtime.GC()
-	return objects()
 }
 
 // clients are those of each do: new ones, or one that has called before.
@@ -184,7 +175,7 @@ func newWatcher() *watcher {
 		defer tick.Stop()
 		peak := 0.0
 		for {
-			peak = max(peak, objects())
+			peak = max(peak, inUse())
 			select {
 			case <-tick.C:
 			case <-w.done:
