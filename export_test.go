@@ -35,6 +35,9 @@ func ClassOf(operationID string) byte {
 	return 0
 }
 
+// RaceEnabled says that the race detector is on.
+const RaceEnabled = raceEnabled
+
 // RefusalMemory is how long a refused login is answered from memory.
 const RefusalMemory = refusalMemory
 

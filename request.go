@@ -994,7 +994,9 @@ func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), maxTrusted))+bytes.MinRead)
 	var err error
 	for err == nil && int64(len(raw)) <= limit {
-		raw = slices.Grow(raw, bytes.MinRead)
+		if cap(raw)-len(raw) < bytes.MinRead {
+			raw = slices.Grow(raw, len(raw)+bytes.MinRead)
+		}
 		var n int
 		n, err = answer.Body.Read(raw[len(raw):cap(raw)])
 		raw = raw[:len(raw)+n]

@@ -402,6 +402,9 @@ func TestSuiteSingleFaults(t *testing.T) {
 			}
 		}
 	})
+	if hacarus.RaceEnabled {
+		return // the naive client takes minutes then, and its races are no matter
+	}
 	naive := naiveSingleFaults(t, archive)
 	hacarus.Record(t, "S1", "one fault, each with each operation", cases, naive.broken(), naive.String())
 }

@@ -1,6 +1,7 @@
 package hacarustest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -159,12 +161,29 @@ func GzipBomb(size int64) Fault {
 	return Fault{send: func(x exchange) {
 		x.w.Header().Set("Content-Type", "application/json")
 		x.w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(x.w)
-		_, _ = io.WriteString(z, `{"data":"`)
-		_, _ = io.Copy(z, io.LimitReader(spaces{}, size))
-		_, _ = io.WriteString(z, `"}`)
-		_ = z.Close() // the client may have gone
+		_, _ = x.w.Write(gzipped(strings.NewReader(`{"data":"`)))
+		for range size / bombBlock {
+			if _, err := x.w.Write(zippedBlock()); err != nil {
+				return // the client has gone
+			}
+		}
+		_, _ = x.w.Write(gzipped(io.MultiReader(io.LimitReader(spaces{}, size%bombBlock), strings.NewReader(`"}`))))
 	}}
+}
+
+// bombBlock is packed once: a file of gzip may have any number of parts.
+const bombBlock = 1 << 20
+
+var zippedBlock = sync.OnceValue(func() []byte { return gzipped(io.LimitReader(spaces{}, bombBlock)) })
+
+func gzipped(content io.Reader) []byte {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := io.Copy(z, content)
+	if err = errors.Join(err, z.Close()); err != nil {
+		panic("hacarustest: " + err.Error()) // memory takes everything
+	}
+	return packed.Bytes()
 }
 
 // MissedCallback does not send a callback. It is for [Callback] only.
