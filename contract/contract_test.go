@@ -28,9 +28,9 @@ type scene struct {
 	archive   []byte
 }
 
-func newScene(t *testing.T, opts ...hacarustest.Option) *scene {
+func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{server: hacarustest.NewServer(opts...)}
+	s := &scene{server: hacarustest.NewServer()}
 	t.Cleanup(s.server.Close)
 	s.validator = newValidator(t, s.server.URL, s.server.Transport())
 	s.client = s.clientWith(hacarus.WithLanguage("ja"))
