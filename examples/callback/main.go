@@ -147,7 +147,11 @@ func receive(ctx context.Context, opts options, hub *hacarus.Callbacks, logger *
 		}
 	}()
 	stop = func() {
-		_ = server.Close()
+		graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := server.Shutdown(graceful); err != nil {
+			_ = server.Close()
+		}
 		<-done
 		if err := handler.(io.Closer).Close(); err != nil {
 			logger.Error("some callbacks were not handled", "error", err)
