@@ -71,6 +71,9 @@ type CallbackOption func(*receiver) error
 //	handler := hacarus.CallbackHandler(f, hacarus.WithCallbackToken(token))
 //	defer handler.(io.Closer).Close()
 //
+// Call [http.Server.Shutdown] before it, so that what is just arriving is still
+// taken.
+//
 // It needs no goroutine while there is nothing to do, so one that is not closed
 // leaks nothing.
 //

@@ -3,11 +3,14 @@ package hacarus_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"time"
 
@@ -101,4 +104,124 @@ func ExampleWithCallbacks() {
 		fmt.Println(item.ItemID, item.Verdict("plates"))
 	}
 	// Output: plate-0042 OK
+}
+
+// call is what the service does: it reports an item at a URL.
+func call(handler http.Handler, path, item string) int {
+	body := strings.NewReader(`{"items":[{"item_id":"` + item + `","assessments":[{"model_id":"plates","label":"OK"}]}]}`)
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodPost, path, body))
+	return answer.Code
+}
+
+// Who does not know the secret at the end of the URL is not listened to.
+func ExampleWithCallbackToken() {
+	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+		fmt.Println("look at", items[0].ItemID)
+		return nil
+	}, hacarus.WithCallbackToken("kq7zv2m4x6t5w3yr")) // rather that of crypto/rand.Text
+
+	fmt.Println(call(handler, "/hacarus/guess", "plate-0042"))
+	fmt.Println(call(handler, "/hacarus/kq7zv2m4x6t5w3yr", "plate-0043"))
+	_ = handler.(io.Closer).Close() // waits for the function
+	// Output:
+	// 404
+	// 200
+	// look at plate-0043
+}
+
+// What a callback says is not believed: the service is asked, and its word counts.
+func ExampleWithCallbackClient() {
+	service := hacarustest.NewServer()
+	defer service.Close()
+	service.AddItem(hacarus.Item{ItemID: "plate-0042", Assessments: []hacarus.Assessment{{ModelID: "plates", Label: hacarus.LabelNG}}})
+	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+		fmt.Println(items[0].ItemID, items[0].Verdict("plates"))
+		return nil
+	}, hacarus.WithCallbackClient(service.Client()))
+
+	call(handler, "/hacarus", "plate-0042") // it says OK
+	_ = handler.(io.Closer).Close()
+	// Output: plate-0042 NG
+}
+
+// Behind a gateway that lets nobody but the service in, a callback may be believed.
+func ExampleWithTrustedPayload() {
+	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+		fmt.Println(items[0].ItemID, items[0].Verdict("plates"))
+		return nil
+	}, hacarus.WithTrustedPayload())
+
+	call(handler, "/hacarus", "plate-0042")
+	_ = handler.(io.Closer).Close()
+	// Output: plate-0042 OK
+}
+
+// When more comes than the program can handle, the service is told to wait.
+func ExampleWithCallbackQueue() {
+	slow := make(chan struct{})
+	handler := hacarus.CallbackHandler(func(context.Context, []hacarus.Item) error {
+		<-slow
+		return nil
+	}, hacarus.WithCallbackQueue(2))
+
+	fmt.Println(call(handler, "/hacarus", "plate-0042"))
+	fmt.Println(call(handler, "/hacarus", "plate-0043"))
+	fmt.Println(call(handler, "/hacarus", "plate-0044"))
+	close(slow)
+	_ = handler.(io.Closer).Close()
+	// Output:
+	// 200
+	// 200
+	// 503
+}
+
+// A function that fails is called again with the same items.
+func ExampleWithCallbackRetry() {
+	attempts := 0
+	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+		attempts++
+		fmt.Println(items[0].ItemID, "attempt", attempts)
+		if attempts < 3 {
+			return errors.New("the database is away")
+		}
+		return nil
+	}, hacarus.WithCallbackRetry(hacarus.RetryPolicy{MaxAttempts: 5, MinWait: time.Millisecond}))
+
+	call(handler, "/hacarus", "plate-0042")
+	_ = handler.(io.Closer).Close()
+	// Output:
+	// plate-0042 attempt 1
+	// plate-0042 attempt 2
+	// plate-0042 attempt 3
+}
+
+// A program that must end soon says how long it waits for what is queued.
+func ExampleWithCallbackDrain() {
+	handler := hacarus.CallbackHandler(func(ctx context.Context, _ []hacarus.Item) error {
+		<-ctx.Done() // ends when the time of Close is over
+		return ctx.Err()
+	}, hacarus.WithCallbackDrain(10*time.Millisecond))
+
+	call(handler, "/hacarus", "plate-0042")
+	fmt.Println(handler.(io.Closer).Close())
+	// Output: hacarus: callback handler: 1 items not handled after 10ms: context deadline exceeded
+}
+
+// Callbacks that are refused, and functions that fail, are logged.
+func ExampleWithCallbackLogger() {
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	handler := hacarus.CallbackHandler(func(context.Context, []hacarus.Item) error { return nil },
+		hacarus.WithCallbackToken("kq7zv2m4x6t5w3yr"), hacarus.WithCallbackLogger(logger))
+	defer handler.(io.Closer).Close()
+
+	call(handler, "/hacarus/guess", "plate-0042")
+	// Output: level=WARN msg="hacarus: callback refused" status=404
 }

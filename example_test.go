@@ -2,22 +2,33 @@ package hacarus_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
 // A client is made once, shared by all goroutines, and closed at the end.
 func ExampleNew() {
-	client, err := hacarus.New("https://sdd-api.hacarus.com",
-		hacarus.WithCredentials(os.Getenv("LINE7_CLIENT_ID"), os.Getenv("LINE7_CLIENT_SECRET")),
+	server := hacarustest.NewServer() // in place of https://sdd-api.hacarus.com
+	defer server.Close()
+
+	client, err := hacarus.New(server.URL,
+		hacarus.WithCredentials(server.ClientID, server.ClientSecret),
 		hacarus.WithUserAgent("line7-camera/1.2"),
-		hacarus.WithLogger(slog.Default()),
 		hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 8, MaxWait: time.Minute}),
 	)
 	if err != nil {
@@ -25,147 +36,239 @@ func ExampleNew() {
 	}
 	defer client.Close()
 
-	// Other methods log in by themselves; this checks the credentials early.
-	if _, err := client.Login(context.Background()); err != nil {
+	algorithms, err := client.ListAlgorithms(context.Background()) // logs in by itself
+	if err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println(len(algorithms) > 0)
+	// Output: true
 }
 
-// Upload good products, and train a model from them.
-func ExampleClient_Train() {
-	client, err := hacarus.NewFromEnv()
+// The URL and the credentials come from HACARUS_BASE_URL, HACARUS_CLIENT_ID and
+// HACARUS_CLIENT_SECRET.
+func ExampleNewFromEnv() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	for name, value := range map[string]string{ // a service manager does this
+		"HACARUS_BASE_URL":      server.URL,
+		"HACARUS_CLIENT_ID":     server.ClientID,
+		"HACARUS_CLIENT_SECRET": server.ClientSecret,
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			log.Fatal(err)
+		}
+		defer func() { _ = os.Unsetenv(name) }()
+	}
+
+	client, err := hacarus.NewFromEnv(hacarus.WithUserAgent("line7-camera/1.2"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	ctx := context.Background()
-
-	ids, err := client.AddItems(ctx, hacarus.AddItemsRequest{
-		Files: []hacarus.File{
-			hacarus.FileFromPath("good/plate-0001.png"),
-			hacarus.FileFromPath("good/plate-0002.png"),
-		},
-		Training: true,
-		Good:     new(true),
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	model, err := client.Train(ctx, "AE", hacarus.TrainRequest{Name: "plates", ItemIDs: ids})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(model.ModelID, model.Status) // creating: training goes on in the background
+	_, err = client.Login(context.Background())
+	fmt.Println(err)
+	// Output: <nil>
 }
 
-// Upload products to inspect, and start their prediction with the active model.
-func ExampleClient_AddItems() {
-	client, err := hacarus.NewFromEnv()
+// A client keeps its credentials to itself.
+func ExampleWithCredentials() {
+	client, err := hacarus.New("https://sdd-api.hacarus.com", hacarus.WithCredentials("line7", "the secret"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	ctx := context.Background()
+	fmt.Printf("%+v\n", client)
+	// Output: hacarus.Client{https://sdd-api.hacarus.com}
+}
 
-	ids, err := client.AddItems(ctx, hacarus.AddItemsRequest{
-		Files:    []hacarus.File{hacarus.FileFromPath("plate-0003.png"), hacarus.FileFromFS(os.DirFS("camera"), "plate-0004.png")},
-		Progress: func(sent, total int64) { fmt.Printf("\r%3d %%", 100*sent/max(total, 1)) },
-	})
+// Tokens that another program fetches, such as a vault's agent.
+func ExampleWithTokenSource() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	token, err := server.Client().Login(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := client.PredictItems(ctx, hacarus.ActiveModel, ids...); err != nil {
-		log.Fatal(err)
-	}
-}
 
-// An upload whose reply was lost may have been executed. It is not repeated
-// blindly: look for its items first.
-func ExampleClient_AddItems_outcomeUnknown() {
-	client, err := hacarus.NewFromEnv()
+	client, err := hacarus.New(server.URL, hacarus.WithTokenSource(oauth2.StaticTokenSource(token)))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	ctx := context.Background()
+	_, err = client.GetHashID(context.Background())
+	fmt.Println(err)
+	// Output: <nil>
+}
 
-	ids, err := client.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{hacarus.FileFromPath("plate-0003.png")}})
-	var lost *hacarus.RequestError
-	if errors.Is(err, hacarus.ErrOutcomeUnknown) && errors.As(err, &lost) {
-		for _, id := range lost.ItemIDs {
-			item, err := client.GetItem(ctx, id, nil)
-			switch {
-			case errors.Is(err, hacarus.ErrNotFound):
-				fmt.Println(id, "is not there: upload it again")
-			case err != nil:
-				log.Fatal(err)
-			default:
-				ids = append(ids, item.ItemID)
+// A service that is busy for a while is asked again.
+func ExampleWithRetry() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.Inject("getAlgorithms", hacarustest.Repeat(2, hacarustest.Status(http.StatusServiceUnavailable, nil, "{}"))...)
+	client := server.Client(hacarus.WithRetry(hacarus.RetryPolicy{
+		MaxAttempts: 3,
+		MinWait:     time.Millisecond,
+		MaxWait:     10 * time.Millisecond,
+	}))
+
+	_, err := client.ListAlgorithms(context.Background())
+	fmt.Println(len(server.Calls("getAlgorithms")), err)
+	// Output: 3 <nil>
+}
+
+// What a request was, how it ended, and how long it took: for logs and metrics.
+func ExampleWithObserver() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.AddModel(hacarus.Model{ModelID: "plates"})
+	client := server.Client(hacarus.WithObserver(func(_ context.Context, attempt hacarus.Attempt) {
+		fmt.Println(attempt.Operation, attempt.Method, attempt.Route, attempt.StatusCode, attempt.Duration > 0)
+	}))
+
+	if _, err := client.GetModel(context.Background(), "plates"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// login POST /api/auth/token 200 true
+	// getModelById GET /api/v1/models/{model_id} 200 true
+}
+
+// Requests are logged at debug level, and at warn level where they are tried
+// again. Secrets never are.
+func ExampleWithLogger() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.Inject("getHashId", hacarustest.Status(http.StatusServiceUnavailable, nil, "{}"))
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == "operation" || a.Key == "status") {
+				return a
 			}
-		}
-	} else if err != nil {
+			return slog.Attr{} // what differs from run to run, and the error
+		},
+	}))
+	client := server.Client(hacarus.WithLogger(logger), hacarus.WithRetry(hacarus.RetryPolicy{MinWait: time.Millisecond}))
+
+	if _, err := client.GetHashID(context.Background()); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(ids)
+	// Output: level=WARN operation=getHashId status=503
 }
 
-// One page of items, for a program that shows pages.
-func ExampleClient_ListItems() {
-	client, err := hacarus.NewFromEnv()
+// A transport of your own: a company's proxy, tracing, or, as here, none of the
+// network.
+func ExampleWithHTTPClient() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+
+	client, err := hacarus.New(server.URL,
+		hacarus.WithCredentials(server.ClientID, server.ClientSecret),
+		hacarus.WithHTTPClient(&http.Client{Transport: server.Transport()}),
+	)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
+	_, err = client.GetHashID(context.Background())
+	fmt.Println(err)
+	// Output: <nil>
+}
 
-	page, err := client.ListItems(context.Background(), hacarus.ListItemsOptions{Type: hacarus.ItemTypeTraining, Count: 50, Page: 2})
+// A service on hardware of your own, with its own certificate.
+func ExampleWithRootCAs() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	inside, err := url.Parse(server.URL)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("page %d of %d: %d items\n", page.CurrentPage, page.EndPage, len(page.Items))
-}
+	front := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(inside))
+	defer front.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(front.Certificate()) // AppendCertsFromPEM for a file
 
-// All items, page by page while the range runs.
-func ExampleClient_AllItems() {
-	client, err := hacarus.NewFromEnv()
+	client, err := hacarus.New(front.URL,
+		hacarus.WithCredentials(server.ClientID, server.ClientSecret),
+		hacarus.WithRootCAs(pool),
+	)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
-
-	for item, err := range client.AllItems(context.Background(), hacarus.ListItemsOptions{Type: hacarus.ItemTypePrediction}) {
-		if err != nil {
-			log.Fatal(err) // always the last thing of the range
-		}
-		fmt.Println(item.ItemID, item.Verdict(""))
-	}
+	_, err = client.GetHashID(context.Background())
+	fmt.Println(err)
+	// Output: <nil>
 }
 
-// Save a model's archive. The file is whole, or not there.
-func ExampleDownload_SaveFile() {
-	client, err := hacarus.NewFromEnv()
+// A service in a network of its own, without TLS.
+func ExampleWithInsecureHTTP() {
+	credentials := hacarus.WithCredentials("line7", "the secret")
+	_, err := hacarus.New("http://192.168.0.7:8080", credentials)
+	fmt.Println(errors.Is(err, hacarus.ErrInvalidArgument))
+
+	client, err := hacarus.New("http://192.168.0.7:8080", credentials, hacarus.WithInsecureHTTP())
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
+	fmt.Println(client)
+	// Output:
+	// true
+	// hacarus.Client{http://192.168.0.7:8080}
+}
 
-	archive, err := client.ExportModels(context.Background(), "b2b99239-bdf4-5616-a531-f50546e8e32a")
-	if err != nil {
+// Error texts for the people on the line. What kind of error it is, errors.Is
+// tells in any language.
+func ExampleWithLanguage() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client(hacarus.WithLanguage("ja"))
+
+	_, err := client.GetItem(context.Background(), "plate-0003", nil)
+	var answer *hacarus.BaseError
+	if errors.As(err, &answer) {
+		fmt.Println(answer.Errors.Title, errors.Is(err, hacarus.ErrNotFound))
+	}
+	// Output: item_idに一致するアイテムがありません。 true
+}
+
+// The service's logs tell which program called.
+func ExampleWithUserAgent() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client(hacarus.WithUserAgent("line7-camera/1.2"))
+
+	if _, err := client.GetHashID(context.Background()); err != nil {
 		log.Fatal(err)
 	}
-	if err := archive.SaveFile("plates.zip"); err != nil {
+	agent := server.Calls("getHashId")[0].Header.Get("User-Agent")
+	fmt.Println(strings.HasPrefix(agent, "line7-camera/1.2 hacarus-check-go/"))
+	// Output: true
+}
+
+// What the service answered, such as for a message to its makers.
+func ExampleCaptureResponse() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+
+	var info hacarus.ResponseInfo
+	ctx := hacarus.CaptureResponse(context.Background(), &info)
+	if _, err := client.GetHashID(ctx); err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println(info.StatusCode, info.RequestID != "", info.Attempts)
+	// Output: 200 true 1
 }
 
 // Errors tell what to do next.
 func ExampleBaseError() {
-	client, err := hacarus.NewFromEnv()
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
+	server := hacarustest.NewServer(hacarustest.WithoutLicense())
+	defer server.Close()
+	server.AddItem(hacarus.Item{ItemID: "plate-0003"})
+	client := server.Client()
 
-	_, err = client.PredictItems(context.Background(), hacarus.ActiveModel, "plate-0003")
+	_, err := client.PredictItems(context.Background(), hacarus.ActiveModel, "plate-0003")
 	var answer *hacarus.BaseError
 	switch {
 	case err == nil:
@@ -173,7 +276,7 @@ func ExampleBaseError() {
 	case errors.Is(err, hacarus.ErrOutcomeUnknown):
 		fmt.Println("it may have started: look before repeating it")
 	case errors.Is(err, hacarus.ErrLicense):
-		fmt.Println("the licence has run out")
+		fmt.Println("there is no licence, or it has run out")
 	case errors.Is(err, hacarus.ErrBusy):
 		fmt.Println("the service stayed busy: try again later")
 	case errors.As(err, &answer):
@@ -181,6 +284,24 @@ func ExampleBaseError() {
 	default:
 		fmt.Println("no usable answer:", err)
 	}
+	// Output: there is no licence, or it has run out
+}
+
+// A call whose answer was lost. Whether the service acted is not known.
+func ExampleRequestError() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.AddModel(hacarus.Model{ModelID: "plates"})
+	server.AddItem(hacarus.Item{ItemID: "plate-0003"})
+	server.Inject("predictItems", hacarustest.Reset())
+	client := server.Client()
+
+	_, err := client.PredictItems(context.Background(), "plates", "plate-0003")
+	var lost *hacarus.RequestError
+	if errors.As(err, &lost) {
+		fmt.Println(lost.Operation, lost.Attempts, lost.Outcome == hacarus.OutcomeUnknown)
+	}
+	// Output: predictItems 1 true
 }
 
 // A person's label goes before a model's, and of several assessments of one

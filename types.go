@@ -422,8 +422,8 @@ func (l Label) verdict() Verdict {
 }
 
 // Verdict returns the verdict on the item. A person's label wins, and is
-// [VerdictUnknown] where it is neither OK nor NG; without one it is the last assessment of the model with the given id, or of any model
-// when modelID is "".
+// [VerdictUnknown] where it is neither OK nor NG. Without one it is the last
+// assessment of the model with the given id, or of any model when modelID is "".
 func (i *Item) Verdict(modelID string) Verdict {
 	if i.UserAssessment != nil && i.UserAssessment.Label != "" {
 		return i.UserAssessment.Label.verdict()
