@@ -52,12 +52,18 @@ func decodeEmpty(raw []byte) error {
 // decodeBody reads a whole body that is one JSON value. Nothing that it reads
 // refers to raw.
 func decodeBody(raw []byte, value func(d *decoding) error) error {
-	d := &decoding{text: bytes.TrimPrefix(raw, byteOrderMark)}
-	if err := value(d); err != nil {
-		return fmt.Errorf("%w: %s", ErrDecode, brief(err))
+	d := decodings.Get().(*decoding)
+	d.text = bytes.TrimPrefix(raw, byteOrderMark)
+	err := value(d)
+	if err == nil {
+		if d.next(); d.at < len(d.text) {
+			err = errors.New("something follows the JSON value")
+		}
 	}
-	if d.next(); d.at < len(d.text) {
-		return fmt.Errorf("%w: something follows the JSON value", ErrDecode)
+	d.reset()
+	decodings.Put(d)
+	if err != nil {
+		return fmt.Errorf("%w: %s", ErrDecode, brief(err))
 	}
 	return nil
 }
@@ -99,21 +105,14 @@ func elements[T any](d *decoding, v *[]T, decode decoder[T]) error {
 	})
 }
 
-// compact is elements for lists of which there are many: it reads into room,
-// which they share, so that each takes no more memory than it needs. No element
-// may hold a list of its own kind.
-func compact[T any](d *decoding, v, room *[]T, decode decoder[T]) error {
+// compact is elements for lists of which there are many, in the decoding's
+// memory.
+func compact[T any](d *decoding, v *[]T, in *lists[T], decode decoder[T]) error {
 	if null, err := d.null(); null || err != nil {
 		return err
 	}
-	err := d.array(func(d *decoding) error {
-		var element T
-		*room = append(*room, element)
-		return decode(d, &(*room)[len(*room)-1])
-	})
-	*v = append(make([]T, 0, len(*room)), *room...)
-	clear(*room)
-	*room = (*room)[:0]
+	err := d.array(func(d *decoding) error { return decode(d, in.next()) })
+	*v = in.list()
 	return err
 }
 
@@ -143,7 +142,7 @@ func identifier(d *decoding, v *string) error {
 	if !utf8.Valid(raw) {
 		return errors.New("an id that is not valid UTF-8")
 	}
-	*v = d.copied(raw)
+	*v = d.copiedID(raw)
 	return nil
 }
 
@@ -169,12 +168,6 @@ func digits(d *decoding) ([]byte, error) {
 
 // float reads a number; null is nil.
 func float(d *decoding, v **float64) error {
-	return floatAt(d, v, nil)
-}
-
-// floatAt is float with a place for the number, so that numbers that belong
-// together can share an allocation.
-func floatAt(d *decoding, v **float64, place *float64) error {
 	raw, err := digits(d)
 	if err != nil || raw == nil {
 		return err
@@ -183,11 +176,8 @@ func floatAt(d *decoding, v **float64, place *float64) error {
 	if err != nil {
 		return err
 	}
-	if place == nil {
-		place = new(float64)
-	}
-	*place = f
-	*v = place
+	place := &d.floats.take(1)[0]
+	*place, *v = f, place
 	return nil
 }
 
@@ -234,6 +224,19 @@ func integer[I ~int | ~int64](d *decoding, v *I) error {
 		return errors.New("not an integer that fits")
 	}
 	*v = I(i)
+	return nil
+}
+
+// nullableInteger is integer, but null is nil.
+func nullableInteger(d *decoding, v **int) error {
+	if null, err := d.null(); null || err != nil {
+		return err
+	}
+	place := &d.ints.take(1)[0]
+	if err := integer(d, place); err != nil {
+		return err
+	}
+	*v = place
 	return nil
 }
 
@@ -424,7 +427,7 @@ func decodeModel(d *decoding, v *Model) error {
 		case "context_id":
 			return integer(d, &v.ContextID)
 		case "training_time":
-			return nullable(d, &v.TrainingTime, integer)
+			return nullableInteger(d, &v.TrainingTime)
 		case "precision":
 			return modelFigure(d, &v.Precision, &earlier.Precision)
 		case "recall":
@@ -494,11 +497,11 @@ func decodeItem(d *decoding, v *Item) error {
 		case "is_training_data":
 			return boolean(d, &v.IsTrainingData)
 		case "images":
-			return elements(d, &v.Images, earlier.image)
+			return compact(d, &v.Images, &d.images, earlier.image)
 		case "user_assessment":
 			return nullable(d, &v.UserAssessment, decodeUserAssessment)
 		case "assessments":
-			return compact(d, &v.Assessments, &d.assessments, decodeAssessment)
+			return compact(d, &v.Assessments, &d.verdicts, decodeAssessment)
 		}
 		return earlier.field(d, key)
 	})
@@ -540,7 +543,7 @@ func decodeUserAssessment(d *decoding, v *UserAssessment) error {
 		case "result":
 			return text(d, &v.Result)
 		case "annotations":
-			return compact(d, &v.Annotations, &d.annotations, decodeAnnotation)
+			return compact(d, &v.Annotations, &d.boxes, decodeAnnotation)
 		case "images":
 			return compact(d, &v.Images, &d.images, decodeImage)
 		}
@@ -560,11 +563,11 @@ func decodeAssessment(d *decoding, v *Assessment) error {
 		case "anomaly_score":
 			return numberOrText(d, &v.AnomalyScore)
 		case "detected_objects":
-			return nullable(d, &v.DetectedObjects, integer)
+			return nullableInteger(d, &v.DetectedObjects)
 		case "detection_accuracy":
 			return float(d, &v.DetectionAccuracy)
 		case "annotations":
-			return compact(d, &v.Annotations, &d.annotations, decodeAnnotation)
+			return compact(d, &v.Annotations, &d.boxes, decodeAnnotation)
 		case "images":
 			return compact(d, &v.Images, &d.images, decodeImage)
 		}
@@ -573,23 +576,22 @@ func decodeAssessment(d *decoding, v *Assessment) error {
 }
 
 func decodeAnnotation(d *decoding, v *Annotation) error {
-	var box [5]float64 // one allocation for all figures
 	return object(d, func(d *decoding, key []byte) error {
 		switch string(key) {
 		case "annotation_id":
 			return integer(d, &v.AnnotationID)
 		case "x_min":
-			return floatAt(d, &v.XMin, &box[0])
+			return float(d, &v.XMin)
 		case "x_max":
-			return floatAt(d, &v.XMax, &box[1])
+			return float(d, &v.XMax)
 		case "y_min":
-			return floatAt(d, &v.YMin, &box[2])
+			return float(d, &v.YMin)
 		case "y_max":
-			return floatAt(d, &v.YMax, &box[3])
+			return float(d, &v.YMax)
 		case "label":
-			return nullable(d, &v.Label, integer)
+			return nullableInteger(d, &v.Label)
 		case "defect_size":
-			return floatAt(d, &v.DefectSize, &box[4])
+			return float(d, &v.DefectSize)
 		case "notes":
 			return text(d, &v.Notes)
 		case "created_at":
@@ -610,7 +612,7 @@ func decodeItemsPage(itemType ItemType) decoder[ItemsPage] {
 			switch string(key) {
 			case "items":
 				null = d.next() == 'n'
-				return elements(d, &v.Items, decodeItem)
+				return compact(d, &v.Items, &d.items, decodeItem)
 			case "current_page":
 				paged = true
 				return integer(d, &v.CurrentPage)
@@ -732,14 +734,18 @@ func (l *loginAnswer) field(d *decoding, key []byte) error {
 // lenient reads a value whose type must not fail the whole: what does not
 // decode is left out. Its error is that of the document's syntax.
 func lenient[T any](d *decoding, v *T, decode decoder[T]) error {
-	raw, err := d.raw()
-	if err != nil {
+	d.next()
+	text, from := d.text, d.at
+	if err := d.skip(); err != nil {
 		return err
 	}
+	to, depth := d.at, d.depth
+	d.text, d.at = text[:to], from
 	var value T
-	if decode(&decoding{text: raw}, &value) == nil {
+	if decode(d, &value) == nil && d.at == to {
 		*v = value
 	}
+	d.text, d.at, d.depth = text, to, depth
 	return nil
 }
 

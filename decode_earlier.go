@@ -104,7 +104,7 @@ func earlierVerdictField(d *decoding, key []byte, v *Assessment) error {
 	case "result", "assessment_result", "assessment":
 		return text(d, &v.Result)
 	case "detected_objects":
-		return nullable(d, &v.DetectedObjects, integer)
+		return nullableInteger(d, &v.DetectedObjects)
 	case "detection_accuracy":
 		return float(d, &v.DetectionAccuracy)
 	}
@@ -234,7 +234,7 @@ func earlierPageOf(t ItemType) earlierPage {
 
 func (e *earlierPage) field(d *decoding, key []byte) error {
 	if string(key) == e.list {
-		return elements(d, &e.items, decodeItem)
+		return compact(d, &e.items, &d.items, decodeItem)
 	}
 	return d.skip()
 }

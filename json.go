@@ -1,11 +1,13 @@
 package hacarus
 
 import (
+	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/bits"
+	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -14,19 +16,14 @@ const maxDepth = 10_000
 
 // decoding is one JSON text on its way into values: a cursor that the decoders
 // move on. It takes exactly what encoding/json takes, and keeps nothing of the
-// text: what it hands out as bytes is good until the next value is read.
+// text: what it hands out as bytes is good until the next string is read.
 type decoding struct {
 	text  []byte
 	at    int
 	depth int
-	// recent holds strings of this text, most of which come again: statuses,
-	// labels, a model's id. Finding one here saves its copy.
-	recent [32]string
-	// Lists that every item has are read into these first, and copied when
-	// their length is known.
-	annotations []Annotation
-	assessments []Assessment
-	images      []ImageMeta
+	// unescaped is the last string that had escapes.
+	unescaped []byte
+	memory
 }
 
 // end stands for the byte after the text's last one. In a text it is refused
@@ -87,10 +84,11 @@ func (d *decoding) object(field func(d *decoding, key []byte) error) error {
 		return err
 	}
 	if d.next() == '}' {
-		return d.shut()
+		d.shut()
+		return nil
 	}
 	for {
-		key, err := d.string()
+		key, err := d.key()
 		if err != nil {
 			return err
 		}
@@ -110,7 +108,8 @@ func (d *decoding) object(field func(d *decoding, key []byte) error) error {
 		case ',':
 			d.at++
 		case '}':
-			return d.shut()
+			d.shut()
+			return nil
 		default:
 			return d.unexpected(`"," or "}"`)
 		}
@@ -126,7 +125,8 @@ func (d *decoding) array(element func(d *decoding) error) error {
 		return err
 	}
 	if d.next() == ']' {
-		return d.shut()
+		d.shut()
+		return nil
 	}
 	for {
 		if err := element(d); err != nil {
@@ -136,7 +136,8 @@ func (d *decoding) array(element func(d *decoding) error) error {
 		case ',':
 			d.at++
 		case ']':
-			return d.shut()
+			d.shut()
+			return nil
 		default:
 			return d.unexpected(`"," or "]"`)
 		}
@@ -151,10 +152,9 @@ func (d *decoding) open() error {
 	return nil
 }
 
-func (d *decoding) shut() error {
+func (d *decoding) shut() {
 	d.depth--
 	d.at++
-	return nil
 }
 
 // skip moves past a value.
@@ -178,42 +178,102 @@ func (d *decoding) skip() error {
 	}
 }
 
-// raw moves past a value and returns its bytes.
-func (d *decoding) raw() ([]byte, error) {
-	d.next()
-	from := d.at
-	err := d.skip()
-	return d.text[from:d.at], err
-}
-
 // string reads a string's bytes, without its quotes and escapes.
 func (d *decoding) string() ([]byte, error) {
+	quoted, escapes, err := d.quoted()
+	if err != nil || !escapes {
+		return quoted, err
+	}
+	d.unescaped, err = unescape(d.unescaped[:0], quoted)
+	return d.unescaped, err
+}
+
+// key is string for what must stay good while the field's value is read.
+func (d *decoding) key() ([]byte, error) {
+	quoted, escapes, err := d.quoted()
+	if err != nil || !escapes {
+		return quoted, err
+	}
+	return unescape(nil, quoted)
+}
+
+// quoted reads what is between a string's quotes, and says whether there are
+// escapes in it.
+func (d *decoding) quoted() (content []byte, escapes bool, err error) {
 	if d.next() != '"' {
-		return nil, d.unexpected("a string")
+		return nil, false, d.unexpected("a string")
 	}
 	from := d.at + 1
 	d.at = from + plain(d.text[from:])
-	if d.at < len(d.text) && d.text[d.at] == '"' {
-		d.at++
-		return d.text[from : d.at-1], nil
-	}
-	return d.escaped(from)
-}
-
-// escaped reads the rest of a string that begins at from, is plain until here,
-// and has escapes.
-func (d *decoding) escaped(from int) ([]byte, error) {
 	for d.at < len(d.text) && d.text[d.at] == '\\' {
+		escapes = true
 		d.at = min(d.at+2, len(d.text)) // over what is escaped, be it a quote
 		d.at += plain(d.text[d.at:])
 	}
 	if d.at >= len(d.text) || d.text[d.at] != '"' {
-		return nil, d.unexpected("the rest of a string")
+		return nil, escapes, d.unexpected("the rest of a string")
 	}
 	d.at++
-	var s string
-	err := json.Unmarshal(d.text[from-1:d.at], &s)
-	return []byte(s), err
+	return d.text[from : d.at-1], escapes, nil
+}
+
+// unescape appends a string's content without its escapes. Half of a surrogate
+// pair becomes U+FFFD, as in encoding/json.
+func unescape(to, quoted []byte) ([]byte, error) {
+	for len(quoted) > 0 {
+		n := bytes.IndexByte(quoted, '\\')
+		if n < 0 {
+			return append(to, quoted...), nil
+		}
+		to, quoted = append(to, quoted[:n]...), quoted[n:]
+		if quoted[1] == 'u' {
+			r, size := escapedRune(quoted)
+			if size == 0 {
+				return to, errors.New("an escape that is no character")
+			}
+			to, quoted = utf8.AppendRune(to, r), quoted[size:]
+			continue
+		}
+		place := strings.IndexByte(`"\/bfnrt`, quoted[1])
+		if place < 0 {
+			return to, errors.New("an unknown escape")
+		}
+		to, quoted = append(to, "\"\\/\b\f\n\r\t"[place]), quoted[2:]
+	}
+	return to, nil
+}
+
+// escapedRune reads the \uXXXX that text begins with, and the one after it if
+// both are one character. The size is 0 if it is none.
+func escapedRune(text []byte) (r rune, size int) {
+	first, ok := escapedUnit(text)
+	if !ok {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(first) {
+		return first, 6
+	}
+	if second, ok := escapedUnit(text[6:]); ok {
+		if r = utf16.DecodeRune(first, second); r != utf8.RuneError {
+			return r, 12
+		}
+	}
+	return utf8.RuneError, 6
+}
+
+// escapedUnit reads the \uXXXX that text begins with.
+func escapedUnit(text []byte) (unit rune, ok bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	for _, c := range text[2:6] {
+		digit := strings.IndexByte("0123456789abcdef", c|0x20)
+		if digit < 0 || c < '0' {
+			return 0, false
+		}
+		unit = unit<<4 | rune(digit)
+	}
+	return unit, true
 }
 
 // plain is how many bytes of text come before a quote, a backslash or a
@@ -274,22 +334,6 @@ func (d *decoding) digits() bool {
 		d.at++
 	}
 	return d.at > from
-}
-
-// copied is a text as a string of its own, or as the same one as not long before.
-func (d *decoding) copied(text []byte) string {
-	const longest = 64
-	if len(text) == 0 {
-		return ""
-	}
-	if len(text) > longest {
-		return valid(text)
-	}
-	place := (31*len(text) + int(text[0]) + 7*int(text[len(text)-1]) + 3*int(text[len(text)/2])) % len(d.recent)
-	if d.recent[place] != string(text) {
-		d.recent[place] = valid(text)
-	}
-	return d.recent[place]
 }
 
 // valid replaces each byte that is no UTF-8, as encoding/json does.

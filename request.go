@@ -974,7 +974,7 @@ var answerBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const (
 	// maxKeptBuffer bounds what a large answer leaves behind.
-	maxKeptBuffer = 1 << 20
+	maxKeptBuffer = maxTrusted
 	// maxTrusted bounds what a false length costs before its bytes have come.
 	maxTrusted = 4 << 20
 )

@@ -72,8 +72,8 @@ func All() []Work {
 	return []Work{
 		{Name: "get", Title: "small GET, one by one", Goals: gets, times: 3000, calls: 1, prepare: ready(get)},
 		{Name: "get64", Title: "small GET, 64 at once", Goals: gets, times: 4, calls: hands * 25, prepare: ready(atOnce(25))},
-		{Name: "list100", Title: "ListItems, 100 items", Goals: lists, times: 100, calls: 1, prepare: ready(list(100))},
-		{Name: "list1000", Title: "ListItems, 1000 items", Goals: lists, times: 15, calls: 1, prepare: ready(list(PageItems))},
+		{Name: "list100", Title: "ListItems, 100 items", Goals: lists, times: 400, calls: 1, prepare: ready(list(100))},
+		{Name: "list1000", Title: "ListItems, 1000 items", Goals: lists, times: 50, calls: 1, prepare: ready(list(PageItems))},
 		{Name: "all", Title: "AllItems, 100 pages of 1000", Heap: true, times: 1, calls: 1, prepare: ready(all),
 			Goals: []Goal{{Time, Ratio, 0.25}, {PeakHeap, PerPage, 3}}},
 		{Name: "add1", Title: "AddItems, 1 × 64 MiB", Goals: uploads, times: 8, calls: 1, prepare: upload(1, 64<<20)},
@@ -82,8 +82,8 @@ func All() []Work {
 		{Name: "tls64", Title: "AddItems, 64 × 1 MiB, TLS 1.3", Goals: uploads[:1], TLS: true, times: 6, calls: 1, prepare: upload(64, 1<<20)},
 		{Name: "add4g", Title: "AddItems, 1 × 4 GiB", Heap: true, Few: true, times: 1, calls: 1, prepare: ready(sparse(4 << 30)),
 			Goals: []Goal{{PeakHeap, Absolute, 16 << 20}}},
-		{Name: "export", Title: "ExportModels, 256 MiB to a writer", Goals: downloads, times: 3, calls: 1, prepare: ready(export)},
-		{Name: "save", Title: "ExportModels, 256 MiB to a file", Goals: downloads, Few: true, times: 1, calls: 1, prepare: save},
+		{Name: "export", Title: "ExportModels, 256 MiB to a writer", Goals: downloads, times: 6, calls: 1, prepare: ready(export)},
+		{Name: "save", Title: "ExportModels, 256 MiB to a file", Goals: downloads, Few: true, times: 5, calls: 1, prepare: save},
 		{Name: "cold", Title: "64 goroutines on a cold client", Cold: true, times: 10, calls: 1, prepare: ready(atOnce(1)),
 			Goals: []Goal{{Logins, Absolute, 1}, {Time, Ratio, 1}}},
 	}
