@@ -220,7 +220,9 @@ type bearer struct{ header []string }
 
 // flight is a login that is under way, and what came of it.
 type flight struct {
-	done       chan struct{}
+	// landed lets those that wait pass one by one: if they set off all at once,
+	// each would make a connection of its own before the first one is free again.
+	landed     chan struct{}
 	bearer     *bearer
 	generation uint64
 	err        error
@@ -261,7 +263,9 @@ func (a *authenticator) token(ctx context.Context) (authorization []string, gene
 	select {
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
-	case <-waitFor.done: // its token is used even if it is short-lived: asking again would not end
+	case <-waitFor.landed:
+		waitFor.landed <- struct{}{} // to the next one
+		// Its token is used even if it is short-lived: asking again would not end.
 		if waitFor.err != nil {
 			return nil, 0, waitFor.err
 		}
@@ -271,12 +275,12 @@ func (a *authenticator) token(ctx context.Context) (authorization []string, gene
 
 // takeOff starts a login. The caller holds the lock.
 func (a *authenticator) takeOff(ctx context.Context) *flight {
-	f := &flight{done: make(chan struct{})}
+	f := &flight{landed: make(chan struct{}, 1)}
 	a.flight = f
 	if a.ctx.Err() != nil {
 		a.flight = nil
 		f.err = errClosed(opLogin)
-		close(f.done)
+		f.landed <- struct{}{}
 		return f
 	}
 	// The caller's values, such as a trace, but neither its end nor its ResponseInfo.
@@ -305,7 +309,7 @@ func (a *authenticator) land(f *flight, granted grant, err error) {
 		a.refused, a.refusedAt = err, time.Now()
 	}
 	a.flight = nil
-	close(f.done)
+	f.landed <- struct{}{}
 }
 
 // adopt makes a granted token the one that calls use.
