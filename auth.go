@@ -124,6 +124,11 @@ func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (
 	answers := make(chan answer, 1)
 	go func() {
 		defer func() { <-one }()
+		defer func() {
+			if r := recover(); r != nil { // a panic here would end the program: nobody could recover it
+				answers <- answer{nil, fmt.Errorf("panic in the token source: %v", r)}
+			}
+		}()
 		token, err := source.Token()
 		answers <- answer{token, err}
 	}()

@@ -794,6 +794,15 @@ func TestTokenSourceErrorShowsNoToken(t *testing.T) {
 	require.NotContains(t, everyText(err), "token-number-1")
 }
 
+func TestSecretsInLowerCaseEscapes(t *testing.T) {
+	t.Parallel()
+	s := &secrets{}
+	s.add("kq7/zv2+m4 100%")
+	require.Equal(t, "a [masked] b", s.mask("a kq7%2fzv2%2bm4+100%25 b"))
+	require.Equal(t, "a [masked] b", s.mask("a kq7%2fzv2+m4%20100%25 b"))
+	require.Equal(t, "a [masked] b", s.mask("a 6B71372F7A76322B6D342031303025 b"))
+}
+
 func TestShortSecretsStayReadable(t *testing.T) {
 	t.Parallel()
 	var s secrets

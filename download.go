@@ -64,6 +64,9 @@ func checkDownload(answer *http.Response) error {
 	if kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); kind == "text/html" {
 		return fmt.Errorf("%w: a web page in place of a file", ErrDecode) // a proxy's
 	}
+	if answer.StatusCode == http.StatusPartialContent {
+		return fmt.Errorf("%w: a part of the file, which was not asked for", ErrDecode)
+	}
 	if answer.ContentLength == 0 || answer.StatusCode == http.StatusNoContent {
 		return fmt.Errorf("%w: an empty file", ErrDecode)
 	}

@@ -79,7 +79,8 @@ type BaseError struct {
 	Body []byte
 	// ItemIDs are the ids that a failed [Client.AddItems] would have made, in
 	// the order of its files, if the service names items after files
-	// (wire-facts.md 28). Only set where the outcome is unknown.
+	// (wire-facts.md 28). Only set where there may be items: where the outcome is
+	// unknown, or executed with an answer that could not be read.
 	ItemIDs []string
 }
 

@@ -259,7 +259,7 @@ func decodeAddedIDs(d *decoding, ids *[]string) error {
 	return nil
 }
 
-// withItemIDs adds the ids to look for to an error whose outcome is unknown.
+// withItemIDs adds the ids to look for to an error after which there may be items.
 func withItemIDs(err error, files []File) error {
 	expected := func() []string {
 		ids := make([]string, len(files))
@@ -274,7 +274,7 @@ func withItemIDs(err error, files []File) error {
 			e.ItemIDs = expected()
 		}
 	case *RequestError:
-		if e.Outcome == OutcomeUnknown {
+		if e.Outcome == OutcomeUnknown || e.Outcome == OutcomeExecuted {
 			e.ItemIDs = expected()
 		}
 	}

@@ -40,6 +40,8 @@ const (
 	maxIDs = 100_000
 	// stallTimeout ends an attempt that waits for the network without a byte moving.
 	stallTimeout = 60 * time.Second
+	// errorTime is how long an error's text may take. It counts without it.
+	errorTime = 10 * time.Second
 	// expectFrom is the body size from which the service is asked before it is sent.
 	expectFrom = 1 << 20
 
@@ -162,8 +164,10 @@ type exchange struct {
 	request
 	consume func(raw []byte) error // nil: the answer is streamed
 
-	attempts  int // requests made
-	resends   int // of these, those that a refreshed token caused: 0 or 1
+	attempts  int  // requests made
+	resends   int  // of these, those that followed at once on a refusal: of the token, or of Expect
+	renewed   bool // the token was refused, and renewed
+	left      bool // a request of this call has left the process
 	mayBeDone bool
 	waiting   bool // the loop is in a backoff
 	wait      time.Duration
@@ -362,10 +366,11 @@ type attempt struct {
 	stalled    atomic.Bool
 	traced     atomic.Bool // the transport reports what it does
 	wrote      atomic.Bool // the request's head went out
-	continued  atomic.Bool // the service said 100 Continue
+	answering  atomic.Bool // something of an answer has come
 	succeeding atomic.Bool // a success is being read
 	expects    bool
-	generation uint64 // of the token
+	continued  chan struct{} // the service said 100 Continue; nil where it is not asked
+	generation uint64        // of the token
 	body       *outgoing
 	received   int64
 	status     int
@@ -388,6 +393,10 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if _, err := url.Parse(answer.Header.Get("Location")); err != nil {
 		answer.Header.Del("Location") // at which http.Client would fail, and repeat it
+	}
+	if answer.StatusCode == http.StatusSwitchingProtocols { // nobody asked for it, and no context ends reading it
+		_ = answer.Body.Close()
+		answer.Body = http.NoBody
 	}
 	a.status = answer.StatusCode
 	a.succeeding.Store(x.consume != nil && a.status >= 200 && a.status <= 299)
@@ -468,7 +477,9 @@ func (a *attempt) attach(req *http.Request, body *body) error {
 	req.Header["Content-Type"] = []string{body.contentType}
 	if a.expects = body.length >= expectFrom && !a.exchange.client.ignoresExpect.Load(); a.expects {
 		req.Header["Expect"] = []string{"100-continue"}
-		a.trace.Got100Continue = func() { a.continued.Store(true) }
+		a.continued = make(chan struct{})
+		a.trace.Got100Continue = sync.OnceFunc(func() { close(a.continued) })
+		a.trace.GotFirstResponseByte = func() { a.answering.Store(true) }
 	}
 	return nil
 }
@@ -551,6 +562,7 @@ func (c *Client) observe(ctx context.Context, a Attempt) {
 // transport, which may go on reading after it has returned an answer.
 type outgoing struct {
 	attempt   *attempt
+	begun     atomic.Bool
 	mu        sync.Mutex
 	source    io.ReadCloser
 	closed    bool
@@ -561,6 +573,10 @@ type outgoing struct {
 var errDetached = errors.New("hacarus: the call has ended")
 
 func (o *outgoing) Read(p []byte) (n int, err error) {
+	if !o.begun.Load() && !o.attempt.permits() {
+		return 0, errDetached
+	}
+	o.begun.Store(true)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
@@ -578,6 +594,22 @@ func (o *outgoing) Read(p []byte) (n int, err error) {
 		}
 	}()
 	return o.source.Read(p)
+}
+
+// permits says whether the body may be sent: the service said 100 Continue, or
+// nothing for too long. With any other answer it refuses the body. Where the
+// connection stays open net/http sends it all the same, so it is held back here
+// until the attempt has ended.
+func (a *attempt) permits() bool {
+	if !a.expects || !a.answering.Load() {
+		return true
+	}
+	select {
+	case <-a.continued:
+		return true
+	case <-a.ctx.Done():
+		return false
+	}
 }
 
 // Close waits for a read in flight, and lets none follow.
@@ -673,7 +705,7 @@ func (e *contextEndError) Unwrap() []error { return []error{e.err, e.last} }
 type verdict struct {
 	err        error
 	retry      bool // the same request may succeed, and repeating it is safe
-	refresh    bool // a new token may be all that it needs
+	resend     bool // without the old token, or without a question, it may succeed at once
 	retryAfter time.Duration
 	stop       bool // the service asks for a wait that is not waited
 }
@@ -685,9 +717,9 @@ func (x *exchange) checkRetry(ctx context.Context, answer *http.Response, err er
 	x.err, x.wait = v.err, 0
 	again := false
 	switch {
-	case v.err == nil:
+	case v.err == nil && !x.foreign:
 		x.client.budget.earn()
-	case v.refresh:
+	case v.resend:
 		x.resends++
 		again = true
 	case v.retry && !v.stop:
@@ -719,7 +751,7 @@ func (x *exchange) mayWait(ctx context.Context, v verdict) bool {
 		}
 		return false
 	}
-	if !x.client.budget.take() {
+	if !x.foreign && !x.client.budget.take() { // what another host fails in says nothing of the service
 		return false
 	}
 	x.wait = wait
@@ -736,6 +768,7 @@ func (x *exchange) judge(ctx context.Context, answer *http.Response, err error) 
 	if err != nil {
 		return x.judgeSilence(ctx, stripURL(err))
 	}
+	x.left = true
 	x.noteExpect()
 	switch {
 	case answer.StatusCode >= 200 && answer.StatusCode <= 299:
@@ -743,7 +776,7 @@ func (x *exchange) judge(ctx context.Context, answer *http.Response, err error) 
 	case answer.StatusCode >= 300 && answer.StatusCode <= 399:
 		return x.judgeRedirect(answer)
 	}
-	return x.judgeRefusal(answer)
+	return x.judgeRefusal(ctx, answer)
 }
 
 // judgeSilence handles an attempt without an answer.
@@ -753,7 +786,11 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 		return verdict{err: x.tokenFailure(ctx, a.tokenErr)}
 	}
 	if source := a.body.failure(); source != nil {
-		return verdict{err: x.requestError(x.outcome(OutcomeNotExecuted), sourceError{source})}
+		err = sourceError{source}
+		if ctx.Err() != nil {
+			err = contextError(ctx, err)
+		}
+		return verdict{err: x.requestError(x.outcome(OutcomeNotExecuted), err)}
 	}
 	outcome := OutcomeUnknown
 	switch {
@@ -764,6 +801,7 @@ func (x *exchange) judgeSilence(ctx context.Context, err error) verdict {
 	case x.op.class.stateless():
 		outcome = OutcomeNotExecuted
 	}
+	x.left = x.left || outcome != OutcomeNotSent
 	if outcome == OutcomeUnknown {
 		x.mayBeDone = true
 	}
@@ -870,8 +908,10 @@ func redactLocation(location string) string {
 }
 
 // judgeRefusal reads an error that the service answered with.
-func (x *exchange) judgeRefusal(answer *http.Response) verdict {
-	raw, _ := x.read(answer, maxErrorAnswer) // a broken error page is still an error
+func (x *exchange) judgeRefusal(ctx context.Context, answer *http.Response) verdict {
+	slow := time.AfterFunc(errorTime, x.current.cancel)
+	raw, err := x.read(answer, maxErrorAnswer) // a broken error page is still an error
+	slow.Stop()
 	base := &BaseError{
 		StatusCode: answer.StatusCode,
 		Operation:  x.op.id,
@@ -886,6 +926,9 @@ func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 		base.Outcome = OutcomeUnknown
 		x.mayBeDone = true
 	}
+	if err != nil && ctx.Err() != nil {
+		return verdict{err: x.requestError(base.Outcome, contextError(ctx, base))}
+	}
 	v := verdict{err: base}
 	if after, ok := parseRetryAfter(answer.Header.Get("Retry-After"), time.Now()); ok {
 		base.RetryAfter = after
@@ -895,9 +938,14 @@ func (x *exchange) judgeRefusal(answer *http.Response) verdict {
 		}
 	}
 	v.retry = transientStatus(base.StatusCode) && (base.Outcome == OutcomeNotExecuted || x.op.class.repeatable())
-	if base.StatusCode == http.StatusUnauthorized && x.resends == 0 { // a refused resend says nothing against its token
+	if base.StatusCode == http.StatusUnauthorized && !x.renewed { // a refused resend says nothing against its token
+		x.renewed = true
 		x.client.auth.invalidate(x.current.generation)
-		v.refresh = x.op.class != authenticate && !x.foreign && !x.exhausted()
+		v.resend = x.op.class != authenticate && !x.foreign && !x.exhausted()
+	}
+	if base.StatusCode == http.StatusExpectationFailed && x.current.withheld() {
+		x.client.ignoresExpect.Store(true)
+		v.resend = true
 	}
 	base.Outcome = x.outcome(base.Outcome) // an earlier, lost attempt may have done it
 	return v
@@ -911,8 +959,11 @@ func (x *exchange) mayHaveActed(status int) bool {
 
 // outcome is what this attempt's outcome means after the earlier ones.
 func (x *exchange) outcome(last Outcome) Outcome {
-	if x.mayBeDone && !x.op.class.stateless() && last != OutcomeExecuted {
+	switch {
+	case x.mayBeDone && !x.op.class.stateless() && last != OutcomeExecuted:
 		return OutcomeUnknown
+	case x.left && last == OutcomeNotSent:
+		return OutcomeNotExecuted
 	}
 	return last
 }
@@ -945,7 +996,12 @@ func (x *exchange) mask(text string) string {
 // the cost of a second each time.
 func (x *exchange) noteExpect() {
 	a := x.current
-	if a.expects && !a.continued.Load() && a.body.count() > 0 {
+	if !a.expects || a.body.count() == 0 {
+		return
+	}
+	select {
+	case <-a.continued:
+	default:
 		x.client.ignoresExpect.Store(true)
 	}
 }
@@ -1039,9 +1095,12 @@ func permanent(err error) bool {
 		verify      *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
 		alert       tls.AlertError
+		network     *net.OpError
 		dns         *net.DNSError
 	)
 	switch {
+	case errors.As(err, &network) && network.Op == "remote error": // a TLS alert, whose own type is not exported
+		return true
 	case errors.As(err, &unknownCA), errors.As(err, &hostname), errors.As(err, &invalid),
 		errors.As(err, &systemRoots), errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
 		return true

@@ -66,6 +66,9 @@ func (p RetryPolicy) validate(option string) error {
 	if p.MaxAttempts < 0 || p.MinWait < 0 || p.MaxWait < 0 || p.MaxRetryAfter < 0 {
 		return argumentError(option, "negative field in %+v", p)
 	}
+	if max(p.MinWait, p.MaxWait) > maxRetryAfter {
+		return argumentError(option, "a wait of more than ten years in %+v", p)
+	}
 	if p.MaxWait > 0 && p.MinWait > p.MaxWait {
 		return argumentError(option, "MinWait %v is above MaxWait %v", p.MinWait, p.MaxWait)
 	}
@@ -186,8 +189,8 @@ func transientStatus(status int) bool {
 // did not act on the request.
 func declinedStatus(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusSeeOther:
-		return false // both may follow an execution
+	case http.StatusRequestTimeout, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
+		return false // all may follow an execution
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return true
 	}

@@ -3,6 +3,7 @@ package hacarus
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,18 +98,29 @@ func (s *secrets) forms() []string {
 func isLineEnd(r rune) bool { return r == '\n' || r == '\r' }
 
 // secretForms are the ways in which a service, or a proxy, may write a secret
-// back: as it is, in JSON as different encoders do, in HTML, in a URL, in base64.
+// back: as it is, in JSON as different encoders do, in HTML, in a URL, in base64,
+// in hexadecimal.
 func secretForms(secret string) []string {
 	raw, forHTML := jsonText(secret, false), jsonText(secret, true)
 	ascii, escaped := asciiText(raw), html.EscapeString(secret)
 	forms := []string{
 		secret, raw, forHTML, ascii, asciiText(forHTML), strings.ReplaceAll(raw, "/", `\/`), strings.ReplaceAll(ascii, "/", `\/`),
 		escaped, strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#x27;").Replace(escaped),
-		url.QueryEscape(secret), url.PathEscape(secret),
+		url.QueryEscape(secret), url.PathEscape(secret), lowerEscapes(url.QueryEscape(secret)), lowerEscapes(url.PathEscape(secret)),
+		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
 		base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
 	}
 	slices.Sort(forms)
 	return slices.Compact(forms)
+}
+
+// lowerEscapes writes %2F as %2f, as some do.
+func lowerEscapes(escaped string) string {
+	parts := strings.Split(escaped, "%")
+	for i, part := range parts[1:] {
+		parts[i+1] = strings.ToLower(part[:2]) + part[2:]
+	}
+	return strings.Join(parts, "%")
 }
 
 // jsonText is a text within JSON, without or with the escapes for HTML.

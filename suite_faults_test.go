@@ -38,6 +38,7 @@ const (
 	oversized                 // executed, and answered with too much
 	overflowing               // as oversized, before the status is known
 	redirected                // not executed
+	ledAway                   // not executed, but nobody can know: forms answer so
 	refused                   // not executed, for good
 	stranger                  // not executed: the token is not good
 	declined                  // not executed for now
@@ -111,8 +112,8 @@ func suiteFaults() []fault {
 		spoilt("huge header", overflowing, hacarus.ErrResponseTooLarge, hacarustest.Raw([]byte("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 11<<20)))),
 		spoilt("early hints without end", executed, nil, hacarustest.Raw([]byte(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100)))),
 		status(300, hacarus.ErrRedirect, redirected),
-		status(301, hacarus.ErrRedirect, redirected, "Location", "/elsewhere"),
-		status(302, hacarus.ErrRedirect, redirected, "Location", "http://other.example/"),
+		status(301, hacarus.ErrRedirect, ledAway, "Location", "/elsewhere"),
+		status(302, hacarus.ErrRedirect, ledAway, "Location", "http://other.example/"),
 		status(307, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:2/"),
 		status(308, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:1/"),
 		status(400, hacarus.ErrBadRequest, refused),
@@ -215,6 +216,8 @@ func promised(op suiteOperation, script []fault) promise {
 			return end(f.kind, true)
 		case redirected, refused:
 			return end(f.kind, maybe)
+		case ledAway:
+			return end(f.kind, true)
 		case stranger:
 			if op.id == "login" || renewed == 1 {
 				return end(f.kind, maybe)

@@ -262,6 +262,7 @@ var echoForms = map[string]func(string) string{
 	"query":         url.QueryEscape,
 	"path":          url.PathEscape,
 	"base64":        func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+	"hexadecimal":   func(s string) string { return hex.EncodeToString([]byte(s)) },
 	"base64 of URL": func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
 }
 
