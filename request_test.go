@@ -553,7 +553,7 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 	for _, location := range []string{"https://%zz/s3cr3t", "http://[::1/s3cr3t", "\x7fs3cr3t", "https://h:port/s3cr3t"} {
 		t.Run(location, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: status(http.StatusFound, "", "Location", location)}
+			api := &fakeAPI{next: status(http.StatusTemporaryRedirect, "", "Location", location)}
 			_, err := overMemory(t, api).Train(t.Context(), "PM", TrainRequest{})
 			require.ErrorIs(t, err, ErrRedirect)
 			require.NotErrorIs(t, err, ErrOutcomeUnknown)
