@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +17,10 @@ import (
 // maxTries is how often in a row an upload or a prediction may fail in ways
 // that may pass.
 const maxTries = 10
+
+// slowly is how long an item is looked for whose upload somebody gave up
+// waiting for: a gateway, or this side. The service may go on with it.
+const slowly = time.Minute
 
 // maxPredictions is how often in a run a prediction is asked for whose answers
 // are lost, each time after the grace time.
@@ -34,7 +40,9 @@ type unit struct {
 	noted    bool      // the journal knows the file
 	admitted bool
 	answered bool // the prediction was answered, and not only asked for
-	waited   *WaitError
+	// predicted is true when the progress has the prediction.
+	predicted bool
+	waited    *WaitError
 }
 
 // batch is what is uploaded, or predicted, in one call.
@@ -56,8 +64,13 @@ func (b *batch) takes(u *unit, size int, limit int64) bool {
 
 // prepare finds out about a file what has to be known before it is sent: its
 // size and, with a journal, what it was in earlier runs.
-func (r *inspection) prepare(u *unit) error {
+func (r *inspection) prepare(u *unit) (err error) {
 	f := u.file
+	defer func() {
+		if p := recover(); p != nil {
+			err = argumentError(inspectName, "file %q: panic while opening: %v", u.label, p)
+		}
+	}()
 	switch {
 	case f.Name == "":
 		return argumentError(inspectName, "files[%d] has no name", u.index)
@@ -169,7 +182,7 @@ func (r *inspection) process(from step, units []*unit) {
 	case stepNew:
 		units = r.upload(units)
 	case stepUploading:
-		there, missing := r.lookFor(units)
+		there, missing := r.lookFor(units, briefly)
 		units = slices.Concat(there, r.upload(missing))
 	case stepPredicting:
 		units = r.await(units, latest(units).Add(r.Grace))
@@ -196,6 +209,9 @@ func latest(units []*unit) (t time.Time) {
 		if u.since.After(t) {
 			t = u.since
 		}
+	}
+	if now := time.Now(); t.After(now) {
+		return now // the clock was set back
 	}
 	return t
 }
@@ -255,33 +271,65 @@ func (r *inspection) addItems(units []*unit) ([]string, error) {
 	return ids, err
 }
 
-// assign notes which file became which item. No order of the answer is
-// documented; so names decide where they can, and the order where the service
-// has named the items in another way.
-func (r *inspection) assign(units []*unit, ids []string) []*unit {
-	expected := make([]string, len(units))
-	for n, u := range units {
-		expected[n] = u.expected
+// assign notes which file became which item, and returns the files of which it
+// is certain. Names decide where they can. No order of the answer is
+// documented, so it decides only where the service has named all items in
+// another way. What the service chose is on the disk before it is used: it
+// could not be found again.
+func (r *inspection) assign(units []*unit, ids []string) (certain []*unit) {
+	rest := slices.Clone(ids)
+	oneEach := len(ids) == len(units) && len(slices.Compact(slices.Sorted(slices.Values(ids)))) == len(ids)
+	var others []*unit
+	for _, u := range units {
+		if n := slices.Index(rest, u.expected); n >= 0 && oneEach && r.isNew(u.expected) {
+			rest = slices.Delete(rest, n, n+1)
+			certain = append(certain, u)
+		} else {
+			others = append(others, u)
+		}
 	}
-	answered := slices.Sorted(slices.Values(ids))
-	switch {
-	case slices.Equal(answered, slices.Sorted(slices.Values(expected))):
-	case len(slices.Compact(answered)) != len(units) || len(ids) != len(units):
-		r.strange.Store(true)
-		err := &RequestError{
+	if len(others) == 0 {
+		r.advance(stepUploaded, certain)
+		return certain
+	}
+	r.strange.Store(true)
+	ordered := oneEach && (len(certain) == 0 || len(others) == 1)
+	var named, lost []*unit
+	for n, u := range others {
+		if ordered && r.isNew(rest[n]) {
+			u.id = rest[n]
+			named = append(named, u)
+		} else {
+			lost = append(lost, u)
+		}
+	}
+	if len(lost) > 0 {
+		r.refuse(lost, stepUploading, &RequestError{
 			Operation: opAddItems.id, Attempts: 1, Outcome: OutcomeExecuted,
-			Err: fmt.Errorf("%w: %d item ids for %d files", ErrDecode, len(ids), len(units)),
-		}
-		r.refuse(units, stepUploading, err)
-		return nil
-	default:
-		r.strange.Store(true)
-		for n, u := range units {
-			u.id = ids[n]
-		}
+			Err: fmt.Errorf("%w: which of %d item ids is that of which of %d files", ErrDecode, len(ids), len(units)),
+		})
 	}
-	r.advance(stepUploaded, units)
-	return units
+	if len(named) > 0 && !r.note(true, stepUploaded, named) {
+		named = nil
+	}
+	certain = append(certain, named...)
+	r.advance(stepUploaded, certain)
+	return certain
+}
+
+// isNew says whether an id is given to no other file. Ids that follow from
+// names are different ones, so those of a service that is not strange are not
+// remembered.
+func (r *inspection) isNew(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.given[id] {
+		return false
+	}
+	if r.strange.Load() {
+		r.given[id] = true
+	}
+	return true
 }
 
 // reconcile looks for items of an upload that may have been executed, and
@@ -292,7 +340,11 @@ func (r *inspection) reconcile(units []*unit, err error) (there, missing []*unit
 		r.refuse(units, stepUploading, err)
 		return nil, nil
 	}
-	there, missing = r.lookFor(units)
+	patience := briefly
+	if timedOut(err) { // a service that is still at it
+		patience = slowly
+	}
+	there, missing = r.lookFor(units, patience)
 	lost := func(u *unit) bool { return u.file.once || !errors.Is(err, ErrOutcomeUnknown) }
 	for _, u := range missing {
 		if lost(u) { // it cannot be read again, or the service says that it has it
@@ -303,25 +355,30 @@ func (r *inspection) reconcile(units []*unit, err error) (there, missing []*unit
 }
 
 // lookFor asks for the items of files that may have been uploaded.
-func (r *inspection) lookFor(units []*unit) (there, missing []*unit) {
+func (r *inspection) lookFor(units []*unit, patience time.Duration) (there, missing []*unit) {
 	byID, ids := index(units)
 	w := r.newWait(func(*Item) bool { return true })
-	w.patience = min(briefly, r.Grace)
+	w.modelID = "" // any model's assessment tells an older item
+	w.patience = min(patience, r.Grace)
+	w.until = time.Now().Add(r.Grace)
+	unknown := func(u *unit, err error) {
+		r.refuse([]*unit{u}, stepUploading, &RequestError{
+			Operation: opAddItems.id, Outcome: OutcomeUnknown, ItemIDs: []string{u.id}, Err: err,
+		})
+	}
 	w.run(r.ctx, ids, func(item *Item, err error) bool {
 		u := byID[subject(item, err)]
 		switch {
-		case err == nil && !r.strange.Load() && r.isFresh(u, item):
+		case err == nil && !r.strange.Load() && isFresh(u, item):
 			there = append(there, u)
 		case err == nil:
-			r.refuse([]*unit{u}, stepUploading, &RequestError{
-				Operation: opAddItems.id, Outcome: OutcomeUnknown, ItemIDs: []string{u.id},
-				Err: fmt.Errorf("item %s is there, but may be an older one", u.id),
-			})
-		case errors.Is(err, ErrNotFound) && r.ctx.Err() == nil:
-			missing = append(missing, u)
-		default:
-			r.endIfFatal(err)
+			unknown(u, fmt.Errorf("item %s is there, but may be an older one", u.id))
+		case r.ctx.Err() != nil || r.endIfFatal(err):
 			r.refuse([]*unit{u}, stepUploading, err)
+		case isMissing(err) && !r.strange.Load():
+			missing = append(missing, u)
+		default: // a proxy's "not found", or the service's where it chooses other ids
+			unknown(u, err)
 		}
 		return true
 	})
@@ -329,14 +386,34 @@ func (r *inspection) lookFor(units []*unit) (there, missing []*unit) {
 	return there, missing
 }
 
-// isFresh says whether an item can be the one that a file was uploaded as: it
-// has the file's size, as far as the service tells it, and nobody had it
-// predicted.
-func (r *inspection) isFresh(u *unit, item *Item) bool {
+// timedOut says whether an answer was not waited for any longer.
+func timedOut(err error) bool {
+	var base *BaseError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &base):
+		return base.StatusCode == http.StatusGatewayTimeout || base.StatusCode == http.StatusRequestTimeout
+	case errors.As(err, &timeout):
+		return timeout.Timeout()
+	}
+	return false
+}
+
+// isMissing says whether it is the service, and not a proxy in front of it,
+// that has no such item.
+func isMissing(err error) bool {
+	var base *BaseError
+	return errors.As(err, &base) && errors.Is(base, ErrNotFound) && (base.Errors.Title != "" || base.Errors.Detail != "")
+}
+
+// isFresh says whether an item can be the one that a file was just uploaded as:
+// it has the file's size, as far as the service tells it, and nobody had it
+// predicted or trained with.
+func isFresh(u *unit, item *Item) bool {
 	if len(item.Images) > 0 && item.Images[0].FileSize > 0 && u.size > 0 && item.Images[0].FileSize != u.size {
 		return false
 	}
-	return item.Assessment(modelOrAny(r.ModelID)) == nil
+	return len(item.Assessments) == 0 && item.UserAssessment == nil && !item.IsTrainingData
 }
 
 // predict asks for the predictions of items, and returns those of which it may
@@ -371,10 +448,15 @@ func (r *inspection) predict(units []*unit) (asked []*unit) {
 
 // asked notes that predictions were asked for.
 func (r *inspection) asked(units []*unit, answered bool) {
+	first := 0
 	for _, u := range units {
 		u.answered = answered
+		if !u.predicted {
+			u.predicted = true
+			first++
+		}
 	}
-	r.report(func(p *InspectProgress) { p.Predicted += len(units) })
+	r.report(func(p *InspectProgress) { p.Predicted += first })
 }
 
 // await delivers the files whose assessment comes, and returns those whose
@@ -445,6 +527,7 @@ func (r *inspection) note(durable bool, to step, units []*unit) bool {
 	for n, u := range units {
 		u.step, u.since = to, now
 		lines[n] = journalLine{Time: now, Step: to, Item: u.expected}
+		lines[n].Strange = r.strange.Load()
 		if u.id != u.expected {
 			lines[n].ItemID = u.id
 		}
@@ -516,7 +599,14 @@ func (r *inspection) lower(units []*unit) {
 
 func mayBeExecuted(err error) bool {
 	var lost *RequestError
-	return errors.Is(err, ErrOutcomeUnknown) || errors.As(err, &lost) && lost.Outcome == OutcomeExecuted
+	return errors.Is(err, ErrOutcomeUnknown) || errors.As(err, &lost) && lost.Outcome == OutcomeExecuted && lost.Operation != opLogin.id
+}
+
+// isLogin says whether it was the login that failed, before the call was made.
+func isLogin(err error) bool {
+	var base *BaseError
+	var lost *RequestError
+	return errors.As(err, &base) && base.Operation == opLogin.id || errors.As(err, &lost) && lost.Operation == opLogin.id
 }
 
 func totalSize(units []*unit) (size int64) {
@@ -550,11 +640,14 @@ func (r *inspection) react(err error) reaction {
 		return giveUp
 	case errors.As(err, &sourceError{}):
 		return halve
-	case transient(err), errors.Is(err, ErrRedirect):
+	case transient(err), errors.Is(err, ErrRedirect), isLogin(err):
 		return again
 	}
 	return halve
 }
+
+// titleNoModel is the title of the error that no model is active (wire-facts.md 12).
+const titleNoModel = "There is no available model"
 
 // endIfFatal ends the run for an error that every other file would meet too.
 func (r *inspection) endIfFatal(err error) bool {
@@ -564,7 +657,10 @@ func (r *inspection) endIfFatal(err error) bool {
 	switch {
 	case errors.As(err, &base):
 		ofOneItem := base.Operation == opGetItem.id // it may be someone else's (wire-facts.md 6)
-		fatal = fatal || !ofOneItem && (errors.Is(base, ErrUnauthorized) || errors.Is(base, ErrForbidden))
+		refused := errors.Is(base, ErrUnauthorized) || errors.Is(base, ErrForbidden) ||
+			base.Errors.Title == titleNoModel && r.ModelID == ActiveModel
+		noLogin := base.Operation == opLogin.id && !transientStatus(base.StatusCode)
+		fatal = fatal || !ofOneItem && refused || noLogin
 	case errors.As(err, &lost) && !errors.As(err, &sourceError{}) && !errors.Is(err, ErrResponseTooLarge):
 		fatal = fatal || permanent(lost.Err)
 	}

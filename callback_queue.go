@@ -239,15 +239,22 @@ func (r *receiver) deliver(events []event) outcome {
 	return o
 }
 
-// call calls f, whose panic is an error like others.
-func (r *receiver) call(items []Item) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-			r.logger.Error("hacarus: the callback function panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		}
+// call calls f, whose panic is an error like others. It has a goroutine of its
+// own, which it may end: a failed assertion of a test does that.
+func (r *receiver) call(items []Item) error {
+	result := make(chan error, 1)
+	go func() {
+		err := errors.New("the function ended its goroutine")
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v", p)
+				r.logger.Error("hacarus: the callback function panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			}
+			result <- err
+		}()
+		err = r.handle(r.ctx, items)
 	}()
-	return r.handle(r.ctx, items)
+	return <-result
 }
 
 // confirm asks the service about the items, if there is a client to ask with.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -181,6 +182,25 @@ func TestCallbackHandlerKeepsSecrets(t *testing.T) {
 		}
 		require.NotContains(t, logged.String(), hookToken)
 		require.NotContains(t, logged.String(), "canary")
+	})
+}
+
+// A function that ends its goroutine, as a failed assertion of a test does,
+// ends nothing else.
+func TestCallbackFunctionThatExits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		handler := CallbackHandler(func(context.Context, []Item) error {
+			if calls++; calls == 1 {
+				runtime.Goexit()
+			}
+			return nil
+		})
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(oneItem)))
+		time.Sleep(time.Minute)
+		require.NoError(t, handler.(io.Closer).Close())
+		require.Equal(t, 2, calls)
 	})
 }
 

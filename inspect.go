@@ -15,12 +15,15 @@ const (
 	defaultBatchBytes  = 32 << 20
 	defaultConcurrency = 4
 	defaultGrace       = 10 * time.Minute
+	// maxConcurrency is more than any service can use.
+	maxConcurrency = 1000
 )
 
 // InspectRequest says what [Client.Inspect] inspects. Zero fields take the defaults.
 type InspectRequest struct {
 	// ModelID is the model that inspects; "" is [ActiveModel]. One that is
-	// still training is waited for.
+	// still training is waited for, also while the service is away: only the
+	// context bounds that.
 	ModelID string
 	// Files are the images. Any name will do, and names may repeat: see
 	// [SafeName]. The slice must not change during the inspection.
@@ -32,11 +35,12 @@ type InspectRequest struct {
 	// refuses as too large is halved, and later uploads are as small.
 	BatchBytes int64
 	// Concurrency is how many uploads are under way at a time, and how many
-	// calls for predictions beside them. Default 4.
+	// calls for predictions beside them. Default 4, at most 1000.
 	Concurrency int
 	// Grace is how long an assessment may take after its prediction was asked
 	// for. Default 10 minutes; choose it above what the service takes at its
-	// busiest. A prediction whose answer was lost, or that an earlier run asked
+	// busiest. A prediction that fails in the service, which nothing tells,
+	// keeps its file under way for as long. A prediction whose answer was lost, or that an earlier run asked
 	// for, is asked for again only after that, and no more than three times in a
 	// run.
 	Grace time.Duration
@@ -99,13 +103,15 @@ var ErrNoAssessment = errors.New("no assessment came")
 // range stops the work. Ranging again inspects again.
 //
 // Nothing is done twice. An upload whose answer was lost is looked for, by the
-// id that follows from its name (wire-facts.md 28), for 5 s or Grace if that is
-// shorter, and sent again only if it is not there. If the service has been seen
-// to choose other ids, or if an item of that id is there that may be an older
-// one, the file's outcome is [ErrOutcomeUnknown]. A prediction whose answer was
-// lost is asked for again when Grace is over without an assessment. With
-// 425 and 429, all calls hold back and fewer go out at a time, for as long as it
-// takes; other failures that may pass are tried ten times in a row.
+// id that follows from its name (wire-facts.md 28), for 5 s, for a minute after
+// a timeout, or for Grace if that is shorter, and sent again only if it is not
+// there. If the service has been seen to choose other ids, or if an item of that
+// id is there that may be an older one, the file's outcome is
+// [ErrOutcomeUnknown]; an older item of the same size that nobody had predicted
+// or trained with is not told from the new one. A prediction whose answer was
+// lost is asked for again when Grace is over without an assessment. With 425 and
+// 429, all calls hold back and fewer go out at a time, for as long as it takes;
+// other failures that may pass are tried ten times in a row.
 //
 // An item of a former file of the same name is replaced, as far as is known
 // (the documentation does not say). Use names that do not come again, or a journal.
@@ -122,8 +128,11 @@ var ErrNoAssessment = errors.New("no assessment came")
 //
 // What is about to be sent is on the disk before it is sent, batch by batch. A
 // line that was not written to its end is repaired. A journal belongs to one
-// model: for another one the error is [ErrInvalidArgument]. While an inspection
-// uses it, another one is refused with [ErrJournalLocked].
+// model: for another one the error is [ErrInvalidArgument]. With [ActiveModel],
+// files that had a verdict keep that of the model that was active then. The
+// journal grows by some 500 bytes for each file, and all of it is read at the
+// beginning: begin a new one now and then. While an inspection uses it, another
+// one is refused with [ErrJournalLocked].
 func (c *Client) Inspect(ctx context.Context, req InspectRequest) iter.Seq2[*Inspection, error] {
 	return func(yield func(*Inspection, error) bool) {
 		r, err := c.newInspection(ctx, req)
@@ -152,6 +161,9 @@ func (req InspectRequest) withDefaults() (InspectRequest, error) {
 	}
 	if req.BatchSize > maxIDs {
 		return req, argumentError(inspectName, "batch size %d is above %d", req.BatchSize, maxIDs)
+	}
+	if req.Concurrency > maxConcurrency {
+		return req, argumentError(inspectName, "concurrency %d is above %d", req.Concurrency, maxConcurrency)
 	}
 	fill(&req.ModelID, ActiveModel)
 	fill(&req.BatchSize, defaultBatchSize)
@@ -185,10 +197,11 @@ type inspection struct {
 	namer   *namer
 	copies  map[fileKey]int // of files that share a name, those met so far
 	limiter *limiter
-	slots   chan struct{} // bounds the questions for items
-	room    chan struct{} // bounds the files under way: one token for each
-	limit   atomic.Int64  // bytes of a batch
-	strange atomic.Bool   // the service was seen to choose ids that do not follow from names
+	slots   chan struct{}   // bounds the questions for items
+	room    chan struct{}   // bounds the files under way: one token for each
+	limit   atomic.Int64    // bytes of a batch
+	strange atomic.Bool     // the service was seen to choose ids that do not follow from names
+	given   map[string]bool // the ids that it has chosen since
 
 	work    sync.WaitGroup
 	results chan *Inspection
@@ -219,7 +232,7 @@ func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspec
 		slots:   make(chan struct{}, max(waitConcurrency, 2*req.Concurrency)),
 		room:    make(chan struct{}, inFlight(req)),
 		results: make(chan *Inspection), left: make(chan struct{}),
-		progress: InspectProgress{Total: len(req.Files)},
+		given: map[string]bool{}, progress: InspectProgress{Total: len(req.Files)},
 	}
 	r.limit.Store(req.BatchBytes)
 	if req.Journal != "" {
@@ -378,6 +391,7 @@ func (r *inspection) count(u *unit) {
 	case stepUploaded:
 		r.report(func(p *InspectProgress) { p.Uploaded++ })
 	case stepPredicting, stepDone:
+		u.predicted = true
 		r.report(func(p *InspectProgress) { p.Uploaded++; p.Predicted++ })
 	}
 }

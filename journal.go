@@ -44,6 +44,9 @@ type journalLine struct {
 	Item string `json:"item"`
 	// ItemID is the id that the service gave it, if that is another one.
 	ItemID string `json:"item_id,omitempty"`
+	// Strange says that the service was seen to choose ids that do not follow
+	// from names, so that an item that is not found proves nothing.
+	Strange bool `json:"strange,omitempty"`
 	// Name, Sum and Nth are the file's key, and Upload is the name under which
 	// it is uploaded. They stand in the file's first line.
 	Name    string  `json:"file,omitempty"`
@@ -83,7 +86,7 @@ type journal struct {
 	// failed is why nothing more is written: a line that is not whole must be the last one.
 	failed error
 	files  map[fileKey]*entry
-	items  map[string]*entry // by the id that follows from the name, and by the service's
+	items  map[string]*entry // by the id that follows from the name, also folded, and by the service's
 	// strange is true when the service was seen to choose other ids.
 	strange bool
 
@@ -156,9 +159,13 @@ func checkHeader(text []byte, torn bool, modelID string) error {
 func (j *journal) read(text []byte) error {
 	var l journalLine
 	if err := json.Unmarshal(text, &l); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalidArgument, err)
+		return fmt.Errorf("%w: it is damaged, and what follows it cannot be relied on: %w", ErrInvalidArgument, err)
 	}
-	return j.note(l)
+	switch l.Step {
+	case stepNew, stepUploading, stepUploaded, stepPredicting, stepDone:
+		return j.note(l)
+	}
+	return fmt.Errorf("%w: step %q is not known to this version", ErrInvalidArgument, l.Step)
 }
 
 // begin takes off what follows the last whole line, and writes the first one
@@ -190,11 +197,15 @@ func (j *journal) note(l journalLine) error {
 		}
 		e.upload, e.item = l.Upload, l.Item
 		j.items[l.Item] = e
+		if other := folded(l.Item); j.items[other] == nil {
+			j.items[other] = e
+		}
 	}
 	if e == nil {
 		return fmt.Errorf("%w: item %q has no file", ErrInvalidArgument, l.Item)
 	}
 	e.step, e.since = l.Step, l.Time
+	j.strange = j.strange || l.Strange
 	if l.ItemID != "" {
 		j.strange = true
 		e.itemID = l.ItemID
@@ -213,11 +224,11 @@ func (j *journal) find(key fileKey) (entry, bool) {
 	return entry{}, false
 }
 
-// taken says whether a file has the id.
-func (j *journal) taken(itemID string) bool {
+// taken says whether a file has an id that is the same when folded.
+func (j *journal) taken(folded string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.items[itemID] != nil
+	return j.items[folded] != nil
 }
 
 // add appends lines. Durable ones are on the disk when it returns; others when

@@ -178,21 +178,26 @@ func newNamer(files []File) *namer {
 	return n
 }
 
-func (n *namer) hash(name string) uint64 { return maphash.String(n.seed, itemIDOf(SafeName(name))) }
+func (n *namer) hash(name string) uint64 {
+	return maphash.String(n.seed, folded(itemIDOf(SafeName(name))))
+}
+
+// folded is what ids are compared by: nothing says that A and a are two items.
+func folded(id string) string { return strings.ToLower(id) }
 
 // isShared says whether several files would have this file's id.
 func (n *namer) isShared(name string) bool { return n.shared[n.hash(name)] }
 
 // name returns the first free name for a file: its own, its safe name, and that
 // with numbers. Taken are those of earlier runs.
-func (n *namer) name(name string, taken func(itemID string) bool) string {
+func (n *namer) name(name string, taken func(folded string) bool) string {
 	shared := n.isShared(name)
 	for try := n.next[name]; ; try++ {
 		candidate := SafeName(name)
 		if try > 0 {
 			candidate = safeName(name, try)
 		}
-		id := itemIDOf(candidate)
+		id := folded(itemIDOf(candidate))
 		if n.taken[id] || taken(id) {
 			continue
 		}

@@ -105,3 +105,14 @@ func TestNamer(t *testing.T) {
 	}, got)
 	require.Len(t, n.taken, 6, "only what collides is kept")
 }
+
+// Nothing says that a service tells A from a.
+func TestNamerFoldsCase(t *testing.T) {
+	t.Parallel()
+	n := newNamer([]File{{Name: "A.png"}, {Name: "a.png"}, {Name: "B.png"}, {Name: "old.png"}})
+	old := func(folded string) bool { return folded == "old" }
+	require.Equal(t, "A.png", n.name("A.png", old))
+	require.Equal(t, "safe-a_2e_png.png", n.name("a.png", old))
+	require.Equal(t, "B.png", n.name("B.png", old))
+	require.Equal(t, "safe-OLD_2e_png.png", n.name("OLD.png", old))
+}

@@ -183,9 +183,12 @@ func (p *AlgorithmParameter) encodeNumbers(texts []string, whole bool, join func
 			return "", fmt.Errorf("%s: %w", text, err)
 		}
 		values[i], canonical[i] = v, strconv.FormatFloat(v, 'f', -1, 64)
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil { // which a float may not hold
+			canonical[i] = strconv.FormatInt(n, 10)
+		}
 	}
 	joined := join(canonical)
-	if defaults, _ := numberTexts(p.Value); slices.Equal(defaults, canonical) {
+	if p.isDefault(values) {
 		return joined, nil
 	}
 	if !within(values, p.RangeLower, func(v, bound float64) bool { return v >= bound }) ||
@@ -193,6 +196,16 @@ func (p *AlgorithmParameter) encodeNumbers(texts []string, whole bool, join func
 		return "", fmt.Errorf("%s is out of range", joined)
 	}
 	return joined, nil
+}
+
+// isDefault says whether these are the parameter's own numbers, which are
+// always taken, whatever the range.
+func (p *AlgorithmParameter) isDefault(values []float64) bool {
+	texts, _ := numberTexts(p.Value)
+	return slices.EqualFunc(texts, values, func(text string, v float64) bool {
+		own, err := strconv.ParseFloat(text, 64)
+		return err == nil && own == v
+	})
 }
 
 // within says whether values keep a bound: a number for all of them, or one
@@ -250,7 +263,7 @@ func numberTexts(value any) (texts []string, isList bool) {
 	case v.CanUint():
 		return []string{strconv.FormatUint(v.Uint(), 10)}, false
 	case v.CanFloat():
-		return []string{strconv.FormatFloat(v.Float(), 'f', -1, 64)}, false
+		return []string{strconv.FormatFloat(v.Float(), 'f', -1, v.Type().Bits())}, false
 	}
 	return nil, false
 }

@@ -24,6 +24,8 @@ func TestOverride(t *testing.T) {
 	type millimetres int
 	integer := hacarus.AlgorithmParameter{DataType: "int", Value: "4", RangeLower: "1", RangeUpper: "100"}
 	float := hacarus.AlgorithmParameter{DataType: "Float", Value: "0", RangeLower: "1", RangeUpper: "inf"}
+	zero := hacarus.AlgorithmParameter{DataType: "float", Value: "0.0", RangeLower: "1"}
+	big := hacarus.AlgorithmParameter{DataType: "int", Value: "1"}
 	tuple := hacarus.AlgorithmParameter{DataType: "tuple", Value: "[16, 16]", RangeLower: "[0, 0]", RangeUpper: "[200, 100]"}
 	whole := hacarus.AlgorithmParameter{DataType: "(int, int)", Value: "(8, 8)", RangeLower: "0", RangeUpper: "height"}
 	triple := hacarus.AlgorithmParameter{DataType: "tuple", Value: "[1, 2, 3]"}
@@ -54,10 +56,15 @@ func TestOverride(t *testing.T) {
 		{integer, "[5]", ""},
 		{float, 2.5, "2.5"},
 		{float, float32(2.5), "2.5"},
+		{float, float32(1.1), "1.1"},
 		{float, 3, "3"},
 		{float, "1e1", "10"},
 		{float, 1e7, "10000000"},
 		{float, 0, "0"}, // the default is below the range
+		{zero, 0, "0"},
+		{zero, "0.0", "0"},
+		{zero, 0.5, ""},
+		{big, 9007199254740993, "9007199254740993"},
 		{float, 0.5, ""},
 		{float, math.NaN(), ""},
 		{float, math.Inf(1), ""},

@@ -604,6 +604,6 @@ func TestSuiteSecrets(t *testing.T) {
 	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
 	require.Empty(t, leak(hacarus.EveryText(err)))
 	require.Empty(t, said())
-	require.Len(t, cases, 240+30+300+16+13)
+	require.Len(t, cases, 240+30+330+16+13)
 	hacarus.Record(t, "S9", "eight secrets in errors, logs, hooks, prints and at other hosts, also where they are said back", len(cases), -1, "")
 }

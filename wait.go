@@ -287,6 +287,7 @@ type awaited struct {
 	id     string
 	status ItemStatus // as last seen
 	doubt  tolerance
+	late   int // questions that failed in a row when the time was over
 	done   bool
 }
 
@@ -379,8 +380,12 @@ func (w *itemsWait) judge(a *awaited, seen sighting) error {
 		case w.isReady(seen.item):
 			a.done = true
 			w.ready++
-		case !w.until.IsZero() && !seen.asked.Before(w.until):
+		case w.isOver(seen):
 			err = errNotInTime
+		}
+	} else if err == nil && w.isOver(seen) {
+		if a.late++; a.late >= maxTries { // the time is over, and the question keeps failing
+			err = seen.err
 		}
 	}
 	if err != nil {
@@ -388,6 +393,11 @@ func (w *itemsWait) judge(a *awaited, seen sighting) error {
 		return w.failure(a, err)
 	}
 	return nil
+}
+
+// isOver says whether a question was asked when the time for it was over.
+func (w *itemsWait) isOver(seen sighting) bool {
+	return !w.until.IsZero() && !seen.asked.Before(w.until)
 }
 
 func (w *itemsWait) failure(a *awaited, err error) error {

@@ -1,13 +1,17 @@
 package hacarus
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"path"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -240,6 +244,88 @@ func TestInspectStrangeIDs(t *testing.T) {
 		require.Len(t, unknown, 1)
 		require.Contains(t, slices.Collect(maps.Values(unknown)), 20)
 		require.Equal(t, int32(3), uploads.Load())
+	})
+}
+
+// What the service chose is remembered, and so is that it chooses: a later run
+// takes no item that it does not find for one that is not there.
+func TestInspectStrangeIDsAreRemembered(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		id       func(string) string
+		lost     int32 // the upload whose answer never comes; 0: none
+		verdicts int
+	}{
+		"other ids, and a lost answer": {func(name string) string { return "4711-" + itemIDOf(name) }, 2, 2},
+		"one id for two":               {func(string) string { return "x" }, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				var uploads atomic.Int32
+				s := &lineService{ready: map[string]time.Time{}, id: test.id}
+				c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+					last := r.Method == http.MethodPost && path.Base(r.URL.Path) == "items" && uploads.Add(1) == test.lost
+					if last {
+						s.serve(httptest.NewRecorder(), r)
+						cancel()
+						w.WriteHeader(http.StatusBadGateway)
+						return
+					}
+					s.serve(w, r)
+				}})
+				request := InspectRequest{
+					Files: noises(6, 10), BatchSize: 2, Concurrency: 1, Grace: time.Minute, Journal: filepath.Join(t.TempDir(), "shift"),
+				}
+				for range c.Inspect(ctx, request) { //nolint:revive // it ends, whatever comes of it
+				}
+				for range 2 {
+					verdicts := map[string]bool{}
+					for result, err := range c.Inspect(t.Context(), request) {
+						require.NoError(t, err)
+						if result.Err == nil {
+							require.False(t, verdicts[result.ItemID], "one item for two files")
+							verdicts[result.ItemID] = true
+							continue
+						}
+						require.True(t, errors.Is(result.Err, ErrOutcomeUnknown) || errors.Is(result.Err, ErrDecode), result.Err)
+					}
+					require.GreaterOrEqual(t, len(verdicts), test.verdicts)
+				}
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				require.Equal(t, 6, s.uploaded, "each file once, in three runs")
+			})
+		})
+	}
+}
+
+// Where the service has renamed one of the files, the names tell the others.
+func TestInspectOneStrangeID(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &lineService{ready: map[string]time.Time{}, id: func(name string) string {
+			if id := itemIDOf(name); id != "noise-000001" {
+				return id
+			}
+			return "noise-000001_1"
+		}}
+		c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			backwards := httptest.NewRecorder()
+			s.serve(backwards, r)
+			w.Header().Set("Content-Type", "application/json")
+			text := backwards.Body.String()
+			if path.Base(r.URL.Path) == "items" {
+				text = `{"data":{"item_ids":["noise-000002","noise-000001_1","noise-000000"]}}`
+			}
+			_, _ = io.WriteString(w, text)
+		}})
+		for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(3, 10)}) {
+			require.NoError(t, err)
+			require.NoError(t, result.Err)
+			require.True(t, strings.HasPrefix(result.ItemID, itemIDOf(result.File)), "%s is %s", result.File, result.ItemID)
+		}
 	})
 }
 
