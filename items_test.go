@@ -295,7 +295,7 @@ func TestAddedIDs(t *testing.T) {
 			require.ErrorAs(t, err, &failed)
 			require.ErrorIs(t, err, ErrDecode)
 			require.Equal(t, OutcomeExecuted, failed.Outcome)
-			require.Empty(t, failed.ItemIDs)
+			require.Equal(t, []string{"a", "b"}, failed.ItemIDs, "what to look for")
 		})
 	}
 }

@@ -2,18 +2,26 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
+// errReplaced is the error of an image in whose place there is another one.
+var errReplaced = errors.New("it was replaced")
+
 // putAside copies or moves an image into a folder. Another image of that name
 // stays; the same image is not put there twice.
-func putAside(path, folder string, move bool) error {
+func putAside(image found, folder string, move bool) error {
+	path := image.path
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
+	}
+	if !image.isThere() {
+		return errReplaced
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err

@@ -21,6 +21,18 @@ type folder struct {
 	files  map[string]*sighting // by name
 }
 
+// found is a file as it was found.
+type found struct {
+	path string
+	info fs.FileInfo
+}
+
+// isThere says whether the file is as it was found.
+func (f found) isThere() bool {
+	info, err := os.Stat(f.path)
+	return err == nil && unchanged(f.info, info)
+}
+
 // sighting is what was seen of a file.
 type sighting struct {
 	info  fs.FileInfo
@@ -34,13 +46,12 @@ func newFolder(path string, settle time.Duration) *folder {
 
 // finished returns the files that have not changed for the settling time, each
 // once. One that changes later is a new one; one that is only renamed is not.
-func (f *folder) finished(now time.Time) ([]string, error) {
+func (f *folder) finished(now time.Time) (finished []found, err error) {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return nil, err
 	}
 	seen := map[string]*sighting{}
-	var finished []string
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || !info.Mode().IsRegular() {
@@ -53,7 +64,7 @@ func (f *folder) finished(now time.Time) ([]string, error) {
 		seen[e.Name()] = s
 		if !s.taken && isImage(info) && now.Sub(s.since) >= f.settle {
 			s.taken = true
-			finished = append(finished, filepath.Join(f.path, e.Name()))
+			finished = append(finished, found{filepath.Join(f.path, e.Name()), info})
 		}
 	}
 	f.files = seen
@@ -63,25 +74,31 @@ func (f *folder) finished(now time.Time) ([]string, error) {
 // recognise returns what was seen of a file before, under its name or another
 // one; nil if it is new, or has changed.
 func (f *folder) recognise(info fs.FileInfo) *sighting {
-	unchanged := func(s *sighting) bool {
-		return s.info.Size() == info.Size() && s.info.ModTime().Equal(info.ModTime())
-	}
-	if s := f.files[info.Name()]; s != nil && unchanged(s) {
+	if s := f.files[info.Name()]; s != nil && unchanged(s.info, info) {
 		return s
 	}
 	for _, s := range f.files {
-		if unchanged(s) && os.SameFile(s.info, info) {
+		if unchanged(s.info, info) && os.SameFile(s.info, info) {
 			return s
 		}
 	}
 	return nil
 }
 
-// giveBack lets a file be found again, when it has settled once more.
-func (f *folder) giveBack(path string, now time.Time) {
-	if s := f.files[filepath.Base(path)]; s != nil {
-		s.taken, s.since = false, now
+// unchanged goes by size and time, which is all that every file system tells.
+func unchanged(before, now fs.FileInfo) bool {
+	return before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
+}
+
+// giveBack lets a file be found again, when it has settled once more. It is
+// false for one that is not there any more.
+func (f *folder) giveBack(file found, now time.Time) bool {
+	s := f.files[filepath.Base(file.path)]
+	if s == nil || !unchanged(s.info, file.info) {
+		return false
 	}
+	s.taken, s.since = false, now
+	return true
 }
 
 // isImage goes by the name. Names that begin with a dot are those of files in

@@ -128,6 +128,9 @@ func parseOptions(args []string, stdout io.Writer) (options, error) {
 	if opts.dir != "" {
 		opts.inFolder()
 	}
+	if opts.dir != "" && filepath.Clean(opts.ng) == filepath.Clean(opts.dir) {
+		return opts, errors.New("-ng is the watched folder: images that are put aside would be found again")
+	}
 	return opts, nil
 }
 

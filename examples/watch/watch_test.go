@@ -49,6 +49,7 @@ func TestBadInput(t *testing.T) { //nolint:paralleltest // it changes the enviro
 		"unknown flag":   {[]string{"-colour"}, "-colour"},
 		"an argument":    {[]string{"folder"}, "-dir"},
 		"both":           {[]string{"-demo", "-dir", "x"}, "-demo"},
+		"one folder":     {[]string{"-dir", "x", "-ng", "x/"}, "-ng"},
 		"no interval":    {[]string{"-every", "0s"}, "-every"},
 		"no plates":      {nil, "root of the repository"},
 		"no environment": {[]string{"-dir", t.TempDir()}, "HACARUS_BASE_URL"},
@@ -71,13 +72,15 @@ func TestFolder(t *testing.T) {
 	}
 	f := newFolder(path, 2*time.Second)
 	now := time.Now()
+	var last []found
 	finished := func(after time.Duration) (names []string) {
 		now = now.Add(after)
 		paths, err := f.finished(now)
+		last = paths
 		require.NoError(t, err)
-		for _, p := range paths {
-			require.Equal(t, path, filepath.Dir(p))
-			names = append(names, filepath.Base(p))
+		for _, found := range paths {
+			require.Equal(t, path, filepath.Dir(found.path))
+			names = append(names, filepath.Base(found.path))
 		}
 		slices.Sort(names)
 		return names
@@ -108,9 +111,14 @@ func TestFolder(t *testing.T) {
 	write("old.jpg", "a new image under the old name")
 	require.Empty(t, finished(0))
 	require.Equal(t, []string{"old.jpg"}, finished(2*time.Second))
-	f.giveBack(filepath.Join(path, "old.jpg"), now)
+	old := last[0]
+	require.True(t, f.giveBack(old, now))
 	require.Empty(t, finished(time.Second))
 	require.Equal(t, []string{"old.jpg"}, finished(time.Second))
+
+	write("old.jpg", "the third image")
+	require.Empty(t, finished(0))
+	require.False(t, f.giveBack(old, now), "another one is there")
 
 	gone := newFolder(filepath.Join(path, "no such"), 0)
 	_, err := gone.finished(now)
@@ -145,9 +153,9 @@ type watching struct {
 	stdout bytes.Buffer
 }
 
-func newWatching(t *testing.T) *watching {
+func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
 	t.Helper()
-	w := &watching{server: hacarustest.NewServer(hacarustest.WithInspector(bright{}))}
+	w := &watching{server: hacarustest.NewServer(append(serverOptions, hacarustest.WithInspector(bright{}))...)}
 	t.Cleanup(w.server.Close)
 	w.opts = options{
 		dir: t.TempDir(), model: w.server.AddModel(hacarus.Model{}).ModelID,
@@ -228,6 +236,39 @@ func TestLineGoesOn(t *testing.T) {
 		require.Equal(t, 1, strings.Count(text, "--  text.png"), "it is not tried again")
 		require.Contains(t, text, "--  good.png", "at first")
 		require.Contains(t, text, "OK  good.png", "and then")
+	})
+}
+
+// The image that is put aside is the one that was inspected.
+func TestLineWithReplacedImages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t, hacarustest.WithPredictionTime(5*time.Second))
+		w.opts.move = true
+		w.write(t, "latest.png", picture(t, 0xff))
+		time.AfterFunc(4*time.Second, func() { w.write(t, "latest.png", append(picture(t, 0), "a little longer"...)) })
+		require.ErrorIs(t, w.run(t, time.Minute), context.DeadlineExceeded)
+		require.Contains(t, w.stdout.String(), "NG  latest.png: another image has taken its place")
+		require.Contains(t, w.stdout.String(), "OK  latest.png\n")
+		require.Equal(t, []string{".hacarus-journal", "latest.png"}, names(t, w.opts.dir), "nothing was moved")
+		require.Equal(t, 2, w.server.Executions("addItem"))
+	})
+}
+
+// An image without a verdict does not hold up those that come after it.
+func TestLineGoesPastAnImageWithoutVerdict(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		begun := time.Now()
+		w.write(t, "broken.png", picture(t, 0)[:40]) // a PNG that ends too early: its prediction fails
+		time.AfterFunc(10*time.Second, func() { w.write(t, "good.png", picture(t, 0)) })
+		require.ErrorIs(t, w.run(t, 30*time.Second), context.DeadlineExceeded)
+		require.Contains(t, w.stdout.String(), "OK  good.png\n", "after %v", time.Since(begun))
+		require.ErrorIs(t, w.run(t, 5*time.Minute), context.DeadlineExceeded)
+		require.Equal(t, 1, strings.Count(w.stdout.String(), "--  broken.png"), "it is not tried again and again")
+		require.Equal(t, 2, w.server.Executions("addItem"))
+		require.Equal(t, 2, w.server.Executions("predictItems"))
 	})
 }
 
