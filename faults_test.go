@@ -225,7 +225,7 @@ func TestOldTLSIsRefusedAtOnce(t *testing.T) {
 	var connections atomic.Int32
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // what is refused
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	server.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		connections.Add(1)
 		return nil, nil //nolint:nilnil // as documented: the one it has
@@ -293,7 +293,7 @@ func TestTokenSourcePanics(t *testing.T) {
 func TestNotSentMeansNoRequest(t *testing.T) {
 	t.Parallel()
 	attempts := 0
-	transport := inMemory(http.HandlerFunc(decline(429)))
+	transport := inMemory(decline(429))
 	c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
 		if attempts++; attempts > 1 {
 			return nil, &net.OpError{Op: "dial", Err: errors.New("no route to host")}

@@ -278,7 +278,8 @@ func TestInspectStrangeIDsAreRemembered(t *testing.T) {
 				request := InspectRequest{
 					Files: noises(6, 10), BatchSize: 2, Concurrency: 1, Grace: time.Minute, Journal: filepath.Join(t.TempDir(), "shift"),
 				}
-				for range c.Inspect(ctx, request) { //nolint:revive // it ends, whatever comes of it
+				for _, err := range c.Inspect(ctx, request) {
+					_ = err // it ends, whatever comes of it
 				}
 				for range 2 {
 					verdicts := map[string]bool{}

@@ -10,7 +10,7 @@ import (
 )
 
 // defaultAlgorithm learns from good images alone and boxes what differs.
-const defaultAlgorithm = "Pattern Matching"
+const defaultAlgorithm = hacarus.AlgorithmPatternMatching
 
 // algorithm finds the algorithm of a name or an id, or the default one.
 func (j *job) algorithm(ctx context.Context, wanted string) (*hacarus.Algorithm, error) {
@@ -45,39 +45,15 @@ func (j *job) algorithm(ctx context.Context, wanted string) (*hacarus.Algorithm,
 	return nil, fmt.Errorf("-algorithm: the service has no %q; it has %s", wanted, strings.Join(known, ", "))
 }
 
-// overrides turns names into the ids that training takes. Whether a value is
-// in range is the service's to judge.
+// overrides turns the flags' names and values into what training takes.
 func overrides(a *hacarus.Algorithm, params []param) ([]hacarus.OverrideParam, error) {
 	var list []hacarus.OverrideParam
 	for _, p := range params {
-		id, err := parameterID(a, p.name)
+		override, err := a.Override(p.name, p.value)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("-param: %w", err)
 		}
-		list = append(list, hacarus.OverrideParam{AlgorithmParameterID: id, Value: p.value})
+		list = append(list, override)
 	}
 	return list, nil
-}
-
-func parameterID(a *hacarus.Algorithm, name string) (int, error) {
-	known := make([]string, len(a.Parameters))
-	for i, p := range a.Parameters {
-		if strings.EqualFold(p.Name, name) {
-			return p.AlgorithmParameterID, nil
-		}
-		known[i] = describe(p)
-	}
-	return 0, fmt.Errorf("-param: %s has no parameter %q; it has %s", a.Name, name, strings.Join(known, ", "))
-}
-
-// describe is a parameter with its type, range and default, as far as the service tells them.
-func describe(p hacarus.AlgorithmParameter) string {
-	text := strings.TrimSpace(p.Name + " " + p.DataType)
-	if p.RangeLower != "" || p.RangeUpper != "" {
-		text += fmt.Sprintf(" %s..%s", p.RangeLower, p.RangeUpper)
-	}
-	if p.Value != "" {
-		text += " (default " + p.Value + ")"
-	}
-	return text
 }

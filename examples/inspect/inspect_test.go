@@ -252,7 +252,7 @@ func TestBadInput(t *testing.T) {
 		"another size":          {nil, []string{"-train", trainPlates, "-inspect", small}, "one size"},
 		"unknown algorithm":     {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-algorithm", "Magic"}, "Pattern Matching"},
 		"unknown parameter":     {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-param", "speed=1"}, "threshold"},
-		"malformed parameter":   {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-param", "threshold=-1"}, "Malformed parameters"},
+		"parameter of range":    {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-param", "threshold=-1"}, "out of range"},
 		"a refused name":        {nil, []string{"-train", spaced, "-inspect", folder + "/T-*.png"}, "a plate.png"},
 		"half an environment": {
 			map[string]string{"HACARUS_BASE_URL": "https://example.com"},

@@ -30,7 +30,7 @@ func (j *job) run(ctx context.Context, opts options, train, subjects []photo) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSizes(algorithm, train, subjects); err != nil {
+	if err := algorithm.CheckImages(files(slices.Concat(train, subjects))...); err != nil {
 		return nil, err
 	}
 	model, err := j.train(ctx, algorithm, params, train)

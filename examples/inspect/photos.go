@@ -13,8 +13,6 @@ import (
 	"strings"
 
 	_ "golang.org/x/image/tiff"
-
-	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
 // photo is an image file, and the service's item made from it.
@@ -135,22 +133,6 @@ func checkPictures(folder string, subjects, train []photo) error {
 			if os.SameFile(old, other.info) {
 				return fmt.Errorf("-out %s: the report's picture would overwrite %s", folder, other.path)
 			}
-		}
-	}
-	return nil
-}
-
-// checkSizes refuses images of different size for algorithms that compare them
-// place by place. The service would refuse them too, but after the upload.
-func checkSizes(algorithm *hacarus.Algorithm, sets ...[]photo) error {
-	if !slices.Contains([]string{"Pattern Matching", "Local Pattern Inspection"}, algorithm.Name) {
-		return nil
-	}
-	photos := slices.Concat(sets...)
-	for _, p := range photos[1:] {
-		if first := photos[0]; p.size != first.size {
-			return fmt.Errorf("%s needs images of one size: %s has %dx%d pixels, %s has %dx%d",
-				algorithm.Name, first.path, first.size.X, first.size.Y, p.path, p.size.X, p.size.Y)
 		}
 	}
 	return nil
