@@ -323,7 +323,6 @@ func TestItemIDsOfUnknownOutcomes(t *testing.T) {
 		"see other":    {status(303, ""), true},
 		"refused":      {status(400, ""), false},
 		"busy":         {status(425, ""), false},
-		"unreadable":   {ok("<html>"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
