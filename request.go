@@ -1025,15 +1025,45 @@ func (x *exchange) capture(ctx context.Context, answer *http.Response) {
 }
 
 // answerBuffers holds buffers between calls. What is read of an answer is
-// copied, so that its buffer can serve the next one.
-var answerBuffers = sync.Pool{New: func() any { return new([]byte) }}
+// copied, so that its buffer can serve the next one. Of large ones it keeps
+// one: pages of a list are read one after the other, and a pool would keep one
+// for each processor.
+var answerBuffers struct {
+	small sync.Pool
+	large atomic.Pointer[[]byte]
+}
 
 const (
-	// maxKeptBuffer bounds what a large answer leaves behind.
-	maxKeptBuffer = maxTrusted
+	// smallBuffer is what most answers fit in.
+	smallBuffer = 64 << 10
+	// maxKept bounds what a large answer leaves behind.
+	maxKept = 8 << 20
 	// maxTrusted bounds what a false length costs before its bytes have come.
 	maxTrusted = 4 << 20
 )
+
+// takeBuffer returns a buffer for an answer of about that size.
+func takeBuffer(size int) *[]byte {
+	if size > smallBuffer {
+		if b := answerBuffers.large.Swap(nil); b != nil {
+			return b
+		}
+	}
+	if b, ok := answerBuffers.small.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
+
+// giveBuffer puts a buffer back. Nothing of it may be in use any more.
+func giveBuffer(b *[]byte) {
+	switch {
+	case cap(*b) <= smallBuffer:
+		answerBuffers.small.Put(b)
+	case cap(*b) <= maxKept:
+		answerBuffers.large.Store(b)
+	}
+}
 
 // read reads an answer's body to its end and closes it, so that the connection
 // can be used again. It returns what it has, with an error if that is not all;
@@ -1044,10 +1074,11 @@ func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	if answer.ContentLength > limit {
 		return nil, fmt.Errorf("%w: %d bytes announced, limit %d", ErrResponseTooLarge, answer.ContentLength, limit)
 	}
+	expected := int(min(max(answer.ContentLength, 0), maxTrusted)) + bytes.MinRead
 	if x.answer == nil {
-		x.answer = answerBuffers.Get().(*[]byte)
+		x.answer = takeBuffer(expected)
 	}
-	raw := slices.Grow((*x.answer)[:0], int(min(max(answer.ContentLength, 0), maxTrusted))+bytes.MinRead)
+	raw := slices.Grow((*x.answer)[:0], expected)
 	var err error
 	for err == nil && int64(len(raw)) <= limit {
 		if cap(raw)-len(raw) < bytes.MinRead {
@@ -1068,10 +1099,10 @@ func (x *exchange) read(answer *http.Response, limit int64) ([]byte, error) {
 	return x.raw, err
 }
 
-// returnBuffer gives the buffer back. Nothing of it may be in use any more.
+// returnBuffer gives the buffer back.
 func (x *exchange) returnBuffer() {
-	if x.answer != nil && cap(*x.answer) <= maxKeptBuffer {
-		answerBuffers.Put(x.answer)
+	if x.answer != nil {
+		giveBuffer(x.answer)
 	}
 	x.answer, x.raw = nil, nil
 }
