@@ -426,10 +426,19 @@ type formReader struct {
 // maxIdleReads is how often a reader may give nothing before it counts as broken.
 const maxIdleReads = 100
 
-func (r *formReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+// Read fills p across heads and ends of files, as far as it need not wait for a
+// slow reader: small pieces would cost the connection a write each.
+func (r *formReader) Read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil && (n == 0 || r.content == nil || r.left == 0) {
+		var more int
+		more, err = r.readPiece(p[n:])
+		n += more
 	}
+	return n, err
+}
+
+// readPiece reads of the current head or file.
+func (r *formReader) readPiece(p []byte) (int, error) {
 	if len(r.head) > 0 {
 		n := copy(p, r.head)
 		r.head = r.head[n:]
