@@ -225,3 +225,24 @@ func ExampleWithCallbackLogger() {
 	call(handler, "/hacarus/guess", "plate-0042")
 	// Output: level=WARN msg="hacarus: callback refused" status=404
 }
+
+// Callbacks wakes the waits that use it; a callback that arrives in another way
+// is handed to it directly. It tells nothing but where to look.
+func ExampleCallbacks_Received() {
+	service := hacarustest.NewServer()
+	defer service.Close()
+	service.AddItem(hacarus.Item{ItemID: "plate-0042", Assessments: []hacarus.Assessment{{ModelID: "plates", Label: hacarus.LabelOK}}})
+	client, ctx := service.Client(), context.Background()
+
+	hub := hacarus.NewCallbacks()
+	if err := hub.Received(ctx, []hacarus.Item{{ItemID: "plate-0042"}}); err != nil {
+		log.Fatal(err)
+	}
+	for item, err := range client.WaitForItems(ctx, "plates", []string{"plate-0042"}, hacarus.WithCallbacks(hub)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(item.Verdict("plates"))
+	}
+	// Output: OK
+}

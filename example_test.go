@@ -336,3 +336,58 @@ func ExampleErrInvalidArgument() {
 	fmt.Println(errors.Is(err, hacarus.ErrInvalidArgument))
 	// Output: true
 }
+
+// The last assessment of a model, with its score as a number.
+func ExampleAssessment_Score() {
+	item := hacarus.Item{Assessments: []hacarus.Assessment{
+		{ModelID: "m1", AnomalyScore: "0.25"},
+		{ModelID: "m1", AnomalyScore: "0.371"},
+		{ModelID: "m2"},
+	}}
+	fmt.Println(item.Assessment("m1").Score())
+	fmt.Println(item.Assessment("m2").Score())
+	// Output:
+	// 0.371 true
+	// 0 false
+}
+
+// A model that has not assessed an item has nothing to say of it.
+func ExampleItem_Assessment() {
+	item := hacarus.Item{Assessments: []hacarus.Assessment{{ModelID: "m1", Label: hacarus.LabelNG}}}
+	fmt.Println(item.Assessment("m1").Label, item.Assessment("m2") == nil)
+	// Output: NG true
+}
+
+// Whether asking again may show another status. An unknown one may change.
+func ExampleModelStatus_IsTerminal() {
+	for _, status := range []hacarus.ModelStatus{hacarus.ModelStatusCreating, hacarus.ModelStatusFailed, "paused"} {
+		fmt.Println(status, status.IsTerminal())
+	}
+	// Output:
+	// creating false
+	// failed true
+	// paused false
+}
+
+// Done says that no prediction is waiting, and not which model has predicted.
+func ExampleItemStatus_IsTerminal() {
+	for _, status := range []hacarus.ItemStatus{hacarus.ItemStatusPending, hacarus.ItemStatusDone} {
+		fmt.Println(status, status.IsTerminal())
+	}
+	// Output:
+	// pending false
+	// done true
+}
+
+// A closed client refuses calls before they are sent.
+func ExampleClient_Close() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	if err := client.Close(); err != nil {
+		log.Fatal(err)
+	}
+	_, err := client.GetHashID(context.Background())
+	fmt.Println(errors.Is(err, hacarus.ErrInvalidArgument))
+	// Output: true
+}

@@ -643,3 +643,30 @@ func ExampleDownload_WriteTo() {
 	fmt.Println(n, errors.Is(err, io.ErrUnexpectedEOF))
 	// Output: 10 true
 }
+
+// An image on a disk. It is opened when its turn comes, and again for another
+// attempt; one that has changed in between is not sent.
+func ExampleFileFromPath() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+
+	ids, err := client.AddItems(context.Background(), hacarus.AddItemsRequest{
+		Files: []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg")},
+	})
+	fmt.Println(ids, err)
+	// Output: [OK-01] <nil>
+}
+
+// An image in any file system, such as one that is embedded in the program.
+func ExampleFileFromFS() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+
+	ids, err := client.AddItems(context.Background(), hacarus.AddItemsRequest{
+		Files: []hacarus.File{hacarus.FileFromFS(os.DirFS("testdata"), "plates/inspect/OK-01.jpg")},
+	})
+	fmt.Println(ids, err)
+	// Output: [OK-01] <nil>
+}
