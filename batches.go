@@ -599,7 +599,7 @@ func (r *inspection) lower(units []*unit) {
 
 func mayBeExecuted(err error) bool {
 	var lost *RequestError
-	return errors.Is(err, ErrOutcomeUnknown) || errors.As(err, &lost) && lost.Outcome == OutcomeExecuted && lost.Operation != opLogin.id
+	return errors.Is(err, ErrOutcomeUnknown) || errors.As(err, &lost) && lost.Outcome == OutcomeExecuted && !isLogin(lost)
 }
 
 // isLogin says whether it was the login that failed, before the call was made.

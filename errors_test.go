@@ -261,12 +261,12 @@ func TestMaskedErrorsKeepTheirKinds(t *testing.T) {
 
 func TestBodiesAreMasked(t *testing.T) {
 	t.Parallel()
-	body := fmt.Sprintf("%s and %s, %s", testSecret, testToken, strings.Repeat("x", maxErrorBody))
+	body := fmt.Sprintf("%s and %s, %s", testSecret, testToken, strings.Repeat("z", maxErrorBody))
 	err := getModel(t.Context(), overMemory(t, &fakeAPI{next: status(400, body)}))
 	var base *BaseError
 	require.ErrorAs(t, err, &base)
 	require.Len(t, base.Body, maxErrorBody)
-	require.True(t, strings.HasPrefix(string(base.Body), "[masked] and [masked], xxx"))
+	require.True(t, strings.HasPrefix(string(base.Body), "[masked] and [masked], zzz"))
 }
 
 // TestArgumentErrorsKeepTheirCause: a file that is missing can be told from a bad id.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -162,25 +163,17 @@ func (l *line) settle(result *hacarus.Inspection, image found) bool {
 // isItsOwnFault says whether it is for the image that there is no verdict, so
 // that there would be none the next time.
 func isItsOwnFault(err error) bool {
-	for _, kind := range []error{hacarus.ErrBadRequest, hacarus.ErrTooLarge, hacarus.ErrNoAssessment, hacarus.ErrNotFound} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, hacarus.ErrBadRequest, hacarus.ErrTooLarge, hacarus.ErrNoAssessment, hacarus.ErrNotFound)
 }
 
 // isPermanent says whether waiting does not help.
 func isPermanent(err error) bool {
-	for _, kind := range []error{
-		hacarus.ErrUnauthorized, hacarus.ErrForbidden, hacarus.ErrNotFound, hacarus.ErrTrainingFailed,
-		hacarus.ErrInvalidArgument, hacarus.ErrJournalLocked,
-	} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, hacarus.ErrUnauthorized, hacarus.ErrForbidden, hacarus.ErrNotFound, hacarus.ErrTrainingFailed,
+		hacarus.ErrInvalidArgument, hacarus.ErrJournalLocked)
+}
+
+func isAny(err error, kinds ...error) bool {
+	return slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) })
 }
 
 func (l *line) summarise() {
