@@ -39,10 +39,10 @@ type InspectRequest struct {
 	Concurrency int
 	// Grace is how long an assessment may take after its prediction was asked
 	// for. Default 10 minutes; choose it above what the service takes at its
-	// busiest. A prediction that fails in the service, which nothing tells,
-	// keeps its file under way for as long. A prediction whose answer was lost, or that an earlier run asked
-	// for, is asked for again only after that, and no more than three times in a
-	// run.
+	// busiest. A prediction that fails in the service, which nothing tells, keeps
+	// its file under way for as long. A prediction whose answer was lost, or that
+	// an earlier run asked for, is asked for again only after that, and no more
+	// than three times in a run.
 	Grace time.Duration
 	// Journal is the path of a file that remembers what was sent, so that an
 	// inspection can be run again after a crash; "" is none. See [Client.Inspect].
