@@ -128,16 +128,17 @@ func TestAllItemsEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		pages http.HandlerFunc
 		want  []string
-		calls int
+		calls int // for the pages up to the one that ends it
+		ahead int // for the page after that, if it was announced: asked for while the other is decoded, if that is not over first
 	}{
-		"at the last page":            {answers(page(a, 2), page(b, 2)), []string{"a", "b"}, 2},
-		"at the only page":            {page(a, 1), []string{"a"}, 1},
-		"at an empty page":            {answers(page(a, 9), page(`[]`, 9)), []string{"a"}, 2},
-		"at a page of null":           {answers(page(a, 9), page(`null`, 9)), []string{"a"}, 2},
-		"at a page that repeats":      {answers(page(a, 9), page(b, 9)), []string{"a", "b"}, 3},
-		"without a last page":         {answers(page(a, 0), page(b, 0), page(`[]`, 0)), []string{"a", "b"}, 3},
-		"with a last page that grows": {answers(page(a, 2), page(b, 3), page(`[{"item_id":"c"}]`, 3)), []string{"a", "b", "c"}, 3},
-		"at once":                     {page(`[]`, 0), nil, 1},
+		"at the last page":            {answers(page(a, 2), page(b, 2)), []string{"a", "b"}, 2, 0},
+		"at the only page":            {page(a, 1), []string{"a"}, 1, 0},
+		"at an empty page":            {answers(page(a, 9), page(`[]`, 9)), []string{"a"}, 2, 1},
+		"at a page of null":           {answers(page(a, 9), page(`null`, 9)), []string{"a"}, 2, 1},
+		"at a page that repeats":      {answers(page(a, 9), page(b, 9)), []string{"a", "b"}, 3, 1},
+		"without a last page":         {answers(page(a, 0), page(b, 0), page(`[]`, 0)), []string{"a", "b"}, 3, 0},
+		"with a last page that grows": {answers(page(a, 2), page(b, 3), page(`[{"item_id":"c"}]`, 3)), []string{"a", "b", "c"}, 3, 0},
+		"at once":                     {page(`[]`, 0), nil, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +146,8 @@ func TestAllItemsEnds(t *testing.T) {
 			ids, errs := collect(t.Context(), overMemory(t, api), predictions)
 			require.Empty(t, errs)
 			require.Equal(t, test.want, ids)
-			require.Equal(t, test.calls, api.count())
+			require.GreaterOrEqual(t, api.count(), test.calls)
+			require.LessOrEqual(t, api.count(), test.calls+test.ahead)
 		})
 	}
 }
