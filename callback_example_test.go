@@ -246,3 +246,26 @@ func ExampleCallbacks_Received() {
 	}
 	// Output: OK
 }
+
+// One Callbacks serves any number of waits, and any number of handlers feed it.
+func ExampleNewCallbacks() {
+	service := hacarustest.NewServer()
+	defer service.Close()
+	service.AddModel(hacarus.Model{ModelID: "plates"})
+	service.AddItem(hacarus.Item{ItemID: "plate-0042"})
+	client := service.Client()
+	defer client.Close()
+	ctx := context.Background()
+
+	hub := hacarus.NewCallbacks()
+	if _, err := client.PredictItems(ctx, "plates", "plate-0042"); err != nil {
+		log.Fatal(err)
+	}
+	for item, err := range client.WaitForItems(ctx, "plates", []string{"plate-0042"}, hacarus.WithCallbacks(hub)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(item.ItemID, item.Verdict("plates")) // no callback came: polling goes on beside it
+	}
+	// Output: plate-0042 OK
+}

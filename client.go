@@ -64,6 +64,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -449,7 +450,7 @@ func (c *Client) String() string {
 func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // MarshalJSON writes the service's origin as a string.
-func (c *Client) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", c.String()), nil }
+func (c *Client) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
 
 // parseBaseURL returns scheme, host and path prefix of a base URL. Its errors
 // never repeat the URL, which may hold a password.

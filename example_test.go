@@ -3,6 +3,7 @@ package hacarus_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -390,4 +391,35 @@ func ExampleClient_Close() {
 	_, err := client.GetHashID(context.Background())
 	fmt.Println(errors.Is(err, hacarus.ErrInvalidArgument))
 	// Output: true
+}
+
+// A time as RFC 3339, and null for none.
+func ExampleTime_MarshalJSON() {
+	trained := hacarus.Time{Time: time.Date(2026, time.March, 4, 5, 6, 7, 0, time.UTC)}
+	text, err := json.Marshal([]hacarus.Time{trained, {}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(text))
+	// Output: ["2026-03-04T05:06:07Z",null]
+}
+
+// A time without a zone is taken as UTC.
+func ExampleTime_UnmarshalJSON() {
+	var trained hacarus.Time
+	if err := json.Unmarshal([]byte(`"2026-03-04 05:06:07.5"`), &trained); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(trained)
+	// Output: 2026-03-04 05:06:07.5 +0000 UTC
+}
+
+// The form of HTTP's own dates.
+func ExampleTime_UnmarshalText() {
+	var trained hacarus.Time
+	if err := trained.UnmarshalText([]byte("Wed, 04 Mar 2026 05:06:07 GMT")); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(trained.Format(time.RFC3339))
+	// Output: 2026-03-04T05:06:07Z
 }

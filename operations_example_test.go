@@ -670,3 +670,43 @@ func ExampleFileFromFS() {
 	fmt.Println(ids, err)
 	// Output: [OK-01] <nil>
 }
+
+// A model's archive as a stream: its first bytes say that it is a zip file.
+func ExampleDownload_Read() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.AddModel(hacarus.Model{ModelID: "m1"})
+	client := server.Client()
+	defer client.Close()
+
+	download, err := client.ExportModels(context.Background(), "m1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer download.Close()
+	start := make([]byte, 2)
+	if _, err := io.ReadFull(download, start); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", start)
+	// Output: PK
+}
+
+// A download that is no longer wanted is closed, and gives back its connection.
+func ExampleDownload_Close() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+
+	download, err := client.GetLogs(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := download.Close(); err != nil {
+		log.Fatal(err)
+	}
+	_, err = download.WriteTo(io.Discard)
+	fmt.Println(err != nil)
+	// Output: true
+}

@@ -91,7 +91,8 @@ func TestWaitIsFastFirst(t *testing.T) {
 		begun := time.Now()
 		_, err := c.TrainAndWait(t.Context(), "PM", hacarus.TrainRequest{ItemIDs: []string{goodItem(s)}})
 		require.NoError(t, err)
-		require.Less(t, time.Since(begun), 600*time.Millisecond)
+		// Pauses are at most 150, 225 and 338 ms, and two may end just before it.
+		require.Less(t, time.Since(begun), 300*time.Millisecond+338*time.Millisecond)
 	})
 }
 
