@@ -227,9 +227,6 @@ func (r *inspection) giveUp(units []*unit) {
 // upload makes items of files, and returns those that are there. The others
 // are delivered with what went wrong.
 func (r *inspection) upload(units []*unit) (there []*unit) {
-	if len(units) > 1 && totalSize(units) > r.limit.Load() { // it has become lower
-		return r.halves(units, nil, r.upload)
-	}
 	if len(units) == 0 || !r.note(true, stepUploading, units) {
 		return nil
 	}
@@ -258,9 +255,16 @@ func (r *inspection) upload(units []*unit) (there []*unit) {
 	}
 }
 
+// errOverLimit says that a batch is larger than what the service takes.
+var errOverLimit = errors.New("the batch is too large by now")
+
 func (r *inspection) addItems(units []*unit) ([]string, error) {
 	if err := r.limiter.enter(r.ctx, opAddItems); err != nil {
 		return nil, err
+	}
+	if len(units) > 1 && totalSize(units) > r.limit.Load() { // it has become lower while they waited
+		r.limiter.leave(opAddItems, errOverLimit)
+		return nil, errOverLimit
 	}
 	files := make([]File, len(units))
 	for n, u := range units {
@@ -638,7 +642,7 @@ func (r *inspection) react(err error) reaction {
 		return lookFirst
 	case r.endIfFatal(err):
 		return giveUp
-	case errors.As(err, &sourceError{}):
+	case errors.As(err, &sourceError{}), errors.Is(err, errOverLimit):
 		return halve
 	case transient(err), errors.Is(err, ErrRedirect), isLogin(err):
 		return again

@@ -224,7 +224,7 @@ func TestInspectSplitsBatches(t *testing.T) {
 					refused++
 				}
 			}
-			require.Less(t, refused, 14, "later batches are small from the start")
+			require.LessOrEqual(t, refused, 5, "later batches are small from the start, and those that wait become so")
 		})
 	})
 }
