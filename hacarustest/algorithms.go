@@ -187,7 +187,7 @@ func (s *Server) startTraining(m *model, malformedParameters error) {
 		if err == nil {
 			judge, err = s.trainInspector(ctx, m)
 		}
-		if s.clock.sleep(ctx, s.trainingTime-s.clock.now().Sub(begun)) != nil {
+		if s.clock.sleepUntil(ctx, begun.Add(s.trainingTime)) != nil {
 			return
 		}
 		s.mu.Lock()

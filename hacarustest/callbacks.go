@@ -20,9 +20,10 @@ type callbackBody struct {
 }
 
 // callBack tells a user's URL what was predicted, as far as nothing goes wrong.
-func (s *Server) callBack(ctx context.Context, to hacarus.PredictCallback, predicted []itemView) {
+// A delay counts from when the prediction ended, before anyone could see that.
+func (s *Server) callBack(ctx context.Context, to hacarus.PredictCallback, predicted []itemView, finished time.Time) {
 	f := s.faults.next(Callback)
-	if f.missed || s.clock.sleep(ctx, f.delay) != nil {
+	if f.missed || s.clock.sleepUntil(ctx, finished.Add(f.delay)) != nil {
 		return
 	}
 	for range 1 + f.repeats {

@@ -35,11 +35,6 @@ func (c *clock) advance(d time.Duration) {
 	c.moved = make(chan struct{})
 }
 
-// sleep waits until d has passed on this clock.
-func (c *clock) sleep(ctx context.Context, d time.Duration) error {
-	return c.sleepUntil(ctx, c.now().Add(d))
-}
-
 // sleepUntil waits until a time on this clock.
 func (c *clock) sleepUntil(ctx context.Context, end time.Time) error {
 	for {

@@ -1,14 +1,21 @@
 package hacarustest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -225,4 +232,311 @@ func ExampleRepeatedCallback() {
 	// Output:
 	// POST true
 	// POST true
+}
+
+// Options win over those of the server, such as its credentials.
+func ExampleServer_Client() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client(hacarus.WithCredentials(server.ClientID, "a secret of last year"))
+
+	_, err := client.ListModels(context.Background(), nil)
+	fmt.Println(errors.Is(err, hacarus.ErrUnauthorized))
+	// Output: true
+}
+
+// A server waits for no training when it closes, and closes its clients too.
+func ExampleServer_Close() {
+	server := hacarustest.NewServer(hacarustest.WithTrainingTime(3 * time.Hour))
+	client := server.Client()
+	ctx := context.Background()
+	if _, err := client.Train(ctx, "PM", hacarus.TrainRequest{}); err != nil {
+		log.Fatal(err)
+	}
+	server.Close()
+
+	_, err := client.ListModels(ctx, nil)
+	fmt.Println(errors.Is(err, hacarus.ErrInvalidArgument))
+	// Output: true
+}
+
+// What a test did to prepare does not count.
+func ExampleServer_ResetCalls() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	ctx := context.Background()
+	if _, err := client.SetDefaultInspectionTarget(ctx, 1); err != nil {
+		log.Fatal(err)
+	}
+	server.ResetCalls()
+
+	if _, err := client.ListModels(ctx, nil); err != nil {
+		log.Fatal(err)
+	}
+	for _, call := range server.Calls("") {
+		fmt.Println(call.Operation)
+	}
+	// Output: getModels
+}
+
+// A kind of product, under the next id.
+func ExampleServer_AddTarget() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	gears := server.AddTarget(hacarus.InspectionTarget{Name: "gear wheels"})
+	client := server.Client()
+
+	target, err := client.GetInspectionTarget(context.Background(), gears.TargetID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(target.TargetID, target.Name)
+	// Output: 2 gear wheels
+}
+
+// An algorithm that the documentation does not know, with a parameter. A value
+// that is out of its range makes a training fail.
+func ExampleServer_AddAlgorithm() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.AddAlgorithm(hacarus.Algorithm{AlgorithmID: "EDGES", Parameters: []hacarus.AlgorithmParameter{
+		{AlgorithmParameterID: 300, Name: "threshold", DataType: "float", Value: "0.1", RangeLower: "0", RangeUpper: "1"},
+	}})
+	client := server.Client()
+
+	_, err := client.TrainAndWait(context.Background(), "EDGES", hacarus.TrainRequest{
+		OverrideParams: []hacarus.OverrideParam{{AlgorithmParameterID: 300, Value: "1.5"}},
+	}, hacarus.WithPollInterval(time.Millisecond, time.Millisecond))
+	fmt.Println(errors.Is(err, hacarus.ErrTrainingFailed))
+	// Output: true
+}
+
+// A model whose training has failed: the program should say why.
+func ExampleServer_AddModel() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.AddModel(hacarus.Model{ModelID: "plates", Status: hacarus.ModelStatusFailed, StatusText: "Too few images"})
+	client := server.Client()
+
+	_, err := client.WaitForModel(context.Background(), "plates")
+	var failed *hacarus.TrainingError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Model.StatusText)
+	}
+	// Output: Too few images
+}
+
+// A product that a model calls good and a person calls bad, with its image.
+func ExampleServer_AddItem() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	photograph, err := os.ReadFile("../testdata/plates/inspect/NG-01-scratch.jpg")
+	if err != nil {
+		log.Fatal(err)
+	}
+	item := server.AddItem(hacarus.Item{
+		ItemID:         "plate-0004",
+		Assessments:    []hacarus.Assessment{{ModelID: "plates", Label: hacarus.LabelOK}},
+		UserAssessment: &hacarus.UserAssessment{Label: hacarus.LabelNG},
+	}, photograph)
+
+	fmt.Println(item.Status, item.Images[0].Width, item.Images[0].Height)
+	served, err := server.Client().GetItem(context.Background(), "plate-0004", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(served.Verdict("plates"))
+	// Output:
+	// done 256 192
+	// NG
+}
+
+// Without a licence the service answers questions, and does no work.
+func ExampleWithoutLicense() {
+	server := hacarustest.NewServer(hacarustest.WithoutLicense())
+	defer server.Close()
+	client := server.Client()
+	ctx := context.Background()
+
+	_, err := client.ListAlgorithms(ctx)
+	fmt.Println(err)
+	_, err = client.Train(ctx, "PM", hacarus.TrainRequest{})
+	fmt.Println(errors.Is(err, hacarus.ErrLicense))
+	// Output:
+	// <nil>
+	// true
+}
+
+// Tokens run out while a program has nothing to ask. The client logs in again.
+func ExampleWithTokenLifetime() {
+	server := hacarustest.NewServer(hacarustest.WithTokenLifetime(time.Hour))
+	defer server.Close()
+	client := server.Client()
+
+	for range 3 {
+		if _, err := client.ListModels(context.Background(), nil); err != nil {
+			log.Fatal(err)
+		}
+		server.Advance(time.Hour)
+	}
+	fmt.Println("logins:", server.Executions("login"))
+	// Output: logins: 3
+}
+
+// A training of three hours, which pass while the program waits for it.
+func ExampleWithTrainingTime() {
+	server := hacarustest.NewServer(hacarustest.WithTrainingTime(3 * time.Hour))
+	defer server.Close()
+	var plate bytes.Buffer
+	if err := png.Encode(&plate, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
+		log.Fatal(err)
+	}
+	server.AddItem(hacarus.Item{IsTrainingData: true}, plate.Bytes())
+	client := server.Client()
+
+	model, err := client.TrainAndWait(context.Background(), "PM", hacarus.TrainRequest{},
+		hacarus.WithPollInterval(time.Millisecond, time.Millisecond),
+		hacarus.WithProgress(func(hacarus.WaitProgress) { server.Advance(time.Hour) }))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.Status, *model.TrainingTime >= 3*60*60)
+	// Output: active true
+}
+
+// A prediction of one minute, which passes while the program waits for it.
+func ExampleWithPredictionTime() {
+	server := hacarustest.NewServer(hacarustest.WithPredictionTime(time.Minute))
+	defer server.Close()
+	server.AddModel(hacarus.Model{ModelID: "plates"})
+	server.AddItem(hacarus.Item{ItemID: "plate-0003"})
+	client := server.Client()
+	ctx := context.Background()
+
+	if _, err := client.PredictItems(ctx, "plates", "plate-0003"); err != nil {
+		log.Fatal(err)
+	}
+	for item, err := range client.WaitForItems(ctx, "plates", []string{"plate-0003"},
+		hacarus.WithPollInterval(time.Millisecond, time.Millisecond),
+		hacarus.WithProgress(func(hacarus.WaitProgress) { server.Advance(time.Minute) })) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(item.ItemID, item.Verdict("plates"))
+	}
+	// Output: plate-0003 OK
+}
+
+// A proxy refuses two images at a time. An inspection sends them one by one then.
+func ExampleWithUploadLimit() {
+	server := hacarustest.NewServer(hacarustest.WithUploadLimit(10_000))
+	defer server.Close()
+	server.AddModel(hacarus.Model{ModelID: "plates"})
+	client := server.Client()
+
+	for result, err := range client.Inspect(context.Background(), hacarus.InspectRequest{
+		Files: []hacarus.File{
+			hacarus.FileFromPath("../testdata/plates/inspect/OK-01.jpg"),
+			hacarus.FileFromPath("../testdata/plates/inspect/OK-02.jpg"),
+		},
+		Wait: []hacarus.WaitOption{hacarus.WithPollInterval(time.Millisecond, time.Millisecond)},
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(result.Verdict)
+	}
+	fmt.Println("uploads:", len(server.Calls("addItem")), "done:", server.Executions("addItem"))
+	// Output:
+	// OK
+	// OK
+	// uploads: 3 done: 2
+}
+
+// A server closes a connection that is not used. The SDK's own transport does
+// so after 1.5 seconds, before most servers do.
+func ExampleWithKeepAlive() {
+	server := hacarustest.NewServer(hacarustest.WithKeepAlive(time.Millisecond))
+	defer server.Close()
+	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: hacarus\r\n\r\n"); err != nil {
+		log.Fatal(err)
+	}
+
+	answer, err := io.ReadAll(conn) // to the end of the connection
+	fmt.Println(strings.HasPrefix(string(answer), "HTTP/1.1 404 "), err)
+	// Output: true <nil>
+}
+
+// Callbacks go where a test wants to have them: with this transport, any host
+// below example.com is the receiver.
+func ExampleWithCallbackTransport() {
+	called := make(chan string)
+	receiver := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { called <- r.Host + r.URL.Path }))
+	defer receiver.Close()
+	server := hacarustest.NewServer(hacarustest.WithCallbackTransport(receiver.Client().Transport))
+	defer server.Close()
+	server.AddModel(hacarus.Model{ModelID: "plates"})
+	server.AddItem(hacarus.Item{ItemID: "plate-0003"})
+	client := server.Client()
+	ctx := context.Background()
+
+	_, err := client.SetPredictCallback(ctx, "plates", hacarus.PredictCallback{URL: "https://line7.example.com/done", Method: hacarus.CallbackPost})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.PredictItems(ctx, "plates", "plate-0003"); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-called)
+	// Output: line7.example.com/done
+}
+
+// A value of the program wins over the fallback, if it is a number.
+func ExampleParameters_Float() {
+	p := hacarustest.Parameters{"threshold": "0.25", "min_detected_area": "large"}
+	fmt.Println(p.Float("threshold", 0.1), p.Float("min_detected_area", 0), p.Float("anomaly_range", 1))
+	// Output: 0.25 0 1
+}
+
+// The service writes the height first.
+func ExampleParameters_Pair() {
+	p := hacarustest.Parameters{"min_inspection_size": "[16, 32]", "min_inspection_step": "4"}
+	width, height := p.Pair("min_inspection_size", 8)
+	fmt.Println(width, height)
+	fmt.Println(p.Pair("min_inspection_step", 8))
+	fmt.Println(p.Pair("ignore_outer", 0))
+	// Output:
+	// 32 16
+	// 4 4
+	// 0 0
+}
+
+// Pattern Matching by itself, without a server: it learns from a gray plate, and
+// finds a white spot on another.
+func ExamplePatternMatching_Train() {
+	good, bad := image.NewGray(image.Rect(0, 0, 40, 30)), image.NewGray(image.Rect(0, 0, 40, 30))
+	draw.Draw(good, good.Bounds(), image.NewUniform(color.Gray{Y: 100}), image.Point{}, draw.Src)
+	draw.Draw(bad, bad.Bounds(), good, image.Point{}, draw.Src)
+	draw.Draw(bad, image.Rect(20, 10, 30, 20), image.White, image.Point{}, draw.Src)
+
+	judge, err := hacarustest.PatternMatching{}.Train([]image.Image{good}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, img := range []image.Image{good, bad} {
+		finding, err := judge.Inspect(img, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(finding.NG, len(finding.Defects))
+	}
+	// Output:
+	// false 0
+	// true 1
 }

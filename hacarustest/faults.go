@@ -156,7 +156,7 @@ func StallInBody(after int) Fault {
 }
 
 // GzipBomb executes the request, and answers with few bytes that unpack to a
-// JSON text of the given size in bytes.
+// JSON text: a string of that many bytes.
 func GzipBomb(size int64) Fault {
 	return Fault{send: func(x exchange) {
 		x.w.Header().Set("Content-Type", "application/json")

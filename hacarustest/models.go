@@ -177,10 +177,12 @@ func (s *Server) startPrediction(m *model, items []*item) {
 		i.Status = hacarus.ItemStatusPending
 	}
 	p, callback := m.predictParameters(), m.callback
+	end := s.clock.now().Add(s.predictionTime) // before the call is answered, so that who knows of it can move the clock past it
 	s.background(func(ctx context.Context) {
-		if s.clock.sleep(ctx, s.predictionTime) != nil {
+		if s.clock.sleepUntil(ctx, end) != nil {
 			return
 		}
+		finished := s.clock.now()
 		var predicted []itemView
 		for _, i := range items {
 			finding, err := s.inspect(ctx, m.judge, i.uploads, p)
@@ -193,7 +195,7 @@ func (s *Server) startPrediction(m *model, items []*item) {
 			}
 		}
 		if callback.URL != "" && len(predicted) > 0 {
-			s.callBack(ctx, callback, predicted)
+			s.callBack(ctx, callback, predicted, finished)
 		}
 	})
 }

@@ -67,13 +67,14 @@ func WithPredictionTime(d time.Duration) Option {
 	return func(c *config) { c.predictionTime = d }
 }
 
-// WithUploadLimit refuses request bodies of more bytes with status 413, as a
-// proxy in front of the service would. Zero, the default, is no limit.
+// WithUploadLimit refuses request bodies whose announced length is more bytes
+// with status 413, as a proxy in front of the service would. Zero, the default,
+// is no limit.
 func WithUploadLimit(bytes int64) Option {
 	return func(c *config) { c.uploadLimit = bytes }
 }
 
-// WithKeepAlive closes connections on which no request has come for d, as
+// WithKeepAlive closes connections on which no further request has come for d, as
 // servers do, 2 to 75 seconds usually. The time is the real one, or the
 // bubble's. Zero, the default, keeps them for as long as clients do.
 func WithKeepAlive(d time.Duration) Option {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -641,15 +642,44 @@ func TestAdvancePastADelay(t *testing.T) {
 	}
 }
 
+// What a call began is over as soon as the clock is moved past it, however soon
+// after the call that is.
 func TestAdvance(t *testing.T) {
 	t.Parallel()
-	s := start(t, hacarustest.WithTrainingTime(time.Hour))
-	s.AddItem(hacarus.Item{ItemID: "t", IsTrainingData: true}, plate(180))
-	c := s.Client()
-	m, err := c.Train(t.Context(), "PM", hacarus.TrainRequest{})
-	require.NoError(t, err)
-	s.Advance(time.Hour)
-	modelWith(t.Context(), t, c, m.ModelID, hacarus.ModelStatusActive)
+	for range 5 {
+		synctest.Test(t, func(t *testing.T) {
+			begun := time.Now()
+			var called atomic.Int64
+			line := handlerTransport{http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Add(1) })}
+			s := start(t, hacarustest.WithTrainingTime(time.Hour), hacarustest.WithPredictionTime(time.Hour), hacarustest.WithCallbackTransport(line))
+			s.AddModel(hacarus.Model{ModelID: "m"})
+			s.AddItem(hacarus.Item{ItemID: "a"}, plate(180))
+			s.AddItem(hacarus.Item{ItemID: "t", IsTrainingData: true}, plate(180))
+			s.Inject(hacarustest.Callback, hacarustest.Delay(time.Hour))
+			c := s.Client()
+			_, err := c.SetPredictCallback(t.Context(), "m", hacarus.PredictCallback{URL: "http://line/done", Method: hacarus.CallbackPost})
+			require.NoError(t, err)
+			trained, err := c.Train(t.Context(), "PM", hacarus.TrainRequest{})
+			require.NoError(t, err)
+			_, err = c.PredictItems(t.Context(), "m", "a")
+			require.NoError(t, err)
+
+			s.Advance(time.Hour)
+			synctest.Wait()
+			m, err := c.GetModel(t.Context(), trained.ModelID)
+			require.NoError(t, err)
+			require.Equal(t, hacarus.ModelStatusActive, m.Status)
+			item, err := c.GetItem(t.Context(), "a", nil)
+			require.NoError(t, err)
+			require.Equal(t, hacarus.ItemStatusDone, item.Status)
+			require.Zero(t, called.Load())
+
+			s.Advance(time.Hour)
+			synctest.Wait()
+			require.EqualValues(t, 1, called.Load())
+			require.Zero(t, time.Since(begun))
+		})
+	}
 }
 
 func TestTransportReachesOneHost(t *testing.T) {
