@@ -105,8 +105,9 @@ func (p RetryPolicy) backoff(attempts int) time.Duration {
 
 // Costs of the retry budget. An outage empties it after 50 retries, and then
 // calls fail at once instead of multiplying the load. While most requests
-// succeed it stays full, however many callers there are: at 16 % failures a
-// request costs 1.6 on average and earns 4.2.
+// succeed it fills up again: at 16 % failures a request costs 1.6 on average
+// and earns 4.2. Only where more than 50 calls fail before any other's success
+// arrives is it spent, which takes hundreds of calls at the same time.
 const (
 	budgetCapacity = 500
 	budgetCost     = 10

@@ -197,7 +197,7 @@ func TestLoadMixed(t *testing.T) { //nolint:paralleltest // it measures
 	require.Zero(t, sdk.errors.Load())
 	require.LessOrEqual(t, int(sdk.connections), sdk.mayConnect(workers, 2))
 	naive := mixedLoad(t, workers, calls, func(s *hacarustest.Server) driver { return naiveDriver(t, s) })
-	require.Greater(t, int(naive.connections), naive.mayConnect(workers, 2), "a level that the naive client passes is too weak")
+	require.Greater(t, int(naive.connections), calls/3, "a level that the naive client passes is too weak")
 	hacarus.RecordLoad(t, "L1", fmt.Sprintf("%d calls of %d operations, %d at a time", calls, len(shift("")), workers), sdk.String(), naive.String())
 }
 
@@ -316,8 +316,9 @@ var loadRetries = hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 10})
 
 // L2: a network and a service that fail often.
 func TestLoadFlaky(t *testing.T) { //nolint:paralleltest // it measures
-	const workers = 256
-	uploads := sized(600, 10_000)
+	// Of the first wave of 256 calls so many fail at once that a busy machine,
+	// whose answers are late, may have spent the retry budget before they come.
+	workers, uploads := sized(64, 256), sized(600, 10_000)
 	sdk := flakyLoad(t, workers, uploads, func(s *hacarustest.Server) driver { return sdkDriver(s.Client(loadRetries)) })
 	require.Zero(t, sdk.duplicates)
 	require.Zero(t, sdk.lost)
