@@ -196,19 +196,22 @@ func parseFloat(raw []byte) (float64, error) {
 // are. Digits and power of ten are exact as float64, so their quotient is the
 // nearest one to the number.
 func smallDecimal(raw []byte) (float64, bool) {
-	point := bytes.IndexByte(raw, '.')
+	value, digits, point := int64(0), 0, -1
+	for n, c := range raw {
+		switch {
+		case c >= '0' && c <= '9' && digits < maxExact:
+			value = value*10 + int64(c-'0')
+			digits++
+		case c == '.' && point < 0:
+			point = n
+		default:
+			return 0, false
+		}
+	}
 	if point < 0 {
-		i, ok := smallInteger(raw)
-		return float64(i), ok
+		return float64(value), digits > 0
 	}
-	var digits [maxExact + 1]byte
-	if len(raw) > len(digits) {
-		return 0, false
-	}
-	n := copy(digits[:], raw[:point])
-	n += copy(digits[n:], raw[point+1:])
-	i, ok := smallInteger(digits[:n])
-	return float64(i) / powersOfTen[len(raw)-point-1], ok
+	return float64(value) / powersOfTen[len(raw)-point-1], digits > 0
 }
 
 var powersOfTen = [maxExact + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}

@@ -199,23 +199,37 @@ func (d *decoding) key() ([]byte, error) {
 }
 
 // quoted reads what is between a string's quotes, and says whether there are
-// escapes in it.
+// escapes in it. It looks at eight bytes at a time, as long as there are so many.
 func (d *decoding) quoted() (content []byte, escapes bool, err error) {
 	if d.next() != '"' {
 		return nil, false, d.unexpected("a string")
 	}
-	from := d.at + 1
-	d.at = from + plain(d.text[from:])
-	for d.at < len(d.text) && d.text[d.at] == '\\' {
-		escapes = true
-		d.at = min(d.at+2, len(d.text)) // over what is escaped, be it a quote
-		d.at += plain(d.text[d.at:])
+	text, from := d.text, d.at+1
+	for at := from; ; at++ {
+		if len(text)-at >= 8 {
+			found := special(binary.LittleEndian.Uint64(text[at:]))
+			if found == 0 {
+				at += 7
+				continue
+			}
+			at += bits.TrailingZeros64(found) / 8
+		}
+		c := byte(end)
+		if at < len(text) {
+			c = text[at]
+		}
+		switch {
+		case c == '"':
+			d.at = at + 1
+			return text[from:at], escapes, nil
+		case c == '\\':
+			escapes = true
+			at++ // over what is escaped, be it a quote
+		case c < ' ':
+			d.at = min(at, len(text))
+			return nil, escapes, d.unexpected("the rest of a string")
+		}
 	}
-	if d.at >= len(d.text) || d.text[d.at] != '"' {
-		return nil, escapes, d.unexpected("the rest of a string")
-	}
-	d.at++
-	return d.text[from : d.at-1], escapes, nil
 }
 
 // unescape appends a string's content without its escapes. Half of a surrogate
@@ -271,26 +285,12 @@ func escapedUnit(text []byte) (unit rune, ok bool) {
 	return rune(value), err == nil
 }
 
-// plain is how many bytes of text come before a quote, a backslash or a
-// control character. It looks at eight of them at a time: in each byte of a
-// word, the highest bit tells.
-func plain(text []byte) int {
+// special finds quotes, backslashes and control characters among eight bytes:
+// the highest bit of each byte tells, from the lowest byte up to the first.
+func special(word uint64) uint64 {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	n := 0
-	for ; len(text)-n >= 8; n += 8 {
-		word := binary.LittleEndian.Uint64(text[n:])
-		quote, backslash := word^'"'*ones, word^'\\'*ones
-		found := ((word - ' '*ones) | (quote-ones)&^quote | (backslash-ones)&^backslash) &^ word & tops
-		if found != 0 {
-			return n + bits.TrailingZeros64(found)/8
-		}
-	}
-	for ; n < len(text); n++ {
-		if c := text[n]; c == '"' || c == '\\' || c < ' ' {
-			break
-		}
-	}
-	return n
+	quote, backslash := word^'"'*ones, word^'\\'*ones
+	return ((word - ' '*ones) | (quote-ones)&^quote | (backslash-ones)&^backslash) &^ word & tops
 }
 
 // number reads a number's digits as they are.

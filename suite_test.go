@@ -77,22 +77,35 @@ var (
 )
 
 // suiteDone compares the counts with the report, or writes them into it. It is
-// silent when only some of the tests ran.
+// silent when only some of the tests were asked for.
 func suiteDone() int {
 	suite.mu.Lock()
 	defer suite.mu.Unlock()
 	slices.SortFunc(suite.rows, func(a, b suiteRow) int { return cmp.Compare(number(a.name), number(b.name)) })
-	if err := errors.Join(reportSuite(), reportLoad()); err != nil {
+	if err := errors.Join(complete(), reportSuite(), reportLoad()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-// ran says whether each of the names was recorded.
-func ran(names []string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool {
-		return !slices.ContainsFunc(suite.rows, func(row suiteRow) bool { return row.name == name })
+// complete fails where all tests were to run, and a part recorded nothing.
+func complete() error {
+	for _, name := range []string{"run", "skip", "list", "fuzz"} {
+		if flag.Lookup("test."+name).Value.String() != "" {
+			return nil
+		}
+	}
+	if left := missing(slices.Concat(parts, levels)); len(left) > 0 {
+		return fmt.Errorf("nothing was recorded of %v", left)
+	}
+	return nil
+}
+
+// missing are the names of which nothing was recorded.
+func missing(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(suite.rows, func(row suiteRow) bool { return row.name == name })
 	})
 }
 
@@ -108,7 +121,7 @@ func number(name string) int {
 // reportSuite compares the counts of the parts with the report, or writes
 // them. At full length they are others.
 func reportSuite() error {
-	if *full || !ran(parts) {
+	if *full || len(missing(parts)) > 0 {
 		return nil
 	}
 	changed, err := updatePart("suite", suiteTable(), *updateReport)
@@ -121,7 +134,7 @@ func reportSuite() error {
 // reportLoad writes the figures of the load levels, which are those of one
 // machine, when they ran at full length.
 func reportLoad() error {
-	if !*full || !*updateReport || !ran(levels) {
+	if !*full || !*updateReport || len(missing(levels)) > 0 {
 		return nil
 	}
 	_, err := updatePart("load", loadTable(), true)
