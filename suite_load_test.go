@@ -197,7 +197,7 @@ func TestLoadMixed(t *testing.T) { //nolint:paralleltest // it measures
 	require.Zero(t, sdk.errors.Load())
 	require.LessOrEqual(t, int(sdk.connections), sdk.mayConnect(workers, 2))
 	naive := mixedLoad(t, workers, calls, func(s *hacarustest.Server) driver { return naiveDriver(t, s) })
-	require.Greater(t, int(naive.connections), calls/3, "a level that the naive client passes is too weak")
+	require.Greater(t, int(naive.connections), 2*workers, "a level that the naive client passes is too weak")
 	hacarus.RecordLoad(t, "L1", fmt.Sprintf("%d calls of %d operations, %d at a time", calls, len(shift("")), workers), sdk.String(), naive.String())
 }
 
