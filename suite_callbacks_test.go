@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -737,19 +736,13 @@ func TestLoadCallbacks(t *testing.T) { //nolint:paralleltest // it measures time
 		require.Equal(t, 1, times, event)
 	}
 	require.LessOrEqual(t, most, bound)
-	prompt := p99(answers)
+	percent := 50 // others' tests run beside a short load, and hold some answers up
 	if hacarus.Full() {
 		require.Positive(t, full, "the queue was full")
-	} else {
-		prompt = answers[len(answers)/2] // others' tests run at the same time, and hold some up
+		percent = 99
 	}
-	require.Less(t, prompt, 50*time.Millisecond)
+	require.Less(t, percentile(answers, percent), 50*time.Millisecond)
 	hacarus.RecordLoad(t, "L8", fmt.Sprintf("%d callbacks at %d/s, one in five repeated, a consumer that is slower", requests, rate),
 		fmt.Sprintf("%.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %v, of the round trip %v",
-			time.Since(begun).Seconds(), most, bound, full, p99(answers), p99(roundTrips)), "")
-}
-
-func p99(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)*99/100].Round(10 * time.Microsecond)
+			time.Since(begun).Seconds(), most, bound, full, percentile(answers, 99).Round(10*time.Microsecond), percentile(roundTrips, 99).Round(10*time.Microsecond)), "")
 }

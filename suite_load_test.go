@@ -122,14 +122,13 @@ func (f *loadFigures) mayConnect(workers, few int) int {
 	return workers*rounds + few
 }
 
-// p99 is the time that 99 of 100 calls do not exceed.
-func (f *loadFigures) p99() time.Duration {
-	times := slices.Sorted(slices.Values(f.times))
-	return times[len(times)*99/100].Round(100 * time.Microsecond)
+// percentile is the time that so many of a hundred do not exceed.
+func percentile(times []time.Duration, percent int) time.Duration {
+	return slices.Sorted(slices.Values(times))[len(times)*percent/100]
 }
 
 func (f *loadFigures) String() string {
-	return fmt.Sprintf("%d errors, %d connections, p99 %v", f.errors.Load(), f.connections, f.p99())
+	return fmt.Sprintf("%d errors, %d connections, p99 %v", f.errors.Load(), f.connections, percentile(f.times, 99).Round(100*time.Microsecond))
 }
 
 // addItem uploads an image as an item.

@@ -600,7 +600,6 @@ func TestInABubble(t *testing.T) {
 	})
 }
 
-// Outside of a bubble the clock is moved by hand.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
