@@ -18,7 +18,7 @@ var (
 //
 // Operation getAlgorithms: GET /api/v1/algorithms/.
 func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
-	return value(call(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm)))
+	return doValue(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm))
 }
 
 // GetAlgorithm returns one algorithm with its parameters. The documentation
@@ -27,7 +27,7 @@ func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
 // Operation getAlgorithmById: GET /api/v1/algorithms/{algorithm_id}.
 func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorithm, error) {
 	r := request{op: opGetAlgorithm, params: []string{algorithmID}}
-	return call(ctx, c, r, expect(algorithmID, decodeAlgorithm, func(a *Algorithm) string { return a.AlgorithmID }))
+	return doData(ctx, c, r, expect(algorithmID, decodeAlgorithm, func(a *Algorithm) string { return a.AlgorithmID }))
 }
 
 // Train starts the training of a new model, which goes on in the background:
@@ -52,7 +52,7 @@ func (c *Client) Train(ctx context.Context, algorithmID string, req TrainRequest
 	if err != nil {
 		return nil, err
 	}
-	return call(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel)
+	return doData(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel)
 }
 
 func (r TrainRequest) check() error {

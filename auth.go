@@ -80,7 +80,7 @@ func (c *Client) tokenExchange(cfg *config) func(context.Context) (grant, error)
 			return grant{}, err
 		}
 		var granted grant
-		err = c.run(ctx, request{op: opLogin, body: body}, func(raw []byte) (err error) {
+		err = c.do(ctx, request{op: opLogin, body: body}, func(raw []byte) (err error) {
 			granted, err = decodeGrant(raw)
 			return err
 		})

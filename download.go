@@ -257,7 +257,7 @@ func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, erro
 	if err != nil {
 		return nil, argumentError(opGetImage.id, "%w", err)
 	}
-	return c.stream(ctx, request{
+	return c.doDownload(ctx, request{
 		op: opGetImage, target: target, foreign: !sameOrigin(target, c.origin), accept: "image/*, */*;q=0.5",
 	})
 }

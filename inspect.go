@@ -241,7 +241,7 @@ func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspec
 		}
 		r.strange.Store(r.journal.strange)
 	}
-	r.ctx, r.cancel = context.WithCancelCause(r.limiter.with(ctx))
+	r.ctx, r.cancel = context.WithCancelCause(withPacer(ctx, r.limiter))
 	r.work.Go(r.feed)
 	go func() { r.work.Wait(); close(r.results) }()
 	return r, nil

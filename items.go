@@ -64,7 +64,7 @@ func (c *Client) listItems(ctx context.Context, opts ListItemsOptions, decode de
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	return call(ctx, c, request{op: opListItems, query: opts}, decode)
+	return doData(ctx, c, request{op: opListItems, query: opts}, decode)
 }
 
 // AllItems returns all items from opts.Page on, or from the first page. Pages
@@ -245,7 +245,7 @@ func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	ids, err := value(call(ctx, c, request{op: opAddItems, body: body}, decodeAddedIDs))
+	ids, err := doValue(ctx, c, request{op: opAddItems, body: body}, decodeAddedIDs)
 	return ids, withItemIDs(err, req.Files)
 }
 
@@ -298,7 +298,7 @@ func (c *Client) DeleteItems(ctx context.Context, ids ...string) error {
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, request{op: opDeleteItems, body: body}, decodeEmpty)
+	return c.do(ctx, request{op: opDeleteItems, body: body}, decodeEmpty)
 }
 
 // GetItemOptions selects what [Client.GetItem] returns of an item.
@@ -325,7 +325,7 @@ func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOption
 		}
 	}
 	r := request{op: opGetItem, params: []string{itemID}, query: opts}
-	return call(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
+	return doData(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
 }
 
 // AnnotateItem attaches boxes to an item. The documentation does not say
@@ -352,7 +352,7 @@ func (c *Client) AnnotateItem(ctx context.Context, itemID string, annotations ..
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, request{op: opAnnotateItem, params: []string{itemID}, body: body}, decodeEmpty)
+	return c.do(ctx, request{op: opAnnotateItem, params: []string{itemID}, body: body}, decodeEmpty)
 }
 
 func (a RequestAnnotation) check() error {

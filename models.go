@@ -42,7 +42,7 @@ func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Mod
 			return nil, err
 		}
 	}
-	return value(call(ctx, c, request{op: opListModels, query: opts}, list(decodeModel)))
+	return doValue(ctx, c, request{op: opListModels, query: opts}, list(decodeModel))
 }
 
 // GetModel returns one model, with [ActiveModel] the active one: the answer may
@@ -56,7 +56,7 @@ func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
 	if modelID != ActiveModel {
 		decode = expect(modelID, decodeModel, func(m *Model) string { return m.ModelID })
 	}
-	return call(ctx, c, request{op: opGetModel, params: []string{modelID}}, decode)
+	return doData(ctx, c, request{op: opGetModel, params: []string{modelID}}, decode)
 }
 
 // DeleteModels deletes models and returns the ids that the service says it
@@ -74,7 +74,7 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 		return nil, err
 	}
 	var deleted []string
-	err := c.run(ctx, request{op: opDeleteModels, query: modelIDsQuery{modelIDs}}, func(raw []byte) (err error) {
+	err := c.do(ctx, request{op: opDeleteModels, query: modelIDsQuery{modelIDs}}, func(raw []byte) (err error) {
 		deleted, err = decodeDeletedIDs(raw)
 		return err
 	})
@@ -120,7 +120,7 @@ func (c *Client) ExportModels(ctx context.Context, ids ...string) (*Download, er
 	if err != nil {
 		return nil, err
 	}
-	return c.stream(ctx, request{op: opExportModels, body: body, accept: acceptBytes})
+	return c.doDownload(ctx, request{op: opExportModels, body: body, accept: acceptBytes})
 }
 
 // ImportModels uploads a ZIP file of [Client.ExportModels] and returns the
@@ -135,7 +135,7 @@ func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error
 	if err != nil {
 		return nil, err
 	}
-	return value(call(ctx, c, request{op: opImportModels, body: body}, list(decodeModel)))
+	return doValue(ctx, c, request{op: opImportModels, body: body}, list(decodeModel))
 }
 
 // SetPredictParameters changes how a model predicts from now on, and returns
@@ -157,7 +157,7 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 		return nil, err
 	}
 	r := request{op: opSetPredictParameters, params: []string{modelID}, body: body}
-	return call(ctx, c, r, decodePredictParameters)
+	return doData(ctx, c, r, decodePredictParameters)
 }
 
 // SetPredictCallback makes the service call a URL after each successful
@@ -183,7 +183,7 @@ func (c *Client) SetPredictCallback(ctx context.Context, modelID string, cb Pred
 	}
 	body.secrets = cb.secrets()
 	r := request{op: opSetPredictCallback, params: []string{modelID}, body: body}
-	return call(ctx, c, r, decodePredictCallback)
+	return doData(ctx, c, r, decodePredictCallback)
 }
 
 // check refuses callbacks that cannot be called. Its errors do not repeat the
@@ -224,5 +224,5 @@ func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string
 	if err != nil {
 		return nil, err
 	}
-	return call(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction)
+	return doData(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction)
 }

@@ -119,10 +119,30 @@ func CaptureResponse(ctx context.Context, info *ResponseInfo) context.Context {
 	return context.WithValue(ctx, captureKey{}, info)
 }
 
-// call runs a call whose answer holds data in the documented envelope.
-func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (*T, error) {
+// pacer is shared by calls that hold back together.
+type pacer interface {
+	// hold learns what an attempt failed with before the same call tries again
+	// after wait, and returns how long the call has to wait instead.
+	hold(err error, wait time.Duration) time.Duration
+}
+
+type pacerKey struct{}
+
+// withPacer lets the retries of calls under the context keep to a pacer.
+func withPacer(ctx context.Context, p pacer) context.Context {
+	return context.WithValue(ctx, pacerKey{}, p)
+}
+
+// pacerOf is the pacer that a call keeps to, or nil.
+func pacerOf(ctx context.Context) pacer {
+	p, _ := ctx.Value(pacerKey{}).(pacer)
+	return p
+}
+
+// doData makes a call whose response holds data in the documented envelope.
+func doData[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (*T, error) {
 	var v *T
-	err := c.run(ctx, r, func(raw []byte) (err error) {
+	err := c.do(ctx, r, func(raw []byte) (err error) {
 		v, err = decodeEnvelope(raw, decode)
 		return err
 	})
@@ -132,8 +152,9 @@ func call[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (
 	return v, nil
 }
 
-// value turns what a call returns into the value that a method returns.
-func value[T any](v *T, err error) (T, error) {
+// doValue is doData for methods that return a value: a list or a text.
+func doValue[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (T, error) {
+	v, err := doData(ctx, c, r, decode)
 	if err != nil {
 		var zero T
 		return zero, err
@@ -141,15 +162,15 @@ func value[T any](v *T, err error) (T, error) {
 	return *v, nil
 }
 
-// run runs a call whose answer is JSON, which consume reads.
-func (c *Client) run(ctx context.Context, r request, consume func(raw []byte) error) error {
+// do makes a call whose response is JSON, which consume reads.
+func (c *Client) do(ctx context.Context, r request, consume func(raw []byte) error) error {
 	x := newExchange(c, r, consume)
 	_, err := x.run(ctx) //nolint:bodyclose // closed when consume has read it
 	return err
 }
 
-// stream runs a call whose answer is a file.
-func (c *Client) stream(ctx context.Context, r request) (*Download, error) {
+// doDownload makes a call whose response is a file.
+func (c *Client) doDownload(ctx context.Context, r request) (*Download, error) {
 	x := newExchange(c, r, nil)
 	answer, err := x.run(ctx) //nolint:bodyclose // the download closes it
 	if err != nil {
@@ -742,7 +763,7 @@ func (x *exchange) mayWait(ctx context.Context, v verdict) bool {
 	if wait == 0 {
 		wait = policy.backoff(x.attempts - x.resends)
 	}
-	if shared := limiterOf(ctx); shared != nil {
+	if shared := pacerOf(ctx); shared != nil {
 		wait = shared.hold(v.err, wait)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {

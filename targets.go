@@ -18,7 +18,7 @@ var (
 //
 // Operation getInspectionTargets: GET /api/v1/targets/.
 func (c *Client) ListInspectionTargets(ctx context.Context) ([]InspectionTarget, error) {
-	return value(call(ctx, c, request{op: opListTargets}, list(decodeTarget)))
+	return doValue(ctx, c, request{op: opListTargets}, list(decodeTarget))
 }
 
 // GetInspectionTarget returns one inspection target. A negative id is
@@ -44,7 +44,7 @@ func (c *Client) target(ctx context.Context, op operation, targetID int) (*Inspe
 		return nil, argumentError(op.id, "negative target id %d", targetID)
 	}
 	r := request{op: op, params: []string{strconv.Itoa(targetID)}}
-	return call(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID }))
+	return doData(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID }))
 }
 
 // modelIDsQuery repeats the parameter for each id. The documentation does not
@@ -64,5 +64,5 @@ func (c *Client) GetModelResults(ctx context.Context, modelIDs ...string) (*Down
 	if err := needIDs(opGetModelResults, "model_ids", modelIDs); err != nil {
 		return nil, err
 	}
-	return c.stream(ctx, request{op: opGetModelResults, query: modelIDsQuery{modelIDs}, accept: acceptBytes})
+	return c.doDownload(ctx, request{op: opGetModelResults, query: modelIDsQuery{modelIDs}, accept: acceptBytes})
 }

@@ -27,7 +27,7 @@ func (c *Client) SetLicense(ctx context.Context, license File) (*License, error)
 	if err != nil {
 		return nil, err
 	}
-	return call(ctx, c, request{op: opSetLicense, body: body}, func(d *decoding, v *License) error {
+	return doData(ctx, c, request{op: opSetLicense, body: body}, func(d *decoding, v *License) error {
 		return d.object(func(d *decoding, key []byte) error {
 			if string(key) != "license_expiry" {
 				return d.skip()
@@ -42,7 +42,7 @@ func (c *Client) SetLicense(ctx context.Context, license File) (*License, error)
 //
 // Operation getLogs: POST /api/v1/utils/debug. It only reads, so it is retried.
 func (c *Client) GetLogs(ctx context.Context) (*Download, error) {
-	return c.stream(ctx, request{op: opGetLogs, accept: acceptBytes})
+	return c.doDownload(ctx, request{op: opGetLogs, accept: acceptBytes})
 }
 
 // GetHashID returns the hash that identifies the service's machine, by its name
@@ -51,7 +51,7 @@ func (c *Client) GetLogs(ctx context.Context) (*Download, error) {
 //
 // Operation getHashId: POST /api/v1/utils/node_hash. It only reads, so it is retried.
 func (c *Client) GetHashID(ctx context.Context) (string, error) {
-	return value(call(ctx, c, request{op: opGetHashID}, func(d *decoding, v *string) error {
+	return doValue(ctx, c, request{op: opGetHashID}, func(d *decoding, v *string) error {
 		if err := decodeField("hash_id", identifier)(d, v); err != nil {
 			return err
 		}
@@ -59,5 +59,5 @@ func (c *Client) GetHashID(ctx context.Context) (string, error) {
 			return errors.New("no hash_id")
 		}
 		return nil
-	}))
+	})
 }

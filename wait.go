@@ -272,8 +272,9 @@ type itemsWait struct {
 	waitConfig
 	modelID  string
 	isReady  func(*Item) bool
-	slots    chan struct{} // bounds the questions under way; several waits may share it
-	patience time.Duration // with answers that may be right for a moment only
+	slots    chan struct{}               // bounds the questions under way; several waits may share it
+	turn     func(context.Context) error // waits until a question may be asked; nil: at once
+	patience time.Duration               // with answers that may be right for a moment only
 	// until is when an item that is there, and not ready, is given up; zero: never.
 	until time.Time
 
@@ -358,8 +359,8 @@ func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 		return sighting{err: contextError(ctx, nil)}
 	}
 	defer func() { <-w.slots }()
-	if shared := limiterOf(ctx); shared != nil {
-		if err := shared.pass(ctx); err != nil {
+	if w.turn != nil {
+		if err := w.turn(ctx); err != nil {
 			return sighting{err: err}
 		}
 	}

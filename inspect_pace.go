@@ -26,19 +26,6 @@ func newLimiter(calls int, policy RetryPolicy) *limiter {
 	return &limiter{policy: policy, most: calls, width: calls, busy: map[operation]int{}, changed: make(chan struct{})}
 }
 
-type limiterKey struct{}
-
-// with lets the retries of calls under the context keep to the limiter.
-func (l *limiter) with(ctx context.Context) context.Context {
-	return context.WithValue(ctx, limiterKey{}, l)
-}
-
-// limiterOf is the limiter of the inspection that a call belongs to, or nil.
-func limiterOf(ctx context.Context) *limiter {
-	l, _ := ctx.Value(limiterKey{}).(*limiter)
-	return l
-}
-
 // enter waits for a call's turn among those of its kind.
 func (l *limiter) enter(ctx context.Context, op operation) error {
 	return l.wait(ctx, func() bool {

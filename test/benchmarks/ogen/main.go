@@ -17,8 +17,8 @@ import (
 	_ "github.com/go-faster/errors" // which the generated files import: go.mod is the same with them
 	ht "github.com/ogen-go/ogen/http"
 
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/raw"
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/raw"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/work"
 )
 
 func main() {

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/work"
 )
 
 // outcome is what one run of the command found.

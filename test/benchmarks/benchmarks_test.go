@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/raw"
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/service"
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/raw"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/service"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/work"
 )
 
 // startTestService runs the service in this process.
@@ -22,7 +22,7 @@ func startTestService(t *testing.T) (work.Target, func() service.Counts) {
 	require.NoError(t, err)
 	model, err := os.ReadFile(path)
 	require.NoError(t, err)
-	items, err := os.ReadFile(filepath.Join("..", "testdata", "items.jsonl"))
+	items, err := os.ReadFile(filepath.Join("..", "..", "testdata", "items.jsonl"))
 	require.NoError(t, err)
 	in, ask := io.Pipe()
 	answers, out := io.Pipe()
@@ -113,7 +113,7 @@ PASS`)
 // TestTheReportHasItsPlaces writes into the page as the command does.
 func TestTheReportHasItsPlaces(t *testing.T) {
 	t.Parallel()
-	document, err := os.ReadFile(filepath.Join("..", "docs", "performance.md"))
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "performance.md"))
 	require.NoError(t, err)
 	for _, part := range []string{"machine", "goals", "figures", "decoders"} {
 		changed, err := replacePart(document, part, "a table\n")

@@ -19,7 +19,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/work"
 )
 
 // client is the baseline: net/http and encoding/json by hand, as fast as

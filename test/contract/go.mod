@@ -1,4 +1,4 @@
-module github.com/hacarus/hacarus-check-go/contract
+module github.com/hacarus/hacarus-check-go/test/contract
 
 go 1.26.0
 
@@ -23,4 +23,4 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 )
 
-replace github.com/hacarus/hacarus-check-go => ../
+replace github.com/hacarus/hacarus-check-go => ../../

@@ -1,4 +1,4 @@
-module github.com/hacarus/hacarus-check-go/benchmarks
+module github.com/hacarus/hacarus-check-go/test/benchmarks
 
 go 1.26.0
 
@@ -47,6 +47,6 @@ require (
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 )
 
-replace github.com/hacarus/hacarus-check-go => ../
+replace github.com/hacarus/hacarus-check-go => ../../
 
 tool github.com/ogen-go/ogen/cmd/ogen

@@ -490,7 +490,7 @@ func (r *inspection) await(units []*unit, until time.Time) (waiting []*unit) {
 
 func (r *inspection) newWait(isReady func(*Item) bool) *itemsWait {
 	return &itemsWait{
-		client: r.client, waitConfig: r.wait, modelID: r.ModelID, slots: r.slots, patience: briefly, isReady: isReady,
+		client: r.client, waitConfig: r.wait, modelID: r.ModelID, slots: r.slots, turn: r.limiter.pass, patience: briefly, isReady: isReady,
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const description = "../testdata/openapi.yaml"
+const description = "../../testdata/openapi.yaml"
 
 func init() {
 	// Files, as parts and as answers, that the validator does not know as such.

@@ -21,8 +21,8 @@ import (
 	"golang.org/x/oauth2"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/raw"
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/service"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/raw"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/service"
 )
 
 // decoder is one way to decode a page of items.
@@ -59,7 +59,7 @@ func reflected(unmarshal func([]byte, any) error) func([]byte) (*raw.ItemsPage, 
 // page is a page of items as the benchmarks' service writes it.
 func page(tb testing.TB) []byte {
 	tb.Helper()
-	items, err := os.ReadFile(filepath.Join("..", "..", "testdata", "items.jsonl"))
+	items, err := os.ReadFile(filepath.Join("..", "..", "..", "testdata", "items.jsonl"))
 	require.NoError(tb, err)
 	return service.Page(items, 1, 1000)
 }

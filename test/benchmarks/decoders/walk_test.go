@@ -3,7 +3,7 @@ package decoders
 import (
 	"time"
 
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/raw"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/raw"
 )
 
 // tokens is a JSON text that is read token by token. It is the least that

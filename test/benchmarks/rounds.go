@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/service"
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/service"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/work"
 )
 
 // serviceProcess is the service, in a process of its own so that its work is

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
-	"github.com/hacarus/hacarus-check-go/benchmarks/internal/work"
+	"github.com/hacarus/hacarus-check-go/test/benchmarks/internal/work"
 )
 
 // sdkClient is the SDK as a program uses it: its login, retries, transport and
