@@ -12,6 +12,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // ImageSize is an image file and its size in pixels.
@@ -108,7 +110,7 @@ func (f File) imageSize() (size image.Point, known bool, err error) {
 	r := bufio.NewReader(patient{content})
 	head, _ := r.Peek(sniffLength) // a shorter file may be an image, too
 	var config image.Config
-	switch detectContentType(head) {
+	switch wire.ContentType(head) {
 	case "image/png":
 		config, err = png.DecodeConfig(r)
 	case "image/jpeg":

@@ -3,11 +3,12 @@ package hacarus
 import (
 	"fmt"
 	"image"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // The algorithms of the documentation (chapter "アルゴリズム V0.5.1"), as the
@@ -145,24 +146,27 @@ func (p *AlgorithmParameter) describe() string {
 	return text + fmt.Sprintf(", by default %q", p.Value)
 }
 
+// spec is what the service says of the parameter's values.
+func (p *AlgorithmParameter) spec() wire.Parameter {
+	return wire.Parameter{DataType: p.DataType, Default: p.Value, Lower: p.RangeLower, Upper: p.RangeUpper}
+}
+
 // encode checks a value, and writes it as the service does.
 func (p *AlgorithmParameter) encode(value any) (string, error) {
-	kind := strings.ToLower(strings.TrimSpace(p.DataType))
-	switch {
-	case kind == "int" || kind == "integer" || kind == "float" || kind == "double" || kind == "number":
+	switch p.spec().Kind() {
+	case wire.Number:
 		texts, isList := numberTexts(value)
 		if len(texts) != 1 || isList {
 			return "", fmt.Errorf("%v is not one number", value)
 		}
-		return p.encodeNumbers(texts, strings.HasPrefix(kind, "int"), func(texts []string) string { return texts[0] })
-	case kind == "tuple" || kind == "list" || strings.HasPrefix(kind, "("):
+		return p.encodeNumbers(texts, func(texts []string) string { return texts[0] })
+	case wire.Tuple:
 		texts, isList := numberTexts(value)
-		defaults, _ := numberTexts(p.Value)
-		if want := max(len(defaults), 2); !isList || len(texts) != want {
+		if want := p.spec().Len(); !isList || len(texts) != want {
 			return "", fmt.Errorf("%v is not a tuple of %d numbers", value, want)
 		}
-		return p.encodeNumbers(texts, strings.HasPrefix(kind, "(int"), func(texts []string) string { return "[" + strings.Join(texts, ", ") + "]" })
-	case kind == "bool" || kind == "boolean":
+		return p.encodeNumbers(texts, func(texts []string) string { return "[" + strings.Join(texts, ", ") + "]" })
+	case wire.Bool:
 		return p.encodeBool(value)
 	}
 	if v := reflect.ValueOf(value); v.Kind() == reflect.String {
@@ -172,56 +176,23 @@ func (p *AlgorithmParameter) encode(value any) (string, error) {
 }
 
 // encodeNumbers checks numbers against type and range, and joins their canonical forms.
-func (p *AlgorithmParameter) encodeNumbers(texts []string, whole bool, join func([]string) string) (string, error) {
-	values, canonical := make([]float64, len(texts)), make([]string, len(texts))
+func (p *AlgorithmParameter) encodeNumbers(texts []string, join func([]string) string) (string, error) {
+	numbers, err := p.spec().Numbers(texts)
+	if err != nil {
+		return "", err
+	}
+	canonical := make([]string, len(texts))
 	for i, text := range texts {
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return "", fmt.Errorf("%q is not a finite number", text)
-		}
-		if _, err := wholeNumber([]byte(text)); whole && err != nil {
-			return "", fmt.Errorf("%s: %w", text, err)
-		}
-		values[i], canonical[i] = v, strconv.FormatFloat(v, 'f', -1, 64)
+		canonical[i] = strconv.FormatFloat(numbers[i], 'f', -1, 64)
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil { // which a float may not hold
 			canonical[i] = strconv.FormatInt(n, 10)
 		}
 	}
 	joined := join(canonical)
-	if p.isDefault(values) {
-		return joined, nil
-	}
-	if !within(values, p.RangeLower, func(v, bound float64) bool { return v >= bound }) ||
-		!within(values, p.RangeUpper, func(v, bound float64) bool { return v <= bound }) {
+	if !p.spec().InRange(numbers) {
 		return "", fmt.Errorf("%s is out of range", joined)
 	}
 	return joined, nil
-}
-
-// isDefault says whether these are the parameter's own numbers, which are
-// always taken, whatever the range.
-func (p *AlgorithmParameter) isDefault(values []float64) bool {
-	texts, _ := numberTexts(p.Value)
-	return slices.EqualFunc(texts, values, func(text string, v float64) bool {
-		own, err := strconv.ParseFloat(text, 64)
-		return err == nil && own == v
-	})
-}
-
-// within says whether values keep a bound: a number for all of them, or one
-// each. What is no number, such as "height", is no bound.
-func within(values []float64, bound string, holds func(v, bound float64) bool) bool {
-	texts, _ := numberTexts(bound)
-	for i, v := range values {
-		if len(texts) != 1 && len(texts) != len(values) {
-			return true
-		}
-		limit, err := strconv.ParseFloat(texts[min(i, len(texts)-1)], 64)
-		if err == nil && !holds(v, limit) { // "inf" parses, and holds
-			return false
-		}
-	}
-	return true
 }
 
 // encodeBool writes a bool as the default is written.
@@ -246,7 +217,7 @@ func numberTexts(value any) (texts []string, isList bool) {
 	v := reflect.ValueOf(value)
 	switch v.Kind() {
 	case reflect.String:
-		return splitNumbers(v.String())
+		return wire.SplitNumbers(v.String())
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
 			element, nested := numberTexts(v.Index(i).Interface())
@@ -266,22 +237,4 @@ func numberTexts(value any) (texts []string, isList bool) {
 		return []string{strconv.FormatFloat(v.Float(), 'f', -1, v.Type().Bits())}, false
 	}
 	return nil, false
-}
-
-// splitNumbers takes a text such as "8", "[8, 8]" or "(8, 8)" apart.
-func splitNumbers(text string) (texts []string, isList bool) {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return nil, false
-	}
-	for _, brackets := range [...]string{"[]", "()"} {
-		if inner, ok := strings.CutPrefix(text, brackets[:1]); ok && strings.HasSuffix(inner, brackets[1:]) {
-			text, isList = inner[:len(inner)-1], true
-		}
-	}
-	texts = strings.Split(text, ",")
-	for i := range texts {
-		texts[i] = strings.TrimSpace(texts[i])
-	}
-	return texts, isList
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // maxTries is how often in a row an upload or a prediction may fail in ways
@@ -88,7 +90,7 @@ func (r *inspection) prepare(u *unit) (err error) {
 			taken = r.journal.taken
 		}
 		u.file.Name = r.namer.name(f.Name, taken)
-		u.expected = itemIDOf(u.file.Name)
+		u.expected = wire.ItemID(u.file.Name)
 		u.id = u.expected
 	}
 	return nil

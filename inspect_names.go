@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 const (
@@ -55,7 +57,7 @@ func OriginalName(safe string) (string, bool) {
 		return "", false
 	}
 	name, ok := unescapeName(escaped)
-	if !ok || itemIDOf(safeName(name, ordinal)) != stem {
+	if !ok || wire.ItemID(safeName(name, ordinal)) != stem {
 		return "", false
 	}
 	return name, true
@@ -150,9 +152,6 @@ func unescapeName(escaped string) (string, bool) {
 	return strings.Join(parts, ""), len(parts)%2 == 1
 }
 
-// itemIDOf is the id that the service derives from a file's name (wire-facts.md 28).
-func itemIDOf(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
-
 // namer gives the files of one inspection names of which no two make one item.
 type namer struct {
 	seed   maphash.Seed
@@ -179,7 +178,7 @@ func newNamer(files []File) *namer {
 }
 
 func (n *namer) hash(name string) uint64 {
-	return maphash.String(n.seed, folded(itemIDOf(SafeName(name))))
+	return maphash.String(n.seed, folded(wire.ItemID(SafeName(name))))
 }
 
 // folded is what ids are compared by: nothing says that A and a are two items.
@@ -197,7 +196,7 @@ func (n *namer) name(name string, taken func(folded string) bool) string {
 		if try > 0 {
 			candidate = safeName(name, try)
 		}
-		id := folded(itemIDOf(candidate))
+		id := folded(wire.ItemID(candidate))
 		if n.taken[id] || taken(id) {
 			continue
 		}

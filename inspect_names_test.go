@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 func TestSafeName(t *testing.T) {
@@ -35,10 +37,10 @@ func TestSafeName(t *testing.T) {
 		require.True(t, ok, name)
 		require.Equal(t, name, original)
 		if safe != name {
-			original, ok = OriginalName(itemIDOf(safe))
+			original, ok = OriginalName(wire.ItemID(safe))
 			require.True(t, ok, name)
 			require.Equal(t, name, original, "the id alone tells it")
-			require.NoError(t, checkID("item_id", itemIDOf(safe)))
+			require.NoError(t, checkID("item_id", wire.ItemID(safe)))
 		}
 	}
 }
@@ -48,7 +50,7 @@ func TestSafeNameOfLongNames(t *testing.T) {
 	seen := map[string]bool{}
 	for n := range 3 {
 		safe := SafeName(strings.Repeat("検", 80) + fmt.Sprint(n) + ".jpg")
-		require.Len(t, itemIDOf(safe), maxSafeID)
+		require.Len(t, wire.ItemID(safe), maxSafeID)
 		require.True(t, strings.HasSuffix(safe, ".jpg"))
 		require.False(t, seen[safe])
 		seen[safe] = true
@@ -73,7 +75,7 @@ func FuzzSafeName(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string, n int) {
 		for _, safe := range []string{SafeName(name), safeName(name, max(n, 1))} {
-			id := itemIDOf(safe)
+			id := wire.ItemID(safe)
 			require.LessOrEqual(t, len(id), maxSafeID)
 			require.False(t, strings.ContainsAny(id, " ./\\"), safe)
 			if original, ok := OriginalName(safe); ok {

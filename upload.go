@@ -9,13 +9,14 @@ import (
 	"io/fs"
 	"mime"
 	"mime/multipart"
-	"net/http"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // sniffLength is how many bytes tell a file's type.
@@ -199,17 +200,9 @@ func newSource(f File, head []byte) (s *source, err error) {
 		if _, err := io.ReadFull(patient{content}, head); err != nil {
 			return nil, fmt.Errorf("file %q: %w", f.Name, err)
 		}
-		s.ContentType = detectContentType(head)
+		s.ContentType = wire.ContentType(head)
 	}
 	return s, nil
-}
-
-// detectContentType knows TIFF, which the service takes, beside what net/http knows.
-func detectContentType(head []byte) string {
-	if bytes.HasPrefix(head, []byte("II*\x00")) || bytes.HasPrefix(head, []byte("MM\x00*")) {
-		return "image/tiff"
-	}
-	return http.DetectContentType(head)
 }
 
 func validContentType(contentType string) bool {
@@ -228,7 +221,7 @@ func (s *source) peek(content io.ReadCloser) error {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("file %q: %w", s.Name, err)
 	}
-	s.ContentType = detectContentType(head[:n])
+	s.ContentType = wire.ContentType(head[:n])
 	s.peeked = io.NopCloser(io.MultiReader(bytes.NewReader(head[:n]), content))
 	return nil
 }

@@ -381,13 +381,13 @@ func (h *haltingReader) Read(p []byte) (int, error) {
 	return h.r.Read(p[:min(1, len(p))])
 }
 
-// wire keeps what was read of every upload, also of those that broke off.
-type wire struct {
+// wireRecord keeps what was read of every upload, also of those that broke off.
+type wireRecord struct {
 	mu     sync.Mutex
 	bodies [][]byte
 }
 
-func (w *wire) over(t *testing.T, h http.Handler, opts ...Option) *Client {
+func (w *wireRecord) over(t *testing.T, h http.Handler, opts ...Option) *Client {
 	t.Helper()
 	record := roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
@@ -410,7 +410,7 @@ func (w *wire) over(t *testing.T, h http.Handler, opts ...Option) *Client {
 }
 
 // requireBroken requires that the last of n bodies has no end that a service could accept.
-func (w *wire) requireBroken(t *testing.T, n int) {
+func (w *wireRecord) requireBroken(t *testing.T, n int) {
 	t.Helper()
 	require.Len(t, w.bodies, n)
 	last := w.bodies[n-1]
@@ -474,7 +474,7 @@ func TestChangedFilesAreNeverAccepted(t *testing.T) {
 			if test.bodies == 2 {
 				steps = []http.HandlerFunc{status(http.StatusTooEarly, ""), ok(idsBody)}
 			}
-			var record wire
+			var record wireRecord
 			api := &fakeAPI{next: answers(steps...)}
 			attempts, changed := 0, false
 			_, err := record.over(t, api).AddItems(t.Context(), AddItemsRequest{
@@ -533,7 +533,7 @@ func TestBrokenSources(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var record wire
+			var record wireRecord
 			api := &fakeAPI{next: ok(idsBody)}
 			err := addFiles(t.Context(), record.over(t, api), FileFromBytes("first.png", []byte("image")), test.file)
 			var failed *RequestError
@@ -625,7 +625,7 @@ func TestFilesAreOpenedOneAtATime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var counted countedFiles
-			var record wire
+			var record wireRecord
 			files := []File{counted.file("a.png", "one"), counted.file("b.png", "two"), counted.file("c.png", "three")}
 			err := addFiles(t.Context(), record.over(t, &fakeAPI{next: test.next}), files...)
 			require.ErrorIs(t, err, test.err)

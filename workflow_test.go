@@ -23,6 +23,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // lineService is a service that keeps no image: it knows the items' ids, and
@@ -64,7 +66,7 @@ func (s *lineService) add(w http.ResponseWriter, r *http.Request) {
 	for part, err := parts.NextPart(); err == nil; part, err = parts.NextPart() {
 		_, _ = io.Copy(io.Discard, part)
 		if name := part.FileName(); name != "" {
-			id := itemIDOf(name)
+			id := wire.ItemID(name)
 			if s.id != nil {
 				id = s.id(name)
 			}
@@ -220,7 +222,7 @@ func TestInspectStrangeIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var uploads atomic.Int32
 		s := &lineService{
-			ready: map[string]time.Time{}, id: func(name string) string { return "4711-" + itemIDOf(name) },
+			ready: map[string]time.Time{}, id: func(name string) string { return "4711-" + wire.ItemID(name) },
 			before: func(operation string, w http.ResponseWriter) bool {
 				if operation == "POST items" && uploads.Add(1) == 2 {
 					w.WriteHeader(http.StatusBadGateway)
@@ -256,7 +258,7 @@ func TestInspectStrangeIDsAreRemembered(t *testing.T) {
 		lost     int32 // the upload whose answer never comes; 0: none
 		verdicts int
 	}{
-		"other ids, and a lost answer": {func(name string) string { return "4711-" + itemIDOf(name) }, 2, 2},
+		"other ids, and a lost answer": {func(name string) string { return "4711-" + wire.ItemID(name) }, 2, 2},
 		"one id for two":               {func(string) string { return "x" }, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +309,7 @@ func TestInspectOneStrangeID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &lineService{ready: map[string]time.Time{}, id: func(name string) string {
-			if id := itemIDOf(name); id != "noise-000001" {
+			if id := wire.ItemID(name); id != "noise-000001" {
 				return id
 			}
 			return "noise-000001_1"
@@ -325,7 +327,7 @@ func TestInspectOneStrangeID(t *testing.T) {
 		for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(3, 10)}) {
 			require.NoError(t, err)
 			require.NoError(t, result.Err)
-			require.True(t, strings.HasPrefix(result.ItemID, itemIDOf(result.File)), "%s is %s", result.File, result.ItemID)
+			require.True(t, strings.HasPrefix(result.ItemID, wire.ItemID(result.File)), "%s is %s", result.File, result.ItemID)
 		}
 	})
 }
@@ -335,7 +337,7 @@ func TestInspectIDsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]func(string) string{
 		"one for all": func(string) string { return "x" },
-		"twice":       func(name string) string { return strings.TrimRight(itemIDOf(name), "0123456789") },
+		"twice":       func(name string) string { return strings.TrimRight(wire.ItemID(name), "0123456789") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

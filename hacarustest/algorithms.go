@@ -3,14 +3,13 @@ package hacarustest
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // parameter is a row of a documented algorithm's table.
@@ -236,55 +235,14 @@ func overridden(a *hacarus.Algorithm, params []hacarus.OverrideParam) (Parameter
 		n := slices.IndexFunc(a.Parameters, func(p hacarus.AlgorithmParameter) bool {
 			return p.AlgorithmParameterID == o.AlgorithmParameterID
 		})
-		if n < 0 || !inRange(a.Parameters[n], o.Value) {
+		if n < 0 {
 			return nil, errMalformed
 		}
-		values[a.Parameters[n].Name] = o.Value
+		p := a.Parameters[n]
+		if !(wire.Parameter{DataType: p.DataType, Default: p.Value, Lower: p.RangeLower, Upper: p.RangeUpper}).Accepts(o.Value) {
+			return nil, errMalformed
+		}
+		values[p.Name] = o.Value
 	}
 	return values, nil
-}
-
-// inRange tells whether a value has its parameter's type and lies in its
-// range. A default may lie outside, as that of min_detected_area does.
-func inRange(p hacarus.AlgorithmParameter, value string) bool {
-	if value == p.Value {
-		return true
-	}
-	values, ok := numbers(p.DataType, value)
-	if !ok {
-		return false
-	}
-	return bounded(p.DataType, p.RangeLower, values, func(v, lower float64) bool { return v >= lower }) &&
-		bounded(p.DataType, p.RangeUpper, values, func(v, upper float64) bool { return v <= upper })
-}
-
-func bounded(dataType, bound string, values []float64, holds func(v, bound float64) bool) bool {
-	bounds, ok := numbers(dataType, bound)
-	if !ok || len(bounds) != len(values) {
-		return true // no bound
-	}
-	for n := range values {
-		if !holds(values[n], bounds[n]) {
-			return false
-		}
-	}
-	return true
-}
-
-// numbers reads the one number of an int or float, or the two of a tuple,
-// which is JSON text (wire-facts.md 32). Other types are not looked into.
-func numbers(dataType, value string) ([]float64, bool) {
-	switch dataType {
-	case "int":
-		v, err := strconv.Atoi(value)
-		return []float64{float64(v)}, err == nil
-	case "float":
-		v, err := strconv.ParseFloat(value, 64)
-		return []float64{v}, err == nil && v == v
-	case "tuple":
-		var v []float64
-		err := json.Unmarshal([]byte(value), &v)
-		return v, err == nil && len(v) == 2
-	}
-	return nil, true
 }

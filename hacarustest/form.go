@@ -1,10 +1,11 @@
 package hacarustest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // form is a multipart request as it was sent.
@@ -48,11 +49,7 @@ func (s *Server) readForm(r *request) (form, error) {
 
 // newUpload is an image with the type that its content has.
 func newUpload(name string, content []byte) upload {
-	contentType := http.DetectContentType(content)
-	if bytes.HasPrefix(content, []byte("II*\x00")) || bytes.HasPrefix(content, []byte("MM\x00*")) {
-		contentType = "image/tiff"
-	}
-	return upload{name: name, contentType: contentType, content: content}
+	return upload{name: name, contentType: wire.ContentType(content), content: content}
 }
 
 func (f form) named(field string) []upload {

@@ -7,13 +7,13 @@ import (
 	_ "image/jpeg" // the documented types of images are JPEG,
 	_ "image/png"  // PNG
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 
 	_ "golang.org/x/image/tiff" // and TIFF
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 const itemsPerPage = 20 // when a request does not say
@@ -99,7 +99,7 @@ func (s *Server) addItems(r *request) (answer, error) {
 	}
 	ids := itemIDs{}
 	for _, f := range files {
-		i := s.newItem(itemID(f.name), f)
+		i := s.newItem(wire.ItemID(f.name), f)
 		i.IsTrainingData, i.good = training, good
 		i.UserAssessment = labelled(training, good)
 		if training {
@@ -147,7 +147,7 @@ func checkUploads(files []upload) error {
 	var bad []string
 	taken := map[string]bool{"": true}
 	for _, f := range files {
-		id := itemID(f.name)
+		id := wire.ItemID(f.name)
 		if strings.Contains(f.name, " ") || strings.Contains(id, ".") || taken[id] || !isImage(f) {
 			bad = append(bad, f.name)
 		}
@@ -166,9 +166,6 @@ func isImage(u upload) bool {
 	_, _, err := image.DecodeConfig(bytes.NewReader(u.content))
 	return err == nil
 }
-
-// itemID is a file's name without its extension (wire-facts.md 28).
-func itemID(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
 
 // newItem makes an item that waits for its first prediction.
 func (s *Server) newItem(id string, uploads ...upload) *item {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 func (s *Server) getModels(r *request) (answer, error) {
@@ -107,13 +108,13 @@ func (s *Server) setParameters(r *request) (answer, error) {
 
 func checkPredictParameters(p hacarus.PredictParameters) error {
 	negative := func(v *float64) bool { return v != nil && *v < 0 }
-	outer, ok := numbers("tuple", p.IgnoreOuter)
+	margin := wire.Parameter{DataType: "tuple", Lower: "0"}
 	switch {
 	case negative(p.Threshold):
 		return invalid(http.StatusBadRequest, "threshold", "Must be 0 or more.")
 	case negative(p.MinDetectedArea):
 		return invalid(http.StatusBadRequest, "min_detected_area", "Must be 0 or more.")
-	case p.IgnoreOuter != "" && (!ok || slices.Min(outer) < 0):
+	case !margin.Accepts(p.IgnoreOuter):
 		return invalid(http.StatusBadRequest, "ignore_outer", "Must be two numbers such as [8, 8].")
 	}
 	return nil
