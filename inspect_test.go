@@ -395,14 +395,8 @@ func TestInspectGrace(t *testing.T) {
 }
 
 // squeamish is an inspector that fails on bad pictures.
-type squeamish struct{}
-
-func (squeamish) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
-	return squeamish{}, nil
-}
-
-func (squeamish) Inspect(img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
-	if f, err := (firstPixel{}).Inspect(img, p); err != nil || !f.NG {
+func squeamish(ctx context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
+	if f, err := firstPixel(ctx, img, p); err != nil || !f.NG {
 		return f, err
 	}
 	return hacarustest.Finding{}, errors.New("cannot look at it")
@@ -413,7 +407,7 @@ func (squeamish) Inspect(img image.Image, p hacarustest.Parameters) (hacarustest
 func TestInspectWithoutAssessment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t, hacarustest.WithInspector(squeamish{}))
+		s, c := newService(t, hacarustest.WithInspector(hacarustest.InspectorFunc(squeamish)))
 		s.AddModel(hacarus.Model{})
 		begun, late := time.Now(), 0
 		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: 10 * time.Minute}) {

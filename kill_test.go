@@ -39,7 +39,7 @@ const (
 func TestKilledInspection(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 2026))
-	s := hacarustest.NewServer(hacarustest.WithInspector(firstPixel{}))
+	s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel)))
 	t.Cleanup(s.Close)
 	m := s.AddModel(hacarus.Model{})
 	for operation, n := range map[string]int{"addItem": 40, "predictItems": 20, "getItemById": 200, "login": 10} {

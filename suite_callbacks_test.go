@@ -551,7 +551,7 @@ func TestWaitWithCallbacks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hub := hacarus.NewCallbacks()
 				handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(callbackToken))
-				s := hacarustest.NewServer(hacarustest.WithInspector(firstPixel{}),
+				s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel)),
 					hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(toHandler(handler)))
 				defer s.Close()
 				s.Inject(hacarustest.Callback, c.faults...)
@@ -604,7 +604,7 @@ func TestInspectWithCallbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := hacarus.NewCallbacks()
 		handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(callbackToken))
-		s := hacarustest.NewServer(hacarustest.WithInspector(firstPixel{}),
+		s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel)),
 			hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(toHandler(handler)))
 		defer s.Close()
 		s.AddModel(hacarus.Model{ModelID: "m1"})

@@ -22,7 +22,7 @@ import (
 // of testing/synctest all of it goes by the bubble's clock.
 func newService(t *testing.T, opts ...hacarustest.Option) (*hacarustest.Server, *hacarus.Client) {
 	t.Helper()
-	s := hacarustest.NewServer(append([]hacarustest.Option{hacarustest.WithInspector(firstPixel{})}, opts...)...)
+	s := hacarustest.NewServer(append([]hacarustest.Option{hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel))}, opts...)...)
 	t.Cleanup(s.Close)
 	return s, s.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
 }

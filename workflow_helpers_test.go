@@ -1,6 +1,7 @@
 package hacarus_test
 
 import (
+	"context"
 	"bytes"
 	"encoding/json"
 	"image"
@@ -19,13 +20,7 @@ import (
 
 // firstPixel is an inspector that costs nothing: a picture whose first pixel
 // is bright is NG.
-type firstPixel struct{}
-
-func (firstPixel) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
-	return firstPixel{}, nil
-}
-
-func (firstPixel) Inspect(img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+func firstPixel(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
 	r, _, _, _ := img.At(img.Bounds().Min.X, img.Bounds().Min.Y).RGBA()
 	return hacarustest.Finding{NG: r > 0x8000, Score: float64(r) / 0xffff}, nil
 }

@@ -181,38 +181,38 @@ func newModel(a *hacarus.Algorithm, name string, items []*item) *model {
 func (s *Server) startTraining(m *model, malformedParameters error) {
 	begun := s.clock.now()
 	s.background(func(ctx context.Context) {
-		var judge Judge
+		var inspector Inspector
 		err := malformedParameters
 		if err == nil {
-			judge, err = s.trainInspector(ctx, m)
+			inspector, err = s.trainInspector(ctx, m)
 		}
 		if s.clock.sleepUntil(ctx, begun.Add(s.trainingTime)) != nil {
 			return
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.finishTraining(m, judge, err, begun)
+		s.finishTraining(m, inspector, err, begun)
 	})
 }
 
-func (s *Server) trainInspector(ctx context.Context, m *model) (judge Judge, err error) {
+func (s *Server) trainInspector(ctx context.Context, m *model) (inspector Inspector, err error) {
 	stopped := s.compute(ctx, func() {
 		if m.seeded {
-			judge = s.seededJudge()
+			inspector = s.seededInspector()
 			return
 		}
 		good, decodeErr := decodeAll(m.training)
 		if err = decodeErr; err == nil {
-			judge, err = s.inspector.Train(good, m.overrides)
+			inspector, err = s.trainer.Train(ctx, good, m.overrides)
 		}
 	})
 	if stopped != nil {
 		return nil, stopped
 	}
-	return judge, err
+	return inspector, err
 }
 
-func (s *Server) finishTraining(m *model, judge Judge, err error, begun time.Time) {
+func (s *Server) finishTraining(m *model, inspector Inspector, err error, begun time.Time) {
 	if s.state.model(m.ModelID) != m { // it was deleted
 		return
 	}
@@ -223,7 +223,7 @@ func (s *Server) finishTraining(m *model, judge Judge, err error, begun time.Tim
 		m.Status, m.StatusText = hacarus.ModelStatusFailed, err.Error()
 		return
 	}
-	m.judge = judge
+	m.inspector = inspector
 	s.state.activate(m)
 }
 

@@ -112,7 +112,7 @@ func TestExportOfModelsWithoutImages(t *testing.T) {
 		verdict hacarus.Verdict
 	}{
 		"pattern matching cannot be trained with nothing": {nil, hacarus.VerdictOK},
-		"an inspector that can":                           {[]hacarustest.Option{hacarustest.WithInspector(byBrightness{})}, hacarus.VerdictNG},
+		"an inspector that can":                           {[]hacarustest.Option{hacarustest.WithInspector(hacarustest.InspectorFunc(byBrightness))}, hacarus.VerdictNG},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

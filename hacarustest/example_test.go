@@ -168,13 +168,7 @@ func ExampleServer_Transport() {
 }
 
 // brightness calls dark images NG.
-type brightness struct{}
-
-func (brightness) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
-	return brightness{}, nil
-}
-
-func (brightness) Inspect(img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
+func brightness(_ context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
 	r, g, b, _ := img.At(img.Bounds().Min.X, img.Bounds().Min.Y).RGBA()
 	score := 1 - float64(r+g+b)/(3*0xffff)
 	return hacarustest.Finding{NG: score > p.Float("threshold", 0.9), Score: score}, nil
@@ -182,7 +176,7 @@ func (brightness) Inspect(img image.Image, p hacarustest.Parameters) (hacarustes
 
 // Verdicts by rules of your own, where a test needs certain ones.
 func ExampleWithInspector() {
-	server := hacarustest.NewServer(hacarustest.WithInspector(brightness{}))
+	server := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(brightness)))
 	defer server.Close()
 	server.AddModel(hacarus.Model{ModelID: "plates"})
 	client := server.Client()
@@ -525,12 +519,13 @@ func ExamplePatternMatching_Train() {
 	draw.Draw(bad, bad.Bounds(), good, image.Point{}, draw.Src)
 	draw.Draw(bad, image.Rect(20, 10, 30, 20), image.White, image.Point{}, draw.Src)
 
-	judge, err := hacarustest.PatternMatching{}.Train([]image.Image{good}, nil)
+	ctx := context.Background()
+	inspector, err := hacarustest.PatternMatching{}.Train(ctx, []image.Image{good}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, img := range []image.Image{good, bad} {
-		finding, err := judge.Inspect(img, nil)
+		finding, err := inspector.Inspect(ctx, img, nil)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -146,7 +146,7 @@ func TestCallbackFaults(t *testing.T) {
 					assert.Equal(t, "/done", r.URL.Path)
 					calls.Add(1)
 				})}
-				s := hacarustest.NewServer(hacarustest.WithCallbackTransport(line), hacarustest.WithInspector(byBrightness{}))
+				s := hacarustest.NewServer(hacarustest.WithCallbackTransport(line), hacarustest.WithInspector(hacarustest.InspectorFunc(byBrightness)))
 				defer s.Close()
 				c := s.Client()
 				s.AddModel(hacarus.Model{ModelID: "m"})

@@ -55,13 +55,7 @@ func plateFile(name string, spots ...image.Rectangle) hacarus.File {
 }
 
 // byBrightness is an inspector for tests: what is dark in the middle is bad.
-type byBrightness struct{}
-
-func (byBrightness) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
-	return byBrightness{}, nil
-}
-
-func (byBrightness) Inspect(img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
+func byBrightness(_ context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
 	b := img.Bounds()
 	r, _, _, _ := img.At((b.Min.X+b.Max.X)/2, (b.Min.Y+b.Max.Y)/2).RGBA()
 	score := 1 - float64(r)/0xffff

@@ -1,83 +1,143 @@
 package hacarustest
 
 import (
+	"context"
 	"image"
-	"math"
-	"strconv"
-	"strings"
+	"maps"
+
+	"github.com/hacarus/hacarus-check-go/hacarustest/internal/vision"
 )
 
-// Inspector makes a [Judge] from images of good products.
+// Trainer learns from images of good products and makes an [Inspector].
+// [PatternMatching] is one; [WithInspector] makes a [Server] use another.
+type Trainer interface {
+	// Train learns from good images what a good product looks like; it does not
+	// change them. The parameters are those that the training overrides; nil
+	// means that all have their defaults. An error says, in words for the user,
+	// why nothing can be learned: it becomes the status text of the failed
+	// model. When ctx ends, Train returns its error soon.
+	Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error)
+}
+
+// Inspector tells from an image whether the product on it is good. It is what a
+// model has learned, and is safe for concurrent use.
 type Inspector interface {
-	// Train learns from the good images what a good product looks like. The
-	// parameters are those of the algorithm; nil stands for the defaults. An
-	// error says why nothing can be learned, in words for the user: it becomes
-	// the status text of the failed model. The images are not changed.
-	Train(good []image.Image, p Parameters) (Judge, error)
+	// Inspect compares an image with what was learned. Parameters given here win
+	// over those of the training, one by one; nil changes none. A [Server] gives
+	// the overrides of the model's training, with the model's predict parameters
+	// over them. Inspect returns an error if the image cannot be compared, for
+	// example because of its size.
+	// When ctx ends, Inspect returns its error soon.
+	Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error)
 }
 
-// Judge tells of one image at a time whether the product on it is good. It is
-// safe for concurrent use.
-type Judge interface {
-	// Inspect compares the image with what was learned. Parameters given here
-	// win over those of the training, one by one; nil changes none. It is an
-	// error if the image cannot be compared, such as one of another size.
-	Inspect(img image.Image, p Parameters) (Finding, error)
+// InspectorFunc is an [Inspector] that has nothing to learn: a function that
+// judges images by rules of its own. It is a [Trainer] as well, for
+// [WithInspector].
+type InspectorFunc func(ctx context.Context, img image.Image, p Parameters) (Finding, error)
+
+// Train returns f itself.
+func (f InspectorFunc) Train(context.Context, []image.Image, Parameters) (Inspector, error) {
+	return f, nil
 }
 
-// Finding is what a [Judge] says of one image. The zero value is a flawless
-// product.
+// Inspect calls f.
+func (f InspectorFunc) Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error) {
+	return f(ctx, img, p)
+}
+
+// Finding is what an [Inspector] says of one image. The zero value means that
+// the product is flawless.
 type Finding struct {
 	// NG is true for a bad product.
 	NG bool
-	// Score is how unusual the worst place of the image is, from 0 (as learned)
-	// to about 1; larger is worse. How it relates to NG is the inspector's choice.
+	// Score says how unusual the worst place of the image is, from 0 (as learned)
+	// to about 1; larger is worse. How it relates to NG is up to the inspector.
 	Score float64
-	// Defects are the places that differ, from top to bottom; nil for none.
+	// Defects are the places that differ, from top to bottom; nil means none.
 	Defects []Defect
 }
 
 // Defect is one place of an image that is not as it should be.
 type Defect struct {
 	// Box is the smallest rectangle around the defect, in pixels of the inspected
-	// image: its left upper corner is (0, 0) whatever the bounds of the image.
+	// image. The image's upper left corner is (0, 0), whatever its bounds.
 	Box image.Rectangle
-	// Area is the number of pixels of the defect itself, at least 1 and at most
+	// Area is the number of pixels of the defect itself: at least 1 and at most
 	// the area of Box.
 	Area float64
 }
 
-// Parameters are the values of an algorithm's parameters by name, each in the
-// service's text form: "threshold": "0.1", "min_inspection_size": "[16, 16]". A
-// nil map has no values and is fine to read.
+// Parameters are values of an algorithm's parameters by name, each written as
+// the service writes it: "threshold": "0.1", "min_inspection_size": "[16, 16]".
+// A nil map can be read and has no values.
 type Parameters map[string]string
 
-// Float is the number of that name. A missing value, or one that is not a
-// finite number, gives the fallback.
+// Float returns the parameter of that name as a number. It returns fallback
+// where the value is missing or not a finite number.
 func (p Parameters) Float(name string, fallback float64) float64 {
-	v, ok := number(p[name])
-	if !ok {
-		return fallback
-	}
-	return v
+	return vision.Parameters(p).Float(name, fallback)
 }
 
-// Pair is the pair of numbers of that name. The text has the vertical number
-// first, as the service documents it: "[8, 4]" is x 4 and y 8. Brackets of
-// other kinds, or none, are as good, and a single number stands for both. A
-// missing value, or one that is nothing of the kind, gives the fallback twice.
+// Pair returns the parameter of that name as two numbers. The vertical one comes
+// first in the service's text: "[8, 4]" is x 4 and y 8. Parentheses are as good
+// as brackets, and both may be missing. A single number stands for both. Pair
+// returns fallback twice where the value is missing or anything else.
 func (p Parameters) Pair(name string, fallback float64) (x, y float64) {
-	parts := strings.Split(strings.Trim(p[name], " \t\r\n[](){}"), ",")
-	first, ok1 := number(parts[0])
-	last, ok2 := number(parts[len(parts)-1])
-	if !ok1 || !ok2 || len(parts) > 2 {
-		return fallback, fallback
-	}
-	return last, first
+	return vision.Parameters(p).Pair(name, fallback)
 }
 
-// number reads a finite number with blanks around it.
-func number(text string) (float64, bool) {
-	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)
+// PatternMatching is a [Trainer] after the service's algorithm of that name: its
+// inspectors compare an image, pixel by pixel, with a golden one. It learns from
+// one or more good images, all of one size. The product may be shifted a little
+// (up to an eighth of the image) or rotated (up to five degrees), and the light
+// may be brighter (by half) or darker (by a third). The real algorithm forgives
+// less: its documentation allows no variation of the position. The zero value is
+// ready for use.
+//
+// It has the documented parameters. A window of min_inspection_size moves over
+// the image, less the margin of ignore_outer, in steps of min_inspection_step.
+// The window is anomalous if a larger share of its pixels than threshold, from 0
+// to 1, has changed. The changed pixels in anomalous windows form the defects;
+// those whose Box has fewer pixels than min_detected_area do not count. An image
+// with at least one defect is NG. Its Score is the share of changed pixels in
+// the worst window, from 0 to 1. The score is above the threshold for every NG
+// image, and also where all defects are too small to count. Values out of range
+// count as the nearest possible ones; anomaly_range has no effect.
+type PatternMatching struct{}
+
+// Train makes the golden image. It fails without images, with an image that has
+// no pixels, and with images of different sizes.
+func (PatternMatching) Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error) {
+	return train(ctx, vision.PatternMatching{}, good, p)
+}
+
+// learned is an Inspector that an algorithm of package vision has made.
+type learned struct {
+	inspector vision.Inspector
+	params    Parameters // of the training
+}
+
+func train(ctx context.Context, algorithm vision.Trainer, good []image.Image, p Parameters) (Inspector, error) {
+	inspector, err := algorithm.Train(ctx, good, vision.Parameters(p))
+	if err != nil {
+		return nil, err
+	}
+	return learned{inspector, maps.Clone(p)}, nil
+}
+
+// Inspect gives the algorithm the training's parameters with p over them.
+func (l learned) Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error) {
+	all := vision.Parameters{}
+	maps.Copy(all, l.params)
+	maps.Copy(all, p)
+	seen, err := l.inspector.Inspect(ctx, img, all)
+	if err != nil {
+		return Finding{}, err
+	}
+	finding := Finding{NG: seen.NG, Score: seen.Score}
+	for _, d := range seen.Defects {
+		finding.Defects = append(finding.Defects, Defect(d))
+	}
+	return finding, nil
 }

@@ -186,7 +186,7 @@ func (s *Server) startPrediction(m *model, items []*item) {
 		finished := s.clock.now()
 		var predicted []itemView
 		for _, i := range items {
-			finding, err := s.inspect(ctx, m.judge, i.uploads, p)
+			finding, err := s.inspect(ctx, m.inspector, i.uploads, p)
 			if ctx.Err() != nil {
 				return
 			}
@@ -202,11 +202,11 @@ func (s *Server) startPrediction(m *model, items []*item) {
 }
 
 // inspect looks at all images of an item: one bad one makes the item bad.
-func (s *Server) inspect(ctx context.Context, judge Judge, uploads []upload, p Parameters) (all Finding, err error) {
+func (s *Server) inspect(ctx context.Context, inspector Inspector, uploads []upload, p Parameters) (all Finding, err error) {
 	stopped := s.compute(ctx, func() {
 		for _, u := range uploads {
 			var one Finding
-			if one, err = inspectUpload(judge, u, p); err != nil {
+			if one, err = inspectUpload(ctx, inspector, u, p); err != nil {
 				return
 			}
 			all.NG = all.NG || one.NG
@@ -220,12 +220,12 @@ func (s *Server) inspect(ctx context.Context, judge Judge, uploads []upload, p P
 	return all, err
 }
 
-func inspectUpload(judge Judge, u upload, p Parameters) (Finding, error) {
+func inspectUpload(ctx context.Context, inspector Inspector, u upload, p Parameters) (Finding, error) {
 	img, err := decodeImage(u)
 	if err != nil {
 		return Finding{}, err
 	}
-	return judge.Inspect(img, p)
+	return inspector.Inspect(ctx, img, p)
 }
 
 // finishPrediction records a finding. An item whose inspection failed is done

@@ -9,7 +9,7 @@ import (
 type Option func(*config)
 
 type config struct {
-	inspector         Inspector
+	trainer           Trainer
 	license           bool
 	tokenLifetime     time.Duration
 	trainingTime      time.Duration
@@ -21,7 +21,7 @@ type config struct {
 
 func newConfig(opts []Option) config {
 	c := config{
-		inspector:     PatternMatching{},
+		trainer:       PatternMatching{},
 		license:       true,
 		tokenLifetime: 30 * 24 * time.Hour, // wire-facts.md 2
 	}
@@ -31,12 +31,13 @@ func newConfig(opts []Option) config {
 	return c
 }
 
-// WithInspector makes the verdicts of all algorithms those of an inspector of
-// your own. The default is [PatternMatching]; nil leaves it so.
-func WithInspector(i Inspector) Option {
+// WithInspector makes the inspectors of all models, whatever their algorithm,
+// those that t trains. An [InspectorFunc] needs no training. Without this option,
+// and with nil, they are those of [PatternMatching].
+func WithInspector(t Trainer) Option {
 	return func(c *config) {
-		if i != nil {
-			c.inspector = i
+		if t != nil {
+			c.trainer = t
 		}
 	}
 }

@@ -2,6 +2,7 @@ package hacarustest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"image"
 
@@ -63,7 +64,7 @@ func freeID(kind string, n int, taken func(string) bool) string {
 // The model was trained with no images: if the server's inspector cannot do
 // that, it calls everything OK with score 0.
 func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
-	added := &model{Model: m, seeded: true, judge: s.seededJudge()}
+	added := &model{Model: m, seeded: true, inspector: s.seededInspector()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.state.model(m.ModelID); old != nil {
@@ -78,19 +79,17 @@ func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	return added.Model
 }
 
-// seededJudge is the judge of models that nobody trained.
-func (s *Server) seededJudge() Judge {
-	judge, err := s.inspector.Train(nil, Parameters{})
+// seededInspector is the inspector of models that nobody trained. It calls
+// everything good if the trainer cannot learn from nothing.
+func (s *Server) seededInspector() Inspector {
+	inspector, err := s.trainer.Train(s.running, nil, Parameters{})
 	if err != nil {
-		return allGood{}
+		return InspectorFunc(allGood)
 	}
-	return judge
+	return inspector
 }
 
-// allGood is the judge where an inspector cannot learn from nothing.
-type allGood struct{}
-
-func (allGood) Inspect(image.Image, Parameters) (Finding, error) { return Finding{}, nil }
+func allGood(context.Context, image.Image, Parameters) (Finding, error) { return Finding{}, nil }
 
 // AddItem adds an item with some images, in place of one of the same id, and
 // returns it as it is served. The images come before those of i.Images, which

@@ -270,7 +270,7 @@ func TestLicense(t *testing.T) {
 func TestItems(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	s := start(t, hacarustest.WithInspector(byBrightness{}))
+	s := start(t, hacarustest.WithInspector(hacarustest.InspectorFunc(byBrightness)))
 	c := s.Client()
 	s.AddModel(hacarus.Model{ModelID: "m1"})
 	s.AddModel(hacarus.Model{ModelID: "m2"})
@@ -430,7 +430,7 @@ func TestExportAndImport(t *testing.T) {
 func TestModels(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	s := start(t, hacarustest.WithInspector(byBrightness{}))
+	s := start(t, hacarustest.WithInspector(hacarustest.InspectorFunc(byBrightness)))
 	c := s.Client()
 	s.AddModel(hacarus.Model{ModelID: "old"})
 	s.AddModel(hacarus.Model{ModelID: "new", AlgorithmID: "RI"})
@@ -522,7 +522,7 @@ func TestCallbacks(t *testing.T) {
 				calls <- called{r.Method, body.Items}
 			}))
 			t.Cleanup(line.Close)
-			s := start(t, hacarustest.WithInspector(byBrightness{}))
+			s := start(t, hacarustest.WithInspector(hacarustest.InspectorFunc(byBrightness)))
 			s.AddModel(hacarus.Model{ModelID: "m"})
 			s.AddItem(hacarus.Item{ItemID: "a"}, plate(0))
 			s.AddItem(hacarus.Item{ItemID: "broken"}, []byte("no image"))

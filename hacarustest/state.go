@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" //nolint:gosec // names things as the real service does, protects nothing
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -54,7 +55,7 @@ func newState(now time.Time, licensed bool) state {
 // model is a model with what the API does not show of it.
 type model struct {
 	hacarus.Model
-	judge      Judge
+	inspector  Inspector
 	seeded     bool     // by AddModel, without training
 	training   []upload // good images
 	overrides  Parameters
@@ -62,10 +63,11 @@ type model struct {
 	callback   hacarus.PredictCallback
 }
 
-// predictParameters are the values that were set for prediction. They win over
-// those of the training, which the judge knows.
+// predictParameters are the values of the training, with those over them that
+// were set for prediction.
 func (m *model) predictParameters() Parameters {
 	p := Parameters{}
+	maps.Copy(p, m.overrides)
 	if t := m.parameters.Threshold; t != nil {
 		p["threshold"] = fmt.Sprint(*t)
 	}

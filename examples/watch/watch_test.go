@@ -126,13 +126,7 @@ func TestFolder(t *testing.T) {
 }
 
 // bright is an inspector to which a picture whose first pixel is bright is NG.
-type bright struct{}
-
-func (bright) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
-	return bright{}, nil
-}
-
-func (bright) Inspect(img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+func bright(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
 	r, _, _, _ := img.At(0, 0).RGBA()
 	return hacarustest.Finding{NG: r > 0x8000}, nil
 }
@@ -155,7 +149,7 @@ type watching struct {
 
 func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
 	t.Helper()
-	w := &watching{server: hacarustest.NewServer(append(serverOptions, hacarustest.WithInspector(bright{}))...)}
+	w := &watching{server: hacarustest.NewServer(append(serverOptions, hacarustest.WithInspector(hacarustest.InspectorFunc(bright)))...)}
 	t.Cleanup(w.server.Close)
 	w.opts = options{
 		dir: t.TempDir(), model: w.server.AddModel(hacarus.Model{}).ModelID,

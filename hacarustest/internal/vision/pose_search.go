@@ -1,65 +1,12 @@
-package hacarustest
+package vision
 
 import "math"
 
 const (
-	coarseSide  = 40  // pixels of the longer side at which the search begins
-	leastSide   = 16  // pixels of the shorter side below which nothing is halved
 	shiftShare  = 8   // the search goes as far as this part of the shorter side
 	maxAngle    = 0.1 // radians to either side, almost six degrees
 	costSamples = 20000
 )
-
-// pose says where the pixels of an image lie in the reference: turned about the
-// centre by angle (radians), then moved by dx and dy (pixels).
-type pose struct{ dx, dy, angle float64 }
-
-// locate gives the function from places of a w by h image to places in the
-// reference.
-func (p pose) locate(w, h int) func(x, y int) (float64, float64) {
-	sin, cos := math.Sincos(p.angle)
-	cx, cy := float64(w-1)/2, float64(h-1)/2
-	return func(x, y int) (float64, float64) {
-		u, v := float64(x)-cx, float64(y)-cy
-		return cos*u - sin*v + cx + p.dx, sin*u + cos*v + cy + p.dy
-	}
-}
-
-// places gives for each pixel of a w by h image the nearest one of the
-// reference, as an index, or -1 for none.
-func (p pose) places(w, h int) []int {
-	locate, all := p.locate(w, h), make([]int, 0, w*h)
-	for y := range h {
-		for x := range w {
-			fx, fy := locate(x, y)
-			i, j := int(math.Round(fx)), int(math.Round(fy))
-			if i < 0 || j < 0 || i >= w || j >= h {
-				all = append(all, -1)
-				continue
-			}
-			all = append(all, j*w+i)
-		}
-	}
-	return all
-}
-
-// inverse is the pose of the reference in the image.
-func (p pose) inverse() pose {
-	sin, cos := math.Sincos(p.angle)
-	return pose{dx: -cos*p.dx - sin*p.dy, dy: sin*p.dx - cos*p.dy, angle: -p.angle}
-}
-
-// pyramid holds a plane at full size, half size and so on.
-type pyramid []*plane
-
-func newPyramid(p *plane) pyramid {
-	levels := pyramid{p}
-	for max(p.w, p.h) > coarseSide && min(p.w, p.h)/2 >= leastSide {
-		p = p.half()
-		levels = append(levels, p)
-	}
-	return levels
-}
 
 // register finds how the image lies in the reference: a search over all poses
 // on the smallest planes, refined on the larger ones. Both have one size.
@@ -88,11 +35,6 @@ func newComparison(image, reference *plane) comparison {
 		gain:   float32(reference.mean() / max(image.mean(), 1)),
 		stride: stride(image, costSamples),
 	}
-}
-
-// stride is the distance of n pixels at most, spread evenly over the plane.
-func stride(p *plane, n int) int {
-	return int(math.Ceil(math.Sqrt(float64(len(p.pix)) / float64(n))))
 }
 
 // cost is the summed difference of image and reference, or some number from the
@@ -159,12 +101,4 @@ func (c comparison) climb(best pose) pose {
 		}
 	}
 	return best
-}
-
-func (p pose) neighbours(step, turn float64) [6]pose {
-	return [6]pose{
-		{p.dx - step, p.dy, p.angle}, {p.dx + step, p.dy, p.angle},
-		{p.dx, p.dy - step, p.angle}, {p.dx, p.dy + step, p.angle},
-		{p.dx, p.dy, p.angle - turn}, {p.dx, p.dy, p.angle + turn},
-	}
 }

@@ -1,6 +1,7 @@
-package hacarustest
+package vision
 
 import (
+	"context"
 	"image"
 	"image/color"
 	"math/rand/v2"
@@ -55,16 +56,16 @@ func goodSheets(n int) []image.Image {
 	return all
 }
 
-func trained(t *testing.T, good []image.Image, p Parameters) Judge {
+func trained(t *testing.T, good []image.Image) Inspector {
 	t.Helper()
-	judge, err := PatternMatching{}.Train(good, p)
+	inspector, err := PatternMatching{}.Train(t.Context(), good, nil)
 	require.NoError(t, err)
-	return judge
+	return inspector
 }
 
-func inspected(t *testing.T, judge Judge, img image.Image, p Parameters) Finding {
+func inspected(t *testing.T, inspector Inspector, img image.Image, p Parameters) Finding {
 	t.Helper()
-	finding, err := judge.Inspect(img, p)
+	finding, err := inspector.Inspect(t.Context(), img, p)
 	require.NoError(t, err)
 	require.Equal(t, len(finding.Defects) > 0, finding.NG)
 	for _, d := range finding.Defects {
@@ -73,33 +74,6 @@ func inspected(t *testing.T, judge Judge, img image.Image, p Parameters) Finding
 		require.LessOrEqual(t, d.Area, float64(d.Box.Dx()*d.Box.Dy()))
 	}
 	return finding
-}
-
-func TestParametersFloat(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]float64{
-		"0.1": 0.1, " 25 ": 25, "1e-3": 0.001, "-2": -2, "0": 0,
-		"": 7, "many": 7, "NaN": 7, "Inf": 7, "[1, 2]": 7,
-	} {
-		require.Equal(t, want, Parameters{"threshold": text}.Float("threshold", 7), "%q", text)
-	}
-	require.Equal(t, 7.0, Parameters(nil).Float("threshold", 7))
-	require.Equal(t, 7.0, Parameters{}.Float("threshold", 7))
-}
-
-func TestParametersPair(t *testing.T) {
-	t.Parallel()
-	tests := map[string][2]float64{ // x, y
-		"[8, 4]": {4, 8}, "8,4": {4, 8}, "(8,4)": {4, 8}, " [ 8 , 4 ] ": {4, 8}, "[0, 0]": {0, 0},
-		"16": {16, 16}, "[16]": {16, 16},
-		"": {7, 7}, "[]": {7, 7}, "wide": {7, 7}, "8,": {7, 7}, "1,2,3": {7, 7}, "[NaN, 1]": {7, 7},
-	}
-	for text, want := range tests {
-		x, y := Parameters{"ignore_outer": text}.Pair("ignore_outer", 7)
-		require.Equal(t, want, [2]float64{x, y}, "%q", text)
-	}
-	x, y := Parameters(nil).Pair("ignore_outer", 7)
-	require.Equal(t, [2]float64{7, 7}, [2]float64{x, y})
 }
 
 func TestPatternMatchingCannotLearn(t *testing.T) {
@@ -118,17 +92,17 @@ func TestPatternMatchingCannotLearn(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			judge, err := PatternMatching{}.Train(tt.good, nil)
+			inspector, err := PatternMatching{}.Train(t.Context(), tt.good, nil)
 			require.ErrorContains(t, err, tt.want)
-			require.Nil(t, judge)
+			require.Nil(t, inspector)
 		})
 	}
 }
 
 func TestPatternMatchingRefusesAnotherSize(t *testing.T) {
 	t.Parallel()
-	judge := trained(t, goodSheets(1), nil)
-	_, err := judge.Inspect(image.NewGray(image.Rect(0, 0, 90, 120)), nil)
+	inspector := trained(t, goodSheets(1))
+	_, err := inspector.Inspect(t.Context(), image.NewGray(image.Rect(0, 0, 90, 120)), nil)
 	require.ErrorContains(t, err, "(120,90), this one is (90,120)")
 }
 
@@ -144,14 +118,14 @@ func TestPatternMatchingForgivesPlaceAndLight(t *testing.T) {
 		"shifted and darker": {dx: 2, dy: 1, light: 0.9},
 	}
 	for _, n := range []int{1, 2, 5} {
-		judge := trained(t, goodSheets(n), nil)
+		inspector := trained(t, goodSheets(n))
 		for name, s := range tests {
 			s.seed = 99
-			finding := inspected(t, judge, s.draw(), nil)
+			finding := inspected(t, inspector, s.draw(), nil)
 			require.False(t, finding.NG, "%s, %d good: %v", name, n, finding.Defects)
 			mark := image.Rect(60, 50, 72, 58)
 			s.marks = []image.Rectangle{mark}
-			finding = inspected(t, judge, s.draw(), nil)
+			finding = inspected(t, inspector, s.draw(), nil)
 			require.Len(t, finding.Defects, 1, "%s, %d good", name, n)
 			require.Greater(t, overlap(mark, finding.Defects[0].Box), 0.5, "%s, %d good", name, n)
 		}
@@ -161,13 +135,13 @@ func TestPatternMatchingForgivesPlaceAndLight(t *testing.T) {
 // Missing and overexposed products are no matter of the light.
 func TestPatternMatchingDoesNotForgiveEverything(t *testing.T) {
 	t.Parallel()
-	judge := trained(t, goodSheets(3), nil)
+	inspector := trained(t, goodSheets(3))
 	for name, img := range map[string]image.Image{
 		"black":     image.NewGray(image.Rect(0, 0, sheetWidth, sheetHeight)),
 		"very dark": sheet{light: 0.3, seed: 99}.draw(),
 		"glaring":   sheet{light: 3, seed: 99}.draw(),
 	} {
-		require.True(t, inspected(t, judge, img, nil).NG, name)
+		require.True(t, inspected(t, inspector, img, nil).NG, name)
 	}
 }
 
@@ -195,12 +169,11 @@ func TestPatternMatchingParameters(t *testing.T) {
 		"nonsense":                  {Parameters{"min_inspection_step": "-1", "min_inspection_size": "x", "threshold": "?"}, []image.Rectangle{right, left}},
 	}
 	img := sheet{light: 1, seed: 99, marks: []image.Rectangle{left, right}}.draw()
-	judge := trained(t, goodSheets(3), nil)
+	inspector := trained(t, goodSheets(3))
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			requireBoxes(t, tt.want, inspected(t, judge, img, tt.params))
-			requireBoxes(t, tt.want, inspected(t, trained(t, goodSheets(3), tt.params), img, nil))
+			requireBoxes(t, tt.want, inspected(t, inspector, img, tt.params))
 		})
 	}
 }
@@ -213,26 +186,14 @@ func requireBoxes(t *testing.T, want []image.Rectangle, got Finding) {
 	}
 }
 
-// What a call says wins over what the training said, parameter by parameter.
-func TestPatternMatchingParametersOfTheCallWin(t *testing.T) {
-	t.Parallel()
-	learned := Parameters{"threshold": "1", "min_detected_area": "9999"}
-	judge := trained(t, goodSheets(2), learned)
-	learned["threshold"] = "0"
-	img := sheet{light: 1, seed: 99, marks: []image.Rectangle{image.Rect(70, 30, 86, 40)}}.draw()
-	require.False(t, inspected(t, judge, img, nil).NG)
-	require.False(t, inspected(t, judge, img, Parameters{"threshold": "0.1"}).NG)
-	require.True(t, inspected(t, judge, img, Parameters{"threshold": "0.1", "min_detected_area": "0"}).NG)
-}
-
 // The worse the defect, the higher the score, whatever the verdict.
 func TestPatternMatchingScore(t *testing.T) {
 	t.Parallel()
-	judge := trained(t, goodSheets(3), nil)
+	inspector := trained(t, goodSheets(3))
 	last := -1.0
 	for _, size := range []int{0, 5, 8, 12, 20} {
 		mark := image.Rect(60, 40, 60+size, 40+size)
-		finding := inspected(t, judge, sheet{light: 1, seed: 99, marks: []image.Rectangle{mark}}.draw(), nil)
+		finding := inspected(t, inspector, sheet{light: 1, seed: 99, marks: []image.Rectangle{mark}}.draw(), nil)
 		require.Greater(t, finding.Score, last)
 		require.LessOrEqual(t, finding.Score, 1.0)
 		last = finding.Score
@@ -248,14 +209,14 @@ func TestPatternMatchingTinyImages(t *testing.T) {
 		for i := range good.Pix {
 			good.Pix[i], bad.Pix[i] = 120, 120
 		}
-		judge := trained(t, []image.Image{good}, nil)
-		require.Equal(t, Finding{}, inspected(t, judge, good, nil), "%v", size)
+		inspector := trained(t, []image.Image{good})
+		require.Equal(t, Finding{}, inspected(t, inspector, good, nil), "%v", size)
 		for y := range min(size.Y, 4) {
 			for x := range min(size.X, 4) {
 				bad.SetGray(x, y, color.Gray{Y: 250})
 			}
 		}
-		inspected(t, judge, bad, nil)
+		inspected(t, inspector, bad, nil)
 	}
 }
 
@@ -276,23 +237,35 @@ func TestPatternMatchingKindsOfImages(t *testing.T) {
 			ycbcr.Y[ycbcr.YOffset(x, y)] = c.Y
 		}
 	}
-	judge := trained(t, goodSheets(3), nil)
-	want := inspected(t, judge, gray, nil)
+	inspector := trained(t, goodSheets(3))
+	want := inspected(t, inspector, gray, nil)
 	require.True(t, want.NG)
 	for _, img := range []image.Image{wider.SubImage(offset), rgba, nrgba, ycbcr.SubImage(offset), struct{ image.Image }{rgba}} {
-		require.Equal(t, want, inspected(t, judge, img, nil), "%T", img)
+		require.Equal(t, want, inspected(t, inspector, img, nil), "%T", img)
 	}
+}
+
+// A context that has ended ends training and inspection.
+func TestPatternMatchingStops(t *testing.T) {
+	t.Parallel()
+	inspector := trained(t, goodSheets(1))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := PatternMatching{}.Train(ctx, goodSheets(1), nil)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = inspector.Inspect(ctx, goodSheets(1)[0], nil)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestPatternMatchingConcurrently(t *testing.T) {
 	t.Parallel()
-	judge := trained(t, goodSheets(2), Parameters{"threshold": "0.2"})
+	inspector := trained(t, goodSheets(2))
 	img := sheet{light: 1, seed: 99, marks: []image.Rectangle{image.Rect(70, 30, 86, 40)}}.draw()
-	want := inspected(t, judge, img, nil)
+	want := inspected(t, inspector, img, nil)
 	findings := make([]Finding, 8)
 	var group sync.WaitGroup
 	for i := range findings {
-		group.Go(func() { findings[i], _ = judge.Inspect(img, Parameters{"threshold": "0.2"}) })
+		group.Go(func() { findings[i], _ = inspector.Inspect(t.Context(), img, Parameters{"threshold": "0.2"}) })
 	}
 	group.Wait()
 	for _, got := range findings {
@@ -300,26 +273,14 @@ func TestPatternMatchingConcurrently(t *testing.T) {
 	}
 }
 
-func TestPoseInverse(t *testing.T) {
-	t.Parallel()
-	p := pose{dx: 7, dy: -3, angle: 0.05}
-	there, back := p.locate(100, 100), p.inverse().locate(100, 100)
-	x, y := there(20, 70)
-	u, v := back(0, 0)
-	u1, v1 := back(1, 0)
-	// The way back is linear: from the corner, x steps to the right and y down.
-	require.InDelta(t, 20, u+x*(u1-u)-y*(v1-v), 1e-9)
-	require.InDelta(t, 70, v+x*(v1-v)+y*(u1-u), 1e-9)
-}
-
 func BenchmarkPatternMatchingInspect(b *testing.B) {
 	img := image.NewGray(image.Rect(0, 0, 1280, 1024))
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i % 1280 / 8)
 	}
-	judge, err := PatternMatching{}.Train([]image.Image{img}, nil)
+	inspector, err := PatternMatching{}.Train(b.Context(), []image.Image{img}, nil)
 	require.NoError(b, err)
 	for b.Loop() {
-		_, _ = judge.Inspect(img, nil)
+		_, _ = inspector.Inspect(b.Context(), img, nil)
 	}
 }

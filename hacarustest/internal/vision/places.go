@@ -1,4 +1,4 @@
-package hacarustest
+package vision
 
 import (
 	"image"
@@ -21,9 +21,12 @@ type windows struct {
 	leastArea float64
 }
 
-func newWindows(img image.Point, p Parameters) windows {
+// windowDefaults are an algorithm's values where a parameter is not set.
+type windowDefaults struct{ side, step, threshold float64 }
+
+func newWindows(img image.Point, p Parameters, defaults windowDefaults) windows {
 	left, top := p.Pair(hacarus.ParamIgnoreOuter, 0)
-	width, height := p.Pair(hacarus.ParamMinInspectionSize, defaultWindow)
+	width, height := p.Pair(hacarus.ParamMinInspectionSize, defaults.side)
 	margin := image.Pt(within(left, 0, img.X), within(top, 0, img.Y))
 	inner := image.Rectangle{Min: margin, Max: img.Sub(margin)}
 	if inner.Empty() {
@@ -32,8 +35,8 @@ func newWindows(img image.Point, p Parameters) windows {
 	return windows{
 		inner:     inner,
 		size:      image.Pt(within(width, 1, inner.Dx()), within(height, 1, inner.Dy())),
-		step:      within(p.Float(hacarus.ParamMinInspectionStep, defaultStep), 1, max(img.X, img.Y)),
-		threshold: p.Float(hacarus.ParamThreshold, defaultThreshold),
+		step:      within(p.Float(hacarus.ParamMinInspectionStep, defaults.step), 1, max(img.X, img.Y)),
+		threshold: p.Float(hacarus.ParamThreshold, defaults.threshold),
 		leastArea: p.Float(hacarus.ParamMinDetectedArea, 0),
 	}
 }
@@ -111,37 +114,4 @@ func (m *mask) take(i int, changed *mask) Defect {
 		}
 	}
 	return d
-}
-
-// cover collects rectangles: the running sum of its numbers is how many of them
-// cover a pixel.
-type cover struct {
-	w, h int
-	n    []int32
-}
-
-func newCover(w, h int) *cover {
-	return &cover{w: w, h: h, n: make([]int32, (w+1)*(h+1))}
-}
-
-func (c *cover) add(r image.Rectangle) {
-	c.n[r.Min.Y*(c.w+1)+r.Min.X]++
-	c.n[r.Min.Y*(c.w+1)+r.Max.X]--
-	c.n[r.Max.Y*(c.w+1)+r.Min.X]--
-	c.n[r.Max.Y*(c.w+1)+r.Max.X]++
-}
-
-// mask marks the covered pixels.
-func (c *cover) mask() *mask {
-	m := newMask(c.w, c.h)
-	above := make([]int32, c.w)
-	for y := range c.h {
-		var run int32
-		for x := range above {
-			run += c.n[y*(c.w+1)+x]
-			above[x] += run
-			m.set[y*c.w+x] = above[x] > 0
-		}
-	}
-	return m
 }

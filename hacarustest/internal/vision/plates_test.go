@@ -1,4 +1,4 @@
-package hacarustest
+package vision
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const platesDir = "../testdata/plates"
+const platesDir = "../../../testdata/plates"
 
 // leastOverlap is how well a found box must fit a planted one: intersection
 // over union.
@@ -79,10 +79,10 @@ func TestPlatesDefectsAreFound(t *testing.T) {
 	for _, n := range []int{len(good), 2, 1} {
 		t.Run(fmt.Sprintf("%d good", n), func(t *testing.T) {
 			t.Parallel()
-			judge, err := PatternMatching{}.Train(good[:n], nil)
+			inspector, err := PatternMatching{}.Train(t.Context(), good[:n], nil)
 			require.NoError(t, err)
 			for _, truth := range truths {
-				finding, err := judge.Inspect(plateImage(t, filepath.Join(platesDir, truth.File)), nil)
+				finding, err := inspector.Inspect(t.Context(), plateImage(t, filepath.Join(platesDir, truth.File)), nil)
 				require.NoError(t, err, truth.File)
 				requirePlate(t, truth, finding)
 			}
@@ -110,13 +110,13 @@ func requirePlate(t *testing.T, want plateTruth, got Finding) {
 func TestPlatesUnseenGoodOnesAreGood(t *testing.T) {
 	t.Parallel()
 	good := plateTraining(t)
-	judge, err := PatternMatching{}.Train(good[:2], nil)
+	inspector, err := PatternMatching{}.Train(t.Context(), good[:2], nil)
 	require.NoError(t, err)
 	for i, img := range good[2:] {
-		finding, err := judge.Inspect(img, nil)
+		finding, err := inspector.Inspect(t.Context(), img, nil)
 		require.NoError(t, err)
 		require.False(t, finding.NG, "training image %d: %v", i+3, finding.Defects)
-		require.Less(t, finding.Score, defaultThreshold)
+		require.Less(t, finding.Score, patternMatchingDefaults.threshold)
 	}
 }
 

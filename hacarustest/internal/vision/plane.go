@@ -1,8 +1,10 @@
-package hacarustest
+package vision
 
 import (
 	"image"
 	"image/draw"
+	"math"
+	"slices"
 )
 
 // plane is a picture of one number per pixel, row by row from (0, 0).
@@ -49,6 +51,11 @@ func (p *plane) mean() float64 {
 		sum += float64(v)
 	}
 	return sum / float64(len(p.pix))
+}
+
+// stride is the distance of n pixels at most, spread evenly over the plane.
+func stride(p *plane, n int) int {
+	return int(math.Ceil(math.Sqrt(float64(len(p.pix)) / float64(n))))
 }
 
 // at is the value at a place between pixels; beyond the border it is the border's.
@@ -160,60 +167,8 @@ func (p *plane) slide(r int, join func(a, b float32) float32) *plane {
 	return both
 }
 
-// mask marks pixels, row by row from (0, 0).
-type mask struct {
-	w, h int
-	set  []bool
-}
-
-func newMask(w, h int) *mask {
-	return &mask{w: w, h: h, set: make([]bool, w*h)}
-}
-
-func (m *mask) bounds() image.Rectangle { return image.Rect(0, 0, m.w, m.h) }
-
-// around marks the pixels that have at least n marked ones up to r away,
-// themselves included.
-func (m *mask) around(r, n int) *mask {
-	sums, out := m.sums(), newMask(m.w, m.h)
-	for y := range m.h {
-		for x := range m.w {
-			near := image.Rect(x-r, y-r, x+r+1, y+r+1).Intersect(m.bounds())
-			out.set[y*m.w+x] = sums.count(near) >= n
-		}
-	}
-	return out
-}
-
-// keep unmarks the pixels that the other mask does not mark.
-func (m *mask) keep(other *mask) {
-	for i := range m.set {
-		m.set[i] = m.set[i] && other.set[i]
-	}
-}
-
-// sums is an integral image: it counts the marked pixels of any rectangle at once.
-type sums struct {
-	stride int
-	n      []int32
-}
-
-func (m *mask) sums() *sums {
-	s := &sums{stride: m.w + 1, n: make([]int32, (m.w+1)*(m.h+1))}
-	for y := range m.h {
-		above, row := s.n[y*s.stride:], s.n[(y+1)*s.stride:]
-		var n int32
-		for x, set := range m.set[y*m.w:][:m.w] {
-			if set {
-				n++
-			}
-			row[x+1] = above[x+1] + n
-		}
-	}
-	return s
-}
-
-func (s *sums) count(r image.Rectangle) int {
-	top, bottom := s.n[r.Min.Y*s.stride:], s.n[r.Max.Y*s.stride:]
-	return int(bottom[r.Max.X] - bottom[r.Min.X] - top[r.Max.X] + top[r.Min.X])
+// median is the value in the middle. It sorts the values.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
 }

@@ -1,0 +1,94 @@
+package vision
+
+import "image"
+
+// mask marks pixels, row by row from (0, 0).
+type mask struct {
+	w, h int
+	set  []bool
+}
+
+func newMask(w, h int) *mask {
+	return &mask{w: w, h: h, set: make([]bool, w*h)}
+}
+
+func (m *mask) bounds() image.Rectangle { return image.Rect(0, 0, m.w, m.h) }
+
+// around marks the pixels that have at least n marked ones up to r away,
+// themselves included.
+func (m *mask) around(r, n int) *mask {
+	sums, out := m.sums(), newMask(m.w, m.h)
+	for y := range m.h {
+		for x := range m.w {
+			near := image.Rect(x-r, y-r, x+r+1, y+r+1).Intersect(m.bounds())
+			out.set[y*m.w+x] = sums.count(near) >= n
+		}
+	}
+	return out
+}
+
+// keep unmarks the pixels that the other mask does not mark.
+func (m *mask) keep(other *mask) {
+	for i := range m.set {
+		m.set[i] = m.set[i] && other.set[i]
+	}
+}
+
+// sums is an integral image: it counts the marked pixels of any rectangle at once.
+type sums struct {
+	stride int
+	n      []int32
+}
+
+func (m *mask) sums() *sums {
+	s := &sums{stride: m.w + 1, n: make([]int32, (m.w+1)*(m.h+1))}
+	for y := range m.h {
+		above, row := s.n[y*s.stride:], s.n[(y+1)*s.stride:]
+		var n int32
+		for x, set := range m.set[y*m.w:][:m.w] {
+			if set {
+				n++
+			}
+			row[x+1] = above[x+1] + n
+		}
+	}
+	return s
+}
+
+func (s *sums) count(r image.Rectangle) int {
+	top, bottom := s.n[r.Min.Y*s.stride:], s.n[r.Max.Y*s.stride:]
+	return int(bottom[r.Max.X] - bottom[r.Min.X] - top[r.Max.X] + top[r.Min.X])
+}
+
+// cover collects rectangles: the running sum of its numbers is how many of them
+// cover a pixel.
+type cover struct {
+	w, h int
+	n    []int32
+}
+
+func newCover(w, h int) *cover {
+	return &cover{w: w, h: h, n: make([]int32, (w+1)*(h+1))}
+}
+
+func (c *cover) add(r image.Rectangle) {
+	c.n[r.Min.Y*(c.w+1)+r.Min.X]++
+	c.n[r.Min.Y*(c.w+1)+r.Max.X]--
+	c.n[r.Max.Y*(c.w+1)+r.Min.X]--
+	c.n[r.Max.Y*(c.w+1)+r.Max.X]++
+}
+
+// mask marks the covered pixels.
+func (c *cover) mask() *mask {
+	m := newMask(c.w, c.h)
+	above := make([]int32, c.w)
+	for y := range c.h {
+		var run int32
+		for x := range above {
+			run += c.n[y*(c.w+1)+x]
+			above[x] += run
+			m.set[y*c.w+x] = above[x] > 0
+		}
+	}
+	return m
+}
