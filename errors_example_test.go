@@ -67,7 +67,7 @@ func ExampleRequestError_Is() {
 	server := hacarustest.NewServer()
 	defer server.Close()
 	server.AddItem(hacarus.Item{ItemID: "plate-0001"})
-	server.Inject("train", hacarustest.Reset())
+	server.Inject("train", hacarustest.ResetConnection())
 	client := server.Client()
 	defer client.Close()
 

@@ -294,7 +294,7 @@ func ExampleRequestError() {
 	defer server.Close()
 	server.AddModel(hacarus.Model{ModelID: "plates"})
 	server.AddItem(hacarus.Item{ItemID: "plate-0003"})
-	server.Inject("predictItems", hacarustest.Reset())
+	server.Inject("predictItems", hacarustest.ResetConnection())
 	client := server.Client()
 
 	_, err := client.PredictItems(context.Background(), "plates", "plate-0003")

@@ -302,8 +302,8 @@ func TestInspectNames(t *testing.T) {
 func TestInspectReconcilesUploads(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string][]hacarustest.Fault{
-		"executed":     {hacarustest.Reset(), hacarustest.Close(), hacarustest.Garbage(), hacarustest.Truncated(3), hacarustest.HTML(502).After()},
-		"not executed": {hacarustest.ResetInBody(10), hacarustest.Reset().Before(), hacarustest.HTML(502), refusal(500), refusal(408)},
+		"executed":     {hacarustest.ResetConnection(), hacarustest.CloseConnection(), hacarustest.Garbage(), hacarustest.Truncated(3), hacarustest.HTML(502).After()},
+		"not executed": {hacarustest.ResetInBody(10), hacarustest.ResetConnection().Before(), hacarustest.HTML(502), refusal(500), refusal(408)},
 		"mixed":        mixed(11),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -331,7 +331,7 @@ func TestInspectDoesNotTakeOldItems(t *testing.T) {
 		m := s.AddModel(hacarus.Model{})
 		s.AddItem(hacarus.Item{ItemID: "plate-00000", Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: "NG"}}})
 		s.AddItem(hacarus.Item{ItemID: "plate-00001", Images: []hacarus.ImageMeta{{FileSize: 7}}})
-		s.Inject("addItem", hacarustest.Reset().Before())
+		s.Inject("addItem", hacarustest.ResetConnection().Before())
 		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 3)})
 		require.NoError(t, err)
 		for n := range 2 {
@@ -365,14 +365,14 @@ func TestInspectGrace(t *testing.T) {
 	}
 	t.Run("executed", func(t *testing.T) {
 		t.Parallel()
-		took, s, all := run(t, hacarustest.Reset())
+		took, s, all := run(t, hacarustest.ResetConnection())
 		requireVerdicts(t, 0, all)
 		requireOnce(t, 10, predictions(t, s))
 		require.Less(t, took, grace)
 	})
 	t.Run("not executed", func(t *testing.T) {
 		t.Parallel()
-		took, s, all := run(t, hacarustest.Reset().Before())
+		took, s, all := run(t, hacarustest.ResetConnection().Before())
 		requireVerdicts(t, 0, all)
 		requireOnce(t, 10, predictions(t, s))
 		require.GreaterOrEqual(t, took, grace+2*time.Minute)
@@ -380,14 +380,14 @@ func TestInspectGrace(t *testing.T) {
 	})
 	t.Run("not executed twice", func(t *testing.T) {
 		t.Parallel()
-		took, s, all := run(t, hacarustest.Reset().Before(), hacarustest.Close().Before())
+		took, s, all := run(t, hacarustest.ResetConnection().Before(), hacarustest.CloseConnection().Before())
 		requireVerdicts(t, 0, all)
 		requireOnce(t, 10, predictions(t, s))
 		require.GreaterOrEqual(t, took, 2*grace)
 	})
 	t.Run("never executed", func(t *testing.T) {
 		t.Parallel()
-		took, s, all := run(t, hacarustest.Repeat(9, hacarustest.Reset().Before())...)
+		took, s, all := run(t, hacarustest.Repeat(9, hacarustest.ResetConnection().Before())...)
 		require.ErrorIs(t, all[0].Err, hacarus.ErrNoAssessment)
 		require.Len(t, s.Calls("predictItems"), 3)
 		require.GreaterOrEqual(t, took, 3*grace)

@@ -88,8 +88,8 @@ func TestKilledInspection(t *testing.T) {
 func badDay(random *rand.Rand) hacarustest.Fault {
 	faults := []hacarustest.Fault{
 		{}, {}, {},
-		hacarustest.Reset(), hacarustest.Reset().Before(), hacarustest.ResetInBody(random.Int64N(2000)),
-		hacarustest.Close(), hacarustest.Truncated(random.IntN(20)), hacarustest.TruncatedChunks(random.IntN(20)),
+		hacarustest.ResetConnection(), hacarustest.ResetConnection().Before(), hacarustest.ResetInBody(random.Int64N(2000)),
+		hacarustest.CloseConnection(), hacarustest.Truncated(random.IntN(20)), hacarustest.TruncatedChunks(random.IntN(20)),
 		hacarustest.HTML(502), hacarustest.HTML(502).After(), hacarustest.Garbage(),
 		refusal(425), refusal(429), refusal(500), refusal(503).After(),
 		hacarustest.Delay(time.Duration(random.IntN(10)) * time.Millisecond),

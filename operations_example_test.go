@@ -389,7 +389,7 @@ func ExampleClient_AddItems() {
 func ExampleClient_AddItems_outcomeUnknown() {
 	server := hacarustest.NewServer()
 	defer server.Close()
-	server.Inject("addItem", hacarustest.Reset()) // it is executed, and its reply is lost
+	server.Inject("addItem", hacarustest.ResetConnection()) // it is executed, and its reply is lost
 	client := server.Client()
 	ctx := context.Background()
 

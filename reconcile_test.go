@@ -57,7 +57,7 @@ func TestInspectTellsOlderItems(t *testing.T) {
 				s.AddModel(hacarus.Model{ModelID: "m2"})
 				item.ItemID = "plate-00004"
 				s.AddItem(item, picture(4))
-				s.Inject("addItem", hacarustest.Reset().Before())
+				s.Inject("addItem", hacarustest.ResetConnection().Before())
 				all, err := outcomes(t, c, hacarus.InspectRequest{ModelID: "m2", Files: pictures(4, 5)})
 				require.NoError(t, err)
 				require.ErrorIs(t, all[0].Err, hacarus.ErrOutcomeUnknown)
@@ -207,7 +207,7 @@ func TestInspectProgressOfRepeatedPredictions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
-		s.Inject("predictItems", hacarustest.Reset().Before())
+		s.Inject("predictItems", hacarustest.ResetConnection().Before())
 		var last hacarus.InspectProgress
 		all, err := outcomes(t, c, hacarus.InspectRequest{
 			Files: pictures(0, 10), Grace: time.Minute, Progress: func(p hacarus.InspectProgress) { last = p },
@@ -224,7 +224,7 @@ func TestJournalFromTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
-		s.Inject("predictItems", hacarustest.Reset().Before())
+		s.Inject("predictItems", hacarustest.ResetConnection().Before())
 		request := hacarus.InspectRequest{Files: pictures(0, 3), Grace: time.Minute, Journal: filepath.Join(t.TempDir(), "shift")}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

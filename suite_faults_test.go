@@ -102,10 +102,10 @@ func suiteFaults() []fault {
 		dialFault("no such host", dialError(&net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}), nil),
 		dialFault("name server away", dialError(&net.DNSError{Err: "server misbehaving", Name: "h", IsTemporary: true}), nil),
 		atAccept,
-		spoilt("reset after the header", lost, nil, hacarustest.Reset().Before()),
+		spoilt("reset after the header", lost, nil, hacarustest.ResetConnection().Before()),
 		spoilt("reset in the body", lost, nil, hacarustest.ResetInBody(1)),
-		spoilt("reset after execution", executed, nil, hacarustest.Reset()),
-		spoilt("close after execution", executed, nil, hacarustest.Close()),
+		spoilt("reset after execution", executed, nil, hacarustest.ResetConnection()),
+		spoilt("close after execution", executed, nil, hacarustest.CloseConnection()),
 		spoilt("garbage", executed, nil, hacarustest.Garbage()),
 		spoilt("bad status line", executed, nil, hacarustest.Raw([]byte("HTTP/1.1 OK 200\r\n\r\n"))),
 		spoilt("two lengths", executed, nil, hacarustest.Raw([]byte("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx"))),
@@ -415,7 +415,7 @@ func TestSuiteSingleFaults(t *testing.T) {
 // S2: what goes wrong more than once in a call.
 func TestSuiteSequences(t *testing.T) {
 	t.Parallel()
-	reset := spoilt("reset", executed, nil, hacarustest.Reset())
+	reset := spoilt("reset", executed, nil, hacarustest.ResetConnection())
 	cut := spoilt("cut", cutOff, hacarus.ErrDecode, hacarustest.Truncated(5))
 	stall := spoilt("stall", stalled, nil, hacarustest.StallInBody(5))
 	busy := status(425, hacarus.ErrBusy, declined)

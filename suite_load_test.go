@@ -217,7 +217,7 @@ func mishaps(random *rand.Rand, n int) []mishap {
 		case p < 8:
 			drawn[i].fault = hacarustest.Status(425, nil, "{}")
 		case p < 11:
-			drawn[i] = mishap{hacarustest.Reset(), true, true}
+			drawn[i] = mishap{hacarustest.ResetConnection(), true, true}
 		case p < 14:
 			drawn[i] = mishap{hacarustest.HTML(502).After(), true, false}
 		case p < 16:

@@ -33,8 +33,8 @@ func refusal(status int) hacarustest.Fault { return hacarustest.Status(status, n
 // mixed are as many faults of all kinds that are no answer, or may pass.
 func mixed(n int) []hacarustest.Fault {
 	kinds := []hacarustest.Fault{
-		refusal(503), hacarustest.Reset(), refusal(425), refusal(429), hacarustest.Garbage(), hacarustest.HTML(502),
-		hacarustest.Close(), refusal(408), refusal(500), hacarustest.Truncated(3), hacarustest.RevokedToken(),
+		refusal(503), hacarustest.ResetConnection(), refusal(425), refusal(429), hacarustest.Garbage(), hacarustest.HTML(502),
+		hacarustest.CloseConnection(), refusal(408), refusal(500), hacarustest.Truncated(3), hacarustest.RevokedToken(),
 	}
 	faults := make([]hacarustest.Fault, n)
 	for i := range faults {

@@ -82,8 +82,8 @@ func ExampleServer_Executions() {
 	server.AddModel(hacarus.Model{ModelID: "plates"})
 	server.AddItem(hacarus.Item{ItemID: "plate-0003"})
 	server.Inject("predictItems",
-		hacarustest.Reset().Before(), // the connection breaks, and nothing was done
-		hacarustest.Reset(),          // it breaks when all was done
+		hacarustest.ResetConnection().Before(), // the connection breaks, and nothing was done
+		hacarustest.ResetConnection(),          // it breaks when all was done
 	)
 	client := server.Client()
 

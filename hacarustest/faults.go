@@ -23,7 +23,7 @@ const Callback = "callback"
 // nothing: the request is served as usual.
 //
 // Faults that refuse a request, such as [Status], come in place of its
-// execution. Faults that spoil an answer, such as [Reset], come after it.
+// execution. Faults that spoil an answer, such as [ResetConnection], come after it.
 // [Fault.Before] and [Fault.After] say otherwise.
 type Fault struct {
 	delay   time.Duration
@@ -77,9 +77,9 @@ func Repeat(n int, f Fault) []Fault {
 // arrives, so that it is answered with status 401.
 func RevokedToken() Fault { return Fault{revoke: true} }
 
-// Reset breaks the connection off once the request was executed. Over TCP the
+// ResetConnection breaks the connection off once the request was executed. Over TCP the
 // client sees a reset.
-func Reset() Fault { return Fault{send: reset} }
+func ResetConnection() Fault { return Fault{send: reset} }
 
 // ResetInBody breaks the connection off when that many bytes of the request's
 // body were read, or all of a shorter one. The request is not executed.
@@ -90,8 +90,8 @@ func ResetInBody(after int64) Fault {
 	}}
 }
 
-// Close closes the connection without an answer once the request was executed.
-func Close() Fault { return Fault{send: func(x exchange) { x.raw(nil) }} }
+// CloseConnection closes the connection without an answer once the request was executed.
+func CloseConnection() Fault { return Fault{send: func(x exchange) { x.raw(nil) }} }
 
 // Raw sends bytes in place of an HTTP answer once the request was executed, and
 // closes the connection.

@@ -69,7 +69,7 @@ func ExampleFault_Before() {
 	server := hacarustest.NewServer()
 	defer server.Close()
 	server.AddItem(hacarus.Item{ItemID: "plate-0003"})
-	server.Inject("delItem", hacarustest.Close().Before())
+	server.Inject("delItem", hacarustest.CloseConnection().Before())
 	client := server.Client(hacarus.WithRetry(hacarus.RetryPolicy{MinWait: time.Millisecond}))
 
 	err := client.DeleteItems(context.Background(), "plate-0003")
@@ -85,11 +85,11 @@ func ExampleFault_Before() {
 
 // The connection closes when the model is deleted. Asked again, the service has
 // no such model, and the error says that this may be the call's own doing.
-func ExampleClose() {
+func ExampleCloseConnection() {
 	server := hacarustest.NewServer()
 	defer server.Close()
 	server.AddModel(hacarus.Model{ModelID: "plates"})
-	server.Inject("deleteModels", hacarustest.Close())
+	server.Inject("deleteModels", hacarustest.CloseConnection())
 	client := server.Client(hacarus.WithRetry(hacarus.RetryPolicy{MinWait: time.Millisecond}))
 
 	_, err := client.DeleteModels(context.Background(), "plates")
@@ -128,11 +128,11 @@ func ExampleRevokedToken() {
 
 // The service has acted, and the answer is lost. To set a target twice is the
 // same as once, so the client asks again.
-func ExampleReset() {
+func ExampleResetConnection() {
 	server := hacarustest.NewServer()
 	defer server.Close()
 	server.AddTarget(hacarus.InspectionTarget{TargetID: 7, Name: "gear wheels"})
-	server.Inject("setInspectionTargetById", hacarustest.Reset())
+	server.Inject("setInspectionTargetById", hacarustest.ResetConnection())
 	client := server.Client(hacarus.WithRetry(hacarus.RetryPolicy{MinWait: time.Millisecond}))
 
 	target, err := client.SetDefaultInspectionTarget(context.Background(), 7)
