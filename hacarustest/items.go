@@ -18,21 +18,21 @@ import (
 
 const itemsPerPage = 20 // when a request does not say
 
-func (s *Server) getItems(r *request) (answer, error) {
+func (s *Server) getItems(r *request) (response, error) {
 	query := r.URL.Query()
 	kind := hacarus.ItemType(query.Get("item_type"))
 	if kind != hacarus.ItemTypePrediction && kind != hacarus.ItemTypeTraining {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "item_type", "Must be prediction or training.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "item_type", "Must be prediction or training.")
 	}
 	count, err := positive(query.Get("count"), itemsPerPage)
 	if err != nil {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "count", "Not a valid integer.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "count", "Not a valid integer.")
 	}
 	page, err := positive(query.Get("page"), 1)
 	if err != nil {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "page", "Not a valid integer.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "page", "Not a valid integer.")
 	}
-	return data(s.page(kind, query.Get("model_id"), count, page))
+	return dataResponse(s.page(kind, query.Get("model_id"), count, page))
 }
 
 func positive(text string, fallback int) (int, error) {
@@ -75,27 +75,27 @@ func (s *Server) page(kind hacarus.ItemType, modelID string, count, page int) it
 }
 
 // addItems makes an item of each file, of all or of none.
-func (s *Server) addItems(r *request) (answer, error) {
+func (s *Server) addItems(r *request) (response, error) {
 	form, err := s.readForm(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	training, err := strconv.ParseBool(form.fields["training"])
 	if err != nil {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "training", "Not a valid boolean.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "training", "Not a valid boolean.")
 	}
 	good, err := optionalBool(form.fields["good"])
 	if err != nil {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "good", "Not a valid boolean.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "good", "Not a valid boolean.")
 	}
 	files := form.named("files")
 	if err := checkUploads(files); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.licensed(); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	ids := itemIDs{}
 	for _, f := range files {
@@ -108,7 +108,7 @@ func (s *Server) addItems(r *request) (answer, error) {
 		s.state.put(i)
 		ids.ItemIDs = append(ids.ItemIDs, i.ItemID)
 	}
-	return jsonAnswer(http.StatusCreated, envelope{ids}), nil
+	return jsonResponse(http.StatusCreated, envelope{ids}), nil
 }
 
 func optionalBool(text string) (*bool, error) {
@@ -212,42 +212,42 @@ func decodeAll(uploads []upload) ([]image.Image, error) {
 	return images, nil
 }
 
-func (s *Server) deleteItems(r *request) (answer, error) {
+func (s *Server) deleteItems(r *request) (response, error) {
 	var in itemIDs
 	if err := s.decode(r, &in); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := someIDs("item_ids", in.ItemIDs); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.state.find(in.ItemIDs); !ok {
-		return answer{}, refuse(http.StatusNotFound, noItems)
+		return response{}, refuse(http.StatusNotFound, noItems)
 	}
 	ids := map[string]bool{}
 	for _, id := range in.ItemIDs {
 		ids[id] = true
 	}
 	s.state.remove(ids)
-	return accepted()
+	return acceptedResponse()
 }
 
-func (s *Server) getItem(r *request) (answer, error) {
+func (s *Server) getItem(r *request) (response, error) {
 	query := r.URL.Query()
 	assessments, err := optionalBool(query.Get("show_assessments"))
 	if err != nil {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "show_assessments", "Not a valid boolean.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "show_assessments", "Not a valid boolean.")
 	}
 	annotations, err := optionalBool(query.Get("show_annotations"))
 	if err != nil {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "show_annotations", "Not a valid boolean.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "show_annotations", "Not a valid boolean.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.state.items[r.PathValue("item_id")]
 	if i == nil {
-		return answer{}, refuse(http.StatusNotFound, noItem)
+		return response{}, refuse(http.StatusNotFound, noItem)
 	}
 	v := i.view()
 	v.ofModel(query.Get("model_id"))
@@ -257,23 +257,23 @@ func (s *Server) getItem(r *request) (answer, error) {
 	if annotations != nil && !*annotations {
 		v.withoutAnnotations()
 	}
-	return data(v)
+	return dataResponse(v)
 }
 
 type annotations struct {
 	Annotations []hacarus.RequestAnnotation `json:"annotations"`
 }
 
-func (s *Server) annotate(r *request) (answer, error) {
+func (s *Server) annotate(r *request) (response, error) {
 	var in annotations
 	if err := s.decode(r, &in); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := s.state.items[r.PathValue("item_id")]
 	if i == nil {
-		return answer{}, refuse(http.StatusNotFound, noItem)
+		return response{}, refuse(http.StatusNotFound, noItem)
 	}
 	if i.UserAssessment == nil {
 		i.UserAssessment = &hacarus.UserAssessment{Annotations: []hacarus.Annotation{}, Images: []hacarus.ImageMeta{}}
@@ -288,7 +288,7 @@ func (s *Server) annotate(r *request) (answer, error) {
 			Notes: a.Notes,
 		}))
 	}
-	return accepted()
+	return acceptedResponse()
 }
 
 func edge(v *int) *float64 {
@@ -299,12 +299,12 @@ func edge(v *int) *float64 {
 }
 
 // getImage serves an uploaded image.
-func (s *Server) getImage(r *request) (answer, error) {
+func (s *Server) getImage(r *request) (response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, ok := s.state.images[r.PathValue("key")]
 	if !ok {
-		return answer{}, refuse(http.StatusNotFound, noImage)
+		return response{}, refuse(http.StatusNotFound, noImage)
 	}
-	return answer{status: http.StatusOK, header: http.Header{"Content-Type": {u.contentType}}, body: u.content}, nil
+	return response{status: http.StatusOK, header: http.Header{"Content-Type": {u.contentType}}, body: u.content}, nil
 }

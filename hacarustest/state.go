@@ -175,6 +175,14 @@ func (st *state) find(ids []string) ([]*item, bool) {
 	return found, true
 }
 
+// annotation gives an annotation its id and time.
+func (s *Server) annotation(a hacarus.Annotation) hacarus.Annotation {
+	s.state.annotations++
+	a.AnnotationID = s.state.annotations
+	a.CreatedAt = timestamp(s.clock.now())
+	return a
+}
+
 func (st *state) model(id string) *model {
 	for _, m := range st.models {
 		if m.ModelID == id {

@@ -9,31 +9,31 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
-func (s *Server) getTargets(*request) (answer, error) {
+func (s *Server) getTargets(*request) (response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return data(s.state.targets)
+	return dataResponse(s.state.targets)
 }
 
-func (s *Server) getTarget(r *request) (answer, error) {
+func (s *Server) getTarget(r *request) (response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	target, err := s.target(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return data(target)
+	return dataResponse(target)
 }
 
-func (s *Server) setTarget(r *request) (answer, error) {
+func (s *Server) setTarget(r *request) (response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	target, err := s.target(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.state.defaultTarget = target.TargetID
-	return data(target)
+	return dataResponse(target)
 }
 
 func (s *Server) target(r *request) (hacarus.InspectionTarget, error) {
@@ -46,15 +46,15 @@ func (s *Server) target(r *request) (hacarus.InspectionTarget, error) {
 }
 
 // getResults makes one line of each assessment of the models.
-func (s *Server) getResults(r *request) (answer, error) {
+func (s *Server) getResults(r *request) (response, error) {
 	ids := r.URL.Query()["model_ids"]
 	if err := someIDs("model_ids", ids); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.state.findModels(ids); !ok {
-		return answer{}, missing(noModel)
+		return response{}, missing(noModel)
 	}
 	var content bytes.Buffer
 	w := csv.NewWriter(&content)
@@ -67,7 +67,7 @@ func (s *Server) getResults(r *request) (answer, error) {
 		}
 	}
 	w.Flush() // a buffer takes all
-	return download("application/octet-stream", "results.csv", content.Bytes())
+	return downloadResponse("application/octet-stream", "results.csv", content.Bytes())
 }
 
 // optional is a number as text, "" where there is none.

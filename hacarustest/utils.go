@@ -12,14 +12,14 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
-func (s *Server) setLicense(r *request) (answer, error) {
+func (s *Server) setLicense(r *request) (response, error) {
 	form, err := s.readForm(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	license := form.content("license_data")
 	if len(bytes.TrimSpace(license)) == 0 {
-		return answer{}, refuse(http.StatusForbidden, invalidLicense)
+		return response{}, refuse(http.StatusForbidden, invalidLicense)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -27,15 +27,15 @@ func (s *Server) setLicense(r *request) (answer, error) {
 	if s.state.licenses[key] {
 		p := refuse(http.StatusForbidden, invalidLicense)
 		p.detail = licenseExists
-		return answer{}, p
+		return response{}, p
 	}
 	s.state.licenses[key] = true
 	s.state.licenseExpiry = s.clock.now().Add(licenseTerm)
-	return data(hacarus.License{LicenseExpiry: s.state.licenseExpiry.UTC().Format(time.DateOnly)})
+	return dataResponse(hacarus.License{LicenseExpiry: s.state.licenseExpiry.UTC().Format(time.DateOnly)})
 }
 
 // getLogs makes a log of the calls so far.
-func (s *Server) getLogs(*request) (answer, error) {
+func (s *Server) getLogs(*request) (response, error) {
 	var content bytes.Buffer
 	archive := zip.NewWriter(&content)
 	log, err := archive.Create("logs/requests.log")
@@ -48,14 +48,14 @@ func (s *Server) getLogs(*request) (answer, error) {
 		err = archive.Close()
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return download("application/octet-stream", "logs.zip", content.Bytes())
+	return downloadResponse("application/octet-stream", "logs.zip", content.Bytes())
 }
 
-func (s *Server) getHashID(*request) (answer, error) {
+func (s *Server) getHashID(*request) (response, error) {
 	sum := sha256.Sum256([]byte("node of " + s.ClientID))
-	return data(struct {
+	return dataResponse(struct {
 		HashID string `json:"hash_id"`
 	}{hex.EncodeToString(sum[:])})
 }

@@ -24,10 +24,10 @@ type Call struct {
 	// Files are the names of an upload's files, as far as they arrived; nil for
 	// other requests.
 	Files []string
-	// StatusCode of the answer; zero while there is none.
+	// StatusCode of the response; zero while there is none.
 	StatusCode int
 	// Executed says that the service did what was asked, whether or not the
-	// answer reached the client.
+	// response reached the client.
 	Executed bool
 }
 

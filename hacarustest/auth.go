@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -16,24 +17,24 @@ type loginRequest struct {
 	GrantType    string `json:"grant_type"`
 }
 
-type loginAnswer struct {
+type loginResponse struct {
 	AccessToken string `json:"access_token"`
 }
 
-func (s *Server) login(r *request) (answer, error) {
+func (s *Server) login(r *request) (response, error) {
 	var in loginRequest
 	if _, err := decodeBody(r, &in); err != nil { // the ledger keeps no secrets
-		return answer{}, err
+		return response{}, err
 	}
 	switch {
 	case in.GrantType != "client_credentials":
-		return answer{}, invalid(http.StatusBadRequest, "grant_type", "Must be client_credentials.")
+		return response{}, invalid(http.StatusBadRequest, "grant_type", "Must be client_credentials.")
 	case in.ClientID != s.ClientID:
-		return answer{}, refuse(http.StatusUnauthorized, unknownClient)
+		return response{}, refuse(http.StatusUnauthorized, unknownClient)
 	case !hmac.Equal([]byte(in.ClientSecret), []byte(s.ClientSecret)):
-		return answer{}, refuse(http.StatusUnauthorized, wrongSecret)
+		return response{}, refuse(http.StatusUnauthorized, wrongSecret)
 	}
-	return jsonAnswer(http.StatusOK, loginAnswer{s.issueToken()}), nil
+	return jsonResponse(http.StatusOK, loginResponse{s.issueToken()}), nil
 }
 
 // issueToken makes a token that is good from now on. It is a JWT, as the real
@@ -60,4 +61,13 @@ func (s *Server) signedToken(issued, expiry time.Time) string {
 	signature := hmac.New(sha256.New, []byte(s.ClientSecret))
 	signature.Write([]byte(unsigned))
 	return unsigned + "." + part(signature.Sum(nil))
+}
+
+// authorized reports whether a request bears a token that is good now.
+func (s *Server) authorized(r *request) bool {
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	expiry, known := s.state.tokens[token]
+	return bearer && known && s.clock.now().Before(expiry)
 }

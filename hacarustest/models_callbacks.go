@@ -44,10 +44,10 @@ func (s *Server) sendCallback(ctx context.Context, to hacarus.PredictCallback, p
 		return
 	}
 	r.Header.Set("Content-Type", "application/json")
-	answer, err := s.callbacks.Do(r)
+	response, err := s.callbacks.Do(r)
 	if err != nil {
 		return
 	}
-	defer answer.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // so that the connection is used again
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20)) // so that the connection is reused
 }

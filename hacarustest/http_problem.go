@@ -44,7 +44,7 @@ func (m message) in(language string) string {
 	return m.en
 }
 
-// problem is an error answer. It is an error only to travel as one.
+// problem is an error response. It is an error only to travel as one.
 type problem struct {
 	status  int
 	title   message
@@ -92,7 +92,7 @@ type errorSource struct {
 	Pointer string `json:"pointer"`
 }
 
-func (p *problem) answer(r *http.Request) answer {
+func (p *problem) response(r *http.Request) response {
 	language := r.Header.Get("Accept-Language")
 	details := errorDetails{
 		Status: p.status,
@@ -103,5 +103,5 @@ func (p *problem) answer(r *http.Request) answer {
 	for _, f := range p.fields {
 		details.Message = append(details.Message, fieldErrors(f))
 	}
-	return jsonAnswer(p.status, errorBody{details})
+	return jsonResponse(p.status, errorBody{details})
 }

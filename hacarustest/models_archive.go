@@ -29,25 +29,25 @@ type exportedImage struct {
 
 const manifest = "models.json"
 
-func (s *Server) exportModels(r *request) (answer, error) {
+func (s *Server) exportModels(r *request) (response, error) {
 	var in modelIDs
 	if err := s.decode(r, &in); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := someIDs("model_ids", in.ModelIDs); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	models, ok := s.state.findModels(in.ModelIDs)
 	if !ok {
-		return answer{}, missing(noModel)
+		return response{}, missing(noModel)
 	}
 	content, err := pack(models)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return download("application/zip", "models.zip", content)
+	return downloadResponse("application/zip", "models.zip", content)
 }
 
 func pack(models []*model) ([]byte, error) {
@@ -84,15 +84,15 @@ func packFile(archive *zip.Writer, name string, content []byte) error {
 }
 
 // importModels makes new models of an archive and trains them again.
-func (s *Server) importModels(r *request) (answer, error) {
+func (s *Server) importModels(r *request) (response, error) {
 	form, err := s.readForm(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	content := form.content("models")
 	list, err := unpack(content, maxUnpacked(len(content)))
 	if err != nil {
-		return answer{}, invalid(http.StatusUnprocessableEntity, "models", "Not an archive of exported models.")
+		return response{}, invalid(http.StatusUnprocessableEntity, "models", "Not an archive of exported models.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +103,7 @@ func (s *Server) importModels(r *request) (answer, error) {
 		models = append(models, m.Model)
 		s.startTraining(m, nil)
 	}
-	return data(models)
+	return dataResponse(models)
 }
 
 func unpack(content []byte, most int) ([]*model, error) {

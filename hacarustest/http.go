@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 )
 
 // operation is one row of the API: where it is, and what executes it.
 type operation struct {
 	id      string
 	pattern string // of http.ServeMux
-	execute func(*Server, *request) (answer, error)
+	execute func(*Server, *request) (response, error)
 }
 
 // request is a request on its way through the server.
@@ -66,11 +65,11 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) { s.handle(w, r, op) })
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(http.StatusNotFound, noRoute).answer(r).write(w)
+		refuse(http.StatusNotFound, noRoute).response(r).write(w)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.during(func(context.Context) { mux.ServeHTTP(w, r) }) {
-			panic(http.ErrAbortHandler) // closed: so is the connection, without an answer
+			panic(http.ErrAbortHandler) // closed: so is the connection, without a response
 		}
 	})
 }
@@ -86,9 +85,9 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, op operation) {
 	if f.revoke {
 		s.RevokeTokens()
 	}
-	var a answer
+	var a response
 	if !f.instead {
-		a = s.answer(&request{r, call}, op)
+		a = s.respond(&request{r, call}, op)
 	}
 	w.Header().Set("X-Request-Id", fmt.Sprintf("request-%06d", s.requests.Add(1)))
 	w = &recorder{w, s, call}
@@ -99,7 +98,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, op operation) {
 	a.write(w)
 }
 
-// recorder notes the status of an answer in the ledger.
+// recorder notes the status of a response in the ledger.
 type recorder struct {
 	http.ResponseWriter
 	server *Server
@@ -114,39 +113,31 @@ func (w *recorder) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// answer executes an operation as far as it is allowed and right.
-func (s *Server) answer(r *request, op operation) answer {
+// respond executes an operation if it is allowed and its request is right.
+func (s *Server) respond(r *request, op operation) response {
 	a, err := s.execute(r, op)
 	var p *problem
 	if errors.As(err, &p) {
-		return p.answer(r.Request)
+		return p.response(r.Request)
 	}
 	if err != nil { // the request could not be read
-		return refuse(http.StatusBadRequest, invalidRequest).answer(r.Request)
+		return refuse(http.StatusBadRequest, invalidRequest).response(r.Request)
 	}
 	return a
 }
 
-func (s *Server) execute(r *request, op operation) (answer, error) {
+func (s *Server) execute(r *request, op operation) (response, error) {
 	if s.uploadLimit > 0 && r.ContentLength > s.uploadLimit {
-		return answer{}, refuse(http.StatusRequestEntityTooLarge, tooLarge)
+		return response{}, refuse(http.StatusRequestEntityTooLarge, tooLarge)
 	}
 	if op.id != opLogin && !s.authorized(r) {
-		return answer{}, refuse(http.StatusUnauthorized, noPermission)
+		return response{}, refuse(http.StatusUnauthorized, noPermission)
 	}
 	a, err := op.execute(s, r)
 	if err == nil {
 		s.ledger.update(func() { r.call.Executed = true })
 	}
 	return a, err
-}
-
-func (s *Server) authorized(r *request) bool {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	expiry, known := s.state.tokens[token]
-	return bearer && known && s.clock.now().Before(expiry)
 }
 
 // maxJSONBody bounds what is read of a JSON request.

@@ -1,0 +1,199 @@
+package hacarustest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// ResetConnection breaks the connection off once the request was executed. Over
+// TCP the client sees a reset.
+func ResetConnection() Fault { return Fault{send: exchange.reset} }
+
+// ResetInBody breaks the connection off when that many bytes of the request's
+// body, or all of a shorter one, were read. The request is not executed.
+func ResetInBody(after int64) Fault {
+	return Fault{instead: true, send: func(x exchange) {
+		_, _ = io.CopyN(io.Discard, x.r.Body, after) // a shorter body is as good
+		x.reset()
+	}}
+}
+
+// CloseConnection closes the connection without a response once the request was
+// executed.
+func CloseConnection() Fault { return Raw(nil) }
+
+// Raw sends these bytes in place of an HTTP response once the request was
+// executed, and closes the connection.
+func Raw(b []byte) Fault { return Fault{send: func(x exchange) { x.raw(b) }} }
+
+// Garbage sends bytes that are not HTTP once the request was executed, and closes
+// the connection.
+func Garbage() Fault { return Raw([]byte("\x16\x03\x01\x02\x00\x01 no HTTP at all\r\n\r\n")) }
+
+// Status responds with this status, header and body in place of the execution.
+// The body is sent as it is; without a Content-Type in the header it is JSON.
+func Status(code int, header http.Header, body string) Fault {
+	return Fault{instead: true, send: func(x exchange) {
+		_, _ = io.Copy(io.Discard, x.r.Body) // as a service does, unlike EarlyReply
+		statusResponse(code, header, body).write(x.w)
+	}}
+}
+
+func statusResponse(code int, header http.Header, body string) response {
+	header = header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "application/json")
+	}
+	return response{status: code, header: header, body: []byte(body)}
+}
+
+// HTML responds with a proxy's error page in place of the execution.
+func HTML(code int) Fault {
+	page := fmt.Sprintf("<!DOCTYPE html><html><head><title>%d %s</title></head><body><h1>%[2]s</h1></body></html>", code, http.StatusText(code))
+	return Status(code, http.Header{"Content-Type": {"text/html"}}, page)
+}
+
+// EarlyReply responds with this status before the request's body is read, and
+// closes the connection. The request is not executed.
+func EarlyReply(code int) Fault {
+	return Fault{instead: true, send: func(x exchange) {
+		x.w.Header().Set("Connection", "close")
+		statusResponse(code, nil, "{}").write(x.w)
+	}}
+}
+
+// Truncated closes the connection after that many bytes of the response's body,
+// or before its last byte, once the request was executed. The header announces
+// the whole length.
+func Truncated(after int) Fault {
+	return Fault{send: func(x exchange) { x.part(after, true); panic(http.ErrAbortHandler) }}
+}
+
+// TruncatedChunks is [Truncated] with a response whose length is not announced.
+func TruncatedChunks(after int) Fault {
+	return Fault{send: func(x exchange) { x.part(after, false); panic(http.ErrAbortHandler) }}
+}
+
+// Stall sends nothing, for as long as the client waits, once the request was
+// executed.
+func Stall() Fault { return Fault{send: exchange.stall} }
+
+// StallInBody sends that many bytes of the response's body, or all but the last
+// one, and then nothing for as long as the client waits. The request is executed
+// before.
+func StallInBody(after int) Fault {
+	return Fault{send: func(x exchange) { x.part(after, true); x.stall() }}
+}
+
+// GzipBomb responds with few bytes that unpack to a JSON string of that many
+// bytes, once the request was executed.
+func GzipBomb(size int64) Fault {
+	return Fault{send: func(x exchange) {
+		x.w.Header().Set("Content-Type", "application/json")
+		x.w.Header().Set("Content-Encoding", "gzip")
+		_, _ = x.w.Write(gzipped(strings.NewReader(`{"data":"`)))
+		for range size / bombBlock {
+			if _, err := x.w.Write(zippedBlock()); err != nil {
+				return // the client has gone
+			}
+		}
+		_, _ = x.w.Write(gzipped(io.MultiReader(io.LimitReader(spaces{}, size%bombBlock), strings.NewReader(`"}`))))
+	}}
+}
+
+// bombBlock is packed once: a file of gzip may have any number of parts.
+const bombBlock = 1 << 20
+
+var zippedBlock = sync.OnceValue(func() []byte { return gzipped(io.LimitReader(spaces{}, bombBlock)) })
+
+func gzipped(content io.Reader) []byte {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := io.Copy(z, content)
+	if err = errors.Join(err, z.Close()); err != nil {
+		panic("hacarustest: " + err.Error()) // memory takes everything
+	}
+	return packed.Bytes()
+}
+
+// exchange is a request whose response a fault spoils.
+type exchange struct {
+	w        http.ResponseWriter
+	r        *http.Request
+	running  context.Context // until the server closes
+	response response        // empty if the request was not executed
+}
+
+// connection takes the connection from the server.
+func (x exchange) connection() net.Conn {
+	conn, _, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // it is gone already
+	}
+	return conn
+}
+
+// raw sends bytes that are no response, and closes the connection.
+func (x exchange) raw(b []byte) {
+	conn := x.connection()
+	_, _ = conn.Write(b)
+	_ = conn.Close()
+}
+
+// reset breaks the connection off: without lingering, TCP resets it.
+func (x exchange) reset() {
+	conn := x.connection()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// part sends the response's header and the first bytes of its body.
+func (x exchange) part(bytes int, announced bool) {
+	for name, values := range x.response.header {
+		x.w.Header()[name] = values
+	}
+	body := x.response.body
+	if announced {
+		x.w.Header().Set("Content-Length", strconv.Itoa(max(len(body), 1)))
+	}
+	x.w.WriteHeader(max(x.response.status, http.StatusOK))
+	_, _ = x.w.Write(body[:min(bytes, max(len(body)-1, 0))])
+	_ = http.NewResponseController(x.w).Flush()
+}
+
+// stall waits until the client, or the server, has gone.
+func (x exchange) stall() {
+	_, err := io.Copy(io.Discard, x.r.Body) // until it is read, a client that goes is not noticed
+	if err != nil && !errors.Is(err, http.ErrBodyReadAfterClose) {
+		panic(http.ErrAbortHandler)
+	}
+	select {
+	case <-x.r.Context().Done():
+	case <-x.running.Done():
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// spaces is white space without end.
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for n := range p {
+		p[n] = ' '
+	}
+	return len(p), nil
+}

@@ -1,0 +1,135 @@
+package hacarustest
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+type itemIDs struct {
+	ItemIDs []string `json:"item_ids"`
+}
+
+func (s *Server) predict(r *request) (response, error) {
+	var in itemIDs
+	if err := s.decode(r, &in); err != nil {
+		return response{}, err
+	}
+	if err := someIDs("item_ids", in.ItemIDs); err != nil {
+		return response{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.licensed(); err != nil {
+		return response{}, err
+	}
+	m := s.state.byPath(r.PathValue("model_id"))
+	if m == nil || m.Status != hacarus.ModelStatusActive {
+		return response{}, refuse(http.StatusBadRequest, noActiveModel)
+	}
+	items, ok := s.state.find(in.ItemIDs)
+	if !ok {
+		return response{}, refuse(http.StatusNotFound, noItems)
+	}
+	s.startPrediction(m, items)
+	return dataResponse(hacarus.PredictItemsResponse{ModelVersion: m.Version, ItemIDs: in.ItemIDs})
+}
+
+// startPrediction inspects items in the background, and calls back when that
+// went well.
+func (s *Server) startPrediction(m *model, items []*item) {
+	for _, i := range items {
+		i.waiting++
+		i.Status = hacarus.ItemStatusPending
+	}
+	p, callback := m.predictParameters(), m.callback
+	end := s.clock.now().Add(s.predictionTime) // before the response, so that whoever has that can move the clock past it
+	s.background(func(ctx context.Context) {
+		if s.clock.sleepUntil(ctx, end) != nil {
+			return
+		}
+		finished := s.clock.now()
+		var predicted []itemView
+		for _, i := range items {
+			finding, err := s.inspect(ctx, m.inspector, i.uploads, p)
+			if ctx.Err() != nil {
+				return
+			}
+			view := s.finishPrediction(m, i, finding, err)
+			if err == nil {
+				predicted = append(predicted, view)
+			}
+		}
+		if callback.URL != "" && len(predicted) > 0 {
+			s.callBack(ctx, callback, predicted, finished)
+		}
+	})
+}
+
+// inspect looks at all images of an item: one bad one makes the item bad.
+func (s *Server) inspect(ctx context.Context, inspector Inspector, uploads []upload, p Parameters) (all Finding, err error) {
+	stopped := s.compute(ctx, func() {
+		for _, u := range uploads {
+			var one Finding
+			if one, err = inspectUpload(ctx, inspector, u, p); err != nil {
+				return
+			}
+			all.NG = all.NG || one.NG
+			all.Score = max(all.Score, one.Score)
+			all.Defects = append(all.Defects, one.Defects...)
+		}
+	})
+	if stopped != nil {
+		return Finding{}, stopped
+	}
+	return all, err
+}
+
+func inspectUpload(ctx context.Context, inspector Inspector, u upload, p Parameters) (Finding, error) {
+	img, err := decodeImage(u)
+	if err != nil {
+		return Finding{}, err
+	}
+	return inspector.Inspect(ctx, img, p)
+}
+
+// finishPrediction records a finding. An item whose inspection failed is done
+// all the same, without an assessment (wire-facts.md 21).
+func (s *Server) finishPrediction(m *model, i *item, f Finding, err error) itemView {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i.waiting--; i.waiting == 0 {
+		i.Status = hacarus.ItemStatusDone
+	}
+	if err == nil {
+		i.Assessments = append(i.Assessments, s.assessment(m, f))
+	}
+	return i.view()
+}
+
+func (s *Server) assessment(m *model, f Finding) hacarus.Assessment {
+	a := hacarus.Assessment{
+		ModelID:         m.ModelID,
+		Label:           hacarus.LabelOK,
+		Result:          "good",
+		AnomalyScore:    strconv.FormatFloat(f.Score, 'f', 4, 64),
+		DetectedObjects: new(len(f.Defects)),
+		Annotations:     []hacarus.Annotation{},
+		Images:          []hacarus.ImageMeta{},
+	}
+	if f.NG {
+		a.Label, a.Result = hacarus.LabelNG, "["+m.AlgorithmID+"] Defected product" // the form that old fixtures show
+	}
+	for _, d := range f.Defects {
+		a.Annotations = append(a.Annotations, s.annotation(hacarus.Annotation{
+			XMin:       new(float64(d.Box.Min.X)),
+			XMax:       new(float64(d.Box.Max.X)),
+			YMin:       new(float64(d.Box.Min.Y)),
+			YMax:       new(float64(d.Box.Max.Y)),
+			DefectSize: new(d.Area),
+		}))
+	}
+	return a
+}
