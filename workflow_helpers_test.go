@@ -1,8 +1,8 @@
 package hacarus_test
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"encoding/json"
 	"image"
 	"image/color"

@@ -346,7 +346,7 @@ func ExampleServer_AddItem() {
 	// NG
 }
 
-// Without a licence the service answers questions, and does no work.
+// Without a license the service answers questions, and does no work.
 func ExampleWithoutLicense() {
 	server := hacarustest.NewServer(hacarustest.WithoutLicense())
 	defer server.Close()

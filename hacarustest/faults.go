@@ -24,19 +24,20 @@ type Fault struct {
 	missed  bool           // a callback
 }
 
-// Before returns the fault in place of the request's execution.
+// Before returns the same fault in place of the request's execution.
 func (f Fault) Before() Fault {
 	f.instead = true
 	return f
 }
 
-// After returns the fault such that it happens once the request was executed.
+// After returns the same fault, but the request is executed before it happens.
 func (f Fault) After() Fault {
 	f.instead = false
 	return f
 }
 
-// Delayed returns the fault such that it happens d later, by the server's clock.
+// Delayed returns the same fault, but the request waits before it for d longer,
+// by the server's clock.
 func (f Fault) Delayed(d time.Duration) Fault {
 	f.delay += d
 	return f
@@ -45,8 +46,8 @@ func (f Fault) Delayed(d time.Duration) Fault {
 // Delay serves the request, or sends the callback, d later by the server's clock.
 func Delay(d time.Duration) Fault { return Fault{}.Delayed(d) }
 
-// RevokedToken revokes all tokens given out so far when the request arrives, so
-// that it is answered with status 401.
+// RevokedToken makes all tokens given out so far invalid when the request
+// arrives, so that it is refused with status 401.
 func RevokedToken() Fault { return Fault{revoke: true} }
 
 // MissedCallback does not send the callback. It is for [Callback] only.

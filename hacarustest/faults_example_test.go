@@ -215,7 +215,7 @@ func ExampleStatus() {
 }
 
 // A proxy wants a login of its own. Its page is no answer of the service: it
-// says nothing about the licence.
+// says nothing about the license.
 func ExampleHTML() {
 	server := hacarustest.NewServer(hacarustest.WithoutLicense())
 	defer server.Close()

@@ -14,11 +14,11 @@ import (
 	"sync"
 )
 
-// ResetConnection breaks the connection off once the request was executed. Over
-// TCP the client sees a reset.
+// ResetConnection breaks the connection without a response once the request was
+// executed. Over TCP the client sees a reset.
 func ResetConnection() Fault { return Fault{send: exchange.reset} }
 
-// ResetInBody breaks the connection off when that many bytes of the request's
+// ResetInBody breaks the connection when that many bytes of the request's
 // body, or all of a shorter one, were read. The request is not executed.
 func ResetInBody(after int64) Fault {
 	return Fault{instead: true, send: func(x exchange) {
@@ -75,8 +75,8 @@ func EarlyReply(code int) Fault {
 }
 
 // Truncated closes the connection after that many bytes of the response's body,
-// or before its last byte, once the request was executed. The header announces
-// the whole length.
+// and before its last byte at the latest, once the request was executed. The
+// header announces the whole length.
 func Truncated(after int) Fault {
 	return Fault{send: func(x exchange) { x.part(after, true); panic(http.ErrAbortHandler) }}
 }
@@ -90,9 +90,9 @@ func TruncatedChunks(after int) Fault {
 // executed.
 func Stall() Fault { return Fault{send: exchange.stall} }
 
-// StallInBody sends that many bytes of the response's body, or all but the last
-// one, and then nothing for as long as the client waits. The request is executed
-// before.
+// StallInBody sends that many bytes of the response's body, all but the last one
+// at most, and then nothing for as long as the client waits, once the request was
+// executed.
 func StallInBody(after int) Fault {
 	return Fault{send: func(x exchange) { x.part(after, true); x.stall() }}
 }

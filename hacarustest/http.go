@@ -161,7 +161,7 @@ func decodeBody(r *request, v any) ([]byte, error) {
 	return body, nil
 }
 
-// licensed refuses what needs a licence while there is none. The caller holds the lock.
+// licensed refuses what needs a license while there is none. The caller holds the lock.
 func (s *Server) licensed() error {
 	if !s.clock.now().Before(s.state.licenseExpiry) {
 		return refuse(http.StatusForbidden, invalidLicense)

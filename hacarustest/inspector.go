@@ -26,8 +26,7 @@ type Inspector interface {
 	// over those of the training, one by one; nil changes none. A [Server] gives
 	// the overrides of the model's training, with the model's predict parameters
 	// over them. Inspect returns an error if the image cannot be compared, for
-	// example because of its size.
-	// When ctx ends, Inspect returns its error soon.
+	// example because of its size. When ctx ends, Inspect returns its error soon.
 	Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error)
 }
 

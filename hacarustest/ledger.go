@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// Call is one request that arrived at a [Server], and what became of it.
+// Call is a request that arrived at a [Server], and what became of it.
 type Call struct {
-	// Operation is the operationId, such as "train". The images of items are
-	// fetched as "getImage", which is no operation of the documentation.
+	// Operation is the operationId, such as "train". Fetching an item's image is
+	// "getImage", which is not an operation of the documentation.
 	Operation string
-	// Method and Path of the request, escaped as it came, without the query.
+	// Method and Path of the request. Path is escaped as it arrived, and has no query.
 	Method, Path string
 	// Query of the request.
 	Query url.Values
@@ -21,13 +21,13 @@ type Call struct {
 	Header http.Header
 	// Body of a JSON request; nil for others.
 	Body []byte
-	// Files are the names of an upload's files, as far as they arrived; nil for
-	// other requests.
+	// Files are the names of the files of an upload that have arrived; nil for other
+	// requests.
 	Files []string
 	// StatusCode of the response; zero while there is none.
 	StatusCode int
-	// Executed says that the service did what was asked, whether or not the
-	// response reached the client.
+	// Executed is true if the service did what the request asked for, whether or not
+	// the response reached the client.
 	Executed bool
 }
 
@@ -74,13 +74,13 @@ func (c *Call) clone() Call {
 	return clone
 }
 
-// Calls returns the requests of an operation in the order of their arrival, or
-// those of all operations for "". It tells received from executed: see
-// [Call.Executed]. It grows until [Server.ResetCalls].
+// Calls returns the requests of an operation in the order of their arrival; "" is
+// all operations. Requests that arrived but were not executed are among them: see
+// [Call.Executed]. Calls are kept until [Server.ResetCalls].
 func (s *Server) Calls(operation string) []Call { return s.ledger.of(operation) }
 
-// Executions returns how often an operation was executed, or all of them
-// together for "".
+// Executions returns how many requests of an operation were executed; "" is all
+// operations.
 func (s *Server) Executions(operation string) int {
 	n := 0
 	for _, call := range s.ledger.of(operation) {
@@ -91,7 +91,7 @@ func (s *Server) Executions(operation string) int {
 	return n
 }
 
-// ResetCalls forgets all calls so far.
+// ResetCalls forgets all calls so far, so that Calls begins anew.
 func (s *Server) ResetCalls() {
 	s.ledger.update(func() { s.ledger.calls = nil })
 }

@@ -16,14 +16,14 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
-// Server is HACARUS CHECK in the process. Make one with [NewServer]; it is
-// safe for concurrent use.
+// Server is the HACARUS CHECK service inside this process. Make one with
+// [NewServer]. It is safe for concurrent use.
 type Server struct {
-	// URL is the base URL for [hacarus.New], without a trailing slash. In a
-	// testing/synctest bubble nothing listens there; [Server.Transport] serves it.
+	// URL is the base URL for [hacarus.New], without a trailing slash. In a bubble
+	// of testing/synctest nothing listens there, but [Server.Transport] reaches it.
 	URL string
-	// ClientID and ClientSecret are the credentials it accepts. The secret is
-	// another one for each server.
+	// ClientID and ClientSecret are the credentials that it accepts. Each server has
+	// a random secret of its own.
 	ClientID, ClientSecret string
 
 	config
@@ -46,8 +46,8 @@ type Server struct {
 }
 
 // NewServer starts a server with the documented algorithms, one target, a
-// licence, and no models or items. Close it. It panics when it finds no port
-// to listen on.
+// license, and no models or items. The caller must call Close. NewServer panics
+// when it cannot listen.
 func NewServer(opts ...Option) *Server {
 	s := &Server{
 		ClientID:     "hacarustest",
@@ -104,18 +104,18 @@ func (s *Server) serve(l net.Listener) {
 	})
 }
 
-// Close stops the server, breaks off what it is doing, and waits for the end
-// of it. It closes the clients of [Server.Client] too. Close may be called again.
+// Close stops the server and what it is doing, and waits until all of it has
+// ended. It also closes the clients of [Server.Client]. It may be called again.
 func (s *Server) Close() {
 	s.end(func() {
 		_ = s.server.Close() // its error is that of a listener that was closed before
 	})
 }
 
-// Client returns a client of the server, with its credentials. In a
-// testing/synctest bubble it uses [Server.Transport]; elsewhere it connects to
-// the port as it would to the real service. Options come after the server's
-// own and win. It panics when [hacarus.New] fails.
+// Client returns a client with the server's URL and credentials, which Close
+// closes. It connects to the server's port, as it would to the real service; in a
+// bubble of testing/synctest it uses [Server.Transport]. The options override
+// those of the server. Client panics when [hacarus.New] fails.
 func (s *Server) Client(opts ...hacarus.Option) *hacarus.Client {
 	own := []hacarus.Option{hacarus.WithCredentials(s.ClientID, s.ClientSecret)}
 	if inBubble() {
@@ -129,19 +129,20 @@ func (s *Server) Client(opts ...hacarus.Option) *hacarus.Client {
 	return client
 }
 
-// Transport returns a transport that reaches the server, and nothing else,
-// without a port.
+// Transport returns a transport that reaches the server's URL without a port, and
+// no other host. It can also be used where the process has no network at all.
 func (s *Server) Transport() http.RoundTripper {
 	t := s.memory.transport(s.host)
 	s.onClose(t.CloseIdleConnections)
 	return t
 }
 
-// Advance moves the server's clock on, by which tokens and licences expire and
-// jobs take their time. What is due then happens, without waiting for it.
+// Advance moves the server's clock forward: tokens and licenses expire by it, and
+// trainings, predictions and delays take their time by it. What becomes due
+// happens at once, but Advance does not wait for it.
 func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
 
-// RevokeTokens makes all tokens given out so far invalid.
+// RevokeTokens makes all tokens given out so far invalid, as if they had expired.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -158,7 +158,7 @@ func TestErrors(t *testing.T) {
 		"a name with a space": {upload("NewItem invalid.png", plate(9)), hacarus.ErrBadRequest, "Invalid Request", "無効なリクエストです。"},
 		"a name with dots":    {upload("a.b.png", plate(9)), hacarus.ErrBadRequest, "Invalid Request", "無効なリクエストです。"},
 		"no image":            {upload("a.png", []byte("text")), hacarus.ErrBadRequest, "Invalid Request", "無効なリクエストです。"},
-		"an empty licence": {
+		"an empty license": {
 			func(c *hacarus.Client) error {
 				_, err := c.SetLicense(ctx, hacarus.FileFromBytes("license0", []byte(" ")))
 				return err

@@ -15,7 +15,7 @@ import (
 type state struct {
 	tokens map[string]time.Time // to their expiry
 
-	licenseExpiry time.Time // zero without a licence
+	licenseExpiry time.Time // zero without a license
 	licenses      map[string]bool
 
 	targets       []hacarus.InspectionTarget
@@ -33,7 +33,7 @@ type state struct {
 	annotations int
 }
 
-// licenseTerm is how long a licence is good. The documentation does not say.
+// licenseTerm is how long a license is good. The documentation does not say.
 const licenseTerm = 365 * 24 * time.Hour
 
 func newState(now time.Time, licensed bool) state {
@@ -96,7 +96,7 @@ type upload struct {
 	content     []byte
 }
 
-// isGood tells whether a training item is to be learnt from.
+// isGood tells whether a training item is to be learned from.
 func (i *item) isGood() bool { return i.IsTrainingData && (i.good == nil || *i.good) }
 
 // itemView is an item on the wire. The documentation knows no null in place of

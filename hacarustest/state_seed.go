@@ -9,9 +9,9 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
-// AddTarget adds an inspection target, in place of one of the same id, and
-// returns it as it is served. A zero TargetID becomes one more than the
-// highest there is.
+// AddTarget adds an inspection target, or replaces the one with the same id, and
+// returns it as the server will return it. If TargetID is zero, it becomes one
+// more than the highest id there is.
 func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,9 +29,10 @@ func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget 
 	return t
 }
 
-// AddAlgorithm adds an algorithm, in place of one of the same id, and returns
-// it as it is served. What the documentation requires and a leaves out is
-// filled in. Overrides of its parameters reach the inspector by name.
+// AddAlgorithm adds an algorithm, or replaces the one with the same id, and
+// returns it as the server will return it. Required fields that a leaves out are
+// filled in. Overrides of its parameters are passed to the [Trainer] and the
+// [Inspector] under their names.
 func (s *Server) AddAlgorithm(a hacarus.Algorithm) hacarus.Algorithm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,12 +58,13 @@ func freeID(kind string, n int, taken func(string) bool) string {
 	}
 }
 
-// AddModel adds a model, in place of one of the same id, and returns it as it
-// is served. What m leaves out is filled in, the algorithm with "PM" and the
-// status with active. An active model becomes the one that "active" means.
+// AddModel adds a model, or replaces the one with the same id, and returns it as
+// the server will return it. Fields that m leaves out are filled in: the
+// algorithm with "PM", the status with active. An active model becomes the one
+// that "active" stands for.
 //
-// The model was trained with no images: if the server's inspector cannot do
-// that, it calls everything OK with score 0.
+// The model is trained without images. Where that is not possible, as with
+// [PatternMatching], it calls everything OK with score 0.
 func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	added := &model{Model: m, seeded: true, inspector: s.seededInspector()}
 	s.mu.Lock()
@@ -91,12 +93,12 @@ func (s *Server) seededInspector() Inspector {
 
 func allGood(context.Context, image.Image, Parameters) (Finding, error) { return Finding{}, nil }
 
-// AddItem adds an item with some images, in place of one of the same id, and
-// returns it as it is served. The images come before those of i.Images, which
-// are listed as they are, and not served. What i leaves out is filled in: an
-// id, and the id as the name; a status, which is done if the item is training
-// data or has assessments, and pending otherwise; ids and times of annotations.
-// The item is always active.
+// AddItem adds an item with images, or replaces the one with the same id, and
+// returns it as the server will return it. Each image is the content of a file.
+// The images come before those of i.Images, which are listed unchanged and cannot
+// be fetched. Fields that i leaves out are filled in: an id; the id as the name;
+// a status, which is done if the item is training data or has assessments, and
+// otherwise pending; ids and times of annotations. The item is always active.
 func (s *Server) AddItem(i hacarus.Item, images ...[]byte) hacarus.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()

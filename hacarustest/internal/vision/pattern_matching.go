@@ -81,7 +81,7 @@ func learnGolden(ctx context.Context, good []image.Image) (*golden, error) {
 	return g, nil
 }
 
-// roughness is the usual difference of a plane's pixels from their neighbours.
+// roughness is the usual difference of a plane's pixels from their neighbors.
 func roughness(raw, smooth *plane) float64 {
 	var values []float64
 	every := stride(raw, gainSamples)

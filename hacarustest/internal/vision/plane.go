@@ -92,7 +92,7 @@ func (p *plane) minus(q *plane) *plane {
 	return out
 }
 
-// blur averages every pixel with its neighbours up to r away, along rows and
+// blur averages every pixel with its neighbors up to r away, along rows and
 // then along columns. The border's pixels go on beyond the border.
 func (p *plane) blur(r int) *plane {
 	across := newPlane(p.w, p.h)
@@ -141,7 +141,7 @@ func (p *plane) erode(r int) *plane {
 	return p.slide(r, func(a, b float32) float32 { return min(a, b) })
 }
 
-// slide joins every pixel's neighbours up to r away, along rows and then along
+// slide joins every pixel's neighbors up to r away, along rows and then along
 // columns.
 func (p *plane) slide(r int, join func(a, b float32) float32) *plane {
 	across := newPlane(p.w, p.h)

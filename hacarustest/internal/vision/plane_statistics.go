@@ -30,7 +30,7 @@ func (s *statistics) add(p *plane) {
 
 // spread is the standard deviation to expect of the next image around each
 // pixel, and at least the noise. The fewer images there were, the more counts
-// what was seen in the wider neighbourhood.
+// what was seen in the wider neighborhood.
 func (s *statistics) spread(noise float64) *plane {
 	more := max(s.n-1, 1)
 	few := float64(1 + 1/s.n)

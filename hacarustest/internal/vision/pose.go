@@ -3,7 +3,7 @@ package vision
 import "math"
 
 // pose says where the pixels of an image lie in the reference: turned about the
-// centre by angle (radians), then moved by dx and dy (pixels).
+// center by angle (radians), then moved by dx and dy (pixels).
 type pose struct{ dx, dy, angle float64 }
 
 // locate gives the function from places of a w by h image to places in the
@@ -41,7 +41,7 @@ func (p pose) inverse() pose {
 	return pose{dx: -cos*p.dx - sin*p.dy, dy: sin*p.dx - cos*p.dy, angle: -p.angle}
 }
 
-func (p pose) neighbours(step, turn float64) [6]pose {
+func (p pose) neighbors(step, turn float64) [6]pose {
 	return [6]pose{
 		{p.dx - step, p.dy, p.angle}, {p.dx + step, p.dy, p.angle},
 		{p.dx, p.dy - step, p.angle}, {p.dx, p.dy + step, p.angle},

@@ -52,7 +52,7 @@ func (c comparison) cost(p pose, limit float64) float64 {
 	return sum
 }
 
-// radius is how far the corners are from the centre: one pixel there is a turn
+// radius is how far the corners are from the center: one pixel there is a turn
 // by 1/radius.
 func (c comparison) radius() float64 {
 	return max(1, math.Hypot(float64(c.image.w), float64(c.image.h))/2)
@@ -93,7 +93,7 @@ func (c comparison) climb(best pose) pose {
 	for step := 1.0; step >= 0.25; step /= 2 {
 		for moved := true; moved; {
 			moved = false
-			for _, p := range best.neighbours(step, step/c.radius()) {
+			for _, p := range best.neighbors(step, step/c.radius()) {
 				if cost := c.cost(p, least); cost < least && c.allows(p) {
 					best, least, moved = p, cost, true
 				}
