@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
-	"sync/atomic"
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/hacarus/hacarus-check-go/internal/journal"
 )
 
 // The defaults of an [InspectRequest].
@@ -50,8 +52,8 @@ type InspectRequest struct {
 	// Wait configures the wait for the assessments. [WithProgress] has no
 	// effect here.
 	Wait []WaitOption
-	// Progress is called when one of its figures has changed: never twice at a
-	// time, on any goroutine. It should be quick.
+	// Progress is called when one of its figures has changed, on the goroutine
+	// that ranges over the outcomes, between them. It should be quick.
 	Progress func(InspectProgress)
 }
 
@@ -140,13 +142,16 @@ func (c *Client) Inspect(ctx context.Context, req InspectRequest) iter.Seq2[*Ins
 			yield(nil, err)
 			return
 		}
-		defer r.stop()
-		for result := range r.results {
-			if !yield(result, nil) {
-				return
-			}
+		left := false
+		r.each(r.report, func(d finished) bool {
+			left = !yield(r.inspection(d), nil)
+			return !left
+		})
+		err = r.reason()
+		if closing := r.notes.close(); err == nil {
+			err = closing
 		}
-		if err := r.end(); err != nil {
+		if err != nil && !left {
 			yield(nil, err)
 		}
 	}
@@ -183,33 +188,11 @@ func fill[T comparable](field *T, value T) {
 	}
 }
 
-// inspection is one run of Inspect. One goroutine prepares the files and
-// gathers them into batches; each batch has a goroutine that takes it through
-// the steps and delivers its files' outcomes.
+// inspection is one run of Inspect.
 type inspection struct {
-	client *Client
-	InspectRequest
-	wait    waitConfig
-	caller  context.Context //nolint:containedctx // the run's
-	ctx     context.Context //nolint:containedctx // the run's own, which ends with it
-	cancel  context.CancelCauseFunc
-	journal *journal // nil: none
-	namer   *namer
-	copies  map[fileKey]int // of files that share a name, those met so far
-	limiter *limiter
-	slots   chan struct{}   // bounds the questions for items
-	room    chan struct{}   // bounds the files under way: one token for each
-	limit   atomic.Int64    // bytes of a batch
-	strange atomic.Bool     // the service was seen to choose ids that do not follow from names
-	given   map[string]bool // the ids that it has chosen since
-
-	work    sync.WaitGroup
-	results chan *Inspection
-	left    chan struct{} // closed when the range was left
-
-	mu       sync.Mutex
-	fatal    error // what ended the run
-	progress InspectProgress
+	*calls
+	progress func(InspectProgress)
+	total    int
 }
 
 func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspection, error) {
@@ -220,30 +203,30 @@ func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspec
 	if err != nil {
 		return nil, err
 	}
-	wait, err := newWaitConfig(operation{id: inspectName}, req.Wait)
+	cfg, err := newWaitConfig(operation{id: inspectName}, req.Wait)
 	if err != nil {
 		return nil, err
 	}
-	wait.progress = nil
-	r := &inspection{
-		client: c, InspectRequest: req, wait: wait, caller: ctx,
-		namer: newNamer(req.Files), copies: map[fileKey]int{},
-		limiter: newLimiter(req.Concurrency, c.policy),
-		slots:   make(chan struct{}, max(waitConcurrency, 2*req.Concurrency)),
-		room:    make(chan struct{}, inFlight(req)),
-		results: make(chan *Inspection), left: make(chan struct{}),
-		given: map[string]bool{}, progress: InspectProgress{Total: len(req.Files)},
+	cfg.progress = nil
+	notes, err := openNotes(ctx, req.Journal, req.ModelID)
+	if err != nil {
+		return nil, err
 	}
-	r.limit.Store(req.BatchBytes)
-	if req.Journal != "" {
-		if r.journal, err = openJournal(req.Journal, req.ModelID); err != nil {
-			return nil, err
-		}
-		r.strange.Store(r.journal.strange)
-	}
-	r.ctx, r.cancel = context.WithCancelCause(withPacer(ctx, r.limiter))
-	r.work.Go(r.feed)
-	go func() { r.work.Wait(); close(r.results) }()
+	limiter := newLimiter(req.Concurrency, c.policy)
+	r := &inspection{progress: req.Progress, total: len(req.Files), calls: &calls{
+		pipeline: newPipeline(newRun(ctx, limiter), inFlight(req)),
+		client:   c, limiter: limiter, notes: notes, modelID: req.ModelID,
+	}}
+	slots := make(chan struct{}, max(waitConcurrency, 2*req.Concurrency))
+	p := &predictor{calls: r.calls, cfg: cfg, slots: slots, batchSize: req.BatchSize, grace: req.Grace}
+	u := newUploader(r.calls, cfg, slots, newNamer(req.Files), uploadParams{
+		operation: inspectName, batchSize: req.BatchSize, batchBytes: req.BatchBytes, grace: req.Grace,
+	})
+	u.next = r.place
+	r.prepare = u.prepareFile
+	maps.Copy(r.stages, u.stages())
+	maps.Copy(r.stages, p.stages())
+	r.start(slices.Values(req.Files), func() { _ = p.checkModel() })
 	return r, nil
 }
 
@@ -251,157 +234,23 @@ func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspec
 // that wait for their verdicts, and one of each step that is being gathered.
 func inFlight(req InspectRequest) int { return req.BatchSize * (4*req.Concurrency + 8) }
 
-// stop ends the work, and waits for its end.
-func (r *inspection) stop() {
-	close(r.left)
-	r.cancel(nil)
-	for range r.results { // until it is closed
+// inspection is what became of a file as the user sees it.
+func (r *inspection) inspection(d finished) *Inspection {
+	result := &Inspection{File: d.label, Index: d.index, Item: d.item, Verdict: VerdictUnknown, Err: d.err}
+	if d.step != journal.New {
+		result.ItemID = d.id
 	}
-	if r.journal != nil {
-		_ = r.journal.close() // end has told
-		r.journal = nil
+	if d.item != nil {
+		result.Verdict = d.item.Verdict(modelOrAny(r.modelID))
 	}
+	return result
 }
 
-// end is what ended the run early; nil if nothing did.
-func (r *inspection) end() error {
-	r.cancel(nil)
-	err := r.ended()
-	if r.journal != nil && err == nil {
-		err = r.journal.close()
-		r.journal = nil
-	}
-	return err
-}
-
-// ended is what ended the run, or will.
-func (r *inspection) ended() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.fatal == nil && r.caller.Err() != nil {
-		r.fatal = contextError(r.caller, nil)
-	}
-	return r.fatal
-}
-
-// fail ends the run with an error that concerns all files.
-func (r *inspection) fail(err error) {
-	r.mu.Lock()
-	if r.fatal == nil && r.caller.Err() == nil {
-		r.fatal = err
-	}
-	r.mu.Unlock()
-	r.cancel(err)
-}
-
-// feed prepares the files one after the other, and sends batches on their way.
-func (r *inspection) feed() {
-	r.checkModel()
-	gathered := map[step]*batch{}
-	launch := func() {
-		for from, b := range gathered {
-			r.work.Go(func() { r.process(from, b.units) })
-		}
-		clear(gathered)
-	}
-	for i, file := range r.Files {
-		u, err := r.admit(i, file)
-		if err != nil {
-			r.deliver(u, nil, err)
-			continue
-		}
-		if b := gathered[u.step]; b != nil && !b.takes(u, r.BatchSize, r.limit.Load()) {
-			launch() // all of them, so that none waits for long
-		}
-		if gathered[u.step] == nil {
-			gathered[u.step] = &batch{}
-		}
-		gathered[u.step].add(u)
-	}
-	launch()
-}
-
-// checkModel waits for the model, so that nothing is uploaded for one that is
-// not there. Which one is active, the service knows.
-func (r *inspection) checkModel() {
-	if r.ModelID == ActiveModel {
-		return
-	}
-	if _, err := r.client.WaitForModel(r.ctx, r.ModelID); err != nil {
-		r.fail(err)
-	}
-}
-
-// admit prepares a file once there is room for it.
-func (r *inspection) admit(index int, file File) (*unit, error) {
-	u := &unit{index: index, label: file.label(), file: file}
-	if r.ctx.Err() == nil {
-		if err := r.prepare(u); err != nil {
-			return u, err
-		}
-		select {
-		case r.room <- struct{}{}:
-			u.admitted = true
-			r.count(u)
-		case <-r.ctx.Done():
-		}
-	}
-	if !u.admitted {
-		return &unit{index: index, label: u.label}, r.abandoned()
-	}
-	return u, nil
-}
-
-// abandoned is the outcome of a file that nothing was done with.
-func (r *inspection) abandoned() error {
-	if err := r.ended(); err != nil {
-		return err
-	}
-	return contextError(r.ctx, nil) // the range was left
-}
-
-// deliver hands over the outcome of a file. It is the end of it.
-func (r *inspection) deliver(u *unit, item *Item, err error) {
-	result := &Inspection{File: u.label, Index: u.index, Item: item, Verdict: VerdictUnknown, Err: err}
-	if u.step != stepNew {
-		result.ItemID = u.id
-	}
-	if item != nil {
-		result.Verdict = item.Verdict(modelOrAny(r.ModelID))
-	}
-	r.report(func(p *InspectProgress) {
-		if err != nil {
-			p.Failed++
-		} else {
-			p.Assessed++
-		}
-	})
-	select {
-	case r.results <- result:
-	case <-r.left:
-	}
-	if u.admitted {
-		<-r.room
-	}
-}
-
-// count notes what was done with a file in an earlier run.
-func (r *inspection) count(u *unit) {
-	switch u.step {
-	case stepUploaded:
-		r.report(func(p *InspectProgress) { p.Uploaded++ })
-	case stepPredicting, stepDone:
-		u.predicted = true
-		r.report(func(p *InspectProgress) { p.Uploaded++; p.Predicted++ })
-	}
-}
-
-// report changes the progress, and tells of it.
-func (r *inspection) report(change func(*InspectProgress)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	change(&r.progress)
-	if r.Progress != nil {
-		r.Progress(r.progress)
+// report tells the user of the progress.
+func (r *inspection) report(c counts) {
+	if r.progress != nil {
+		r.progress(InspectProgress{
+			Total: r.total, Uploaded: c.uploaded, Predicted: c.predicted, Assessed: c.succeeded, Failed: c.failed,
+		})
 	}
 }

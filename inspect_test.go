@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"io/fs"
 	"net/http"
 	"os"
@@ -298,193 +297,6 @@ func TestInspectNames(t *testing.T) {
 	})
 }
 
-// What was uploaded is not uploaded again, and what was not is.
-func TestInspectReconcilesUploads(t *testing.T) {
-	t.Parallel()
-	for name, faults := range map[string][]hacarustest.Fault{
-		"executed":     {hacarustest.ResetConnection(), hacarustest.CloseConnection(), hacarustest.Garbage(), hacarustest.Truncated(3), hacarustest.HTML(502).After()},
-		"not executed": {hacarustest.ResetInBody(10), hacarustest.ResetConnection().Before(), hacarustest.HTML(502), refusal(500), refusal(408)},
-		"mixed":        mixed(11),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s, c := newService(t)
-				s.AddModel(hacarus.Model{})
-				s.Inject("addItem", faults...)
-				s.Inject("getItemById", mixed(20)...)
-				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100), BatchSize: 10})
-				require.NoError(t, err)
-				requireVerdicts(t, 0, all)
-				requireOnce(t, 100, uploads(s))
-				requireOnce(t, 100, predictions(t, s))
-			})
-		})
-	}
-}
-
-// An item that was there before is not mistaken for the upload that got lost.
-func TestInspectDoesNotTakeOldItems(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t)
-		m := s.AddModel(hacarus.Model{})
-		s.AddItem(hacarus.Item{ItemID: "plate-00000", Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: "NG"}}})
-		s.AddItem(hacarus.Item{ItemID: "plate-00001", Images: []hacarus.ImageMeta{{FileSize: 7}}})
-		s.Inject("addItem", hacarustest.ResetConnection().Before())
-		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 3)})
-		require.NoError(t, err)
-		for n := range 2 {
-			require.ErrorIs(t, all[n].Err, hacarus.ErrOutcomeUnknown)
-			require.Equal(t, fmt.Sprintf("plate-%05d", n), all[n].ItemID, "the id to look for")
-		}
-		requireVerdicts(t, 2, all[2:])
-		requireOnce(t, 1, uploads(s))
-	})
-}
-
-// A prediction whose answer was lost is not asked for again while its
-// assessment may come, and is after that.
-func TestInspectGrace(t *testing.T) {
-	t.Parallel()
-	const grace = 3 * time.Minute
-	run := func(t *testing.T, faults ...hacarustest.Fault) (took time.Duration, s *hacarustest.Server, all []*hacarus.Inspection) {
-		t.Helper()
-		synctest.Test(t, func(t *testing.T) {
-			server, c := newService(t, hacarustest.WithPredictionTime(2*time.Minute))
-			s = server
-			s.AddModel(hacarus.Model{})
-			s.Inject("predictItems", faults...)
-			begun := time.Now()
-			var err error
-			all, err = outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 10), Grace: grace})
-			require.NoError(t, err)
-			took = time.Since(begun)
-		})
-		return took, s, all
-	}
-	t.Run("executed", func(t *testing.T) {
-		t.Parallel()
-		took, s, all := run(t, hacarustest.ResetConnection())
-		requireVerdicts(t, 0, all)
-		requireOnce(t, 10, predictions(t, s))
-		require.Less(t, took, grace)
-	})
-	t.Run("not executed", func(t *testing.T) {
-		t.Parallel()
-		took, s, all := run(t, hacarustest.ResetConnection().Before())
-		requireVerdicts(t, 0, all)
-		requireOnce(t, 10, predictions(t, s))
-		require.GreaterOrEqual(t, took, grace+2*time.Minute)
-		require.Less(t, took, grace+2*time.Minute+10*time.Second)
-	})
-	t.Run("not executed twice", func(t *testing.T) {
-		t.Parallel()
-		took, s, all := run(t, hacarustest.ResetConnection().Before(), hacarustest.CloseConnection().Before())
-		requireVerdicts(t, 0, all)
-		requireOnce(t, 10, predictions(t, s))
-		require.GreaterOrEqual(t, took, 2*grace)
-	})
-	t.Run("never executed", func(t *testing.T) {
-		t.Parallel()
-		took, s, all := run(t, hacarustest.Repeat(9, hacarustest.ResetConnection().Before())...)
-		require.ErrorIs(t, all[0].Err, hacarus.ErrNoAssessment)
-		require.Len(t, s.Calls("predictItems"), 3)
-		require.GreaterOrEqual(t, took, 3*grace)
-	})
-}
-
-// squeamish is an inspector that fails on bad pictures.
-func squeamish(ctx context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
-	if f, err := firstPixel(ctx, img, p); err != nil || !f.NG {
-		return f, err
-	}
-	return hacarustest.Finding{}, errors.New("cannot look at it")
-}
-
-// A prediction that failed leaves no assessment. It is not waited for without
-// end, not asked for again, and does not hold up the others.
-func TestInspectWithoutAssessment(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t, hacarustest.WithInspector(hacarustest.InspectorFunc(squeamish)))
-		s.AddModel(hacarus.Model{})
-		begun, late := time.Now(), 0
-		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: 10 * time.Minute}) {
-			require.NoError(t, err)
-			if truth(result.Index) == hacarus.VerdictOK {
-				require.Equal(t, hacarus.VerdictOK, result.Verdict)
-				require.Less(t, time.Since(begun), time.Minute)
-				continue
-			}
-			late++
-			require.ErrorIs(t, result.Err, hacarus.ErrNoAssessment)
-			var waited *hacarus.WaitError
-			require.ErrorAs(t, result.Err, &waited)
-			require.Equal(t, hacarus.ItemStatusDone, waited.ItemStatus)
-		}
-		require.Equal(t, 40, late)
-		requireOnce(t, 200, predictions(t, s))
-	})
-}
-
-// A service that is busy is left alone by all calls at once, for as long as it
-// says.
-func TestInspectHoldsBack(t *testing.T) {
-	t.Parallel()
-	for _, operation := range []string{"addItem", "predictItems"} {
-		t.Run(operation, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s, _ := newService(t)
-				s.AddModel(hacarus.Model{})
-				const pause = 40 * time.Second
-				var mu sync.Mutex
-				var until time.Time // no call before that
-				broken := 0
-				next := s.Transport()
-				watched := transport(func(r *http.Request) (*http.Response, error) {
-					mu.Lock()
-					// What went out in the same moment was on its way already.
-					if now := time.Now(); now.Before(until) && now.After(until.Add(-pause)) {
-						broken++
-					}
-					mu.Unlock()
-					answer, err := next.RoundTrip(r)
-					if err == nil && (answer.StatusCode == http.StatusTooEarly || answer.StatusCode == http.StatusTooManyRequests) {
-						mu.Lock()
-						until = time.Now().Add(pause)
-						mu.Unlock()
-					}
-					return answer, err
-				})
-				c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: watched}))
-				after := http.Header{"Retry-After": {"40"}}
-				s.Inject(operation, hacarustest.Fault{}, hacarustest.Status(425, after, "{}"), hacarustest.Status(429, after, "{}"), hacarustest.Fault{}, hacarustest.Status(429, after, "{}"))
-				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 300), BatchSize: 10})
-				require.NoError(t, err)
-				requireVerdicts(t, 0, all)
-				require.Zero(t, broken)
-			})
-		})
-	}
-}
-
-// However long it is busy.
-func TestInspectOutlastsABusyService(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t)
-		s.AddModel(hacarus.Model{})
-		s.Inject("predictItems", hacarustest.Repeat(500, refusal(425))...)
-		s.Inject("addItem", hacarustest.Repeat(100, refusal(429))...)
-		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 60)})
-		require.NoError(t, err)
-		requireVerdicts(t, 0, all)
-		requireOnce(t, 60, predictions(t, s))
-	})
-}
-
 // What concerns every file ends the run, with an outcome for each all the same.
 func TestInspectEnds(t *testing.T) {
 	t.Parallel()
@@ -606,5 +418,69 @@ func TestInspectArguments(t *testing.T) {
 			require.Equal(t, 1, n, name)
 		}
 		require.Empty(t, s.Calls(""))
+	})
+}
+
+func TestInspectRefusesAnyNumberOfCalls(t *testing.T) {
+	t.Parallel()
+	_, c := newService(t)
+	_, err := outcomes(t, c, hacarus.InspectRequest{Concurrency: 1001})
+	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+}
+
+// A service that is busy is left alone by all calls at once, for as long as it
+// says.
+func TestInspectHoldsBack(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"addItem", "predictItems"} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				s.AddModel(hacarus.Model{})
+				const pause = 40 * time.Second
+				var mu sync.Mutex
+				var until time.Time // no call before that
+				broken := 0
+				next := s.Transport()
+				watched := transport(func(r *http.Request) (*http.Response, error) {
+					mu.Lock()
+					// What went out in the same moment was on its way already.
+					if now := time.Now(); now.Before(until) && now.After(until.Add(-pause)) {
+						broken++
+					}
+					mu.Unlock()
+					answer, err := next.RoundTrip(r)
+					if err == nil && (answer.StatusCode == http.StatusTooEarly || answer.StatusCode == http.StatusTooManyRequests) {
+						mu.Lock()
+						until = time.Now().Add(pause)
+						mu.Unlock()
+					}
+					return answer, err
+				})
+				c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: watched}))
+				after := http.Header{"Retry-After": {"40"}}
+				s.Inject(operation, hacarustest.Fault{}, hacarustest.Status(425, after, "{}"), hacarustest.Status(429, after, "{}"), hacarustest.Fault{}, hacarustest.Status(429, after, "{}"))
+				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 300), BatchSize: 10})
+				require.NoError(t, err)
+				requireVerdicts(t, 0, all)
+				require.Zero(t, broken)
+			})
+		})
+	}
+}
+
+// However long it is busy.
+func TestInspectOutlastsABusyService(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{})
+		s.Inject("predictItems", hacarustest.Repeat(500, refusal(425))...)
+		s.Inject("addItem", hacarustest.Repeat(100, refusal(429))...)
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 60)})
+		require.NoError(t, err)
+		requireVerdicts(t, 0, all)
+		requireOnce(t, 60, predictions(t, s))
 	})
 }

@@ -262,7 +262,7 @@ func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []str
 			client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency), patience: briefly,
 			isReady: func(item *Item) bool { return assessed(item, modelID) },
 		}
-		w.run(ctx, itemIDs, yield)
+		w.run(ctx, itemIDs, func(_ string, item *Item, err error) bool { return yield(item, err) })
 	}
 }
 
@@ -302,7 +302,9 @@ type sighting struct {
 // errNotInTime: an item was there, and not ready, when it was given up.
 var errNotInTime = errors.New("no assessment in time")
 
-func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(*Item, error) bool) {
+// run hands over each id with its item, once that is ready, or with the
+// [*WaitError] that ended the wait for it.
+func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(id string, item *Item, err error) bool) {
 	waiting := distinct(itemIDs)
 	w.begun, w.pace, w.total = time.Now(), newPace(w.waitConfig, w.client.policy), len(waiting)
 	w.pace.until = w.until
@@ -330,18 +332,18 @@ func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(*Item,
 
 // pass asks for each of the items once, and yields those that have an outcome.
 // It is false when the range was left.
-func (w *itemsWait) pass(ctx context.Context, waiting []*awaited, yield func(*Item, error) bool) bool {
+func (w *itemsWait) pass(ctx context.Context, waiting []*awaited, yield func(string, *Item, error) bool) bool {
 	begun, ready := time.Now(), w.ready
 	for a, seen := range inParallel(ctx, waitConcurrency, waiting, w.look) {
 		err := w.judge(a, seen)
 		w.report(WaitProgress{Ready: w.ready, Total: w.total, Elapsed: time.Since(w.begun), Err: seen.err})
 		switch {
 		case err != nil:
-			if !yield(nil, err) {
+			if !yield(a.id, nil, err) {
 				return false
 			}
 		case a.done:
-			if !yield(seen.item, nil) {
+			if !yield(a.id, seen.item, nil) {
 				return false
 			}
 		}
@@ -401,14 +403,14 @@ func (w *itemsWait) isOver(seen sighting) bool {
 	return !w.until.IsZero() && !seen.asked.Before(w.until)
 }
 
-func (w *itemsWait) failure(a *awaited, err error) error {
+func (w *itemsWait) failure(a *awaited, err error) *WaitError {
 	return &WaitError{ModelID: w.modelID, ItemID: a.id, ItemStatus: a.status, Err: err}
 }
 
 // abandon yields the error that ended the wait, for each item that it ended it for.
-func (w *itemsWait) abandon(waiting []*awaited, err error, yield func(*Item, error) bool) {
+func (w *itemsWait) abandon(waiting []*awaited, err error, yield func(string, *Item, error) bool) {
 	for _, a := range waiting {
-		if !yield(nil, w.failure(a, err)) {
+		if !yield(a.id, nil, w.failure(a, err)) {
 			return
 		}
 	}

@@ -220,3 +220,27 @@ func TestJournalFiles(t *testing.T) {
 		require.Empty(t, uploads(s))
 	})
 }
+
+// A journal of a clock that was ahead does not make anybody wait for that time.
+func TestJournalFromTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{})
+		s.Inject("predictItems", hacarustest.ResetConnection().Before())
+		request := hacarus.InspectRequest{Files: pictures(0, 3), Grace: time.Minute, Journal: filepath.Join(t.TempDir(), "shift")}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := outcomesIn(ctx, t, c, request)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		text, err := os.ReadFile(request.Journal)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(request.Journal, bytes.ReplaceAll(text, []byte(`"2000-01-01T`), []byte(`"2000-01-03T`)), 0o600))
+		began := time.Now()
+		all, err := outcomes(t, c, request)
+		require.NoError(t, err)
+		requireVerdicts(t, 0, all)
+		require.Less(t, time.Since(began), 2*time.Minute)
+		require.Equal(t, 1, s.Executions("addItem"))
+	})
+}

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -166,82 +165,6 @@ func TestInspectBehindAnImpatientGateway(t *testing.T) {
 	})
 }
 
-// A question that fails for ever ends with the grace time, and concerns one file.
-func TestInspectWithOneItemOutOfOrder(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := newService(t)
-		s.AddModel(hacarus.Model{})
-		c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			if path.Base(r.URL.Path) == "plate-00003" {
-				return page(r, http.StatusInternalServerError), nil
-			}
-			return next.RoundTrip(r)
-		})
-		began := time.Now()
-		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 5), Grace: time.Minute})
-		require.NoError(t, err)
-		require.ErrorIs(t, all[3].Err, hacarus.ErrServer)
-		requireVerdicts(t, 0, all[:3])
-		requireVerdicts(t, 4, all[4:])
-		require.Less(t, time.Since(began), 5*time.Minute)
-	})
-}
-
-// Without an active model nothing more is uploaded.
-func TestInspectWithoutAnActiveModel(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t)
-		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 1000)})
-		require.ErrorIs(t, err, hacarus.ErrBadRequest)
-		require.Len(t, all, 1000)
-		require.LessOrEqual(t, len(s.Calls("addItem")), 10)
-		require.LessOrEqual(t, len(s.Calls("predictItems")), 10)
-	})
-}
-
-// A prediction that is asked for again counts once.
-func TestInspectProgressOfRepeatedPredictions(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t)
-		s.AddModel(hacarus.Model{})
-		s.Inject("predictItems", hacarustest.ResetConnection().Before())
-		var last hacarus.InspectProgress
-		all, err := outcomes(t, c, hacarus.InspectRequest{
-			Files: pictures(0, 10), Grace: time.Minute, Progress: func(p hacarus.InspectProgress) { last = p },
-		})
-		require.NoError(t, err)
-		requireVerdicts(t, 0, all)
-		require.Equal(t, hacarus.InspectProgress{Total: 10, Uploaded: 10, Predicted: 10, Assessed: 10}, last)
-	})
-}
-
-// A journal of a clock that was ahead does not make anybody wait for that time.
-func TestJournalFromTheFuture(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t)
-		s.AddModel(hacarus.Model{})
-		s.Inject("predictItems", hacarustest.ResetConnection().Before())
-		request := hacarus.InspectRequest{Files: pictures(0, 3), Grace: time.Minute, Journal: filepath.Join(t.TempDir(), "shift")}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := outcomesIn(ctx, t, c, request)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		text, err := os.ReadFile(request.Journal)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(request.Journal, bytes.ReplaceAll(text, []byte(`"2000-01-01T`), []byte(`"2000-01-03T`)), 0o600))
-		began := time.Now()
-		all, err := outcomes(t, c, request)
-		require.NoError(t, err)
-		requireVerdicts(t, 0, all)
-		require.Less(t, time.Since(began), 2*time.Minute)
-		require.Equal(t, 1, s.Executions("addItem"))
-	})
-}
-
 // A file that panics has an outcome like one that cannot be opened.
 func TestInspectFileThatPanics(t *testing.T) {
 	t.Parallel()
@@ -257,9 +180,47 @@ func TestInspectFileThatPanics(t *testing.T) {
 	})
 }
 
-func TestInspectRefusesAnyNumberOfCalls(t *testing.T) {
+// What was uploaded is not uploaded again, and what was not is.
+func TestInspectReconcilesUploads(t *testing.T) {
 	t.Parallel()
-	_, c := newService(t)
-	_, err := outcomes(t, c, hacarus.InspectRequest{Concurrency: 1001})
-	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+	for name, faults := range map[string][]hacarustest.Fault{
+		"executed":     {hacarustest.ResetConnection(), hacarustest.CloseConnection(), hacarustest.Garbage(), hacarustest.Truncated(3), hacarustest.HTML(502).After()},
+		"not executed": {hacarustest.ResetInBody(10), hacarustest.ResetConnection().Before(), hacarustest.HTML(502), refusal(500), refusal(408)},
+		"mixed":        mixed(11),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
+				s.AddModel(hacarus.Model{})
+				s.Inject("addItem", faults...)
+				s.Inject("getItemById", mixed(20)...)
+				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100), BatchSize: 10})
+				require.NoError(t, err)
+				requireVerdicts(t, 0, all)
+				requireOnce(t, 100, uploads(s))
+				requireOnce(t, 100, predictions(t, s))
+			})
+		})
+	}
+}
+
+// An item that was there before is not mistaken for the upload that got lost.
+func TestInspectDoesNotTakeOldItems(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		m := s.AddModel(hacarus.Model{})
+		s.AddItem(hacarus.Item{ItemID: "plate-00000", Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: "NG"}}})
+		s.AddItem(hacarus.Item{ItemID: "plate-00001", Images: []hacarus.ImageMeta{{FileSize: 7}}})
+		s.Inject("addItem", hacarustest.ResetConnection().Before())
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 3)})
+		require.NoError(t, err)
+		for n := range 2 {
+			require.ErrorIs(t, all[n].Err, hacarus.ErrOutcomeUnknown)
+			require.Equal(t, fmt.Sprintf("plate-%05d", n), all[n].ItemID, "the id to look for")
+		}
+		requireVerdicts(t, 2, all[2:])
+		requireOnce(t, 1, uploads(s))
+	})
 }

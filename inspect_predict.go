@@ -1,0 +1,201 @@
+package hacarus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hacarus/hacarus-check-go/internal/journal"
+)
+
+// maxPredictions is how often in a run a prediction is asked for whose responses
+// are lost, each time after the grace time.
+const maxPredictions = 3
+
+// predictor has a model predict items, and waits for what it says of them. A
+// prediction that may have been asked for is asked for again only when its
+// assessment has not come in time.
+type predictor struct {
+	*calls
+	cfg       waitConfig
+	slots     chan struct{} // bounds the polls
+	batchSize int
+	grace     time.Duration
+}
+
+// stages are the predictor's: of items that are to be predicted, of those that
+// may be, and of those that were assessed in an earlier run.
+func (p *predictor) stages() map[journal.Step]*stage {
+	turn := func(ctx context.Context) error { return p.limiter.enter(ctx, opPredictItems) }
+	return map[journal.Step]*stage{
+		journal.Uploaded:   {in: make(chan *unit), most: p.batchSize, turn: turn, work: p.predict},
+		journal.Predicting: {in: make(chan *unit), most: p.batchSize, work: p.resume},
+		journal.Done:       {in: make(chan *unit), most: p.batchSize, work: p.collect},
+	}
+}
+
+// collect waits for what was there in an earlier run.
+func (p *predictor) collect(units []*unit) { p.giveUpOn(p.await(units, time.Now().Add(p.grace))) }
+
+// resume waits for predictions that an earlier run asked for, and asks for those
+// that do not come.
+func (p *predictor) resume(units []*unit) {
+	p.insist(p.await(units, latest(units).Add(p.grace)), false)
+}
+
+// latest is when the last of the units came to its step.
+func latest(units []*unit) (t time.Time) {
+	for _, u := range units {
+		if u.since.After(t) {
+			t = u.since
+		}
+	}
+	if now := time.Now(); t.After(now) {
+		return now // the clock was set back
+	}
+	return t
+}
+
+// predict has items predicted that have a turn, and waits for their assessments.
+func (p *predictor) predict(units []*unit) { p.insist(units, true) }
+
+// insist asks for predictions and awaits them, and does so again for those of
+// which nobody knows whether they were asked for.
+func (p *predictor) insist(units []*unit, hasTurn bool) {
+	for tries := 1; len(units) > 0; tries++ {
+		waiting := p.await(p.ask(units, hasTurn), time.Now().Add(p.grace))
+		hasTurn = false
+		if tries == maxPredictions {
+			p.giveUpOn(waiting)
+			return
+		}
+		answered := func(u *unit) bool { return u.answered }
+		units = slices.DeleteFunc(slices.Clone(waiting), answered)
+		p.giveUpOn(slices.DeleteFunc(waiting, func(u *unit) bool { return !answered(u) }))
+	}
+}
+
+// giveUpOn delivers files whose assessment did not come.
+func (p *predictor) giveUpOn(units []*unit) {
+	for _, u := range units {
+		p.deliver(u, nil, &WaitError{
+			ModelID: p.modelID, ItemID: u.id, ItemStatus: u.status, Err: fmt.Errorf("%w within %v", ErrNoAssessment, p.grace),
+		})
+	}
+}
+
+// ask asks for the predictions of items, and returns those of which it may have
+// been asked for. The first try may have its turn already.
+func (p *predictor) ask(units []*unit, hasTurn bool) (asked []*unit) {
+	if !p.write(true, journal.Predicting, units) {
+		if hasTurn {
+			p.limiter.leave(opPredictItems, nil)
+		}
+		return nil
+	}
+	_, ids := byItem(units)
+	for tries := 1; ; tries++ {
+		err := p.predictItems(ids, hasTurn)
+		hasTurn = false
+		reaction := p.reactTo(err)
+		switch reaction {
+		case proceed, lookFirst:
+			p.asked(units, reaction == proceed || !errors.Is(err, ErrOutcomeUnknown))
+			return units
+		case halve:
+			if p.checkModel() == nil {
+				return p.halves(units, err)
+			}
+		case endRun:
+			p.fail(err)
+		}
+		if reaction != again || !mayRepeat(tries, err) || !p.rest(tries, err) {
+			p.refuse(units, journal.Uploaded, err)
+			return nil
+		}
+	}
+}
+
+func (p *predictor) predictItems(ids []string, hasTurn bool) error {
+	if !hasTurn {
+		if err := p.limiter.enter(p.ctx, opPredictItems); err != nil {
+			return err
+		}
+	}
+	_, err := p.client.PredictItems(p.ctx, p.modelID, ids...)
+	p.limiter.leave(opPredictItems, err)
+	return err
+}
+
+// halves asks for each half of a batch in which something was refused.
+func (p *predictor) halves(units []*unit, err error) (asked []*unit) {
+	if len(units) == 1 {
+		p.refuse(units, journal.Uploaded, err)
+		return nil
+	}
+	middle := len(units) / 2
+	return append(p.ask(units[:middle:middle], false), p.ask(units[middle:], false)...)
+}
+
+// asked notes that predictions were asked for.
+func (p *predictor) asked(units []*unit, answered bool) {
+	first := 0
+	for _, u := range units {
+		u.answered = answered
+		if !u.predicted {
+			u.predicted = true
+			first++
+		}
+	}
+	p.add(counts{predicted: first})
+}
+
+// checkModel waits for the model, so that nothing is uploaded for one that is
+// not there. Which one is active, the service knows.
+func (p *predictor) checkModel() error {
+	if p.modelID == ActiveModel {
+		return nil
+	}
+	_, err := p.client.WaitForModel(p.ctx, p.modelID)
+	if err != nil {
+		p.fail(err)
+	}
+	return err
+}
+
+// await delivers the files whose assessment comes, and returns those whose
+// assessment has not come by then.
+func (p *predictor) await(units []*unit, until time.Time) (waiting []*unit) {
+	byID, ids := byItem(units)
+	w := p.look(p.cfg, p.slots, func(item *Item) bool { return assessed(item, p.modelID) })
+	w.until = until
+	w.run(p.ctx, ids, func(id string, item *Item, err error) bool {
+		u := byID[id]
+		switch {
+		case err == nil:
+			p.finish(u, item)
+		case errors.Is(err, errNotInTime):
+			waited, _ := errors.AsType[*WaitError](err)
+			u.status = waited.ItemStatus
+			waiting = append(waiting, u)
+		default:
+			if p.ctx.Err() == nil && p.isFatal(err) {
+				p.fail(err)
+			}
+			p.deliver(u, nil, err)
+		}
+		return true
+	})
+	return waiting
+}
+
+// finish delivers a file that has its verdict. What cannot be written ends the
+// run, but takes no verdict away.
+func (p *predictor) finish(u *unit, item *Item) {
+	if err := p.notes.finish(u, item.Verdict(modelOrAny(p.modelID))); err != nil {
+		p.fail(err)
+	}
+	p.deliver(u, item, nil)
+}
