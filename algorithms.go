@@ -7,18 +7,18 @@ import (
 )
 
 var (
-	opListAlgorithms = operation{"getAlgorithms", http.MethodGet, "/api/v1/algorithms/", read}
-	opGetAlgorithm   = operation{"getAlgorithmById", http.MethodGet, "/api/v1/algorithms/{algorithm_id}", read}
-	opTrain          = operation{"train", http.MethodPost, "/api/v1/algorithms/{algorithm_id}/train", nonIdempotent}
+	opListAlgorithms = operation{"getAlgorithms", "ListAlgorithms", http.MethodGet, "/api/v1/algorithms/", read}
+	opGetAlgorithm   = operation{"getAlgorithmById", "GetAlgorithm", http.MethodGet, "/api/v1/algorithms/{algorithm_id}", read}
+	opTrain          = operation{"train", "Train", http.MethodPost, "/api/v1/algorithms/{algorithm_id}/train", nonIdempotent}
 )
 
 // ListAlgorithms returns the algorithms with their parameters. A service
-// without any may answer [ErrNotFound] in place of an empty list
-// (wire-facts.md 12).
+// without any may return [ErrNotFound] in place of an empty list, as seen in the
+// official SDK's fixtures.
 //
 // Operation getAlgorithms: GET /api/v1/algorithms/.
 func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
-	return doValue(ctx, c, request{op: opListAlgorithms}, list(decodeAlgorithm))
+	return doValue(ctx, c, request{op: opListAlgorithms}, listOf(decodeAlgorithm))
 }
 
 // GetAlgorithm returns one algorithm with its parameters. The documentation
@@ -32,10 +32,10 @@ func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorit
 
 // Train starts the training of a new model, which goes on in the background:
 // the returned model is [ModelStatusCreating], and [Client.GetModel] tells how
-// far it is. It needs a licence ([ErrLicense]); items that are not the user's
-// are [ErrForbidden] (wire-facts.md 7); a request that the service cannot
-// process is [ErrUnprocessable]. Unfit values of parameters show in the status
-// of the model, which becomes [ModelStatusFailed] (wire-facts.md 20).
+// far it is. It needs a license ([ErrLicense]); items that are not the user's are
+// [ErrForbidden]; a request that the service cannot process is
+// [ErrUnprocessable]. Values that do not fit a parameter show in the status of
+// the model, which becomes [ModelStatusFailed].
 //
 // Every execution makes another model, so it is not repeated when its outcome
 // is unknown: on [ErrOutcomeUnknown] look for the model by its name first.
@@ -55,6 +55,17 @@ func (c *Client) Train(ctx context.Context, algorithmID string, req TrainRequest
 	return doData(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel)
 }
 
+// TrainRequest says what [Client.Train] trains. All of it is optional.
+type TrainRequest struct {
+	// Name of the new model; "" leaves the choice to the service.
+	Name string `json:"name,omitempty"`
+	// ItemIDs are the training items; empty leaves the choice to the service.
+	ItemIDs []string `json:"item_ids,omitempty"`
+	// OverrideParams replaces defaults of the algorithm's parameters; empty
+	// keeps them all.
+	OverrideParams []OverrideParam `json:"override_params,omitempty"`
+}
+
 func (r TrainRequest) check() error {
 	for i, p := range r.OverrideParams {
 		if p.AlgorithmParameterID < 0 || p == (OverrideParam{}) {
@@ -65,4 +76,127 @@ func (r TrainRequest) check() error {
 		}
 	}
 	return checkText("name", r.Name)
+}
+
+// OverrideParam replaces the default of one algorithm parameter.
+type OverrideParam struct {
+	// AlgorithmParameterID is that of an [AlgorithmParameter] of the algorithm.
+	AlgorithmParameterID int `json:"algorithm_parameter_id"`
+	// Value is the value as the service writes it, within the parameter's range. A
+	// tuple is written as JSON, such as "[8, 8]".
+	Value string `json:"value"`
+}
+
+// Algorithm is a machine-learning method that can be trained, with its parameters.
+type Algorithm struct {
+	// AlgorithmID identifies the algorithm; it is what [Client.Train] takes.
+	AlgorithmID string `json:"algorithm_id"`
+	// Name is the name shown to people, such as "Pattern Matching".
+	Name string `json:"name"`
+	// Type as the service names it, such as "unsupervised".
+	Type string `json:"type"`
+	// Version of the algorithm, "" when the service says null.
+	Version string `json:"version"`
+	// FileName is the file in which the service finds the implementation.
+	FileName string `json:"file_name"`
+	// ClassName is the name of the implementation in that file.
+	ClassName string `json:"class_name"`
+	// Attribute as the service sends it; the documentation does not explain it.
+	Attribute string `json:"attribute"`
+	// Parameters can be overridden when a model is trained; nil for none.
+	Parameters []AlgorithmParameter `json:"parameters"`
+	// CreatedAt is when the service made its entry of the algorithm; zero when
+	// it does not say.
+	CreatedAt Time `json:"created_at"`
+	// UpdatedAt is when the entry was last changed; zero when the service does
+	// not say.
+	UpdatedAt Time `json:"updated_at"`
+}
+
+func decodeAlgorithm(d *decoding, v *Algorithm) error {
+	err := d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "algorithm_id":
+			return identifier(d, &v.AlgorithmID)
+		case "name":
+			return stringValue(d, &v.Name)
+		case "type":
+			return stringValue(d, &v.Type)
+		case "version":
+			return stringValue(d, &v.Version)
+		case "file_name":
+			return stringValue(d, &v.FileName)
+		case "class_name":
+			return stringValue(d, &v.ClassName)
+		case "attribute":
+			return stringValue(d, &v.Attribute)
+		case "parameters":
+			return list(d, &v.Parameters, decodeParameter)
+		case "created_at":
+			return timestamp(d, &v.CreatedAt)
+		case "updated_at":
+			return timestamp(d, &v.UpdatedAt)
+		}
+		return d.Skip()
+	})
+	return required("algorithm_id", v.AlgorithmID, err)
+}
+
+// AlgorithmParameter describes one parameter of an [Algorithm]: its default and its range.
+type AlgorithmParameter struct {
+	// AlgorithmParameterID is what [OverrideParam] takes.
+	AlgorithmParameterID int `json:"algorithm_parameter_id"`
+	// AlgorithmID is that of the algorithm the parameter belongs to.
+	AlgorithmID string `json:"algorithm_id"`
+	// Name is the parameter's technical name, such as "threshold".
+	Name string `json:"name"`
+	// DisplayName is the name shown to people, "" when the service says null.
+	DisplayName string `json:"display_name"`
+	// DataType as the service names it, such as "int", "float" or "tuple".
+	DataType string `json:"data_type"`
+	// Value is the default, such as "0.1" or "[8, 8]"; "" for null.
+	Value string `json:"value"`
+	// RangeLower is the least value, such as "0"; "" for no bound.
+	RangeLower string `json:"range_lower"`
+	// RangeUpper is the greatest value, such as "1"; "" for no bound.
+	RangeUpper string `json:"range_upper"`
+	// ModelParameter is the service's flag of that name, which the documentation
+	// does not explain; nil when the service says null.
+	ModelParameter *bool `json:"model_parameter"`
+	// CreatedAt is when the service made its entry of the parameter; zero when
+	// it does not say.
+	CreatedAt Time `json:"created_at"`
+	// UpdatedAt is when the entry was last changed; zero when the service does
+	// not say.
+	UpdatedAt Time `json:"updated_at"`
+}
+
+func decodeParameter(d *decoding, v *AlgorithmParameter) error {
+	return d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "algorithm_parameter_id":
+			return integer(d, &v.AlgorithmParameterID)
+		case "algorithm_id":
+			return identifier(d, &v.AlgorithmID)
+		case "name":
+			return stringValue(d, &v.Name)
+		case "display_name":
+			return stringValue(d, &v.DisplayName)
+		case "data_type":
+			return stringValue(d, &v.DataType)
+		case "value":
+			return numberOrString(d, &v.Value)
+		case "range_lower":
+			return numberOrString(d, &v.RangeLower)
+		case "range_upper":
+			return numberOrString(d, &v.RangeUpper)
+		case "model_parameter":
+			return nullable(d, &v.ModelParameter, boolean)
+		case "created_at":
+			return timestamp(d, &v.CreatedAt)
+		case "updated_at":
+			return timestamp(d, &v.UpdatedAt)
+		}
+		return d.Skip()
+	})
 }

@@ -56,8 +56,8 @@ func (e *ImageSizesError) Is(target error) bool { return target == ErrInvalidArg
 
 // CheckImages warns of images that do not fit the algorithm, before they are
 // uploaded. [AlgorithmPatternMatching] and [AlgorithmLocalPattern] need images
-// of one size, for training and prediction alike (wire-facts.md 33): where sizes
-// differ, the error is an *[ImageSizesError]. Other algorithms take any size.
+// of one size, for training and prediction alike: where sizes differ, the error
+// is an *[ImageSizesError]. Other algorithms take any size.
 //
 // It reads the headers of PNG, JPEG and TIFF files and sends nothing. Images of
 // other kinds, damaged ones, and files that can be read only once are left out.

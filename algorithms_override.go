@@ -77,9 +77,9 @@ const (
 	// ParamMinDetectedArea is the least area of a defect's box, in pixels: a
 	// number from 1; the default 0 is for any area.
 	ParamMinDetectedArea = "min_detected_area"
-	// ParamAnomalyRange scales the colours of heat maps, so that results can be
-	// compared: a number from 0 to 1, default 0. Other documentation has it as a
-	// pair of numbers, 0 and 1 (wire-facts.md 33): the service's DataType tells.
+	// ParamAnomalyRange scales the colors of heat maps, so that results can be
+	// compared: a number from 0 to 1, default 0. Earlier documentation has it as a
+	// pair of numbers, 0 and 1; DataType tells which one the service wants.
 	ParamAnomalyRange = "anomaly_range"
 	// ParamModelType is 0, the default, for a small model and 1 for a larger one,
 	// which takes longer.
@@ -89,9 +89,9 @@ const (
 	ParamNumFeatures = "num_features"
 )
 
-// Override makes the value of a parameter for [TrainRequest], in the text form
-// of the service. The parameter is found by its Name or else its DisplayName,
-// whatever their case. The value must fit what the service says of it:
+// Override makes the value of a parameter for [TrainRequest], written as the
+// service writes it. The parameter is found by its Name or else its DisplayName,
+// whatever their case. The value must fit what the service says about it:
 //
 //   - an "int": any integer of Go, or a float without a fraction;
 //   - a "float": any finite number;
@@ -99,10 +99,9 @@ const (
 //     the default has. [image.Point] stands for a size or a margin: the service
 //     has the vertical number first, so image.Pt(8, 4) becomes "[4, 8]";
 //   - a "bool": a bool; a "string": a string;
-//   - and for all of these a text of it, such as "(8, 8)" or "[8, 8]".
+//   - and for all of these a string of it, such as "(8, 8)" or "[8, 8]".
 //
-// Of any other data type the text is passed on as it is, and nothing but a
-// string is taken. The value must lie within RangeLower and RangeUpper, as far
+// For any other data type the value must be a string, which is passed on as it is. The value must lie within RangeLower and RangeUpper, as far
 // as these are numbers; the default is always taken, since the documentation
 // has one outside of its range.
 //

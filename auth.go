@@ -31,7 +31,7 @@ const (
 	maxToken = 64 << 10
 )
 
-var opLogin = operation{"login", http.MethodPost, "/api/auth/token", authenticate}
+var opLogin = operation{"login", "Login", http.MethodPost, "/api/auth/token", authenticate}
 
 // Login exchanges the credentials for a new access token, which later calls
 // use. Other methods log in by themselves, so it is needed only to check the
@@ -138,6 +138,44 @@ func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (
 	case <-ctx.Done():
 		return nil, contextError(ctx, nil)
 	}
+}
+
+// decodeGrant reads the response to a login: flat, or wrapped in data as earlier
+// services sent it.
+func decodeGrant(raw []byte) (grant, error) {
+	var flat, wrapped loginResponse
+	err := decodeDocument(raw, func(d *decoding, key []byte) error {
+		if string(key) == "data" {
+			return d.NullableObject(func(key []byte) error { return wrapped.field(d, key) })
+		}
+		return flat.field(d, key)
+	})
+	if err != nil {
+		return grant{}, err
+	}
+	if flat.access == "" {
+		flat = wrapped
+	}
+	return newGrant(flat.access, flat.seconds)
+}
+
+type loginResponse struct {
+	access  string
+	seconds float64
+}
+
+func (l *loginResponse) field(d *decoding, key []byte) error {
+	switch string(key) {
+	case "access_token":
+		return stringValue(d, &l.access)
+	case "expires", "expires_in":
+		var seconds *float64
+		if err := lenient(d, &seconds, nullableNumber); err == nil && seconds != nil {
+			l.seconds = *seconds
+		}
+		return nil
+	}
+	return d.Skip()
 }
 
 // newGrant is the token of a login, with its lifetime in seconds if the

@@ -339,18 +339,18 @@ func bareItems(items decoder[[]Item]) decoder[[]Item] { return items }
 func wrappedItems(items decoder[[]Item]) decoder[[]Item] {
 	return func(d *decoding, v *[]Item) error {
 		found := false
-		field := func(d *decoding, key []byte) error {
+		field := func(key []byte) error {
 			if string(key) != "items" {
-				return d.skip()
+				return d.Skip()
 			}
 			found = true
 			return items(d, v)
 		}
-		err := object(d, func(d *decoding, key []byte) error {
+		err := d.NullableObject(func(key []byte) error {
 			if string(key) == "data" {
-				return object(d, field)
+				return d.NullableObject(field)
 			}
-			return field(d, key)
+			return field(key)
 		})
 		return required("items", found, err)
 	}
@@ -363,7 +363,7 @@ func decodeCallback(raw []byte, form callbackForm) ([]Item, error) {
 	}
 	var items []Item
 	count := 0
-	decode := form(list(func(d *decoding, v *Item) error {
+	decode := form(listOf(func(d *decoding, v *Item) error {
 		if count++; count > maxCallbackItems {
 			return errors.New("too many items")
 		}

@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"net/http"
+	"reflect"
+	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -654,13 +654,13 @@ func FuzzDecode(f *testing.F) {
 		model := func(v Model) string { return v.ModelID }
 		algorithm := func(v Algorithm) string { return v.AlgorithmID }
 		fuzzAnswer(t, raw, decodeModel, func(v Model) []string { return one(model(v)) })
-		fuzzAnswer(t, raw, list(decodeModel), idsOf(model))
+		fuzzAnswer(t, raw, listOf(decodeModel), idsOf(model))
 		fuzzAnswer(t, raw, decodeAlgorithm, func(v Algorithm) []string { return one(algorithm(v)) })
-		fuzzAnswer(t, raw, list(decodeAlgorithm), idsOf(algorithm))
+		fuzzAnswer(t, raw, listOf(decodeAlgorithm), idsOf(algorithm))
 		fuzzAnswer(t, raw, decodeItem, func(v Item) []string { return one(v.ItemID) })
 		fuzzAnswer(t, raw, decodeItemsPage(ItemTypePrediction), func(v ItemsPage) []string { return idsOf(func(i Item) string { return i.ItemID })(v.Items) })
 		fuzzAnswer(t, raw, decodeTarget, noIDs) // 0 is one like any other
-		fuzzAnswer(t, raw, list(decodeTarget), noIDs)
+		fuzzAnswer(t, raw, listOf(decodeTarget), noIDs)
 		fuzzAnswer(t, raw, decodePrediction, func(v PredictItemsResponse) []string { return v.ItemIDs })
 		fuzzAnswer(t, raw, decodePredictParameters, noIDs)
 		fuzzAnswer(t, raw, decodePredictCallback, noIDs)
@@ -745,22 +745,76 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// Numbers of a few digits take a short way, to the same value as the long one.
-func TestDecodeDecimals(t *testing.T) {
+func decodePage(t *testing.T, raw []byte) *ItemsPage {
+	t.Helper()
+	page, err := decodeEnvelope(raw, decodeItemsPage(ItemTypePrediction))
+	require.NoError(t, err)
+	return page
+}
+
+// What was decoded is the caller's: its lists and numbers lie side by side, and
+// changing one must not change another.
+func TestDecodedValuesAreApart(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(7, 7))
-	texts := []string{"0.0", "0.1", "0.3", "606.25", "1.", ".5", ".", "1..5", "1.5.5", "", "0.1234567890123456", "999999999999.999", "0.000000000000001", "123456789012345.6"}
-	for range 20_000 {
-		digits := strconv.FormatUint(random.Uint64N(1_000_000_000_000_000), 10)
-		point := random.IntN(len(digits) + 1)
-		texts = append(texts, digits[:point]+"."+digits[point:])
-	}
-	for _, text := range texts {
-		want, wantErr := strconv.ParseFloat(text, 64)
-		got, err := parseFloat([]byte(text))
-		require.Equal(t, wantErr == nil, err == nil, text)
-		if err == nil {
-			require.Equal(t, math.Float64bits(want), math.Float64bits(got), text)
+	raw := itemsPage(t, 50)
+	changed, same := decodePage(t, raw), decodePage(t, raw)
+	for i := range changed.Items {
+		item := &changed.Items[i]
+		item.Images = append(item.Images, ImageMeta{URL: "another"})[:len(item.Images)]
+		item.Assessments = append(item.Assessments, Assessment{ModelID: "another"})[:len(item.Assessments)]
+		for k := range item.Assessments {
+			a := &item.Assessments[k]
+			a.Annotations = append(a.Annotations, Annotation{Notes: "another"})[:len(a.Annotations)]
+			a.Images = append(a.Images, ImageMeta{URL: "another"})[:len(a.Images)]
 		}
 	}
+	require.True(t, reflect.DeepEqual(same, changed), "appending to one list changed another")
+
+	seen := map[any]bool{}
+	for _, item := range changed.Items {
+		for _, assessment := range item.Assessments {
+			for _, a := range assessment.Annotations {
+				for _, place := range []any{a.XMin, a.XMax, a.YMin, a.YMax, a.Label} {
+					require.False(t, seen[place], "two numbers at one place")
+					seen[place] = true
+				}
+			}
+		}
+	}
+}
+
+// An answer that breaks off in the middle of a list leaves nothing to the next one.
+func TestDecodeAfterAFailure(t *testing.T) {
+	t.Parallel()
+	raw := bytes.TrimSpace(itemsPage(t, 3))
+	want := decodePage(t, raw)
+	for end := range raw {
+		_, err := decodeEnvelope(raw[:end], decodeItemsPage(ItemTypePrediction))
+		require.ErrorIs(t, err, ErrDecode)
+	}
+	require.Equal(t, want, decodePage(t, raw))
+}
+
+// A program may keep the ids of a million items, and nothing else of them.
+func TestIDsKeepNothingElse(t *testing.T) { //nolint:paralleltest // watches the process's heap
+	if raceEnabled {
+		t.Skip("the race detector takes memory too")
+	}
+	const pages, items = 20, 1000
+	live := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		return heap()
+	}
+	raw := itemsPage(t, items)
+	ids := make([]string, 0, pages*items)
+	decodePage(t, raw)
+	before := live()
+	for range pages {
+		for _, item := range decodePage(t, raw).Items {
+			ids = append(ids, item.ItemID)
+		}
+	}
+	kept := live() - before
+	require.Less(t, kept, int64(2*len(fmt.Sprint(ids))), "the ids keep %d bytes", kept)
 }

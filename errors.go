@@ -112,6 +112,56 @@ type ErrorSource struct {
 	Pointer string
 }
 
+// decodeErrorDetails reads what it can of an error's body, which may be anything.
+// Its strings pass through mask.
+func decodeErrorDetails(raw []byte, mask func(string) string) ErrorDetails {
+	var v ErrorDetails
+	_ = decodeDocument(raw, func(d *decoding, key []byte) error {
+		if string(key) != "errors" {
+			return d.Skip()
+		}
+		return lenient(d, &v, decodeError)
+	})
+	v.Title, v.Detail, v.Source.Pointer = mask(v.Title), mask(v.Detail), mask(v.Source.Pointer)
+	for i, m := range v.Message {
+		v.Message[i].Key = mask(m.Key)
+		for k := range m.Errors {
+			m.Errors[k] = mask(m.Errors[k])
+		}
+	}
+	return v
+}
+
+func decodeError(d *decoding, v *ErrorDetails) error {
+	return d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "message":
+			return lenient(d, &v.Message, listOf(decodeKeyValue))
+		case "status":
+			return lenient(d, &v.Status, integer)
+		case "detail":
+			return lenient(d, &v.Detail, stringOrLines)
+		case "source":
+			return lenient(d, &v.Source.Pointer, objectField("pointer", stringValue[string]))
+		case "title":
+			return lenient(d, &v.Title, stringOrLines)
+		}
+		return d.Skip()
+	})
+}
+
+func decodeKeyValue(d *decoding, v *KeyValueError) error {
+	return d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "key":
+			return lenient(d, &v.Key, stringValue)
+		case "errors":
+			return lenient(d, &v.Errors, listOf(stringValue[string]))
+		}
+		return d.Skip()
+	})
+}
+
 // Error describes the error: title, detail and messages, or the text of the
 // HTTP status where the service gave none of them.
 func (e *BaseError) Error() string {

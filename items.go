@@ -1,24 +1,22 @@
 package hacarus
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"iter"
+	"image"
+	"math"
 	"net/http"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 var (
-	opListItems    = operation{"getItemsByType", http.MethodGet, "/api/v1/items/", read}
-	opAddItems     = operation{"addItem", http.MethodPost, "/api/v1/items/", nonIdempotent}
-	opDeleteItems  = operation{"delItem", http.MethodDelete, "/api/v1/items/", remove}
-	opGetItem      = operation{"getItemById", http.MethodGet, "/api/v1/items/{item_id}", read}
-	opAnnotateItem = operation{"annotate", http.MethodPatch, "/api/v1/items/{item_id}", nonIdempotent}
+	opListItems    = operation{"getItemsByType", "ListItems", http.MethodGet, "/api/v1/items/", read}
+	opAddItems     = operation{"addItem", "AddItems", http.MethodPost, "/api/v1/items/", nonIdempotent}
+	opDeleteItems  = operation{"delItem", "DeleteItems", http.MethodDelete, "/api/v1/items/", remove}
+	opGetItem      = operation{"getItemById", "GetItem", http.MethodGet, "/api/v1/items/{item_id}", read}
+	opAnnotateItem = operation{"annotate", "AnnotateItem", http.MethodPatch, "/api/v1/items/{item_id}", nonIdempotent}
 )
 
 // ListItemsOptions selects items. Type is required.
@@ -28,8 +26,8 @@ type ListItemsOptions struct {
 	// Count is the number of items per page; zero leaves it to the service. The
 	// documentation gives no limit.
 	Count int `url:"count,omitempty"`
-	// Page is the page's number, from 1 (wire-facts.md 26); zero leaves it to
-	// the service.
+	// Page is the page's number; zero leaves it to the service. The official
+	// samples ask for page 1 first.
 	Page int `url:"page,omitempty"`
 	// ModelID limits the items, or their assessments, to one model's: the
 	// documentation does not say which. "" is no limit.
@@ -53,156 +51,31 @@ func (o ListItemsOptions) check() error {
 //
 // No type, or a negative count or page, is [ErrInvalidArgument]; a query that
 // the service does not take is [ErrUnprocessable]. "Cannot find context" was
-// seen as [ErrNotFound] (wire-facts.md 4).
+// seen as [ErrNotFound] in the official SDK's fixtures.
 //
 // Operation getItemsByType: GET /api/v1/items/.
 func (c *Client) ListItems(ctx context.Context, opts ListItemsOptions) (*ItemsPage, error) {
-	return c.listItems(ctx, opts, decodeItemsPage(opts.Type))
+	return c.listItems(ctx, opts, nil)
 }
 
-func (c *Client) listItems(ctx context.Context, opts ListItemsOptions, decode decoder[ItemsPage]) (*ItemsPage, error) {
+func (c *Client) listItems(ctx context.Context, opts ListItemsOptions, received func()) (*ItemsPage, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	return doData(ctx, c, request{op: opListItems, query: opts}, decode)
-}
-
-// AllItems returns all items from opts.Page on, or from the first page. Pages
-// are fetched while the range runs: the next one is on its way while this one
-// is decoded and its items are handed out, and no more than these two are in
-// memory. Ranging again starts again. An error is the last thing the range
-// yields; it is one of [Client.ListItems].
-//
-// The documentation does not say what follows the last page, so the range ends
-// at the announced last page, at an empty page, and at a page that repeats the
-// one before.
-//
-// Operation getItemsByType: GET /api/v1/items/, once for each page.
-func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[*Item, error] {
-	return func(yield func(*Item, error) bool) {
-		if ctx == nil {
-			yield(nil, argumentError(opListItems.id, "nil context"))
-			return
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		pages := pages{client: c, ctx: ctx, opts: opts}
-		pages.opts.Page = cmp.Or(opts.Page, 1)
-		defer pages.stop(cancel)
-		for {
-			items, err := pages.next()
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if len(items) == 0 {
-				return
-			}
-			for i := range items {
-				if !yield(&items[i], nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// pages fetches one page after the other, each while the one before is in use.
-type pages struct {
-	client *Client
-	ctx    context.Context //nolint:containedctx // the range's
-	opts   ListItemsOptions
-	coming *pageFetch // of opts.Page; nil: not asked for yet
-	end    int        // the last page's number as announced; zero: unknown
-	ids    []string   // of the page before
-	over   bool
-}
-
-// pageFetch is a page that is being fetched.
-type pageFetch struct {
-	arrived chan struct{} // closes when its answer is there and is decoded
-	done    chan struct{} // closes when page and err are set
-	page    *ItemsPage
-	err     error
-}
-
-// next returns the items of the next page, and none after the last one.
-func (p *pages) next() ([]Item, error) {
-	if p.over {
-		return nil, nil
-	}
-	this := p.coming
-	if this == nil {
-		this = p.fetch()
-	}
-	p.opts.Page++
-	p.coming = nil
-	select {
-	case <-this.arrived:
-		if p.opts.Page <= p.end {
-			p.coming = p.fetch()
-		}
-	case <-this.done:
-	}
-	<-this.done
-	if this.err != nil {
-		return nil, this.err
-	}
-	items := this.page.Items
-	if p.repeats(items) {
-		return nil, nil
-	}
-	p.end = this.page.EndPage
-	p.over = p.end > 0 && p.opts.Page > p.end || len(items) == 0
-	if !p.over && p.coming == nil {
-		p.coming = p.fetch()
-	}
-	return items, nil
-}
-
-// repeats says whether the items are those of the page before.
-func (p *pages) repeats(items []Item) bool {
-	same := len(p.ids) > 0 && slices.EqualFunc(p.ids, items, func(id string, i Item) bool { return id == i.ItemID })
-	p.ids = p.ids[:0]
-	for i := range items {
-		p.ids = append(p.ids, items[i].ItemID)
-	}
-	return same
-}
-
-func (p *pages) fetch() *pageFetch {
-	f := &pageFetch{arrived: make(chan struct{}), done: make(chan struct{})}
-	arrive := sync.OnceFunc(func() { close(f.arrived) }) // an answer may hold data twice
-	opts := p.opts
-	go func() {
-		defer close(f.done)
-		f.page, f.err = p.client.listItems(p.ctx, opts, func(d *decoding, v *ItemsPage) error {
-			arrive()
-			return decodeItemsPage(opts.Type)(d, v)
-		})
-	}()
-	return f
-}
-
-// stop leaves no fetch behind.
-func (p *pages) stop(cancel func()) {
-	cancel()
-	if p.coming != nil {
-		<-p.coming.done
-	}
+	return doData(ctx, c, request{op: opListItems, query: opts, received: received}, decodeItemsPage(opts.Type))
 }
 
 // AddItemsRequest is what [Client.AddItems] uploads.
 type AddItemsRequest struct {
-	// Files are the images: PNG, JPEG or TIFF (wire-facts.md 29). Their names
-	// must differ; names that differ in the extension only are likely to
-	// collide in the service.
+	// Files are the images: PNG, JPEG or TIFF. Their names must differ; names
+	// that differ in the extension only are likely to collide in the service.
 	Files []File
 	// Training makes them training items; false makes them items to inspect.
 	Training bool
 	// Good labels training items as good or defective; nil leaves them without a
-	// label. The documentation does not say what it means for others.
+	// label. The documentation does not say what it means for items to inspect.
 	Good *bool
-	// ModelID is documented without a word on its effect; "" leaves it out.
+	// ModelID is documented, but not what it does; "" leaves it out.
 	ModelID string
 	// Progress, if not nil, is told during the upload how many bytes of the
 	// files' contents were sent so far, and how many there are in all. Each
@@ -221,10 +94,10 @@ type AddItemsRequest struct {
 // with [Client.GetItem].
 //
 // No files, equal names and names that cannot be sent are [ErrInvalidArgument].
-// Names that the service refuses are [ErrBadRequest] (wire-facts.md 29); what
-// else it cannot process is [ErrUnprocessable]. A missing licence was seen as
-// [ErrLicense] (wire-facts.md 7), and a proxy may answer a large upload with
-// [ErrTooLarge].
+// Names that the service refuses are [ErrBadRequest]: names with spaces or with
+// more than one dot were seen to be refused. What else it cannot process is
+// [ErrUnprocessable]. A missing license was seen as [ErrLicense], and a proxy may
+// refuse a large upload with [ErrTooLarge].
 //
 // Operation addItem: POST /api/v1/items/.
 func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, error) {
@@ -247,16 +120,6 @@ func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, e
 	}
 	ids, err := doValue(ctx, c, request{op: opAddItems, body: body}, decodeAddedIDs)
 	return ids, withItemIDs(err, req.Files)
-}
-
-func decodeAddedIDs(d *decoding, ids *[]string) error {
-	if err := decodeField("item_ids", identifiers)(d, ids); err != nil {
-		return err
-	}
-	if len(*ids) == 0 {
-		return errors.New("no item_ids")
-	}
-	return nil
 }
 
 // withItemIDs adds the ids to look for to an error after which there may be items.
@@ -285,7 +148,7 @@ func withItemIDs(err error, files []File) error {
 // A request that the service cannot process is [ErrUnprocessable]; what becomes
 // of ids that do not exist is not documented.
 //
-// It is retried, and an item may be found deleted by an attempt whose answer
+// It is retried, and an item may be found deleted by an attempt whose response
 // was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].
 //
 // Operation delItem: DELETE /api/v1/items/, with a JSON body. The
@@ -312,10 +175,10 @@ type GetItemOptions struct {
 	ModelID string `url:"model_id,omitempty"`
 }
 
-// GetItem returns one item; nil opts leave what of it to the service. Without
-// such an item the error is [ErrNotFound]; someone else's item is
-// [ErrUnauthorized] (wire-facts.md 6); a request that the service cannot process
-// is [ErrUnprocessable].
+// GetItem returns one item; with nil opts the service decides which parts of it.
+// Without such an item the error is [ErrNotFound]. Someone else's item is
+// [ErrUnauthorized], as seen in the official SDK's fixtures. A request that the
+// service cannot process is [ErrUnprocessable].
 //
 // Operation getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
@@ -355,6 +218,23 @@ func (c *Client) AnnotateItem(ctx context.Context, itemID string, annotations ..
 	return c.do(ctx, request{op: opAnnotateItem, params: []string{itemID}, body: body}, decodeEmpty)
 }
 
+// RequestAnnotation is a box to attach to an item. Nil and "" are left out, and
+// something must be given.
+type RequestAnnotation struct {
+	// XMin is the box's left edge in pixels, at most XMax.
+	XMin *int `json:"x_min,omitempty"`
+	// XMax is the box's right edge in pixels.
+	XMax *int `json:"x_max,omitempty"`
+	// YMin is the box's upper edge in pixels, at most YMax.
+	YMin *int `json:"y_min,omitempty"`
+	// YMax is the box's lower edge in pixels.
+	YMax *int `json:"y_max,omitempty"`
+	// Label is a number of the user's choice.
+	Label *int `json:"label,omitempty"`
+	// Notes are words of the user's choice.
+	Notes string `json:"notes,omitempty"`
+}
+
 func (a RequestAnnotation) check() error {
 	switch {
 	case a == RequestAnnotation{}:
@@ -363,4 +243,180 @@ func (a RequestAnnotation) check() error {
 		return errors.New("a box whose minimum is above its maximum")
 	}
 	return checkText("notes", a.Notes)
+}
+
+// ItemsPage is one page of items. The lists of an earlier service, which has no
+// pages, are page 1 of 1.
+type ItemsPage struct {
+	// Items of the page, in the service's order; nil or empty for none.
+	Items []Item `json:"items"`
+	// CurrentPage is this page's number; zero when the service does not say. The
+	// documentation does not say whether pages count from 1.
+	CurrentPage int `json:"current_page"`
+	// EndPage is the last page's number; zero when the service does not say.
+	EndPage int `json:"end_page"`
+	// CountPerPage is the number of items on a full page; zero when the service
+	// does not say.
+	CountPerPage int `json:"count_per_page"`
+}
+
+// Item is one inspected or training product with its images and assessments.
+type Item struct {
+	// ItemID identifies the item. The service makes it from the name of the
+	// uploaded file, without the extension. It is never empty in a response.
+	ItemID string `json:"item_id"`
+	// Name as the service sends it. The documentation does not say how it
+	// differs from ItemID.
+	Name string `json:"name"`
+	// Status tells whether the item waits. Done does not prove that a given
+	// model has predicted it: look for that model's assessment.
+	Status ItemStatus `json:"status"`
+	// Active as the service sends it; the documentation does not explain it.
+	// Null reads as false.
+	Active bool `json:"active"`
+	// IsTrainingData is true for training items, false for items to inspect.
+	IsTrainingData bool `json:"is_training_data"`
+	// Images are the uploaded images; fetch one with [Client.GetImage]. An item
+	// may hold several, such as the sides of a box. Nil for none.
+	Images []ImageMeta `json:"images"`
+	// UserAssessment is what a person said about the item, nil for nothing.
+	UserAssessment *UserAssessment `json:"user_assessment"`
+	// Assessments are what models said about the item, in the service's order. They
+	// are empty or nil when no model did, or when they were not asked for: see
+	// [GetItemOptions]. An item of an earlier service has one for each model: its
+	// verdict on the item as a whole, not those on single images.
+	Assessments []Assessment `json:"assessments"`
+}
+
+// Verdict returns the verdict on the item. A person's label wins, and is
+// [VerdictUnknown] where it is neither OK nor NG. Without one it is the last
+// assessment of the model with the given id, or of any model when modelID is "".
+func (i *Item) Verdict(modelID string) Verdict {
+	if i.UserAssessment != nil && i.UserAssessment.Label != "" {
+		return i.UserAssessment.Label.verdict()
+	}
+	if a := i.Assessment(modelID); a != nil {
+		return a.Label.verdict()
+	}
+	return VerdictUnknown
+}
+
+// Assessment returns the last assessment of the model with the given id, or of
+// any model when modelID is "". It is nil when there is none.
+func (i *Item) Assessment(modelID string) *Assessment {
+	for n := len(i.Assessments) - 1; n >= 0; n-- {
+		if a := &i.Assessments[n]; modelID == "" || a.ModelID == modelID {
+			return a
+		}
+	}
+	return nil
+}
+
+// ImageMeta describes one image of an item.
+type ImageMeta struct {
+	// URL is an absolute URL, a path on the service's host, or a bare storage key
+	// of 40 hexadecimal digits, for which no address is documented.
+	URL string `json:"url"`
+	// Name is the image's name as the service has it, "" for none.
+	Name string `json:"name"`
+	// Width in pixels; zero means unknown.
+	Width int `json:"width"`
+	// Height in pixels; zero means unknown.
+	Height int `json:"height"`
+	// FileSize in bytes; zero means unknown.
+	FileSize int64 `json:"file_size"`
+}
+
+// UserAssessment is a person's verdict on an item.
+type UserAssessment struct {
+	// Label is empty when the person has not labeled the item.
+	Label Label `json:"label"`
+	// Result is the service's description of the verdict, "" for none.
+	Result string `json:"result"`
+	// Annotations are the boxes a person drew, nil for none. The documentation
+	// does not say whether those of [Client.AnnotateItem] appear here.
+	Annotations []Annotation `json:"annotations"`
+	// Images are the images of the assessment, nil for none. The documentation
+	// does not say what they show.
+	Images []ImageMeta `json:"images"`
+}
+
+// Assessment is a model's verdict on an item.
+type Assessment struct {
+	// ModelID is that of the model whose verdict it is; "" where a service of
+	// July 2019 does not tell it.
+	ModelID string `json:"model_id"`
+	// Label is the verdict, [LabelOK] or [LabelNG]; "" when the service says null.
+	Label Label `json:"label"`
+	// Result is the service's description of the verdict, "" for none.
+	Result string `json:"result"`
+	// AnomalyScore is the score as the service writes it, "" for null; see
+	// [Assessment.Score].
+	AnomalyScore string `json:"anomaly_score"`
+	// DetectedObjects counts the defects found; nil when the service says null.
+	DetectedObjects *int `json:"detected_objects"`
+	// DetectionAccuracy as the service sends it, in no documented unit (100 was
+	// seen); nil when it says null.
+	DetectionAccuracy *float64 `json:"detection_accuracy"`
+	// Annotations are the defects' boxes, nil for none.
+	Annotations []Annotation `json:"annotations"`
+	// Images are images made for the assessment, such as a heat map; nil for none.
+	Images []ImageMeta `json:"images"`
+}
+
+// Score returns AnomalyScore as a number, and false where there is none or it is not one.
+func (a Assessment) Score() (float64, bool) {
+	score, err := strconv.ParseFloat(strings.TrimSpace(a.AnomalyScore), 64)
+	if err != nil || math.IsNaN(score) || math.IsInf(score, 0) {
+		return 0, false
+	}
+	return score, true
+}
+
+// Annotation is a defect's box, in pixels of the item's image, with what is known
+// about the defect. The service may scale an image before it looks for defects;
+// the documentation does not say whether boxes are in pixels of the scaled image.
+type Annotation struct {
+	// AnnotationID identifies the annotation; zero when the service does not say.
+	AnnotationID int `json:"annotation_id"`
+	// XMin is the box's left edge in pixels; nil when the service says null.
+	XMin *float64 `json:"x_min"`
+	// XMax is the box's right edge in pixels; nil when the service says null.
+	XMax *float64 `json:"x_max"`
+	// YMin is the box's upper edge in pixels; nil when the service says null.
+	YMin *float64 `json:"y_min"`
+	// YMax is the box's lower edge in pixels; nil when the service says null.
+	YMax *float64 `json:"y_max"`
+	// Label is a number of the user's choice, nil for none; it is not an OK/NG
+	// [Label].
+	Label *int `json:"label"`
+	// DefectSize as the service measures it, nil when it says null; the
+	// documentation gives no unit.
+	DefectSize *float64 `json:"defect_size"`
+	// Notes are a person's words, "" for none.
+	Notes string `json:"notes"`
+	// CreatedAt is when the annotation was made, zero when the service does not
+	// say.
+	CreatedAt Time `json:"created_at"`
+}
+
+// Rect returns the box as the smallest pixel rectangle that holds it, and
+// false when an edge is missing or no image could have it: edges that are
+// reversed, not finite or beyond 32 bits.
+func (a Annotation) Rect() (image.Rectangle, bool) {
+	if a.XMin == nil || a.XMax == nil || a.YMin == nil || a.YMax == nil {
+		return image.Rectangle{}, false
+	}
+	for _, edge := range []float64{*a.XMin, *a.XMax, *a.YMin, *a.YMax} {
+		if math.IsNaN(edge) || math.Abs(edge) > math.MaxInt32 {
+			return image.Rectangle{}, false
+		}
+	}
+	if *a.XMin > *a.XMax || *a.YMin > *a.YMax {
+		return image.Rectangle{}, false
+	}
+	return image.Rectangle{
+		Min: image.Pt(int(math.Floor(*a.XMin)), int(math.Floor(*a.YMin))),
+		Max: image.Pt(int(math.Ceil(*a.XMax)), int(math.Ceil(*a.YMax))),
+	}, true
 }

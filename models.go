@@ -1,7 +1,7 @@
 package hacarus
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -11,19 +11,19 @@ import (
 )
 
 var (
-	opListModels           = operation{"getModels", http.MethodGet, "/api/v1/models/", read}
-	opDeleteModels         = operation{"deleteModels", http.MethodDelete, "/api/v1/models/", remove}
-	opGetModel             = operation{"getModelById", http.MethodGet, "/api/v1/models/{model_id}", read}
-	opExportModels         = operation{"exportModelsWithId", http.MethodPost, "/api/v1/models/export", read}
-	opImportModels         = operation{"importModels", http.MethodPost, "/api/v1/models/import", nonIdempotent}
-	opSetPredictParameters = operation{"setModelPredictParameters", http.MethodPost, "/api/v1/models/{model_id}/update_predict_parameters", overwrite}
-	opSetPredictCallback   = operation{"setModelPredictCallback", http.MethodPost, "/api/v1/models/{model_id}/update_predict_callback", overwrite}
-	opPredictItems         = operation{"predictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", nonIdempotent}
+	opListModels           = operation{"getModels", "ListModels", http.MethodGet, "/api/v1/models/", read}
+	opDeleteModels         = operation{"deleteModels", "DeleteModels", http.MethodDelete, "/api/v1/models/", remove}
+	opGetModel             = operation{"getModelById", "GetModel", http.MethodGet, "/api/v1/models/{model_id}", read}
+	opExportModels         = operation{"exportModelsWithId", "ExportModels", http.MethodPost, "/api/v1/models/export", read}
+	opImportModels         = operation{"importModels", "ImportModels", http.MethodPost, "/api/v1/models/import", nonIdempotent}
+	opSetPredictParameters = operation{"setModelPredictParameters", "SetPredictParameters", http.MethodPost, "/api/v1/models/{model_id}/update_predict_parameters", overwrite}
+	opSetPredictCallback   = operation{"setModelPredictCallback", "SetPredictCallback", http.MethodPost, "/api/v1/models/{model_id}/update_predict_callback", overwrite}
+	opPredictItems         = operation{"predictItems", "PredictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", nonIdempotent}
 )
 
 // ActiveModel stands for the id of the active model, as documented for
 // [Client.PredictItems]; [Client.GetModel] takes it too. Where several models
-// are active, the choice is the service's (wire-facts.md 22).
+// are active, the choice is the service's.
 const ActiveModel = "active"
 
 // ListModelsOptions filters [Client.ListModels].
@@ -42,11 +42,11 @@ func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Mod
 			return nil, err
 		}
 	}
-	return doValue(ctx, c, request{op: opListModels, query: opts}, list(decodeModel))
+	return doValue(ctx, c, request{op: opListModels, query: opts}, listOf(decodeModel))
 }
 
-// GetModel returns one model, with [ActiveModel] the active one: the answer may
-// then have any id, while for all others it must be the one asked for
+// GetModel returns one model, with [ActiveModel] the active one: the model may
+// then have any id, while for all others it must be the one that was asked for
 // ([ErrDecode]). That the service knows "active" here is not documented, nor is
 // which error an unknown id gives, most likely [ErrNotFound].
 //
@@ -60,12 +60,12 @@ func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
 }
 
 // DeleteModels deletes models and returns the ids that the service says it
-// deleted, or those that were asked for where it says nothing but success
-// (wire-facts.md 34). At least one id is required ([ErrInvalidArgument]). Ids
-// that the service cannot process are [ErrUnprocessable]; "No model found" was
-// seen as [ErrNotFound].
+// deleted, or those that were asked for where it says nothing but success, as
+// earlier services do. At least one id is required ([ErrInvalidArgument]). Ids
+// that the service cannot process are [ErrUnprocessable]. "No model found" was
+// seen as [ErrNotFound] in the official SDK's fixtures.
 //
-// It is retried, and a model may be found deleted by an attempt whose answer
+// It is retried, and a model may be found deleted by an attempt whose response
 // was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].
 //
 // Operation deleteModels: DELETE /api/v1/models/.
@@ -87,17 +87,22 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 	return deleted, nil
 }
 
-// decodeDeletedIDs reads the ids of an answer that may be empty, or that says
-// no more than that it went well (wire-facts.md 34): then they are nil.
+// decodeDeletedIDs reads the ids of a response that may be empty, or that may say
+// no more than that it went well, as earlier services did: then they are nil.
 func decodeDeletedIDs(raw []byte) (ids []string, err error) {
-	if len(bytes.TrimSpace(raw)) == 0 {
+	if isEmpty(raw) {
 		return nil, nil
 	}
 	err = decodeDocument(raw, func(d *decoding, key []byte) error {
 		if string(key) != "data" {
-			return d.skip()
+			return d.Skip()
 		}
-		return decodeField("model_ids", identifiers)(d, &ids)
+		return d.NullableObject(func(key []byte) error {
+			if string(key) != "model_ids" {
+				return d.Skip()
+			}
+			return identifiers(d, &ids)
+		})
 	})
 	return ids, err
 }
@@ -135,7 +140,7 @@ func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error
 	if err != nil {
 		return nil, err
 	}
-	return doValue(ctx, c, request{op: opImportModels, body: body}, list(decodeModel))
+	return doValue(ctx, c, request{op: opImportModels, body: body}, listOf(decodeModel))
 }
 
 // SetPredictParameters changes how a model predicts from now on, and returns
@@ -162,9 +167,9 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 
 // SetPredictCallback makes the service call a URL after each successful
 // prediction of a model, and returns the callback as the service has it. The
-// service signs nothing, retries nothing that is documented, and does not call
-// after a failed prediction (wire-facts.md 25): a callback saves waiting, it
-// does not replace looking.
+// service does not sign its calls, is not documented to retry them, and does not
+// call after a failed prediction. So a callback makes waiting shorter, but polling
+// remains necessary.
 //
 // A URL that is not absolute http or https, or that has a fragment, and a
 // method other than [CallbackPost] and [CallbackGet] are [ErrInvalidArgument];
@@ -186,20 +191,6 @@ func (c *Client) SetPredictCallback(ctx context.Context, modelID string, cb Pred
 	return doData(ctx, c, r, decodePredictCallback)
 }
 
-// check refuses callbacks that cannot be called. Its errors do not repeat the
-// URL, which may hold a secret path.
-func (cb PredictCallback) check() error {
-	if cb.Method != CallbackPost && cb.Method != CallbackGet {
-		return argumentError(opSetPredictCallback.id, "callback method %q is neither %q nor %q", cb.Method, CallbackPost, CallbackGet)
-	}
-	u, err := url.Parse(cb.URL)
-	if err != nil || u.Hostname() == "" || u.Opaque != "" || u.Fragment != "" ||
-		u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(cb.URL, " #") || !validPort(u) || !utf8.ValidString(cb.URL) {
-		return argumentError(opSetPredictCallback.id, "the callback URL is not an absolute http or https URL")
-	}
-	return nil
-}
-
 type itemIDs struct {
 	ItemIDs []string `json:"item_ids"`
 }
@@ -207,10 +198,10 @@ type itemIDs struct {
 // PredictItems starts the prediction of items with a model, or with
 // [ActiveModel]; it goes on in the background. A prediction is there when
 // [Client.GetItem] shows an assessment of the model; the item's status does
-// not prove it (wire-facts.md 21). It needs a licence ([ErrLicense]) and at
-// least one item id ([ErrInvalidArgument]). Without such a model the error is
-// [ErrBadRequest], without an item [ErrNotFound], and [ErrBusy] where the
-// service stayed busy through all retries.
+// not prove it. It needs a license ([ErrLicense]) and at least one item id
+// ([ErrInvalidArgument]). Without such a model the error is [ErrBadRequest],
+// without an item [ErrNotFound], and [ErrBusy] where the service stayed busy
+// through all retries.
 //
 // Every execution starts another job and calls the callback again, so it is
 // not repeated when its outcome is unknown ([ErrOutcomeUnknown]).
@@ -225,4 +216,249 @@ func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string
 		return nil, err
 	}
 	return doData(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction)
+}
+
+// Model is a trained, or still training, AI model.
+type Model struct {
+	// ModelID identifies the model. It is never empty in a response.
+	ModelID string `json:"model_id"`
+	// Name is the name shown to people: that of [TrainRequest], or else the
+	// service's choice.
+	Name string `json:"name"`
+	// Version as the service names it, such as "model-2019061101:26:07".
+	Version string `json:"version"`
+	// AlgorithmID is that of the [Algorithm] it was trained with.
+	AlgorithmID string `json:"algorithm_id"`
+	// AlgorithmType is the type of that algorithm, such as "unsupervised".
+	AlgorithmType string `json:"algorithm_type"`
+	// ImageURL is an image that stands for the model, "" for none.
+	ImageURL string `json:"image_url"`
+	// Status tells how far training has come.
+	Status ModelStatus `json:"status"`
+	// StatusText explains a failed training; "" otherwise.
+	StatusText string `json:"status_text"`
+	// Active marks models that may be used for prediction; null reads as false.
+	// Which of several active models "active" means in a request is the
+	// service's choice.
+	Active bool `json:"active"`
+	// OKImgCount is the number of good images the model was trained on; null
+	// reads as 0.
+	OKImgCount int `json:"ok_img_count"`
+	// NGImgCount is the number of defective images among the training items;
+	// null reads as 0.
+	NGImgCount int `json:"ng_img_count"`
+	// ContextID as the service sends it; the documentation does not explain it.
+	ContextID int `json:"context_id"`
+	// TrainingTime is how long training took, nil when the service says null.
+	// The documentation gives no unit.
+	TrainingTime *int `json:"training_time"`
+	// Precision is nil until the service knows it. It is nil too where an earlier
+	// service sends an object in place of a number: see Stats. The documentation
+	// gives no range.
+	Precision *float64 `json:"precision"`
+	// Recall is as Precision: nil until the service knows it, without a
+	// documented range.
+	Recall *float64 `json:"recall"`
+	// Stats holds finer figures of the same kind.
+	Stats ModelStats `json:"stats"`
+	// CreatedAt is when the model was made, zero when the service does not say.
+	CreatedAt Time `json:"created_at"`
+	// UpdatedAt is when the model was last changed, zero when the service does
+	// not say.
+	UpdatedAt Time `json:"updated_at"`
+}
+
+func decodeModel(d *decoding, v *Model) error {
+	var earlier ModelStats
+	err := d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "model_id":
+			return identifier(d, &v.ModelID)
+		case "name":
+			return stringValue(d, &v.Name)
+		case "version":
+			return stringValue(d, &v.Version)
+		case "algorithm_id":
+			return identifier(d, &v.AlgorithmID)
+		case "algorithm_type":
+			return stringValue(d, &v.AlgorithmType)
+		case "image_url":
+			return stringValue(d, &v.ImageURL)
+		case "status":
+			return stringValue(d, &v.Status)
+		case "status_text":
+			return stringValue(d, &v.StatusText)
+		case "active":
+			return boolean(d, &v.Active)
+		case "ok_img_count":
+			return integer(d, &v.OKImgCount)
+		case "ng_img_count":
+			return integer(d, &v.NGImgCount)
+		case "context_id":
+			return integer(d, &v.ContextID)
+		case "training_time":
+			return nullableInteger(d, &v.TrainingTime)
+		case "precision":
+			return modelFigure(d, &v.Precision, &earlier.Precision)
+		case "recall":
+			return modelFigure(d, &v.Recall, &earlier.Recall)
+		case "stats":
+			return decodeStats(d, &v.Stats)
+		case "created_at":
+			return timestamp(d, &v.CreatedAt)
+		case "updated_at":
+			return timestamp(d, &v.UpdatedAt)
+		}
+		return d.Skip()
+	})
+	v.Stats.Precision = cmp.Or(v.Stats.Precision, earlier.Precision)
+	v.Stats.Recall = cmp.Or(v.Stats.Recall, earlier.Recall)
+	return required("model_id", v.ModelID, err)
+}
+
+// modelFigure reads a model's precision or recall. Earlier services sent an
+// object of a projected and a computed figure there; it has its place in
+// ModelStats, and says nothing about the single figure.
+func modelFigure(d *decoding, v **float64, earlier *ModelPrecision) error {
+	if d.Peek() == '{' {
+		return decodeFigures(d, earlier)
+	}
+	return nullableNumber(d, v)
+}
+
+// ModelStats holds a model's quality figures. The documentation gives no range;
+// null figures are not known yet.
+type ModelStats struct {
+	// Accuracy as the service computes it; nil when it says null.
+	Accuracy *float64 `json:"accuracy"`
+	// Precision holds the two figures of the model's precision.
+	Precision ModelPrecision `json:"precision"`
+	// Recall holds the two figures of the model's recall.
+	Recall ModelPrecision `json:"recall"`
+}
+
+func decodeStats(d *decoding, v *ModelStats) error {
+	return d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "accuracy":
+			return nullableNumber(d, &v.Accuracy)
+		case "precision":
+			return decodeFigures(d, &v.Precision)
+		case "recall":
+			return decodeFigures(d, &v.Recall)
+		}
+		return d.Skip()
+	})
+}
+
+// ModelPrecision is a quality figure in two forms. The documentation does not
+// explain them; the comments say what their names suggest.
+type ModelPrecision struct {
+	// Projected is the figure that training lets expect; nil when the service
+	// says null.
+	Projected *float64 `json:"projected"`
+	// Computed is the figure that was measured; nil when the service says null.
+	Computed *float64 `json:"computed"`
+}
+
+func decodeFigures(d *decoding, v *ModelPrecision) error {
+	return d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "projected":
+			return nullableNumber(d, &v.Projected)
+		case "computed":
+			return nullableNumber(d, &v.Computed)
+		}
+		return d.Skip()
+	})
+}
+
+// PredictParameters tunes a trained model's predictions. In a request, nil and ""
+// leave a parameter as it is; in a response, they mean that the service did not
+// tell it.
+type PredictParameters struct {
+	// Threshold is the anomaly score from which an area is a defect: 0 or more.
+	// The larger it is, the more images are OK.
+	Threshold *float64 `json:"threshold,omitempty"`
+	// IgnoreOuter is a margin to ignore, in pixels of height and width. The
+	// documentation says only that it is a string; most likely it has the form
+	// "[8, 8]" that tuples have in override parameters.
+	IgnoreOuter string `json:"ignore_outer,omitempty"`
+	// MinDetectedArea is the least area of a defect's box that counts, in
+	// pixels: 1 or more, though the documented default is 0.
+	MinDetectedArea *float64 `json:"min_detected_area,omitempty"`
+}
+
+func decodePredictParameters(d *decoding, v *PredictParameters) error {
+	return d.RequiredObject(func(key []byte) error {
+		switch string(key) {
+		case "threshold":
+			return nullableNumber(d, &v.Threshold)
+		case "ignore_outer":
+			return stringValue(d, &v.IgnoreOuter)
+		case "min_detected_area":
+			return nullableNumber(d, &v.MinDetectedArea)
+		}
+		return d.Skip()
+	})
+}
+
+// PredictCallback is where the service reports finished predictions of a model.
+type PredictCallback struct {
+	// URL that the service calls: absolute, http or https, without a fragment.
+	URL string `json:"callback_url"`
+	// Method is [CallbackPost] or [CallbackGet].
+	Method string `json:"callback_method"`
+}
+
+// The documented methods of a [PredictCallback].
+const (
+	CallbackPost = "post" // an HTTP POST
+	CallbackGet  = "get"  // an HTTP GET
+)
+
+// check refuses callbacks that cannot be called. Its errors do not repeat the
+// URL, which may hold a secret path.
+func (cb PredictCallback) check() error {
+	if cb.Method != CallbackPost && cb.Method != CallbackGet {
+		return argumentError(opSetPredictCallback.id, "callback method %q is neither %q nor %q", cb.Method, CallbackPost, CallbackGet)
+	}
+	u, err := url.Parse(cb.URL)
+	if err != nil || u.Hostname() == "" || u.Opaque != "" || u.Fragment != "" ||
+		u.Scheme != "http" && u.Scheme != "https" || strings.ContainsAny(cb.URL, " #") || !validPort(u) || !utf8.ValidString(cb.URL) {
+		return argumentError(opSetPredictCallback.id, "the callback URL is not an absolute http or https URL")
+	}
+	return nil
+}
+
+func decodePredictCallback(d *decoding, v *PredictCallback) error {
+	return d.RequiredObject(func(key []byte) error {
+		switch string(key) {
+		case "callback_url":
+			return stringValue(d, &v.URL)
+		case "callback_method":
+			return stringValue(d, &v.Method)
+		}
+		return d.Skip()
+	})
+}
+
+// PredictItemsResponse says which items a prediction was started for.
+type PredictItemsResponse struct {
+	// ModelVersion is the [Model] Version of the model that predicts.
+	ModelVersion string `json:"model_version"`
+	// ItemIDs are the items that are predicted.
+	ItemIDs []string `json:"item_ids"`
+}
+
+func decodePrediction(d *decoding, v *PredictItemsResponse) error {
+	return d.RequiredObject(func(key []byte) error {
+		switch string(key) {
+		case "model_version":
+			return stringValue(d, &v.ModelVersion)
+		case "item_ids":
+			return identifiers(d, &v.ItemIDs)
+		}
+		return d.Skip()
+	})
 }

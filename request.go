@@ -53,11 +53,12 @@ const (
 	acceptBytes = "application/octet-stream, application/zip, text/csv, application/json;q=0.5, */*;q=0.1"
 )
 
-// operation is one row of the API: the documentation's operationId, the
-// method, the path with its parameters in braces, and how it may be repeated.
+// operation is one row of the API: the documentation's operationId, the Go
+// method that makes the call, the HTTP method, the path with its parameters in
+// braces, and how it may be repeated.
 type operation struct {
-	id, method, path string
-	class            class
+	id, name, method, path string
+	class                  class
 }
 
 // request is what one call asks for.
@@ -67,6 +68,9 @@ type request struct {
 	query  any      // a struct with url tags
 	body   *body
 	accept string // other than JSON
+	// received is called once all of a successful response has arrived, before
+	// it is decoded; nil for nobody who waits for that.
+	received func()
 	// target replaces the operation's path by another URL; foreign says that
 	// it is not on the configured origin, where no token may go.
 	target  *url.URL
@@ -899,6 +903,9 @@ func (x *exchange) judgeSuccess(ctx context.Context, answer *http.Response) verd
 			err:   x.requestError(OutcomeExecuted, err),
 			retry: ctx.Err() == nil && x.op.class.repeatable(),
 		}
+	}
+	if x.received != nil {
+		x.received()
 	}
 	if err := x.consume(raw); err != nil {
 		return verdict{err: x.requestError(OutcomeExecuted, err)}

@@ -16,9 +16,9 @@ import (
 
 // fuzzTargets are those that there must be.
 var fuzzTargets = []string{
-	"FuzzBaseURL", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart",
+	"FuzzBaseURL", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzLogin", "FuzzMultipart",
 	"FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzSafeName", "FuzzTime",
-	"hacarustest.FuzzUnpack",
+	"hacarustest.FuzzUnpack", "jsonread.FuzzJSON",
 }
 
 // S11: the fuzz targets are there and have seeds, and what fuzzing has found
@@ -26,7 +26,7 @@ var fuzzTargets = []string{
 func TestSuiteFuzzTargets(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}
-	for folder, prefix := range map[string]string{".": "", "hacarustest": "hacarustest."} {
+	for folder, prefix := range map[string]string{".": "", "hacarustest": "hacarustest.", filepath.Join("internal", "jsonread"): "jsonread."} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 		require.NoError(t, err)
 		for _, name := range files {

@@ -7,10 +7,10 @@ import (
 )
 
 var (
-	opListTargets      = operation{"getInspectionTargets", http.MethodGet, "/api/v1/targets/", read}
-	opGetTarget        = operation{"getInspectionTargetById", http.MethodGet, "/api/v1/targets/{target_id}", read}
-	opSetDefaultTarget = operation{"setInspectionTargetById", http.MethodPost, "/api/v1/targets/{target_id}", overwrite}
-	opGetModelResults  = operation{"getModelResults", http.MethodPost, "/api/v1/targets/model/results", read}
+	opListTargets      = operation{"getInspectionTargets", "ListInspectionTargets", http.MethodGet, "/api/v1/targets/", read}
+	opGetTarget        = operation{"getInspectionTargetById", "GetInspectionTarget", http.MethodGet, "/api/v1/targets/{target_id}", read}
+	opSetDefaultTarget = operation{"setInspectionTargetById", "SetDefaultInspectionTarget", http.MethodPost, "/api/v1/targets/{target_id}", overwrite}
+	opGetModelResults  = operation{"getModelResults", "GetModelResults", http.MethodPost, "/api/v1/targets/model/results", read}
 )
 
 // ListInspectionTargets returns the inspection targets of the user. No error
@@ -18,7 +18,7 @@ var (
 //
 // Operation getInspectionTargets: GET /api/v1/targets/.
 func (c *Client) ListInspectionTargets(ctx context.Context) ([]InspectionTarget, error) {
-	return doValue(ctx, c, request{op: opListTargets}, list(decodeTarget))
+	return doValue(ctx, c, request{op: opListTargets}, listOf(decodeTarget))
 }
 
 // GetInspectionTarget returns one inspection target. A negative id is
@@ -65,4 +65,59 @@ func (c *Client) GetModelResults(ctx context.Context, modelIDs ...string) (*Down
 		return nil, err
 	}
 	return c.doDownload(ctx, request{op: opGetModelResults, query: modelIDsQuery{modelIDs}, accept: acceptBytes})
+}
+
+// InspectionTarget is a kind of product that is inspected. One target is the
+// default one; the documentation does not say what it is the default for.
+type InspectionTarget struct {
+	// TargetID identifies the target.
+	TargetID int `json:"target_id"`
+	// Name is the name shown to people.
+	Name string `json:"name"`
+	// Preprocessing lists the steps that run before training and prediction; nil
+	// or empty for none.
+	Preprocessing []Preprocessing `json:"preprocessing"`
+}
+
+func decodeTarget(d *decoding, v *InspectionTarget) error {
+	var targetID *int // 0 is a target like any other
+	err := d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "target_id":
+			return nullable(d, &targetID, integer)
+		case "name":
+			return stringValue(d, &v.Name)
+		case "preprocessing":
+			return list(d, &v.Preprocessing, decodePreprocessing)
+		}
+		return d.Skip()
+	})
+	if err = required("target_id", targetID, err); err == nil {
+		v.TargetID = *targetID
+	}
+	return err
+}
+
+// Preprocessing is one preprocessing step of an [InspectionTarget].
+type Preprocessing struct {
+	// Name of the step; the service requires it.
+	Name string `json:"name"`
+	// Active says whether the step runs; nil when the service says null.
+	Active *bool `json:"active"`
+	// Config is the step's configuration as the service stores it, "" for none.
+	Config string `json:"config"`
+}
+
+func decodePreprocessing(d *decoding, v *Preprocessing) error {
+	return d.NullableObject(func(key []byte) error {
+		switch string(key) {
+		case "name":
+			return stringValue(d, &v.Name)
+		case "active":
+			return nullable(d, &v.Active, boolean)
+		case "config":
+			return stringValue(d, &v.Config)
+		}
+		return d.Skip()
+	})
 }

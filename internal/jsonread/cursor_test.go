@@ -1,4 +1,4 @@
-package hacarus
+package jsonread
 
 import (
 	"encoding/json"
@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// jsonTexts are what a cursor over JSON may stumble over. Whether they are JSON,
+// documents are what a cursor over JSON may stumble over. Whether they are JSON,
 // and what they hold, is for encoding/json to say.
-var jsonTexts = []string{
+var documents = []string{
 	``, ` `, `null`, `nul`, `nulls`, `true`, `tru`, `false`, `falsy`, "\x00", "n\x00ll",
 	`0`, `-0`, `00`, `01`, `-`, `-a`, `1.`, `.5`, `1.5`, `1.5.5`, `1e`, `1e5`, `1E+5`, `1e-05`, `1e+`, `+1`, `1 2`, `0x1`, `1e999`,
 	`""`, `"a"`, `"a`, `"`, `"\"`, `"\""`, `"\\"`, `"\\\"`, `"\u00e9"`, `"\u00E"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ud83dx"`, `"\x"`, `"\`,
@@ -28,7 +28,7 @@ var jsonTexts = []string{
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	for _, text := range jsonTexts {
+	for _, text := range documents {
 		requireJSON(t, []byte(text))
 	}
 }
@@ -36,7 +36,7 @@ func TestJSON(t *testing.T) {
 // FuzzJSON holds that the cursor takes exactly what encoding/json takes, and
 // reads the same strings.
 func FuzzJSON(f *testing.F) {
-	for _, text := range jsonTexts {
+	for _, text := range documents {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) { requireJSON(t, text) })
@@ -44,22 +44,25 @@ func FuzzJSON(f *testing.F) {
 
 func requireJSON(t *testing.T, text []byte) {
 	t.Helper()
-	d := &decoding{text: text}
-	err := d.skip()
-	if err == nil && d.next() == end && d.at < len(text) {
-		err = d.unexpected("the end")
-	}
-	whole := err == nil && d.at == len(text)
-	require.Equal(t, json.Valid(text), whole, "%.100q: %v", text, err)
-	if !whole {
+	var depth int
+	err := Document(text, func(c *Cursor) error {
+		defer func() { depth = c.depth }()
+		return c.Skip()
+	})
+	require.Equal(t, json.Valid(text), err == nil, "%.100q: %v", text, err)
+	if err != nil {
 		return
 	}
-	require.Zero(t, d.depth)
+	require.Zero(t, depth)
 	var want string
 	if json.Unmarshal(text, &want) != nil || strings.TrimSpace(string(text)) == "null" {
 		return
 	}
-	raw, err := (&decoding{text: text}).string()
-	require.NoError(t, err)
-	require.Equal(t, want, valid(raw), "%.100q", text)
+	var got string
+	require.NoError(t, Document(text, func(c *Cursor) error {
+		raw, err := c.StringBytes()
+		got = c.Intern(raw)
+		return err
+	}))
+	require.Equal(t, want, got, "%.100q", text)
 }

@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// What earlier services sent under keys that are not today's (wire-facts.md
-// 14 to 18, 24). Today's keys win: these fill in only what those left open.
+// What earlier services sent under keys that are not today's, as the fixtures of
+// the official C# SDK show it. Today's keys win: these fill in only what those
+// left open.
 //
 // July 2019: a list of items is {"training": […], "predict": […], "archived":
 // […], "summary": {…}}, without pages. An item's manual_assessment is a
 // person's verdict and its computed_assessment that of a model, which is not
 // named: {"good", "assessment_result", "detected_objects",
 // "detection_accuracy"}. An item of a list holds one verdict by itself, with
-// its text in assessment; override_assessment says that it is a person's.
+// its description in assessment; override_assessment says that it is a person's.
 // job_id was a name of item_id.
 //
 // September 2019: the same lists, and today's pages. An item's override is a
@@ -50,9 +51,9 @@ func (e *earlierItem) field(d *decoding, key []byte) error {
 	case "override_assessment":
 		return boolean(d, &e.byPerson)
 	case "models":
-		return elements(d, &e.models, decodeEarlierModel)
+		return list(d, &e.models, decodeEarlierModel)
 	}
-	return d.skip()
+	return d.Skip()
 }
 
 // image reads one of the item's images, and keeps its boxes.
@@ -92,23 +93,23 @@ func (e *earlierItem) fill(v *Item) {
 func judged(a *Assessment) bool { return a != nil && (a.Label != "" || a.Result != "") }
 
 func decodeEarlierVerdict(d *decoding, v *Assessment) error {
-	return object(d, func(d *decoding, key []byte) error { return earlierVerdictField(d, key, v) })
+	return d.NullableObject(func(key []byte) error { return earlierVerdictField(d, key, v) })
 }
 
 func earlierVerdictField(d *decoding, key []byte, v *Assessment) error {
 	switch string(key) {
 	case "label":
-		return text(d, &v.Label)
+		return stringValue(d, &v.Label)
 	case "good":
 		return decodeGood(d, &v.Label)
 	case "result", "assessment_result", "assessment":
-		return text(d, &v.Result)
+		return stringValue(d, &v.Result)
 	case "detected_objects":
 		return nullableInteger(d, &v.DetectedObjects)
 	case "detection_accuracy":
-		return float(d, &v.DetectionAccuracy)
+		return nullableNumber(d, &v.DetectionAccuracy)
 	}
-	return d.skip()
+	return d.Skip()
 }
 
 // decodeGood reads a label that is true, false, or null for none.
@@ -125,23 +126,23 @@ func decodeGood(d *decoding, v *Label) error {
 	return err
 }
 
-// decodeEarlierModel reads what one model said of an item. Its aggregate is
-// its verdict on the item, whatever it says of single images: an item was seen
+// decodeEarlierModel reads what one model said about an item. Its aggregate is
+// its verdict on the item, whatever it says about single images: an item was seen
 // whose aggregate is NG and whose images are all OK. An item without an
 // aggregate is as good as its worst image. What the aggregate leaves open is
 // that of the image that decides: of the worst that agree with the aggregate.
 func decodeEarlierModel(d *decoding, v *Assessment) error {
 	var images []Assessment
-	err := object(d, func(d *decoding, key []byte) error {
+	err := d.NullableObject(func(key []byte) error {
 		switch string(key) {
 		case "model_id":
 			return identifier(d, &v.ModelID)
 		case "aggregate":
 			return decodeEarlierVerdict(d, v)
 		case "assessments":
-			return elements(d, &images, decodeEarlierImageVerdict)
+			return list(d, &images, decodeEarlierImageVerdict)
 		}
-		return d.skip()
+		return d.Skip()
 	})
 	for _, image := range images {
 		v.Annotations = append(v.Annotations, image.Annotations...)
@@ -168,22 +169,22 @@ func badness(l Label) int {
 	return 1
 }
 
-// decodeEarlierImageVerdict reads what a model said of one image: the final
-// verdict, and without one the computed (wire-facts.md 24).
+// decodeEarlierImageVerdict reads what a model said about one image: the final
+// verdict, and without one the computed one.
 func decodeEarlierImageVerdict(d *decoding, v *Assessment) error {
 	var computed, final Assessment
-	err := object(d, func(d *decoding, key []byte) error {
+	err := d.NullableObject(func(key []byte) error {
 		switch string(key) {
 		case "final":
 			return decodeEarlierVerdict(d, &final)
 		case "computed":
 			return decodeEarlierVerdict(d, &computed)
 		case "anomaly_score":
-			return numberOrText(d, &v.AnomalyScore)
+			return numberOrString(d, &v.AnomalyScore)
 		case "annotations":
-			return elements(d, &v.Annotations, decodeAnnotation)
+			return list(d, &v.Annotations, decodeAnnotation)
 		}
-		return d.skip()
+		return d.Skip()
 	})
 	if final.Label == "" {
 		final = computed
@@ -202,15 +203,15 @@ type earlierImage struct {
 func (e *earlierImage) field(d *decoding, key []byte) error {
 	switch string(key) {
 	case "file_name":
-		return text(d, &e.name)
+		return stringValue(d, &e.name)
 	case "raw_url":
-		return text(d, &e.rawURL)
+		return stringValue(d, &e.rawURL)
 	case "key":
-		return text(d, &e.key)
+		return stringValue(d, &e.key)
 	case "annotations":
-		return elements(d, &e.boxes, decodeAnnotation)
+		return list(d, &e.boxes, decodeAnnotation)
 	}
-	return d.skip()
+	return d.Skip()
 }
 
 func (e *earlierImage) fill(v *ImageMeta) {
@@ -234,9 +235,9 @@ func earlierPageOf(t ItemType) earlierPage {
 
 func (e *earlierPage) field(d *decoding, key []byte) error {
 	if string(key) == e.list {
-		return compact(d, &e.items, &d.items, decodeItem)
+		return list(d, &e.items, decodeItem)
 	}
-	return d.skip()
+	return d.Skip()
 }
 
 // fill makes the list the only page. There must be one: no list at all is not
