@@ -3,265 +3,17 @@ package hacarus
 import (
 	"context"
 	"errors"
-	"fmt"
+	"image"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// pagedItems serves pages of two items, and keeps which were asked for.
-type pagedItems struct {
-	end     int                      // the last page
-	latency time.Duration            // what a page takes
-	fail    map[int]http.HandlerFunc // pages with another answer
-
-	mu    sync.Mutex
-	asked []int
-}
-
-func (p *pagedItems) serve(w http.ResponseWriter, r *http.Request) {
-	number, err := strconv.Atoi(r.URL.Query().Get("page"))
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	p.mu.Lock()
-	p.asked = append(p.asked, number)
-	p.mu.Unlock()
-	time.Sleep(p.latency)
-	if fail := p.fail[number]; fail != nil {
-		fail(w, r)
-		return
-	}
-	_, _ = fmt.Fprintf(w, `{"data":{"items":[{"item_id":"%d-a"},{"item_id":"%d-b"}],"current_page":%d,"end_page":%d}}`,
-		number, number, number, p.end)
-}
-
-func (p *pagedItems) pages() []int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]int{}, p.asked...)
-}
-
-var predictions = ListItemsOptions{Type: ItemTypePrediction}
-
-// collect ranges to the end, and returns the ids and all errors.
-func collect(ctx context.Context, c *Client, opts ListItemsOptions) (ids []string, errs []error) {
-	for item, err := range c.AllItems(ctx, opts) {
-		if err != nil {
-			errs = append(errs, err)
-			continue // an error is the last thing, whatever the body does
-		}
-		ids = append(ids, item.ItemID)
-	}
-	return ids, errs
-}
-
-func TestAllItemsIsLazyAndRestartable(t *testing.T) {
-	t.Parallel()
-	items := &pagedItems{end: 2}
-	api := &fakeAPI{next: items.serve}
-	all := overMemory(t, api).AllItems(t.Context(), predictions)
-	logins, calls := api.counts()
-	require.Zero(t, logins+calls, "nothing is asked for before it is ranged over")
-	for range 2 {
-		var ids []string
-		for item, err := range all {
-			require.NoError(t, err)
-			ids = append(ids, item.ItemID)
-		}
-		require.Equal(t, []string{"1-a", "1-b", "2-a", "2-b"}, ids)
-	}
-	require.Equal(t, []int{1, 2, 1, 2}, items.pages())
-}
-
-func TestAllItemsBeginsAtAPage(t *testing.T) {
-	t.Parallel()
-	items := &pagedItems{end: 4}
-	var requests factRequests
-	c := overMemory(t, &fakeAPI{next: requests.before(t, items.serve)})
-	ids, errs := collect(t.Context(), c, ListItemsOptions{Type: ItemTypeTraining, Page: 3, Count: 2, ModelID: "m1"})
-	require.Empty(t, errs)
-	require.Equal(t, []string{"3-a", "3-b", "4-a", "4-b"}, ids)
-	for i, r := range requests.all() {
-		require.Equal(t, fmt.Sprintf("count=2&item_type=training&model_id=m1&page=%d", 3+i), r.URL.RawQuery)
-	}
-}
-
-// TestAllItemsFetchesOnePageAhead: while the items of a page are handed out,
-// the next page is on its way, and no page beyond.
-func TestAllItemsFetchesOnePageAhead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		items := &pagedItems{end: 4, latency: time.Second}
-		c := overMemory(t, &fakeAPI{next: items.serve})
-		start, seen := time.Now(), 0
-		for item, err := range c.AllItems(t.Context(), predictions) {
-			require.NoError(t, err)
-			synctest.Wait()
-			page := seen/2 + 1
-			require.True(t, strings.HasPrefix(item.ItemID, strconv.Itoa(page)))
-			require.Len(t, items.pages(), min(page+1, 4))
-			time.Sleep(time.Second)
-			seen++
-		}
-		require.Equal(t, 8, seen)
-		require.Equal(t, 9*time.Second, time.Since(start), "one page is waited for, the others come meanwhile")
-	})
-}
-
-func TestAllItemsEnds(t *testing.T) {
-	t.Parallel()
-	page := func(items string, end int) http.HandlerFunc {
-		return ok(fmt.Sprintf(`{"data":{"items":%s,"end_page":%d}}`, items, end))
-	}
-	a, b := `[{"item_id":"a"}]`, `[{"item_id":"b"}]`
-	for name, test := range map[string]struct {
-		pages http.HandlerFunc
-		want  []string
-		calls int // for the pages up to the one that ends it
-		ahead int // for the page after that, if it was announced: asked for while the other is decoded, if that is not over first
-	}{
-		"at the last page":            {answers(page(a, 2), page(b, 2)), []string{"a", "b"}, 2, 0},
-		"at the only page":            {page(a, 1), []string{"a"}, 1, 0},
-		"at an empty page":            {answers(page(a, 9), page(`[]`, 9)), []string{"a"}, 2, 1},
-		"at a page of null":           {answers(page(a, 9), page(`null`, 9)), []string{"a"}, 2, 1},
-		"at a page that repeats":      {answers(page(a, 9), page(b, 9)), []string{"a", "b"}, 3, 1},
-		"without a last page":         {answers(page(a, 0), page(b, 0), page(`[]`, 0)), []string{"a", "b"}, 3, 0},
-		"with a last page that grows": {answers(page(a, 2), page(b, 3), page(`[{"item_id":"c"}]`, 3)), []string{"a", "b", "c"}, 3, 0},
-		"at once":                     {page(`[]`, 0), nil, 1, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			api := &fakeAPI{next: test.pages}
-			ids, errs := collect(t.Context(), overMemory(t, api), predictions)
-			require.Empty(t, errs)
-			require.Equal(t, test.want, ids)
-			require.GreaterOrEqual(t, api.count(), test.calls)
-			require.LessOrEqual(t, api.count(), test.calls+test.ahead)
-		})
-	}
-}
-
-// TestAllItemsErrors: the items before the error come first, then the error, once.
-// A service that says everything twice must not end the program: pages are
-// decoded on goroutines of their own.
-func TestAllItemsOfAPageWithTwoData(t *testing.T) {
-	t.Parallel()
-	c := factAnswer(t, 200, `{"data":{"items":[{"item_id":"a"}],"end_page":1},"data":{"items":[{"item_id":"b"}],"end_page":1}}`)
-	var ids []string
-	for item, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining}) {
-		require.NoError(t, err)
-		ids = append(ids, item.ItemID)
-	}
-	require.Equal(t, []string{"b"}, ids)
-}
-
-func TestAllItemsErrors(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		page int
-		fail http.HandlerFunc
-		kind error
-		want []string
-	}{
-		"first page":  {1, status(404, `{"errors":{"detail":"Cannot find context"}}`), ErrNotFound, nil},
-		"second page": {2, status(403, ""), ErrForbidden, []string{"1-a", "1-b"}},
-		"third page":  {3, ok("<html>"), ErrDecode, []string{"1-a", "1-b", "2-a", "2-b"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			items := &pagedItems{end: 9, fail: map[int]http.HandlerFunc{test.page: test.fail}}
-			ids, errs := collect(t.Context(), overMemory(t, &fakeAPI{next: items.serve}), predictions)
-			require.Equal(t, test.want, ids)
-			require.Len(t, errs, 1)
-			require.ErrorIs(t, errs[0], test.kind)
-			require.Len(t, items.pages(), test.page)
-		})
-	}
-	t.Run("arguments", func(t *testing.T) {
-		t.Parallel()
-		api := &fakeAPI{next: ok("")}
-		c := overMemory(t, api)
-		for _, opts := range []ListItemsOptions{{}, {Type: ItemTypeTraining, Count: -1}} {
-			_, errs := collect(t.Context(), c, opts)
-			require.Len(t, errs, 1)
-			require.ErrorIs(t, errs[0], ErrInvalidArgument)
-		}
-		//nolint:staticcheck // a nil context is the point
-		_, errs := collect(nil, c, predictions)
-		require.Len(t, errs, 1)
-		require.ErrorIs(t, errs[0], ErrInvalidArgument)
-		require.Zero(t, api.count())
-	})
-	t.Run("a negative page", func(t *testing.T) {
-		t.Parallel()
-		api := &fakeAPI{next: (&pagedItems{end: 1}).serve}
-		_, errs := collect(t.Context(), overMemory(t, api), ListItemsOptions{Type: ItemTypeTraining, Page: -1})
-		require.Len(t, errs, 1, "as ListItems has it")
-		require.ErrorIs(t, errs[0], ErrInvalidArgument)
-		require.Zero(t, api.count())
-	})
-}
-
-// TestAllItemsBreak: a range that is left early takes its fetch along.
-func TestAllItemsBreak(t *testing.T) {
-	t.Parallel()
-	for _, leave := range []string{"break", "panic"} {
-		t.Run(leave, func(t *testing.T) {
-			t.Parallel()
-			items := &pagedItems{end: 9}
-			started, ended := make(chan struct{}), make(chan struct{})
-			items.fail = map[int]http.HandlerFunc{2: func(_ http.ResponseWriter, r *http.Request) {
-				close(started)
-				<-r.Context().Done()
-				close(ended)
-			}}
-			c := overMemory(t, &fakeAPI{next: items.serve})
-			func() {
-				defer func() { _ = recover() }()
-				for item, err := range c.AllItems(t.Context(), predictions) {
-					assert.NoError(t, err)
-					assert.Equal(t, "1-a", item.ItemID)
-					<-started
-					if leave == "panic" {
-						panic("the line stops")
-					}
-					break
-				}
-			}()
-			select {
-			case <-ended:
-			default:
-				t.Error("the fetch goes on")
-			}
-			require.Equal(t, []int{1, 2}, items.pages())
-		})
-	}
-}
-
-func TestAllItemsCancelled(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		items := &pagedItems{end: 9, latency: time.Second}
-		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
-		defer cancel()
-		ids, errs := collect(ctx, overMemory(t, &fakeAPI{next: items.serve}), predictions)
-		require.Equal(t, []string{"1-a", "1-b", "2-a", "2-b"}, ids)
-		require.Len(t, errs, 1)
-		require.ErrorIs(t, errs[0], context.DeadlineExceeded)
-		require.NotErrorIs(t, errs[0], ErrOutcomeUnknown)
-	})
-}
 
 func TestAddedIDs(t *testing.T) {
 	t.Parallel()
@@ -419,4 +171,238 @@ func TestItemQueries(t *testing.T) {
 	_, err = c.ListItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining, Count: 3, Page: 2})
 	require.NoError(t, err)
 	require.Equal(t, url.Values{"item_type": {"training"}, "count": {"3"}, "page": {"2"}}, got)
+}
+
+func TestScore(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]float64{
+		"0.75": 0.75, "0": 0, "-1.5": -1.5, " 3 ": 3, "1e-3": 0.001, "0.3077000000": 0.3077,
+	} {
+		got, ok := Assessment{AnomalyScore: text}.Score()
+		require.True(t, ok, text)
+		require.InDelta(t, want, got, 0, text)
+	}
+	for _, text := range []string{"", " ", "high", "NaN", "Inf", "-inf", "1e400", "0,75", "1 2", "null"} {
+		got, ok := Assessment{AnomalyScore: text}.Score()
+		require.False(t, ok, text)
+		require.Zero(t, got, text)
+	}
+}
+
+func TestRect(t *testing.T) {
+	t.Parallel()
+	nan, inf := math.NaN(), math.Inf(1)
+	const huge = math.MaxInt32
+	for _, test := range []struct {
+		name                   string
+		xMin, yMin, xMax, yMax float64
+		want                   image.Rectangle
+		ok                     bool
+	}{
+		{"whole pixels", 606, 2284, 620, 2322, image.Rect(606, 2284, 620, 2322), true},
+		{"parts of pixels", 606.25, 2284.75, 619.5, 2321.001, image.Rect(606, 2284, 620, 2322), true},
+		{"parts of one pixel", 1.25, 1.25, 1.5, 1.5, image.Rect(1, 1, 2, 2), true},
+		{"a point", 5, 5, 5, 5, image.Rectangle{Min: image.Pt(5, 5), Max: image.Pt(5, 5)}, true},
+		{"a line", 5, 5, 9, 5, image.Rectangle{Min: image.Pt(5, 5), Max: image.Pt(9, 5)}, true},
+		{"origin", 0, 0, 1, 1, image.Rect(0, 0, 1, 1), true},
+		{"over the edge", -2.5, -0.5, 3, 4, image.Rect(-3, -1, 3, 4), true},
+		{"as large as it may be", -huge, -huge, huge, huge, image.Rect(-huge, -huge, huge, huge), true},
+		{"reversed in x", 620, 2284, 606, 2322, image.Rectangle{}, false},
+		{"reversed in y", 606, 2322, 620, 2284, image.Rectangle{}, false},
+		{"reversed within a pixel", 1.75, 1, 1.25, 2, image.Rectangle{}, false},
+		{"NaN at the left", nan, 1, 2, 2, image.Rectangle{}, false},
+		{"NaN at the top", 1, nan, 2, 2, image.Rectangle{}, false},
+		{"NaN at the right", 1, 1, nan, 2, image.Rectangle{}, false},
+		{"NaN at the bottom", 1, 1, 2, nan, image.Rectangle{}, false},
+		{"infinite", 1, 1, inf, 2, image.Rectangle{}, false},
+		{"infinite below", -inf, 1, 2, 2, image.Rectangle{}, false},
+		{"beyond 32 bits", 1, 1, huge + 1, 2, image.Rectangle{}, false},
+		{"beyond 32 bits below", 1, -huge - 1, 2, 2, image.Rectangle{}, false},
+		{"beyond 32 bits by rounding", 1, 1, 2, huge + 0.5, image.Rectangle{}, false},
+		{"huge", 0, 0, 1e300, 1e300, image.Rectangle{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := Annotation{XMin: &test.xMin, YMin: &test.yMin, XMax: &test.xMax, YMax: &test.yMax}
+			got, ok := a.Rect()
+			require.Equal(t, test.ok, ok)
+			require.Equal(t, test.want, got)
+			for _, missing := range []func(*Annotation){
+				func(a *Annotation) { a.XMin = nil }, func(a *Annotation) { a.YMin = nil },
+				func(a *Annotation) { a.XMax = nil }, func(a *Annotation) { a.YMax = nil },
+			} {
+				part := a
+				missing(&part)
+				got, ok := part.Rect()
+				require.False(t, ok)
+				require.Zero(t, got)
+			}
+		})
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	user := func(label Label) *UserAssessment { return &UserAssessment{Label: label} }
+	for _, test := range []struct {
+		name        string
+		user        *UserAssessment
+		assessments []Assessment
+		modelID     string
+		want        Verdict
+	}{
+		{"nothing", nil, nil, "", VerdictUnknown},
+		{"nothing of a model", nil, nil, "m1", VerdictUnknown},
+		{"any model", nil, []Assessment{{ModelID: "m1", Label: LabelNG}}, "", VerdictNG},
+		{"any model is the last", nil, []Assessment{{ModelID: "m1", Label: LabelNG}, {ModelID: "m2", Label: LabelOK}}, "", VerdictOK},
+		{"one model", nil, []Assessment{{ModelID: "m1", Label: LabelNG}, {ModelID: "m2", Label: LabelOK}}, "m1", VerdictNG},
+		{
+			"the last of one model", nil,
+			[]Assessment{{ModelID: "m1", Label: LabelNG}, {ModelID: "m1", Label: LabelOK}, {ModelID: "m2", Label: LabelNG}}, "m1", VerdictOK,
+		},
+		{"another model", nil, []Assessment{{ModelID: "m1", Label: LabelNG}}, "m2", VerdictUnknown},
+		{"user against the model", user(LabelOK), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictOK},
+		{"user without the model", user(LabelNG), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m2", VerdictNG},
+		{"user alone", user(LabelNG), nil, "", VerdictNG},
+		{"empty user label", user(""), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictNG},
+		{"empty user label alone", user(""), nil, "", VerdictUnknown},
+		{"unknown user label", user("maybe"), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m1", VerdictUnknown},
+		{"unknown label", nil, []Assessment{{ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},
+		{"empty label", nil, []Assessment{{ModelID: "m1"}}, "m1", VerdictUnknown},
+		{"unknown label after a known one", nil, []Assessment{{ModelID: "m1", Label: LabelOK}, {ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},
+		{"label in lower case", nil, []Assessment{{ModelID: "m1", Label: "ng"}}, "m1", VerdictNG},
+		{"user label in lower case", user("ok"), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictOK},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			item := Item{UserAssessment: test.user, Assessments: test.assessments}
+			require.Equal(t, test.want, item.Verdict(test.modelID))
+		})
+	}
+}
+
+func TestItemAssessment(t *testing.T) {
+	t.Parallel()
+	item := Item{Assessments: []Assessment{{ModelID: "m1", Result: "1"}, {ModelID: "m2", Result: "2"}, {ModelID: "m1", Result: "3"}}}
+	require.Same(t, &item.Assessments[2], item.Assessment(""))
+	require.Same(t, &item.Assessments[2], item.Assessment("m1"))
+	require.Same(t, &item.Assessments[1], item.Assessment("m2"))
+	require.Nil(t, item.Assessment("m3"))
+	require.Nil(t, (&Item{}).Assessment(""))
+}
+
+func TestFactUploads(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		training bool
+		good     *bool
+		modelID  string
+		fields   map[string][]string
+	}{
+		{"30 good training items", true, new(true), "", map[string][]string{"training": {"true"}, "good": {"true"}}},
+		{"30 defective training items", true, new(false), "", map[string][]string{"training": {"true"}, "good": {"false"}}},
+		{"30 items to predict", false, nil, "", map[string][]string{"training": {"false"}}},
+		{"30 items of a model", false, nil, "1000", map[string][]string{"training": {"false"}, "model_id": {"1000"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+				assert.NoError(t, r.ParseMultipartForm(1<<20))
+				assert.Equal(t, test.fields, r.MultipartForm.Value)
+				assert.Len(t, r.MultipartForm.File["files"], 2)
+				assert.Len(t, r.MultipartForm.File, 1)
+				ok(`{"data":{"item_ids":["a","b"]}}`)(w, r)
+			}})
+			_, err := c.AddItems(t.Context(), AddItemsRequest{
+				Files:    []File{FileFromBytes("a.png", []byte("one")), FileFromBytes("b.png", []byte("two"))},
+				Training: test.training, Good: test.good, ModelID: test.modelID,
+			})
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestFactFileNames loses the reply of an upload: the error tells the ids to look for.
+func TestFactFileNames(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		files []string
+		ids   []string
+	}{
+		{"28 ids", []string{"NewItem.JPG", "IMG-1006-OK-T.JPG"}, []string{"NewItem", "IMG-1006-OK-T"}},
+		{"28 colliding names are the service's to judge", []string{"NewItem.JPG", "NewItem.png"}, []string{"NewItem", "NewItem"}},
+		{"29 names that are rejected", []string{"NewItem invalid.name.png", "2019-05-24 at 3.27.11 PM.png"}, []string{"NewItem invalid.name", "2019-05-24 at 3.27.11 PM"}},
+		{"29 Japanese", []string{"部品-0007.tiff"}, []string{"部品-0007"}},
+		{"36 sample sets", []string{"IMG-1002-OK-T.JPG", "NG-06-01-demo.jpg"}, []string{"IMG-1002-OK-T", "NG-06-01-demo"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var arrived []string
+			c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+				assert.NoError(t, r.ParseMultipartForm(1<<20))
+				for _, file := range r.MultipartForm.File["files"] {
+					arrived = append(arrived, file.Filename)
+				}
+				w.WriteHeader(http.StatusInternalServerError)
+			}})
+			var files []File
+			for _, name := range test.files {
+				files = append(files, FileFromBytes(name, []byte("image")))
+			}
+			_, err := c.AddItems(t.Context(), AddItemsRequest{Files: files})
+			require.ErrorIs(t, err, ErrOutcomeUnknown)
+			base := (*BaseError)(nil)
+			require.ErrorAs(t, err, &base)
+			require.Equal(t, test.ids, base.ItemIDs)
+			require.Equal(t, test.files, arrived, "sent once, under their names")
+		})
+	}
+}
+
+func TestFactItemResponses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		call   func(context.Context, *Client) (any, error)
+		want   any
+	}{
+		{
+			"30 A6 UploadSuccess with 200", 200, `{"data":{"item_ids":["NewItem"]}}`,
+			func(ctx context.Context, c *Client) (any, error) {
+				return c.AddItems(ctx, AddItemsRequest{Files: []File{FileFromBytes("NewItem.JPG", []byte("image"))}})
+			},
+			[]string{"NewItem"},
+		},
+		{
+			"30 A6 UploadSuccess with 201", 201, `{"data":{"item_ids":["NewItem"]}}`,
+			func(ctx context.Context, c *Client) (any, error) {
+				return c.AddItems(ctx, AddItemsRequest{Files: []File{FileFromBytes("NewItem.JPG", []byte("image"))}})
+			},
+			[]string{"NewItem"},
+		},
+		{"35 delete items with 200", 200, ``, func(ctx context.Context, c *Client) (any, error) { return nil, c.DeleteItems(ctx, "1001") }, nil},
+		{"35 delete items with 204", 204, ``, func(ctx context.Context, c *Client) (any, error) { return nil, c.DeleteItems(ctx, "1001") }, nil},
+		{
+			"35 delete items with a body", 200, `{"data":{"item_ids":["1001"]}}`,
+			func(ctx context.Context, c *Client) (any, error) { return nil, c.DeleteItems(ctx, "1001") }, nil,
+		},
+		{
+			"35 annotate with 202", 202, ``,
+			func(ctx context.Context, c *Client) (any, error) {
+				return nil, c.AnnotateItem(ctx, "1001", RequestAnnotation{Notes: "x"})
+			},
+			nil,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := test.call(t.Context(), factAnswer(t, test.status, test.body))
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
+	}
 }

@@ -99,7 +99,7 @@ func TestDeletedModels(t *testing.T) {
 			require.Equal(t, "m1", asked[0])
 		})
 	}
-	t.Run("none", func(t *testing.T) {
+	t.Run("34 none", func(t *testing.T) {
 		t.Parallel()
 		deleted, err := factAnswer(t, http.StatusOK, `{"data":{"model_ids":[]}}`).DeleteModels(t.Context(), "m1")
 		require.NoError(t, err)
@@ -242,4 +242,40 @@ func TestFactModels(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "269", model.ModelID)
 	})
+}
+
+func TestFactModelResponses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		call   func(context.Context, *Client) (any, error)
+		want   any
+	}{
+		{
+			"34 A6 DeleteModelSuccess D", 200, `{"data":{"status":"ok"}}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "m1", "m2") }, []string{"m1", "m2"},
+		},
+		{
+			"34 delete models", 200, `{"data":{"model_ids":["m1"]}}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "m1", "m2") }, []string{"m1"},
+		},
+		{
+			"14 delete models with numbers", 200, `{"data":{"model_ids":[269,270]}}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "269", "270") }, []string{"269", "270"},
+		},
+		{
+			"15 A6 PredictSuccess", 200, `{"data":{"item_ids":["NewItem"],"model_version":"model-2019061101:26:07"}}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.PredictItems(ctx, ActiveModel, "NewItem") },
+			&PredictItemsResponse{ItemIDs: []string{"NewItem"}, ModelVersion: "model-2019061101:26:07"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := test.call(t.Context(), factAnswer(t, test.status, test.body))
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
+	}
 }

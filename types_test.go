@@ -2,8 +2,6 @@ package hacarus
 
 import (
 	"encoding/json"
-	"image"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestTimeForms holds fact 16: the forms of the fixtures, and those near them.
 func TestTimeForms(t *testing.T) {
 	t.Parallel()
 	jst := time.FixedZone("", 9*60*60)
@@ -132,164 +131,5 @@ func TestStatusesAreTerminal(t *testing.T) {
 		ItemStatusPending: false, ItemStatusDone: true, ItemStatusArchived: true, "": false, "failed": false, "Done": false,
 	} {
 		require.Equal(t, want, status.IsTerminal(), status)
-	}
-}
-
-func TestScore(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]float64{
-		"0.75": 0.75, "0": 0, "-1.5": -1.5, " 3 ": 3, "1e-3": 0.001, "0.3077000000": 0.3077,
-	} {
-		got, ok := Assessment{AnomalyScore: text}.Score()
-		require.True(t, ok, text)
-		require.InDelta(t, want, got, 0, text)
-	}
-	for _, text := range []string{"", " ", "high", "NaN", "Inf", "-inf", "1e400", "0,75", "1 2", "null"} {
-		got, ok := Assessment{AnomalyScore: text}.Score()
-		require.False(t, ok, text)
-		require.Zero(t, got, text)
-	}
-}
-
-func TestRect(t *testing.T) {
-	t.Parallel()
-	nan, inf := math.NaN(), math.Inf(1)
-	const huge = math.MaxInt32
-	for _, test := range []struct {
-		name                   string
-		xMin, yMin, xMax, yMax float64
-		want                   image.Rectangle
-		ok                     bool
-	}{
-		{"whole pixels", 606, 2284, 620, 2322, image.Rect(606, 2284, 620, 2322), true},
-		{"parts of pixels", 606.25, 2284.75, 619.5, 2321.001, image.Rect(606, 2284, 620, 2322), true},
-		{"parts of one pixel", 1.25, 1.25, 1.5, 1.5, image.Rect(1, 1, 2, 2), true},
-		{"a point", 5, 5, 5, 5, image.Rectangle{Min: image.Pt(5, 5), Max: image.Pt(5, 5)}, true},
-		{"a line", 5, 5, 9, 5, image.Rectangle{Min: image.Pt(5, 5), Max: image.Pt(9, 5)}, true},
-		{"origin", 0, 0, 1, 1, image.Rect(0, 0, 1, 1), true},
-		{"over the edge", -2.5, -0.5, 3, 4, image.Rect(-3, -1, 3, 4), true},
-		{"as large as it may be", -huge, -huge, huge, huge, image.Rect(-huge, -huge, huge, huge), true},
-		{"reversed in x", 620, 2284, 606, 2322, image.Rectangle{}, false},
-		{"reversed in y", 606, 2322, 620, 2284, image.Rectangle{}, false},
-		{"reversed within a pixel", 1.75, 1, 1.25, 2, image.Rectangle{}, false},
-		{"NaN at the left", nan, 1, 2, 2, image.Rectangle{}, false},
-		{"NaN at the top", 1, nan, 2, 2, image.Rectangle{}, false},
-		{"NaN at the right", 1, 1, nan, 2, image.Rectangle{}, false},
-		{"NaN at the bottom", 1, 1, 2, nan, image.Rectangle{}, false},
-		{"infinite", 1, 1, inf, 2, image.Rectangle{}, false},
-		{"infinite below", -inf, 1, 2, 2, image.Rectangle{}, false},
-		{"beyond 32 bits", 1, 1, huge + 1, 2, image.Rectangle{}, false},
-		{"beyond 32 bits below", 1, -huge - 1, 2, 2, image.Rectangle{}, false},
-		{"beyond 32 bits by rounding", 1, 1, 2, huge + 0.5, image.Rectangle{}, false},
-		{"huge", 0, 0, 1e300, 1e300, image.Rectangle{}, false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			a := Annotation{XMin: &test.xMin, YMin: &test.yMin, XMax: &test.xMax, YMax: &test.yMax}
-			got, ok := a.Rect()
-			require.Equal(t, test.ok, ok)
-			require.Equal(t, test.want, got)
-			for _, missing := range []func(*Annotation){
-				func(a *Annotation) { a.XMin = nil }, func(a *Annotation) { a.YMin = nil },
-				func(a *Annotation) { a.XMax = nil }, func(a *Annotation) { a.YMax = nil },
-			} {
-				part := a
-				missing(&part)
-				got, ok := part.Rect()
-				require.False(t, ok)
-				require.Zero(t, got)
-			}
-		})
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	t.Parallel()
-	user := func(label Label) *UserAssessment { return &UserAssessment{Label: label} }
-	for _, test := range []struct {
-		name        string
-		user        *UserAssessment
-		assessments []Assessment
-		modelID     string
-		want        Verdict
-	}{
-		{"nothing", nil, nil, "", VerdictUnknown},
-		{"nothing of a model", nil, nil, "m1", VerdictUnknown},
-		{"any model", nil, []Assessment{{ModelID: "m1", Label: LabelNG}}, "", VerdictNG},
-		{"any model is the last", nil, []Assessment{{ModelID: "m1", Label: LabelNG}, {ModelID: "m2", Label: LabelOK}}, "", VerdictOK},
-		{"one model", nil, []Assessment{{ModelID: "m1", Label: LabelNG}, {ModelID: "m2", Label: LabelOK}}, "m1", VerdictNG},
-		{
-			"the last of one model", nil,
-			[]Assessment{{ModelID: "m1", Label: LabelNG}, {ModelID: "m1", Label: LabelOK}, {ModelID: "m2", Label: LabelNG}}, "m1", VerdictOK,
-		},
-		{"another model", nil, []Assessment{{ModelID: "m1", Label: LabelNG}}, "m2", VerdictUnknown},
-		{"user against the model", user(LabelOK), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictOK},
-		{"user without the model", user(LabelNG), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m2", VerdictNG},
-		{"user alone", user(LabelNG), nil, "", VerdictNG},
-		{"empty user label", user(""), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictNG},
-		{"empty user label alone", user(""), nil, "", VerdictUnknown},
-		{"unknown user label", user("maybe"), []Assessment{{ModelID: "m1", Label: LabelOK}}, "m1", VerdictUnknown},
-		{"unknown label", nil, []Assessment{{ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},
-		{"empty label", nil, []Assessment{{ModelID: "m1"}}, "m1", VerdictUnknown},
-		{"unknown label after a known one", nil, []Assessment{{ModelID: "m1", Label: LabelOK}, {ModelID: "m1", Label: "GRAY"}}, "m1", VerdictUnknown},
-		{"label in lower case", nil, []Assessment{{ModelID: "m1", Label: "ng"}}, "m1", VerdictNG},
-		{"user label in lower case", user("ok"), []Assessment{{ModelID: "m1", Label: LabelNG}}, "m1", VerdictOK},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			item := Item{UserAssessment: test.user, Assessments: test.assessments}
-			require.Equal(t, test.want, item.Verdict(test.modelID))
-		})
-	}
-}
-
-func TestItemAssessment(t *testing.T) {
-	t.Parallel()
-	item := Item{Assessments: []Assessment{{ModelID: "m1", Result: "1"}, {ModelID: "m2", Result: "2"}, {ModelID: "m1", Result: "3"}}}
-	require.Same(t, &item.Assessments[2], item.Assessment(""))
-	require.Same(t, &item.Assessments[2], item.Assessment("m1"))
-	require.Same(t, &item.Assessments[1], item.Assessment("m2"))
-	require.Nil(t, item.Assessment("m3"))
-	require.Nil(t, (&Item{}).Assessment(""))
-}
-
-// TestItemJSON writes an item as JSON, and reads it back by encoding/json and
-// by the SDK's own decoder.
-func TestItemJSON(t *testing.T) {
-	t.Parallel()
-	made := Time{time.Date(2022, 3, 3, 6, 50, 0, 123_000_000, time.UTC)}
-	for name, item := range map[string]Item{
-		"all": {
-			ItemID: "部品-0007", Name: "<部品> & \u2028", Status: ItemStatusDone, Active: true, IsTrainingData: true,
-			Images: []ImageMeta{{URL: "https://h/a?b=c&d=e", Name: "a.png", Width: 620, Height: 480, FileSize: 3 << 30}},
-			UserAssessment: &UserAssessment{
-				Label: LabelNG, Result: "by hand", Annotations: []Annotation{{AnnotationID: 1, Label: new(0), Notes: "傷"}}, Images: []ImageMeta{},
-			},
-			Assessments: []Assessment{
-				{
-					ModelID: "m1", Label: LabelOK, Result: "r", AnomalyScore: "0.75", DetectedObjects: new(0), DetectionAccuracy: new(99.5),
-					Annotations: []Annotation{{
-						AnnotationID: 8269, XMin: new(606.0), XMax: new(620.25), YMin: new(0.1), YMax: new(1e-9),
-						Label: new(-3), DefectSize: new(1e21), CreatedAt: made,
-					}},
-					Images: []ImageMeta{{URL: "/heat.png"}},
-				},
-				{ModelID: "m2", Annotations: []Annotation{}},
-			},
-		},
-		"least":       {ItemID: "a"},
-		"empty lists": {ItemID: "a", Images: []ImageMeta{}, UserAssessment: &UserAssessment{}, Assessments: []Assessment{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			encoded, err := json.Marshal(item)
-			require.NoError(t, err)
-			var again Item
-			require.NoError(t, json.Unmarshal(encoded, &again))
-			require.Equal(t, item, again)
-			decoded, err := decodeEnvelope([]byte(`{"data":`+string(encoded)+`}`), decodeItem)
-			require.NoError(t, err)
-			require.Equal(t, item, *decoded)
-		})
 	}
 }

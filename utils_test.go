@@ -16,13 +16,13 @@ func TestLicenseArgumentsAreNeverSent(t *testing.T) {
 	}
 	neverSent(t, map[string]func(context.Context, *Client) error{
 		"no file":  set(File{}),
-		"nameless": set(FileFromBytes("", []byte("licence"))),
+		"nameless": set(FileFromBytes("", []byte("license"))),
 		"missing":  set(FileFromPath(t.TempDir() + "/license0")),
 	})
 }
 
 // TestSetLicenseErrors holds the kinds that the comment of SetLicense names,
-// and that a licence is never sent twice.
+// and that a license is never sent twice.
 func TestSetLicenseErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -39,7 +39,7 @@ func TestSetLicenseErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api := &fakeAPI{next: status(test.status, test.body)}
-			_, err := overMemory(t, api).SetLicense(t.Context(), FileFromBytes("license0", []byte("licence")))
+			_, err := overMemory(t, api).SetLicense(t.Context(), FileFromBytes("license0", []byte("license")))
 			require.ErrorIs(t, err, test.kind)
 			require.Equal(t, 1, api.count())
 		})
@@ -78,5 +78,34 @@ func TestHashIDIsNeverEmpty(t *testing.T) {
 	for _, body := range []string{`{"data":{}}`, `{"data":{"hash_id":null}}`, `{"data":{"hash_id":""}}`} {
 		_, err := factAnswer(t, http.StatusOK, body).GetHashID(t.Context())
 		require.ErrorIs(t, err, ErrDecode, body)
+	}
+}
+
+func TestFactLicense(t *testing.T) {
+	t.Parallel()
+	license := FileFromBytes("license0", []byte("-----BEGIN LICENSE-----\n"))
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		call   func(context.Context, *Client) (any, error)
+		want   any
+	}{
+		{"34 license M", 200, `{"data":{"status":"ok"}}`, func(ctx context.Context, c *Client) (any, error) { return c.SetLicense(ctx, license) }, &License{}},
+		{
+			"34 license with customer", 200, `{"data":{"status":"ok","customer_id":"line-7"}}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.SetLicense(ctx, license) }, &License{},
+		},
+		{
+			"34 license", 200, `{"data":{"license_expiry":"2027-03-31"}}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.SetLicense(ctx, license) }, &License{LicenseExpiry: "2027-03-31"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := test.call(t.Context(), factAnswer(t, test.status, test.body))
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
 	}
 }
