@@ -183,10 +183,11 @@ func numberOrString(d *decoding, v *string) error {
 
 // numeral reads a number, or a string that should hold one; null is nil.
 func numeral(d *decoding) ([]byte, error) {
-	if null, err := d.Null(); null || err != nil {
+	switch d.Peek() {
+	case 'n':
+		_, err := d.Null()
 		return nil, err
-	}
-	if d.Peek() == '"' {
+	case '"':
 		return d.StringBytes()
 	}
 	return d.Number()

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tests prove what is known of the real service, from its documentation and
+// The tests prove what is known about the real service, from its documentation and
 // from the fixtures of the official C# SDK. Numbers at the beginning of a case's
-// name are those of the facts; A6 marks an answer of these fixtures with its name
+// name are those of docs/wire-facts.md; A6 marks an answer of these fixtures with its name
 // there, M and D their two earlier API generations. Facts 25 (callbacks) and 27
 // (workers), and the naming of sample sets in 36, ask nothing of the operations.
 

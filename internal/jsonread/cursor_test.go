@@ -2,6 +2,7 @@ package jsonread
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -65,4 +66,86 @@ func requireJSON(t *testing.T, text []byte) {
 		return err
 	}))
 	require.Equal(t, want, got, "%.100q", text)
+}
+
+// What an object and null are to the two ways of reading an object.
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		document           string
+		required, nullable bool
+		keys               []string
+	}{
+		{`{"a":1,"b":{"c":2}}`, true, true, []string{"a", "b"}},
+		{`{}`, true, true, nil},
+		{`null`, false, true, nil},
+		{`[]`, false, false, nil},
+		{`"{}"`, false, false, nil},
+		{``, false, false, nil},
+	} {
+		for name, read := range map[string]func(*Cursor, func([]byte) error) error{
+			"required": (*Cursor).RequiredObject, "nullable": (*Cursor).NullableObject,
+		} {
+			var keys []string
+			err := Document([]byte(test.document), func(c *Cursor) error {
+				return read(c, func(key []byte) error {
+					keys = append(keys, string(key))
+					return c.Skip()
+				})
+			})
+			taken := map[string]bool{"required": test.required, "nullable": test.nullable}[name]
+			require.Equal(t, taken, err == nil, "%s %s: %v", name, test.document, err)
+			require.Equal(t, test.keys, keys, "%s %s", name, test.document)
+		}
+	}
+}
+
+// An error says where in the document it is.
+func TestErrorsNameKeys(t *testing.T) {
+	t.Parallel()
+	err := Document([]byte(`{"a":{"b":7}}`), func(c *Cursor) error {
+		return c.RequiredObject(func([]byte) error {
+			return c.RequiredObject(func([]byte) error {
+				_, err := c.StringBytes()
+				return err
+			})
+		})
+	})
+	require.EqualError(t, err, `a: b: '7' at byte 10, where a string should be`)
+}
+
+// A value that is tried costs itself only, unless it is no JSON.
+func TestTry(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]string{
+		`["a","b"]`:           "a true, b true",
+		`[1,"b"]`:             " false, b true",
+		`[{"x":["y"]},"b"]`:   " false, b true",
+		`["a" , null]`:        "a true,  false",
+		`["a",-]`:             "a true, error",
+		`["a",{"x":nul}]`:     "a true, error",
+		`["a\q"]`:             "error",
+		`[[[[[["a"]]]]],"b"]`: " false, b true",
+	} {
+		var got []string
+		var elements []struct{}
+		err := Document([]byte(document), func(c *Cursor) error {
+			return List(c, &elements, func(c *Cursor, _ *struct{}) error {
+				s := ""
+				ok, err := c.Try(func() error {
+					raw, err := c.StringBytes()
+					s = c.Intern(raw)
+					return err
+				})
+				if err != nil {
+					got = append(got, "error")
+					return err
+				}
+				got = append(got, fmt.Sprintf("%s %t", s, ok))
+				return nil
+			})
+		})
+		require.Equal(t, strings.Contains(want, "error"), err != nil, document)
+		require.Equal(t, want, strings.Join(got, ", "), document)
+	}
 }
