@@ -101,9 +101,10 @@ const (
 //   - a "bool": a bool; a "string": a string;
 //   - and for all of these a string of it, such as "(8, 8)" or "[8, 8]".
 //
-// For any other data type the value must be a string, which is passed on as it is. The value must lie within RangeLower and RangeUpper, as far
-// as these are numbers; the default is always taken, since the documentation
-// has one outside of its range.
+// For any other data type the value must be a string, which is passed on as it
+// is. The value must lie within RangeLower and RangeUpper, as far as these are
+// numbers; the default is always taken, since the documentation has one outside
+// of its range.
 //
 // The error is [ErrInvalidArgument].
 func (a *Algorithm) Override(name string, value any) (OverrideParam, error) {

@@ -6,9 +6,10 @@ import (
 	"image"
 	"math"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 var (
@@ -127,7 +128,7 @@ func withItemIDs(err error, files []File) error {
 	expected := func() []string {
 		ids := make([]string, len(files))
 		for i, f := range files {
-			ids[i] = strings.TrimSuffix(f.Name, path.Ext(f.Name))
+			ids[i] = wire.ItemID(f.Name)
 		}
 		return ids
 	}
