@@ -19,6 +19,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	// So that a cached result ends where either changes.
+	_ "github.com/hacarus/hacarus-check-go"
+	_ "github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
 // imports are what a fragment may use without saying so.
