@@ -73,7 +73,7 @@ func required(t *testing.T) []string {
 			Indirect bool
 		}
 	}
-	if err := json.Unmarshal(run(t, "mod", "edit", "-json", "../../go.mod"), &mod); err != nil {
+	if err := json.Unmarshal(goTool(t, "mod", "edit", "-json", "../../go.mod"), &mod); err != nil {
 		t.Fatal(err)
 	}
 	var direct []string
@@ -87,11 +87,11 @@ func required(t *testing.T) []string {
 
 func list(t *testing.T, format string, packages ...string) []string {
 	t.Helper()
-	out := run(t, append([]string{"list", "-deps", "-f", format}, packages...)...)
+	out := goTool(t, append([]string{"list", "-deps", "-f", format}, packages...)...)
 	return union(strings.Split(strings.TrimSpace(string(out)), "\n"))
 }
 
-func run(t *testing.T, args ...string) []byte {
+func goTool(t *testing.T, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), "GOWORK=off")

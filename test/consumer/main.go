@@ -15,16 +15,20 @@ import (
 )
 
 func main() {
+	if err := run(os.Args[1:]); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(paths []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	client, err := hacarus.NewFromEnv()
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer client.Close()
-	if err := inspect(ctx, client, os.Stdout, os.Args[1:]...); err != nil {
-		log.Print(err)
-	}
+	return inspect(ctx, client, os.Stdout, paths...)
 }
 
 // inspect prints the verdict of the active model on each file.
