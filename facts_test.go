@@ -57,15 +57,15 @@ func factTime(t *testing.T, rfc3339 string) Time {
 // TestFactByteOrderMark runs every fixture again with a byte order mark before its answer.
 func TestFactByteOrderMark(t *testing.T) {
 	t.Parallel()
-	for operation := range fixtureCalls {
-		f := readFixture(t, operation)
+	for _, op := range operationTable {
+		f := readFixture(t, op.id)
 		if f.Response.Body == nil {
 			continue
 		}
-		t.Run("13 "+operation, func(t *testing.T) {
+		t.Run("13 "+op.id, func(t *testing.T) {
 			t.Parallel()
 			f.Response.Body = append([]byte("\xef\xbb\xbf"), f.Response.Body...)
-			f.run(t, operation)
+			f.run(t, op)
 		})
 	}
 }

@@ -1,36 +1,23 @@
 package hacarus
 
 import (
-	"bytes"
 	"context"
-	"flag"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code := m.Run()
-	if code == 0 {
-		code = suiteDone()
-	}
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testkit.Main(m, nil) }
+
+// full says whether long tests run at full length.
+var full = testkit.Full
 
 const (
 	testID     = "client-7"
@@ -39,37 +26,10 @@ const (
 )
 
 // roundTrip is a transport made of a function.
-type roundTrip func(*http.Request) (*http.Response, error)
+type roundTrip = testkit.RoundTrip
 
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// inMemory serves requests by a handler without a connection, so that it works
-// in a synctest bubble, and tells the request's trace what a transport would.
-func inMemory(h http.Handler) roundTrip {
-	return func(r *http.Request) (*http.Response, error) {
-		trace := httptrace.ContextClientTrace(r.Context())
-		if trace != nil && trace.GetConn != nil {
-			trace.GetConn(r.URL.Host)
-			trace.WroteHeaders()
-		}
-		in := r.Clone(r.Context())
-		in.Body = http.NoBody
-		if r.Body != nil {
-			raw, err := io.ReadAll(r.Body)
-			_ = r.Body.Close()
-			if err != nil {
-				return nil, err
-			}
-			in.Body = io.NopCloser(bytes.NewReader(raw))
-		}
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, in)
-		if err := r.Context().Err(); err != nil {
-			return nil, err
-		}
-		return w.Result(), nil
-	}
-}
+// inMemory is a transport that ends in a handler.
+func inMemory(h http.Handler) roundTrip { return testkit.InMemory(h) }
 
 // fakeAPI answers logins itself and hands all else to next; it counts both.
 type fakeAPI struct {

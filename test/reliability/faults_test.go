@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"context"
@@ -22,6 +22,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // effect is what a fault does to a request, as far as the promises go.
@@ -64,7 +65,7 @@ func dialError(err error) func() (net.Conn, error) {
 	return func() (net.Conn, error) { return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 }
 
-func status(code int, kind error, e effect, header ...string) fault {
+func answering(code int, kind error, e effect, header ...string) fault {
 	h := http.Header{}
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], header[i+1])
@@ -89,10 +90,10 @@ func resetAtAccept() (net.Conn, error) {
 	return resetConn{conn}, nil
 }
 
-// suiteFaults are the 40 single faults.
-func suiteFaults() []fault {
+// singleFaults are the 40 single faults.
+func singleFaults() []fault {
 	truncated := hacarustest.Truncated(5)
-	always := status(401, hacarus.ErrUnauthorized, stranger)
+	always := answering(401, hacarus.ErrUnauthorized, stranger)
 	always.name, always.always = "401 always", true
 	atAccept := dialFault("reset at accept", resetAtAccept, syscall.ECONNRESET)
 	atAccept.effect = lost
@@ -111,27 +112,27 @@ func suiteFaults() []fault {
 		spoilt("two lengths", executed, nil, hacarustest.Raw([]byte("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx"))),
 		spoilt("huge header", overflowing, hacarus.ErrResponseTooLarge, hacarustest.Raw([]byte("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 11<<20)))),
 		spoilt("early hints without end", executed, nil, hacarustest.Raw([]byte(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100)))),
-		status(300, hacarus.ErrRedirect, redirected),
-		status(301, hacarus.ErrRedirect, ledAway, "Location", "/elsewhere"),
-		status(302, hacarus.ErrRedirect, ledAway, "Location", "http://other.example/"),
-		status(307, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:2/"),
-		status(308, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:1/"),
-		status(400, hacarus.ErrBadRequest, refused),
-		status(401, hacarus.ErrUnauthorized, stranger),
+		answering(300, hacarus.ErrRedirect, redirected),
+		answering(301, hacarus.ErrRedirect, ledAway, "Location", "/elsewhere"),
+		answering(302, hacarus.ErrRedirect, ledAway, "Location", "http://other.example/"),
+		answering(307, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:2/"),
+		answering(308, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:1/"),
+		answering(400, hacarus.ErrBadRequest, refused),
+		answering(401, hacarus.ErrUnauthorized, stranger),
 		always,
-		status(403, hacarus.ErrForbidden, refused),
-		status(404, hacarus.ErrNotFound, refused),
-		status(408, nil, failing),
+		answering(403, hacarus.ErrForbidden, refused),
+		answering(404, hacarus.ErrNotFound, refused),
+		answering(408, nil, failing),
 		spoilt("413 early", refused, hacarus.ErrTooLarge, hacarustest.EarlyReply(413)),
-		status(422, hacarus.ErrUnprocessable, refused),
-		status(425, hacarus.ErrBusy, declined),
-		status(429, hacarus.ErrRateLimited, declined, "Retry-After", "2"),
-		status(500, hacarus.ErrServer, failing),
-		status(501, hacarus.ErrServer, refused),
+		answering(422, hacarus.ErrUnprocessable, refused),
+		answering(425, hacarus.ErrBusy, declined),
+		answering(429, hacarus.ErrRateLimited, declined, "Retry-After", "2"),
+		answering(500, hacarus.ErrServer, failing),
+		answering(501, hacarus.ErrServer, refused),
 		spoilt("502 page", failing, hacarus.ErrServer, hacarustest.HTML(502)),
-		status(503, hacarus.ErrServer, failing, "Retry-After", "1"),
-		status(504, hacarus.ErrServer, failing),
-		status(599, hacarus.ErrServer, failing),
+		answering(503, hacarus.ErrServer, failing, "Retry-After", "1"),
+		answering(504, hacarus.ErrServer, failing),
+		answering(599, hacarus.ErrServer, failing),
 		slow(spoilt("stall before the header", executed, nil, hacarustest.Stall())),
 		slow(spoilt("stall in the body", stalled, nil, hacarustest.StallInBody(5))),
 		spoilt("truncated", cutOff, hacarus.ErrDecode, truncated),
@@ -150,19 +151,19 @@ type promise struct {
 	attempts   int
 }
 
-const suiteAttempts = 5 // of a call, by default
+const maxAttempts = 5 // of a call, by default
 
 // promised is the reference model: the fault matrix, step by step.
-func promised(op suiteOperation, script []fault) promise {
+func promised(op operation, script []fault) promise {
 	var p promise
 	maybe, deleted, renewed := false, false, 0
 	execute := func() {
 		if !deleted {
 			p.executions++
 		}
-		deleted = op.class == 'D'
+		deleted = op.class() == 'D'
 	}
-	stateful := op.class != 'R' && op.class != 'A'
+	stateful := op.class() != 'R' && op.class() != 'A'
 	end := func(kind error, unknown bool) promise {
 		p.kind, p.unknown = kind, unknown && stateful
 		return p
@@ -198,14 +199,14 @@ func promised(op suiteOperation, script []fault) promise {
 			return p
 		case notSent, declined:
 		case lost, failing:
-			maybe, again = true, op.class != 'N'
+			maybe, again = true, op.class() != 'N'
 		case executed:
 			execute()
-			maybe, again = true, op.class != 'N'
+			maybe, again = true, op.class() != 'N'
 		case cutOff:
 			execute()
 			maybe = true
-			if op.class == 'N' {
+			if op.class() == 'N' {
 				return end(f.kind, false) // it was executed, and the error says so
 			}
 		case nonsense, oversized:
@@ -224,7 +225,7 @@ func promised(op suiteOperation, script []fault) promise {
 			}
 			renewed++
 		}
-		if !again || p.attempts-renewed >= suiteAttempts && e != stranger {
+		if !again || p.attempts-renewed >= maxAttempts && e != stranger {
 			return end(f.kind, maybe && e != cutOff) // an answer that broke off says that it was executed
 		}
 	}
@@ -245,7 +246,7 @@ type stage struct {
 
 // newStage makes a service and a client that connects anew for each request.
 func newStage(virtual bool) *stage {
-	s := &stage{server: suiteServer(), attempts: map[string]int{}}
+	s := &stage{server: newServer(), attempts: map[string]int{}}
 	transport := &http.Transport{DialContext: new(net.Dialer).DialContext}
 	if virtual {
 		transport = s.server.Transport().(*http.Transport)
@@ -296,7 +297,7 @@ func (s *stage) nextDial() func() (net.Conn, error) {
 
 // prepare lets the script go wrong with the operation's next requests. Logins
 // in between connect as usual.
-func (s *stage) prepare(op suiteOperation, script []fault) {
+func (s *stage) prepare(op operation, script []fault) {
 	for _, f := range script {
 		s.dials = append(s.dials, f.dial)
 		if f.effect == stranger && op.id != "login" {
@@ -306,7 +307,7 @@ func (s *stage) prepare(op suiteOperation, script []fault) {
 			continue
 		}
 		if f.always {
-			s.server.Inject(op.id, hacarustest.Repeat(2*suiteAttempts, f.inject)...)
+			s.server.Inject(op.id, hacarustest.Repeat(2*maxAttempts, f.inject)...)
 			continue
 		}
 		s.server.Inject(op.id, f.inject)
@@ -321,7 +322,7 @@ func (s *stage) attemptsOf(operation string) int {
 
 // perform logs in, calls the operation through the script, and compares what
 // came of it with the promise.
-func perform(ctx context.Context, t *testing.T, s *stage, op suiteOperation, script []fault) {
+func perform(ctx context.Context, t *testing.T, s *stage, op operation, script []fault) {
 	t.Helper()
 	defer s.server.Close()
 	if op.id != "login" {
@@ -352,7 +353,7 @@ func perform(ctx context.Context, t *testing.T, s *stage, op suiteOperation, scr
 
 // requireTyped checks that an error is one of the SDK's, names its operation,
 // and has an outcome that the ledger bears out.
-func requireTyped(t *testing.T, op suiteOperation, err error, executions int) {
+func requireTyped(t *testing.T, op operation, err error, executions int) {
 	t.Helper()
 	var answered *hacarus.BaseError
 	var unanswered *hacarus.RequestError
@@ -370,13 +371,13 @@ func requireTyped(t *testing.T, op suiteOperation, err error, executions int) {
 	}
 	switch outcome {
 	case hacarus.OutcomeNotSent, hacarus.OutcomeNotExecuted:
-		if op.class != 'R' && op.class != 'A' { // what reads left behind is nothing
+		if op.class() != 'R' && op.class() != 'A' { // what reads left behind is nothing
 			require.Zero(t, executions, "%v", err)
 		}
 	case hacarus.OutcomeExecuted:
 		require.Positive(t, executions, "%v", err)
 	case hacarus.OutcomeUnknown:
-		if op.class == 'N' { // the others may be repeated
+		if op.class() == 'N' { // the others may be repeated
 			require.LessOrEqual(t, executions, 1, "%v", err)
 		}
 	default:
@@ -387,14 +388,13 @@ func requireTyped(t *testing.T, op suiteOperation, err error, executions int) {
 // S1: every single fault with every operation.
 func TestSuiteSingleFaults(t *testing.T) {
 	t.Parallel()
-	archive, faults := suiteArchive(), suiteFaults()
+	faults := singleFaults()
 	require.Len(t, faults, 40)
-	cases := 0
+	s1 := part{name: "S1", what: "one fault, each with each operation"}
 	t.Run("all", func(t *testing.T) {
-		for _, op := range suiteOperations(archive) {
+		for _, op := range operations() {
 			for _, f := range faults {
-				cases++
-				t.Run(op.id+"/"+f.name, func(t *testing.T) {
+				s1.run(t, op.id+"/"+f.name, func(t *testing.T) {
 					t.Parallel()
 					if !f.virtual {
 						perform(t.Context(), t, newStage(false), op, []fault{f})
@@ -405,11 +405,7 @@ func TestSuiteSingleFaults(t *testing.T) {
 			}
 		}
 	})
-	if hacarus.RaceEnabled {
-		return // the naive client takes minutes then, and its races are no matter
-	}
-	naive := naiveSingleFaults(t, archive)
-	hacarus.Record(t, "S1", "one fault, each with each operation", cases, naive.broken(), naive.String())
+	s1.done(t)
 }
 
 // S2: what goes wrong more than once in a call.
@@ -418,11 +414,11 @@ func TestSuiteSequences(t *testing.T) {
 	reset := spoilt("reset", executed, nil, hacarustest.ResetConnection())
 	cut := spoilt("cut", cutOff, hacarus.ErrDecode, hacarustest.Truncated(5))
 	stall := spoilt("stall", stalled, nil, hacarustest.StallInBody(5))
-	busy := status(425, hacarus.ErrBusy, declined)
-	away := status(503, hacarus.ErrServer, failing)
-	bad := status(400, hacarus.ErrBadRequest, refused)
-	slow := status(429, hacarus.ErrRateLimited, declined)
-	unknown := status(401, hacarus.ErrUnauthorized, stranger)
+	busy := answering(425, hacarus.ErrBusy, declined)
+	away := answering(503, hacarus.ErrServer, failing)
+	bad := answering(400, hacarus.ErrBadRequest, refused)
+	slow := answering(429, hacarus.ErrRateLimited, declined)
+	unknown := answering(401, hacarus.ErrUnauthorized, stranger)
 	scripts := map[string]struct {
 		faults []fault
 		login  []hacarustest.Fault // of the login that follows a 401
@@ -438,15 +434,14 @@ func TestSuiteSequences(t *testing.T) {
 		"401, login 503":  {faults: []fault{unknown}, login: []hacarustest.Fault{hacarustest.Status(503, nil, "{}")}},
 		"cut":             {faults: []fault{cut}},
 		"stall":           {faults: []fault{stall}},
-		"503 for ever":    {faults: slices.Repeat([]fault{away}, 2*suiteAttempts)},
+		"503 for ever":    {faults: slices.Repeat([]fault{away}, 2*maxAttempts)},
 	}
 	require.Len(t, scripts, 12)
-	archive, cases := suiteArchive(), 0
+	s2 := part{name: "S2", what: "several faults in one call"}
 	t.Run("all", func(t *testing.T) {
-		for _, op := range suiteOperations(archive) {
+		for _, op := range operations() {
 			for name, script := range scripts {
-				cases++
-				t.Run(op.id+"/"+name, func(t *testing.T) {
+				s2.run(t, op.id+"/"+name, func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						s := newStage(true)
@@ -459,62 +454,62 @@ func TestSuiteSequences(t *testing.T) {
 			}
 		}
 	})
-	hacarus.Record(t, "S2", "several faults in one call", cases, -1, "")
+	s2.done(t)
 }
 
 // phases are when a call's context ends.
 var phases = map[string]struct {
-	prepare func(t *testing.T, s *stage, op suiteOperation, cancel context.CancelFunc)
+	prepare func(t *testing.T, s *stage, op operation, cancel context.CancelFunc)
 	sent    bool // the request, or a part of it
 	succeed bool
 }{
-	"before the call": {prepare: func(_ *testing.T, _ *stage, _ suiteOperation, cancel context.CancelFunc) { cancel() }},
-	"waiting for a token": {prepare: func(_ *testing.T, s *stage, _ suiteOperation, cancel context.CancelFunc) {
+	"before the call": {prepare: func(_ *testing.T, _ *stage, _ operation, cancel context.CancelFunc) { cancel() }},
+	"waiting for a token": {prepare: func(_ *testing.T, s *stage, _ operation, cancel context.CancelFunc) {
 		s.server.Inject("login", hacarustest.Stall().Before())
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"connecting": {prepare: func(t *testing.T, s *stage, op suiteOperation, cancel context.CancelFunc) {
+	"connecting": {prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 		s.dials = append(s.dials, blockedDial(t))
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"TLS handshake": {prepare: func(t *testing.T, s *stage, op suiteOperation, cancel context.CancelFunc) {
+	"TLS handshake": {prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		s.client = handshakeClient(t, op)
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"sending": {sent: true, prepare: func(t *testing.T, s *stage, op suiteOperation, cancel context.CancelFunc) {
+	"sending": {sent: true, prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 		s.dials = append(s.dials, deafDial(t))
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"waiting for the answer": {sent: true, prepare: func(t *testing.T, s *stage, op suiteOperation, cancel context.CancelFunc) {
+	"waiting for the answer": {sent: true, prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 		s.server.Inject(op.id, hacarustest.Stall())
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"reading the answer": {sent: true, prepare: func(t *testing.T, s *stage, op suiteOperation, cancel context.CancelFunc) {
+	"reading the answer": {sent: true, prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 		s.server.Inject(op.id, hacarustest.StallInBody(5))
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"backoff": {prepare: func(t *testing.T, s *stage, op suiteOperation, cancel context.CancelFunc) {
+	"backoff": {prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 		s.server.Inject(op.id, hacarustest.Status(429, http.Header{"Retry-After": {"30"}}, "{}"))
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"after the answer": {succeed: true, prepare: func(t *testing.T, s *stage, op suiteOperation, _ context.CancelFunc) {
+	"after the answer": {succeed: true, prepare: func(t *testing.T, s *stage, op operation, _ context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 	}},
 }
 
-func loggedIn(t *testing.T, s *stage, op suiteOperation) {
+func loggedIn(t *testing.T, s *stage, op operation) {
 	t.Helper()
 	if op.id != "login" {
 		_, err := s.client.Login(t.Context())
@@ -524,7 +519,7 @@ func loggedIn(t *testing.T, s *stage, op suiteOperation) {
 
 // handshakeClient is a client whose connections begin with a handshake that
 // the other side does not take part in.
-func handshakeClient(t *testing.T, op suiteOperation) *hacarus.Client {
+func handshakeClient(t *testing.T, op operation) *hacarus.Client {
 	t.Helper()
 	dial := deafDial(t)
 	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return dial() }}
@@ -562,13 +557,12 @@ func blockedDial(t *testing.T) func() (net.Conn, error) {
 // S3: the context ends in each phase of each operation.
 func TestSuiteCancellations(t *testing.T) {
 	t.Parallel()
-	archive, cases := suiteArchive(), 0
+	s3 := part{name: "S3", what: "the context ends, in nine phases"}
 	require.Len(t, phases, 9)
 	t.Run("all", func(t *testing.T) {
-		for _, op := range suiteOperations(archive) {
+		for _, op := range operations() {
 			for name, phase := range phases {
-				cases++
-				t.Run(op.id+"/"+name, func(t *testing.T) {
+				s3.run(t, op.id+"/"+name, func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						ctx, cancel := context.WithCancel(t.Context())
@@ -588,10 +582,10 @@ func TestSuiteCancellations(t *testing.T) {
 			}
 		}
 	})
-	hacarus.Record(t, "S3", "the context ends, in nine phases", cases, -1, "")
+	s3.done(t)
 }
 
-func checkCancelled(t *testing.T, s *stage, op suiteOperation, sent, succeed bool, took time.Duration, err error) {
+func checkCancelled(t *testing.T, s *stage, op operation, sent, succeed bool, took time.Duration, err error) {
 	t.Helper()
 	if succeed {
 		require.NoError(t, err, "an answer that came is not thrown away")
@@ -606,7 +600,7 @@ func checkCancelled(t *testing.T, s *stage, op suiteOperation, sent, succeed boo
 		require.Zero(t, executions)
 		require.False(t, unknown, "%v", err)
 	}
-	if op.class == 'R' || op.class == 'A' {
+	if op.class() == 'R' || op.class() == 'A' {
 		require.False(t, unknown, "%v", err)
 	}
 }
@@ -636,23 +630,23 @@ func (c cancelAfter) RoundTrip(r *http.Request) (*http.Response, error) {
 // S12: random scripts of random faults, against the model.
 func TestSuiteModel(t *testing.T) {
 	t.Parallel()
-	archive := suiteArchive()
-	operations := suiteOperations(archive)
-	faults := slices.DeleteFunc(suiteFaults(), func(f fault) bool {
+	all := operations()
+	faults := slices.DeleteFunc(singleFaults(), func(f fault) bool {
 		// Long ones stand alone in S1, and whether an early answer is seen is the network's chance.
 		return f.always || f.effect == oversized || f.effect == overflowing || f.name == "413 early"
 	})
 	scripts, workers := 2000, 8
-	if hacarus.Full() {
+	if *testkit.Full {
 		scripts = 20000
 	}
+	s12 := part{name: "S12", what: "random scripts of up to six faults, against a model of the promises"}
 	t.Run("all", func(t *testing.T) {
 		for worker := range workers {
 			t.Run(fmt.Sprint("worker ", worker), func(t *testing.T) {
 				t.Parallel()
 				for n := worker; n < scripts; n += workers {
 					random := rand.New(rand.NewPCG(2026, uint64(n)))
-					op := operations[random.IntN(len(operations))]
+					op := all[random.IntN(len(all))]
 					var script []fault
 					names := []string{op.id}
 					for range 1 + random.IntN(6) {
@@ -660,7 +654,7 @@ func TestSuiteModel(t *testing.T) {
 						script = append(script, f)
 						names = append(names, f.name)
 					}
-					ok := t.Run(fmt.Sprint(n, " ", strings.Join(names, ", ")), func(t *testing.T) {
+					ok := s12.run(t, fmt.Sprint(n, " ", strings.Join(names, ", ")), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) { perform(t.Context(), t, newStage(true), op, script) })
 					})
 					if !assert.True(t, ok) {
@@ -670,5 +664,5 @@ func TestSuiteModel(t *testing.T) {
 			})
 		}
 	})
-	hacarus.Record(t, "S12", "random scripts of up to six faults, against a model of the promises", scripts, -1, "")
+	s12.done(t)
 }

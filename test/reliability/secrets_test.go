@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"bufio"
@@ -34,6 +34,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // The eight canaries of S9 are secrets with a word in them that nothing else
@@ -109,12 +110,12 @@ func (w *witness) logger() hacarus.Option {
 }
 
 func (w *witness) see(v any) {
-	_, _ = io.WriteString(w, hacarus.EveryPrint(v))
+	_, _ = io.WriteString(w, testkit.EveryPrint(v))
 }
 
 func (w *witness) seeError(err error) {
 	if err != nil {
-		_, _ = io.WriteString(w, hacarus.EveryText(err))
+		_, _ = io.WriteString(w, testkit.EveryText(err))
 	}
 }
 
@@ -142,25 +143,25 @@ type secretCase struct {
 }
 
 // secretOperations are those that send a canary of their own, and others.
-func secretOperations(archive []byte) []suiteOperation {
-	var operations []suiteOperation
-	for _, op := range suiteOperations(archive) {
+func secretOperations() []operation {
+	var chosen []operation
+	for _, op := range operations() {
 		switch op.id {
 		case "setModelPredictCallback":
-			op.call = func(ctx context.Context, c *hacarus.Client) error {
-				return only(c.SetPredictCallback(ctx, "m1", hacarus.PredictCallback{URL: canaryCallback, Method: hacarus.CallbackPost}))
+			op.do = func(ctx context.Context, c *hacarus.Client) (any, error) {
+				return c.SetPredictCallback(ctx, "m1", hacarus.PredictCallback{URL: canaryCallback, Method: hacarus.CallbackPost})
 			}
 		case "setLicense":
-			op.call = func(ctx context.Context, c *hacarus.Client) error {
-				return only(c.SetLicense(ctx, hacarus.FileFromBytes("license0", []byte(canaryLicense))))
+			op.do = func(ctx context.Context, c *hacarus.Client) (any, error) {
+				return c.SetLicense(ctx, hacarus.FileFromBytes("license0", []byte(canaryLicense)))
 			}
 		case "login", "getModelById", "exportModelsWithId", "addItem":
 		default:
 			continue
 		}
-		operations = append(operations, op)
+		chosen = append(chosen, op)
 	}
-	return operations
+	return chosen
 }
 
 // secretStage is a stage whose client has had all kinds of tokens.
@@ -182,10 +183,10 @@ func secretStage(t *testing.T, w *witness, virtual bool) *stage {
 }
 
 // faultSecrets are the faults of S1.
-func faultSecrets(archive []byte) []secretCase {
+func faultSecrets() []secretCase {
 	var cases []secretCase
-	for _, op := range secretOperations(archive) {
-		for _, f := range suiteFaults() {
+	for _, op := range secretOperations() {
+		for _, f := range singleFaults() {
 			run := func(t *testing.T, w *witness, virtual bool) {
 				t.Helper()
 				s := secretStage(t, w, virtual)
@@ -213,7 +214,7 @@ func authSecrets() []secretCase {
 		cases = append(cases, secretCase{"auth/" + c.name, func(t *testing.T, w *witness) {
 			t.Helper()
 			synctest.Test(t, func(t *testing.T) {
-				server := suiteServer()
+				server := newServer()
 				server.ClientSecret = canarySecret
 				s := newAuthStage(server, c, canaryName, w.logger(), w.observer())
 				s.see = w.seeError
@@ -287,9 +288,9 @@ var echoPlaces = map[string]func(text string) hacarustest.Fault{
 }
 
 // echoSecrets are services that say back what they were sent.
-func echoSecrets(archive []byte) []secretCase {
+func echoSecrets() []secretCase {
 	var cases []secretCase
-	for _, op := range secretOperations(archive) {
+	for _, op := range secretOperations() {
 		secrets := []string{canarySecret, canaryOldToken, canaryToken, canaryJWT(3)}
 		switch op.id {
 		case "setModelPredictCallback":
@@ -315,7 +316,7 @@ func echoSecrets(archive []byte) []secretCase {
 					synctest.Test(t, func(t *testing.T) {
 						s := secretStage(t, w, true)
 						defer s.server.Close()
-						s.server.Inject(op.id, hacarustest.Repeat(2*suiteAttempts, answer(strings.Join(text, "|")))...)
+						s.server.Inject(op.id, hacarustest.Repeat(2*maxAttempts, answer(strings.Join(text, "|")))...)
 						err := op.call(t.Context(), s.client)
 						require.Error(t, err)
 						w.seeError(err)
@@ -395,7 +396,7 @@ func foreignSecrets() []secretCase {
 				t.Cleanup(s.server.Close)
 				s.server.RevokeTokens()
 				s.server.Inject(operation, hacarustest.Status(code, http.Header{"Location": {base + "/api/auth/token?secret=" + url.QueryEscape(canarySecret)}}, ""))
-				err := only(s.client.GetModel(t.Context(), "m1"))
+				err := errorOf(s.client.GetModel(t.Context(), "m1"))
 				require.ErrorIs(t, err, hacarus.ErrRedirect)
 				w.seeError(err)
 				require.Empty(t, host.all())
@@ -435,7 +436,7 @@ func proxySecrets() []secretCase {
 			through, err := url.Parse(base)
 			require.NoError(t, err)
 			through.User = url.UserPassword("line7", canaryProxy)
-			s := suiteServer()
+			s := newServer()
 			t.Cleanup(s.Close)
 			s.ClientSecret = canarySecret
 			origin := secureFront(t, s)
@@ -453,7 +454,7 @@ func proxySecrets() []secretCase {
 			token, err := c.Login(t.Context())
 			require.Equal(t, name == "passes", err == nil, "%v", err)
 			w.seeError(err)
-			w.seeError(only(c.GetModel(t.Context(), "m1")))
+			w.seeError(errorOf(c.GetModel(t.Context(), "m1")))
 			require.NoError(t, c.Close()) // printing reads what a login may be changing
 			w.see(c)
 
@@ -531,7 +532,7 @@ func argumentSecrets() []secretCase {
 	for _, callback := range []string{"ftp://h/kanarieE", "http://h/kanarieE path", "http://h/%zz/kanarieE", "kanarieE", "http://h:0/kanarieE"} {
 		cases = append(cases, secretCase{"callback/" + callback, func(t *testing.T, w *witness) {
 			t.Helper()
-			s := suiteServer()
+			s := newServer()
 			t.Cleanup(s.Close)
 			_, err := s.Client().SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: callback, Method: hacarus.CallbackGet})
 			require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
@@ -542,7 +543,7 @@ func argumentSecrets() []secretCase {
 		t.Helper()
 		s := secretStage(t, w, false)
 		t.Cleanup(s.server.Close)
-		require.NoError(t, only(s.client.GetModel(t.Context(), "m1")))
+		require.NoError(t, errorOf(s.client.GetModel(t.Context(), "m1")))
 		d, err := s.client.GetLogs(t.Context())
 		require.NoError(t, err)
 		for _, v := range []any{
@@ -585,11 +586,11 @@ func TestSuiteSecrets(t *testing.T) {
 		require.NotEmpty(t, leak(fmt.Sprintf("%x", planted)))
 	}
 	said := silence(t)
-	archive := suiteArchive()
-	cases := slices.Concat(faultSecrets(archive), authSecrets(), echoSecrets(archive), foreignSecrets(), argumentSecrets())
+	s9 := part{name: "S9", what: "eight secrets in errors, logs, hooks, prints and at other hosts, also where they are said back"}
+	cases := slices.Concat(faultSecrets(), authSecrets(), echoSecrets(), foreignSecrets(), argumentSecrets())
 	t.Run("all", func(t *testing.T) {
 		for _, c := range cases {
-			t.Run(c.name, func(t *testing.T) {
+			s9.run(t, c.name, func(t *testing.T) {
 				t.Parallel()
 				w := &witness{}
 				c.run(t, w)
@@ -602,8 +603,8 @@ func TestSuiteSecrets(t *testing.T) {
 	t.Setenv("HACARUS_CLIENT_SECRET", canarySecret)
 	_, err := hacarus.NewFromEnv()
 	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
-	require.Empty(t, leak(hacarus.EveryText(err)))
+	require.Empty(t, leak(testkit.EveryText(err)))
 	require.Empty(t, said())
 	require.Len(t, cases, 240+30+330+16+13)
-	hacarus.Record(t, "S9", "eight secrets in errors, logs, hooks, prints and at other hosts, also where they are said back", len(cases), -1, "")
+	s9.done(t)
 }

@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"bufio"
@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ import (
 	"golang.org/x/oauth2"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // uploadOperation is one of those that send files.
@@ -36,13 +38,13 @@ type uploadOperation struct {
 func uploadOperations() []uploadOperation {
 	return []uploadOperation{
 		{"addItem", "/api/v1/items/", "files", `{"data":{"item_ids":["a"]}}`, func(ctx context.Context, c *hacarus.Client, f hacarus.File) error {
-			return only(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{f}}))
+			return errorOf(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{f}}))
 		}},
 		{"importModels", "/api/v1/models/import", "models", `{"data":[]}`, func(ctx context.Context, c *hacarus.Client, f hacarus.File) error {
-			return only(c.ImportModels(ctx, f))
+			return errorOf(c.ImportModels(ctx, f))
 		}},
 		{"setLicense", "/api/v1/utils/", "license_data", `{"data":{"license_expiry":"2027-01-01"}}`, func(ctx context.Context, c *hacarus.Client, f hacarus.File) error {
-			return only(c.SetLicense(ctx, f))
+			return errorOf(c.SetLicense(ctx, f))
 		}},
 	}
 }
@@ -124,7 +126,7 @@ type guard struct {
 
 // reader guards r.
 func (g *guard) reader(r io.Reader) io.Reader {
-	return readerFunc(func(p []byte) (int, error) {
+	return sourceFunc(func(p []byte) (int, error) {
 		n, err := r.Read(p)
 		if g.returned.Load() { // before the read, or while it was under way
 			g.broken.Store(true)
@@ -133,9 +135,9 @@ func (g *guard) reader(r io.Reader) io.Reader {
 	})
 }
 
-type readerFunc func([]byte) (int, error)
+type sourceFunc func([]byte) (int, error)
 
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+func (f sourceFunc) Read(p []byte) (int, error) { return f(p) }
 
 // uploadEnd is what is promised of an upload.
 type uploadEnd int
@@ -208,7 +210,7 @@ func (c uploadCase) run(t *testing.T, op uploadOperation) {
 		for _, got := range receipts {
 			require.False(t, got.whole)
 		}
-		requireTyped(t, suiteOperation{id: op.id, class: 'N'}, err, 0)
+		requireTyped(t, operation{id: op.id}, err, 0)
 		if c.kind != nil {
 			require.ErrorIs(t, err, c.kind)
 		}
@@ -328,13 +330,13 @@ func uploadSources(t *testing.T) []uploadCase {
 		}),
 		half("fails", broken, func(*guard) io.Reader { return iotest.ErrReader(broken) }),
 		half("panics", nil, func(*guard) io.Reader {
-			return readerFunc(func([]byte) (int, error) { panic("no camera") })
+			return sourceFunc(func([]byte) (int, error) { panic("no camera") })
 		}),
 		half("blocks", context.Canceled, blockedReader),
 		half("counts short", nil, func(*guard) io.Reader { return strings.NewReader("") }),
 		half("gives nothing", io.ErrNoProgress, func(*guard) io.Reader {
 			reads := 0
-			return readerFunc(func([]byte) (int, error) {
+			return sourceFunc(func([]byte) (int, error) {
 				if reads++; reads > 100_000 { // for a client that waits for ever
 					return 0, io.EOF
 				}
@@ -361,7 +363,7 @@ func uploadSources(t *testing.T) []uploadCase {
 // blockedReader gives nothing until the call's context has ended, as a camera
 // that nobody triggers.
 func blockedReader(g *guard) io.Reader {
-	return readerFunc(func([]byte) (int, error) {
+	return sourceFunc(func([]byte) (int, error) {
 		g.cancel()
 		<-g.ctx.Done()
 		return 0, g.ctx.Err()
@@ -416,7 +418,7 @@ func uploadSizes() []uploadCase {
 	var cases []uploadCase
 	for _, size := range []int64{0, 1, 4095, 4096, 4097, 1<<20 - 1, 1 << 20, 1<<20 + 1, 64 << 20, 4<<30 + 1} {
 		cases = append(cases, uploadCase{
-			name: fmt.Sprint(size, " bytes"), size: size, sum: patternSum(size), sparse: size > 1<<30 && !hacarus.Full(),
+			name: fmt.Sprint(size, " bytes"), size: size, sum: patternSum(size), sparse: size > 1<<30 && !*testkit.Full,
 			file: func(g *guard) hacarus.File {
 				return hacarus.File{Name: uploadName, Size: size, Open: func() (io.ReadCloser, error) {
 					return io.NopCloser(g.reader(pattern(size))), nil
@@ -483,7 +485,7 @@ func (s *sparseSink) Write(p []byte) (int, error) {
 func (c uploadCase) runSparse(t *testing.T, op uploadOperation) {
 	t.Helper()
 	sink := &sparseSink{size: c.size}
-	client := uploadClient(t, "http://127.0.0.1:1", hacarus.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	client := uploadClient(t, "http://127.0.0.1:1", hacarus.WithHTTPClient(&http.Client{Transport: testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		defer r.Body.Close()
 		_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		require.NoError(t, err)
@@ -514,33 +516,30 @@ func (c uploadCase) runSparse(t *testing.T, op uploadOperation) {
 	require.EqualValues(t, c.size/sparseStep+1, sink.found)
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// S5: files whose names, sources and sizes are hard.
-func TestSuiteUploads(t *testing.T) {
-	t.Parallel()
+func uploadCases(t *testing.T) []uploadCase {
+	t.Helper()
 	names, sources, sizes := uploadNames(), uploadSources(t), uploadSizes()
 	require.Len(t, names, 25)
 	require.Len(t, sources, 12)
 	require.Len(t, sizes, 10)
-	cases, done := append(append(names, sources...), sizes...), 0
+	return slices.Concat(names, sources, sizes)
+}
+
+// S5: files whose names, sources and sizes are hard.
+func TestSuiteUploads(t *testing.T) {
+	t.Parallel()
+	cases := uploadCases(t)
+	s5 := part{name: "S5", what: "uploads of 25 names, 12 sources and 10 sizes; the 4 GiB in memory, checked in places"}
 	t.Run("all", func(t *testing.T) {
 		for _, op := range uploadOperations() {
 			for _, c := range cases {
-				done++
-				t.Run(fmt.Sprintf("%s/%q", op.id, c.name), func(t *testing.T) {
+				s5.run(t, fmt.Sprintf("%s/%q", op.id, c.name), func(t *testing.T) {
 					t.Parallel()
 					c.run(t, op)
 				})
 			}
 		}
 	})
-	require.Equal(t, 141, done)
-	if hacarus.RaceEnabled {
-		return // the naive client takes minutes then, and its races are no matter
-	}
-	naive := naiveUploads(t, cases)
-	hacarus.Record(t, "S5", "uploads of 25 names, 12 sources and 10 sizes; the 4 GiB in memory, checked in places", done, naive.broken(), naive.String())
+	require.EqualValues(t, 141, s5.cases.Load())
+	s5.done(t)
 }

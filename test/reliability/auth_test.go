@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"bytes"
@@ -24,6 +24,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // gateway stands between a client and a service. It sees what is sent, and
@@ -138,7 +139,7 @@ func newAuthStage(server *hacarustest.Server, c authCase, name func(n int) strin
 
 // call fetches a model, of which only the error matters.
 func (s *authStage) call(ctx context.Context) error {
-	err := only(s.client.GetModel(ctx, "m1"))
+	err := errorOf(s.client.GetModel(ctx, "m1"))
 	if err != nil {
 		s.see(err)
 	}
@@ -203,7 +204,7 @@ func unusable(t *testing.T, s *authStage) {
 	err := s.call(t.Context())
 	requireLogin(t, s, err)
 	require.ErrorIs(t, err, hacarus.ErrDecode)
-	require.NotContains(t, hacarus.EveryText(err), "bad-token")
+	require.NotContains(t, testkit.EveryText(err), "bad-token")
 	s.requireCounts(t, 1, 0)
 	require.Empty(t, s.server.Calls("getModelById"))
 }
@@ -212,7 +213,7 @@ func unusable(t *testing.T, s *authStage) {
 func requireLogin(t *testing.T, s *authStage, err error) {
 	t.Helper()
 	require.Error(t, err)
-	requireTyped(t, suiteOperation{id: "login", class: 'A'}, err, s.server.Executions("login"))
+	requireTyped(t, operation{id: "login"}, err, s.server.Executions("login"))
 	require.NotErrorIs(t, err, hacarus.ErrOutcomeUnknown)
 }
 
@@ -230,7 +231,7 @@ func loginFails(kind error, after time.Duration, f hacarustest.Fault) func(*test
 			require.ErrorIs(t, err, kind)
 		}
 		s.requireCounts(t, 1, 0)
-		time.Sleep(hacarus.RefusalMemory)
+		time.Sleep(refusalMemory)
 		require.NoError(t, s.call(t.Context()))
 		s.requireCounts(t, 2, 1)
 	}
@@ -248,7 +249,10 @@ func loginRepeated(after time.Duration, f hacarustest.Fault) func(*testing.T, *a
 	}
 }
 
-const suiteCallers = 256
+const callers = 256
+
+// refusalMemory is for how long a refused login is not tried again.
+const refusalMemory = 2 * time.Second
 
 // authCases are the 30 cases of S4.
 func authCases() []authCase {
@@ -302,10 +306,10 @@ func staleToken(t *testing.T, s *authStage) {
 	t.Helper()
 	require.NoError(t, s.call(t.Context()))
 	s.server.RevokeTokens()
-	for _, err := range hacarus.Together(suiteCallers, func(int) error { return s.call(t.Context()) }) {
+	for _, err := range testkit.Together(callers, func(int) error { return s.call(t.Context()) }) {
 		require.NoError(t, err)
 	}
-	s.requireCounts(t, 2, 1+suiteCallers)
+	s.requireCounts(t, 2, 1+callers)
 }
 
 // wrongSecret: many callers, over ten seconds, do not hammer the service.
@@ -313,9 +317,9 @@ func wrongSecret(t *testing.T, s *authStage) {
 	t.Helper()
 	client := s.server.Client(hacarus.WithHTTPClient(&http.Client{Transport: s.gateway}),
 		hacarus.WithCredentials(s.server.ClientID, "not-the-secret-of-it"))
-	for _, err := range hacarus.Together(suiteCallers, func(n int) error {
+	for _, err := range testkit.Together(callers, func(n int) error {
 		time.Sleep(time.Duration(n) * 40 * time.Millisecond)
-		return only(client.GetModel(t.Context(), "m1"))
+		return errorOf(client.GetModel(t.Context(), "m1"))
 	}) {
 		s.see(err)
 		requireLogin(t, s, err)
@@ -324,7 +328,7 @@ func wrongSecret(t *testing.T, s *authStage) {
 	logins := s.loginTimes()
 	require.Greater(t, len(logins), 1, "a refusal is not remembered for ever")
 	for n := range logins[1:] {
-		require.GreaterOrEqual(t, logins[n+1].Sub(logins[n]), hacarus.RefusalMemory)
+		require.GreaterOrEqual(t, logins[n+1].Sub(logins[n]), refusalMemory)
 	}
 	require.Zero(t, s.server.Executions("getModelById"))
 }
@@ -333,7 +337,7 @@ func wrongSecret(t *testing.T, s *authStage) {
 func impatientCallers(t *testing.T, s *authStage) {
 	t.Helper()
 	s.server.Inject("login", hacarustest.Delay(20*time.Second))
-	errs := hacarus.Together(suiteCallers, func(n int) error {
+	errs := testkit.Together(callers, func(n int) error {
 		if n == 0 {
 			return s.call(t.Context())
 		}
@@ -368,7 +372,7 @@ func firstCallerLeaves(t *testing.T, s *authStage) {
 	s.server.Inject("login", hacarustest.Delay(20*time.Second))
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(time.Second, cancel)
-	errs := hacarus.Together(suiteCallers, func(n int) error {
+	errs := testkit.Together(callers, func(n int) error {
 		if n == 0 {
 			return s.call(ctx)
 		}
@@ -379,7 +383,7 @@ func firstCallerLeaves(t *testing.T, s *authStage) {
 	for _, err := range errs[1:] {
 		require.NoError(t, err)
 	}
-	s.requireCounts(t, 1, suiteCallers-1)
+	s.requireCounts(t, 1, callers-1)
 }
 
 // noisePNG is an image that hardly packs.
@@ -422,7 +426,7 @@ func lateRefusal(t *testing.T, s *authStage) {
 	t.Helper()
 	require.NoError(t, s.call(t.Context()))
 	s.server.Inject("getModelById", hacarustest.Delay(10*time.Second))
-	errs := hacarus.Together(2, func(n int) error {
+	errs := testkit.Together(2, func(n int) error {
 		if n == 1 {
 			time.Sleep(time.Second) // the other request waits in the service
 			s.server.RevokeTokens()
@@ -467,13 +471,14 @@ func TestSuiteAuth(t *testing.T) {
 	t.Parallel()
 	cases := authCases()
 	require.Len(t, cases, 30)
+	s4 := part{name: "S4", what: "logins and tokens that go wrong"}
 	t.Run("all", func(t *testing.T) {
 		for _, c := range cases {
-			t.Run(c.name, func(t *testing.T) {
+			s4.run(t, c.name, func(t *testing.T) {
 				t.Parallel()
-				synctest.Test(t, func(t *testing.T) { c.run(t, newAuthStage(suiteServer(), c, opaque)) })
+				synctest.Test(t, func(t *testing.T) { c.run(t, newAuthStage(newServer(), c, opaque)) })
 			})
 		}
 	})
-	hacarus.Record(t, "S4", "logins and tokens that go wrong", len(cases), -1, "")
+	s4.done(t)
 }

@@ -1,17 +1,15 @@
-package hacarus_test
+package reliability
 
 import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,7 +87,7 @@ const before = "what was there before"
 
 func newDownloadStage(t *testing.T, op downloadOperation) *downloadStage {
 	t.Helper()
-	s := &downloadStage{downloadOperation: op, server: suiteServer(), root: t.TempDir()}
+	s := &downloadStage{downloadOperation: op, server: newServer(), root: t.TempDir()}
 	t.Cleanup(s.server.Close)
 	s.client = s.server.Client()
 	s.path = filepath.Join(s.root, "folder", "saved")
@@ -153,7 +151,7 @@ func (s *downloadStage) requireSaved(t *testing.T) {
 func (s *downloadStage) requireCut(t *testing.T, err error) {
 	t.Helper()
 	require.ErrorIs(t, err, hacarus.ErrDecode)
-	requireTyped(t, suiteOperation{id: s.id, class: 'R'}, err, s.server.Executions(s.id))
+	requireTyped(t, operation{id: s.id}, err, s.server.Executions(s.id))
 	s.requireUnchanged(t)
 }
 
@@ -183,7 +181,6 @@ func downloadCases() []downloadCase {
 			s.requireSaved(t)
 		}},
 		downloadCase{"length not announced, cut", cutWithoutLength},
-		downloadCase{"disk full", diskFull},
 		downloadCase{"file exists", func(t *testing.T, s *downloadStage) {
 			t.Helper()
 			require.NoError(t, os.WriteFile(s.path, bytes.Repeat([]byte(before), 1000), 0o644))
@@ -237,38 +234,6 @@ func cutWithoutLength(t *testing.T, s *downloadStage) {
 	}
 }
 
-// fullDisk makes temporary files that take nothing: their writes end on a
-// device that is always full, or, where there is none, fail otherwise.
-func fullDisk(dir, pattern string) (*os.File, error) {
-	made, err := os.CreateTemp(dir, pattern)
-	if err != nil {
-		return nil, err
-	}
-	name := made.Name()
-	if _, err := os.Stat(deviceFull); err != nil {
-		return os.Open(name)
-	}
-	if err := errors.Join(made.Close(), os.Remove(name), os.Symlink(deviceFull, name)); err != nil {
-		return nil, err
-	}
-	return os.OpenFile(name, os.O_WRONLY, 0)
-}
-
-const deviceFull = "/dev/full"
-
-func diskFull(t *testing.T, s *downloadStage) {
-	t.Helper()
-	s.answer(announced, s.content)
-	d, err := s.get(t.Context(), s.client)
-	require.NoError(t, err)
-	err = hacarus.SaveFileTo(d, s.path, fullDisk)
-	require.Error(t, err)
-	if _, missing := os.Stat(deviceFull); missing == nil {
-		require.ErrorIs(t, err, syscall.ENOSPC)
-	}
-	s.requireUnchanged(t)
-}
-
 // closedFolder is one that takes no file; where nothing is forbidden to the
 // user, it is no folder at all.
 func closedFolder(t *testing.T) string {
@@ -304,19 +269,18 @@ func hostileNames(t *testing.T, s *downloadStage) {
 // S6: files that break off, and places that take none.
 func TestSuiteDownloads(t *testing.T) {
 	t.Parallel()
-	cases, done := downloadCases(), 0
-	require.Len(t, cases, 20)
+	cases := downloadCases()
+	require.Len(t, cases, 19)
+	s6 := part{name: "S6", what: "downloads that break off, and places that take no file"}
 	t.Run("all", func(t *testing.T) {
 		for _, op := range downloadOperations(t) {
 			for _, c := range cases {
-				done++
-				t.Run(op.id+"/"+c.name, func(t *testing.T) {
+				s6.run(t, op.id+"/"+c.name, func(t *testing.T) {
 					t.Parallel()
 					c.check(t, newDownloadStage(t, op))
 				})
 			}
 		}
 	})
-	require.Equal(t, 60, done)
-	hacarus.Record(t, "S6", "downloads that break off, and places that take no file", done, -1, "")
+	s6.done(t)
 }

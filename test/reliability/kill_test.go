@@ -1,6 +1,6 @@
 //go:build unix
 
-package hacarus_test
+package reliability
 
 import (
 	"bytes"
@@ -23,6 +23,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 const (
@@ -39,7 +40,7 @@ const (
 func TestKilledInspection(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 2026))
-	s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel)))
+	s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel{}))
 	t.Cleanup(s.Close)
 	m := s.AddModel(hacarus.Model{})
 	for operation, n := range map[string]int{"addItem": 40, "predictItems": 20, "getItemById": 200, "login": 10} {
@@ -49,7 +50,7 @@ func TestKilledInspection(t *testing.T) {
 	}
 	folder := t.TempDir()
 	for n := range killedFiles {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("plate-%05d.png", n)), picture(n), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("plate-%05d.png", n)), plates.Picture(n), 0o644))
 	}
 	r := newRelay(t, strings.TrimPrefix(s.URL, "http://"))
 	job := killedJob{
@@ -75,12 +76,12 @@ func TestKilledInspection(t *testing.T) {
 	output, err := child.CombinedOutput()
 	require.NoError(t, err, string(output))
 
-	requireOnce(t, killedFiles, uploads(s))
-	requireOnce(t, killedFiles, predictions(t, s))
+	plates.RequireOnce(t, killedFiles, plates.Uploads(s))
+	plates.RequireOnce(t, killedFiles, plates.Predictions(t, s))
 	verdicts := job.verdicts(t)
 	require.Len(t, verdicts, killedFiles)
 	for n := range killedFiles {
-		require.Equal(t, string(truth(n)), verdicts[filepath.Join(folder, fmt.Sprintf("plate-%05d.png", n))])
+		require.Equal(t, string(plates.Verdict(n)), verdicts[filepath.Join(folder, fmt.Sprintf("plate-%05d.png", n))])
 	}
 }
 
@@ -88,10 +89,10 @@ func TestKilledInspection(t *testing.T) {
 func badDay(random *rand.Rand) hacarustest.Fault {
 	faults := []hacarustest.Fault{
 		{}, {}, {},
-		hacarustest.ResetConnection(), hacarustest.ResetConnection().Before(), hacarustest.ResetInBody(random.Int64N(2000)),
-		hacarustest.CloseConnection(), hacarustest.Truncated(random.IntN(20)), hacarustest.TruncatedChunks(random.IntN(20)),
+		hacarustest.Reset(), hacarustest.Reset().Before(), hacarustest.ResetInBody(random.Int64N(2000)),
+		hacarustest.Close(), hacarustest.Truncated(random.IntN(20)), hacarustest.TruncatedChunks(random.IntN(20)),
 		hacarustest.HTML(502), hacarustest.HTML(502).After(), hacarustest.Garbage(),
-		refusal(425), refusal(429), refusal(500), refusal(503).After(),
+		hacarustest.Status(425, nil, "{}"), hacarustest.Status(429, nil, "{}"), hacarustest.Status(500, nil, "{}"), hacarustest.Status(503, nil, "{}").After(),
 		hacarustest.Delay(time.Duration(random.IntN(10)) * time.Millisecond),
 	}
 	return faults[random.IntN(len(faults))]

@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ func (f change) send(ctx context.Context, c naiveClient, good sent) error {
 	if err := f(&good); err != nil {
 		return err
 	}
-	return c.call(ctx, good, suiteOperation{})
+	return c.call(ctx, good, operation{})
 }
 
 func inPath(path string) change {
@@ -128,7 +128,7 @@ func (n *naiveSends) String() string {
 }
 
 // try calls f, and counts what it sent on the wire.
-func (n *naiveSends) try(w *wire, f func() error) {
+func (n *naiveSends) try(w *outlet, f func() error) {
 	defer func() {
 		panicked := recover() != nil
 		n.mu.Lock()
@@ -142,10 +142,11 @@ func (n *naiveSends) try(w *wire, f func() error) {
 	_ = f() // its error comes too late, if something was sent
 }
 
-// naiveBadInputs goes through S7 with the naive client.
-func naiveBadInputs(t *testing.T, operations []suiteOperation, inputs []badInput) *naiveSends {
-	t.Helper()
-	server := suiteServer()
+// S7 with the naive client.
+func TestNaiveBadInputs(t *testing.T) {
+	needsNaive(t)
+	t.Parallel()
+	server := newServer()
 	defer server.Close()
 	anything := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -157,14 +158,14 @@ func naiveBadInputs(t *testing.T, operations []suiteOperation, inputs []badInput
 	}
 	sends := &naiveSends{}
 	good := map[string]sent{}
-	for _, op := range operations {
+	for _, op := range operations() {
 		good[op.id] = capture(t, op)
 	}
 	t.Run("naive", func(t *testing.T) {
-		for _, input := range inputs {
+		for _, input := range badInputs(t) {
 			t.Run(input.operation+"/"+input.name, func(t *testing.T) {
 				t.Parallel()
-				w := newWire(toAnything)
+				w := newOutlet(toAnything)
 				s := &stage{server: server, transport: w.transport}
 				sends.try(w, func() error { return input.naive(t.Context(), newNaive(s, false), good[input.operation]) })
 			})
@@ -172,14 +173,14 @@ func naiveBadInputs(t *testing.T, operations []suiteOperation, inputs []badInput
 		for _, base := range badBaseURLs {
 			t.Run(fmt.Sprintf("New/%q", base), func(t *testing.T) {
 				t.Parallel()
-				w := newWire(unreachable)
+				w := newOutlet(unreachable)
 				client := newNaive(&stage{server: server, transport: w.transport}, false)
 				client.http.HTTPClient = &http.Client{Transport: w.transport} // the first request is the login
 				client.base = base
-				sends.try(w, func() error { return client.call(t.Context(), good["login"], suiteOperation{}) })
+				sends.try(w, func() error { return client.call(t.Context(), good["login"], operation{}) })
 			})
 		}
 	})
 	require.Positive(t, sends.sent, "a suite that the naive client passes is too weak")
-	return sends
+	recordNaive(t, "S7", sends.broken(), sends)
 }

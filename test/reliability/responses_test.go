@@ -1,4 +1,4 @@
-package hacarus
+package reliability
 
 import (
 	"bytes"
@@ -6,16 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,74 +30,71 @@ import (
 // A download has another promise. Its body is a file, whatever it looks like:
 // it is handed on byte by byte, unless it is empty or a web page.
 
-// outcomeOf a spoilt answer.
+// promised of a spoilt response.
 type promisedValue int
 
 const (
-	refused promisedValue = iota // ErrDecode, OutcomeExecuted, no value
-	right                        // the value of the fixture
-	some                         // a value, whose ids are there
-	either                       // some or refused
+	unreadable promisedValue = iota // ErrDecode, OutcomeExecuted, no value
+	right                           // the value of the fixture
+	some                            // a value, whose ids are there
+	either                          // some or unreadable
 )
 
-// answerCase is an operation with the answer that is to be spoilt.
-type answerCase struct {
-	id   string
-	call func(ctx context.Context, c *Client) (any, error)
-	data any    // in the answer's envelope
+// responseCase is an operation with the response that is to be spoilt.
+type responseCase struct {
+	operation
+	data any    // in the response's envelope
 	want any    // the value as JSON
 	file []byte // of a download
 	page string // its content type
 }
 
-// answerIDs are numbers as text, so that they can come as numbers too.
-var answerIDs = map[string]string{"model_id": "269", "item_id": "1805", "algorithm_id": "17"}
+// numeric are ids that are numbers, so that they can come as numbers and as strings.
+var numeric = objects{model: "269", item: "1805", algorithm: "17", target: 12}
 
-// idKeys name what an answer is refused without.
+// numericIDs are the numeric ids by their key.
+var numericIDs = map[string]any{
+	"model_id": numeric.model, "item_id": numeric.item, "algorithm_id": numeric.algorithm,
+	"target_id": json.Number(strconv.Itoa(numeric.target)),
+}
+
+// idKeys name what a response is unreadable without.
 var idKeys = map[string]bool{
 	"model_id": true, "item_id": true, "algorithm_id": true, "target_id": true, "model_ids": true, "item_ids": true,
 	"access_token": true, "hash_id": true,
 }
 
 var (
-	listAnswers    = []string{"getInspectionTargets", "getAlgorithms", "getModels", "importModels"}
-	bareAnswers    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "setLicense"} // without anything that they must hold
-	silentAnswers  = []string{"annotate", "delItem"}
-	answersOfAsked = []string{"getInspectionTargetById", "setInspectionTargetById", "getAlgorithmById", "getModelById", "getItemById"}
+	listResponses    = []string{"getInspectionTargets", "getAlgorithms", "getModels", "importModels"}
+	bareResponses    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "setLicense"} // without anything that they must hold
+	responsesOfAsked = []string{"getInspectionTargetById", "setInspectionTargetById", "getAlgorithmById", "getModelById", "getItemById"}
 )
 
-func (a answerCase) among(ids []string) bool { return slices.Contains(ids, a.id) }
+func (a responseCase) among(ids []string) bool { return slices.Contains(ids, a.id) }
 
-// answerCases are the operations with their fixtures' answers.
-func answerCases(t *testing.T) []answerCase {
+// responseCases are the operations with their fixtures' responses.
+func responseCases(t *testing.T) []responseCase {
 	t.Helper()
-	calls := map[string]func(ctx context.Context, c *Client) (any, error){
-		"getAlgorithmById": func(ctx context.Context, c *Client) (any, error) { return c.GetAlgorithm(ctx, "17") },
-		"getModelById":     func(ctx context.Context, c *Client) (any, error) { return c.GetModel(ctx, "269") },
-		"getItemById":      func(ctx context.Context, c *Client) (any, error) { return c.GetItem(ctx, "1805", nil) },
-		"deleteModels":     func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "269", "270") },
-	}
-	var cases []answerCase
-	for _, op := range operations() {
-		f := readFixture(t, op.id)
-		a := answerCase{id: op.id, call: calls[op.id], page: f.Response.Header["Content-Type"]}
-		if a.call == nil {
-			a.call = func(ctx context.Context, c *Client) (any, error) { return fixtureCalls[op.id](ctx, c, f) }
-		}
-		a.want = renamed(parse(t, f.Want))
+	var cases []responseCase
+	for _, op := range operationsOn(numeric) {
+		f := testkit.Fixtures()[op.id]
+		a := responseCase{operation: op, page: f.Response.Header["Content-Type"], want: renamed(parse(t, f.Want))}
 		switch {
 		case op.id == "login":
 			a.data = parse(t, f.Response.Body)
 		case op.id == "deleteModels" || op.id == "addItem":
-			answer := parse(t, f.Response.Body).(map[string]any)["data"].(map[string]any)
-			a.data = renamed(answer)
+			data := parse(t, f.Response.Body).(map[string]any)["data"].(map[string]any)
+			a.data = renamed(data)
 			for _, ids := range a.data.(map[string]any) {
 				a.want = ids
 			}
+			if op.id == "deleteModels" { // of both models that its fixture has
+				a.do = func(ctx context.Context, c *hacarus.Client) (any, error) { return c.DeleteModels(ctx, "269", "270") }
+			}
 		case f.Response.Body == nil: // a file, or nothing: earlier services said this
 			a.data = map[string]any{"status": "ok"}
-			if !a.among(silentAnswers) {
-				a.file = f.answer()
+			if op.streams() {
+				a.file = f.ResponseBody()
 			}
 		default:
 			a.data = renamed(parse(t, f.Response.Body).(map[string]any)["data"])
@@ -155,11 +156,11 @@ func eachLeaf(v any, f func(key string, leaf any) any) any {
 	})
 }
 
-// renamed gives answers and values the ids of answerIDs, and times that all
+// renamed gives answers and values the ids of numericIDs, and times that all
 // forms can write.
 func renamed(v any) any {
 	return rebuilt(v, func(key string, value any) any {
-		if id, ok := answerIDs[key]; ok {
+		if id, ok := numericIDs[key]; ok {
 			return id
 		}
 		if text, ok := value.(string); ok && isTime(key) {
@@ -193,26 +194,26 @@ func document(data any) string {
 	return string(raw)
 }
 
-func (a answerCase) document() string { return document(a.data) }
+func (a responseCase) document() string { return document(a.data) }
 
 // spoiling is one way to spoil an answer.
 type spoiling struct {
 	name string
 	// tree or text make the body of the answer's data or of its text.
-	tree func(a answerCase) string
+	tree func(a responseCase) string
 	text func(document string) string
 	// want is the promise for an operation with data; unchanged says that this
 	// answer has nothing that could be spoilt this way.
-	want func(a answerCase, unchanged bool) promisedValue
+	want func(a responseCase, unchanged bool) promisedValue
 }
 
-func always(v promisedValue) func(answerCase, bool) promisedValue {
-	return func(answerCase, bool) promisedValue { return v }
+func always(v promisedValue) func(responseCase, bool) promisedValue {
+	return func(responseCase, bool) promisedValue { return v }
 }
 
 // ifChanged is right for answers that stay as they are.
-func ifChanged(v promisedValue) func(answerCase, bool) promisedValue {
-	return func(_ answerCase, unchanged bool) promisedValue {
+func ifChanged(v promisedValue) func(responseCase, bool) promisedValue {
+	return func(_ responseCase, unchanged bool) promisedValue {
 		if unchanged {
 			return right
 		}
@@ -221,8 +222,8 @@ func ifChanged(v promisedValue) func(answerCase, bool) promisedValue {
 }
 
 // forgiving refuses, but takes a deletion without a word about ids for a success.
-func forgiving(except map[promisedValue][]string) func(answerCase, bool) promisedValue {
-	return func(a answerCase, _ bool) promisedValue {
+func forgiving(except map[promisedValue][]string) func(responseCase, bool) promisedValue {
+	return func(a responseCase, _ bool) promisedValue {
 		if a.id == "deleteModels" {
 			return right // the ids that were asked for
 		}
@@ -231,7 +232,7 @@ func forgiving(except map[promisedValue][]string) func(answerCase, bool) promise
 				return v
 			}
 		}
-		return refused
+		return unreadable
 	}
 }
 
@@ -239,7 +240,7 @@ func constant(body string) func(string) string { return func(string) string { re
 
 // onIDs spoils the ids of an answer.
 func onIDs(name string, spoil func(key string, id any) any) spoiling {
-	return spoiling{name: name, want: ifChanged(refused), tree: func(a answerCase) string {
+	return spoiling{name: name, want: ifChanged(unreadable), tree: func(a responseCase) string {
 		return document(eachLeaf(a.data, func(key string, leaf any) any {
 			if idKeys[key] && leaf != nil {
 				return spoil(key, leaf)
@@ -251,7 +252,7 @@ func onIDs(name string, spoil func(key string, id any) any) spoiling {
 
 // onTexts changes texts that are neither ids nor times.
 func onTexts(name string, spoil func(text string) any) spoiling {
-	return spoiling{name: name, want: ifChanged(some), tree: func(a answerCase) string {
+	return spoiling{name: name, want: ifChanged(some), tree: func(a responseCase) string {
 		return document(eachLeaf(a.data, func(key string, leaf any) any {
 			if text, ok := leaf.(string); ok && !idKeys[key] && !isTime(key) {
 				return spoil(text)
@@ -262,7 +263,7 @@ func onTexts(name string, spoil func(text string) any) spoiling {
 }
 
 func onNumbers(name, number string, v promisedValue) spoiling {
-	return spoiling{name: name, want: ifChanged(v), tree: func(a answerCase) string {
+	return spoiling{name: name, want: ifChanged(v), tree: func(a responseCase) string {
 		return document(eachLeaf(a.data, func(_ string, leaf any) any {
 			if _, ok := leaf.(json.Number); ok {
 				return json.Number(number)
@@ -276,7 +277,7 @@ func isTime(key string) bool { return key == "created_at" || key == "updated_at"
 
 // onTimes writes the same times in another form.
 func onTimes(layout string) spoiling {
-	return spoiling{name: "times as " + layout, want: always(right), tree: func(a answerCase) string {
+	return spoiling{name: "times as " + layout, want: always(right), tree: func(a responseCase) string {
 		return document(eachLeaf(a.data, func(key string, leaf any) any {
 			if text, ok := leaf.(string); ok && isTime(key) {
 				return inLayout(text, layout)
@@ -340,7 +341,7 @@ func utf16Bytes(text string, littleEndian bool) string {
 
 // spoilings are the 42 ways to spoil an answer of success.
 func spoilings() []spoiling {
-	empty := map[promisedValue][]string{some: bareAnswers}
+	empty := map[promisedValue][]string{some: bareResponses}
 	deepKey := `{"` + strings.Repeat("k", 64) + `":`
 	deepObject := strings.Repeat(deepKey, 10_001) + "0" + strings.Repeat("}", 10_001)
 	megabyte := strings.Repeat("x", 1<<20)
@@ -348,33 +349,33 @@ func spoilings() []spoiling {
 	return []spoiling{
 		// What is not the envelope.
 		{name: "nothing", text: constant(""), want: forgiving(nil)},
-		{name: "null", text: constant("null"), want: always(refused)},
+		{name: "null", text: constant("null"), want: always(unreadable)},
 		{name: "an empty object", text: constant("{}"), want: forgiving(nil)},
-		{name: "an empty list", text: constant("[]"), want: always(refused)},
-		{name: "a web page", text: constant("<!DOCTYPE html><title>Sign in</title>"), want: always(refused)},
-		{name: "no data", text: constant(`{"data":null}`), want: forgiving(map[promisedValue][]string{some: listAnswers})},
+		{name: "an empty list", text: constant("[]"), want: always(unreadable)},
+		{name: "a web page", text: constant("<!DOCTYPE html><title>Sign in</title>"), want: always(unreadable)},
+		{name: "no data", text: constant(`{"data":null}`), want: forgiving(map[promisedValue][]string{some: listResponses})},
 		{name: "empty data", text: constant(`{"data":{}}`), want: forgiving(empty)},
-		{name: "an empty list as data", text: constant(`{"data":[]}`), want: func(a answerCase, _ bool) promisedValue {
-			if a.among(listAnswers) {
+		{name: "an empty list as data", text: constant(`{"data":[]}`), want: func(a responseCase, _ bool) promisedValue {
+			if a.among(listResponses) {
 				return some
 			}
-			return refused
+			return unreadable
 		}},
-		{name: "a text as data", text: constant(`{"data":"ok"}`), want: always(refused)},
+		{name: "a text as data", text: constant(`{"data":"ok"}`), want: always(unreadable)},
 		{name: "data in another case", want: forgiving(nil), text: func(document string) string {
 			return strings.Replace(document, `"data"`, `"Data"`, 1)
 		}},
 
 		// Another shape.
-		{name: "list and single swapped", want: always(refused), tree: func(a answerCase) string { return document(swapped(a.data)) }},
-		{name: "wrapped twice", want: forgiving(empty), tree: func(a answerCase) string {
+		{name: "list and single swapped", want: always(unreadable), tree: func(a responseCase) string { return document(swapped(a.data)) }},
+		{name: "wrapped twice", want: forgiving(empty), tree: func(a responseCase) string {
 			return document(map[string]any{"data": a.data})
 		}},
-		{name: "without an envelope", want: forgiving(map[promisedValue][]string{right: {"login"}}), tree: func(a answerCase) string {
+		{name: "without an envelope", want: forgiving(map[promisedValue][]string{right: {"login"}}), tree: func(a responseCase) string {
 			raw := a.document()
 			return raw[len(`{"data":`) : len(raw)-1]
 		}},
-		{name: "null for all but ids", want: ifChanged(some), tree: func(a answerCase) string {
+		{name: "null for all but ids", want: ifChanged(some), tree: func(a responseCase) string {
 			return document(rebuilt(a.data, func(key string, value any) any {
 				if _, nested := value.([]any); idKeys[key] || nested && key == "items" {
 					return value
@@ -385,30 +386,32 @@ func spoilings() []spoiling {
 
 		// Another encoding.
 		{name: "byte order mark", want: always(right), text: func(d string) string { return "\ufeff" + d }},
-		{name: "UTF-16", want: always(refused), text: func(d string) string { return utf16Bytes("\ufeff"+d, true) }},
-		{name: "UTF-16 without a mark", want: always(refused), text: func(d string) string { return utf16Bytes(d, false) }},
+		{name: "UTF-16", want: always(unreadable), text: func(d string) string { return utf16Bytes("\ufeff"+d, true) }},
+		{name: "UTF-16 without a mark", want: always(unreadable), text: func(d string) string { return utf16Bytes(d, false) }},
 		onTexts("broken UTF-8 in texts", func(text string) any { return raw("\"" + quotedInside(text) + "\xff\"") }),
 		onTexts("half a surrogate pair in texts", func(text string) any { return raw("\"" + quotedInside(text) + `\ud800"`) }),
 
 		// Another end.
-		{name: "NUL after it", want: always(refused), text: func(d string) string { return d + "\x00" }},
-		{name: "a page after it", want: always(refused), text: func(d string) string { return d + "\n<html></html>" }},
-		{name: "cut in half", want: always(refused), text: func(d string) string { return d[:len(d)/2] }},
+		{name: "NUL after it", want: always(unreadable), text: func(d string) string { return d + "\x00" }},
+		{name: "a page after it", want: always(unreadable), text: func(d string) string { return d + "\n<html></html>" }},
+		{name: "cut in half", want: always(unreadable), text: func(d string) string { return d[:len(d)/2] }},
 
 		// Another size.
-		{name: "deep beside the data", want: always(refused), text: func(d string) string { return d[:len(d)-1] + `,"x":` + decodeNested(10_001) + "}" }},
-		{name: "deep data", text: constant(`{"data":` + deepObject + "}"), want: always(refused)},
+		{name: "deep beside the data", want: always(unreadable), text: func(d string) string {
+			return d[:len(d)-1] + `,"x":` + strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001) + "}"
+		}},
+		{name: "deep data", text: constant(`{"data":` + deepObject + "}"), want: always(unreadable)},
 		{name: "a text of 1 MiB", want: always(right), text: func(d string) string { return `{"note":"` + megabyte + `",` + d[1:] }},
 		onNumbers("numbers of 10^308", "1e308", either),
-		onNumbers("numbers above all", "1e400", refused),
+		onNumbers("numbers above all", "1e400", unreadable),
 
 		// Other keys.
-		{name: "data twice", want: always(right), tree: func(a answerCase) string {
+		{name: "data twice", want: always(right), tree: func(a responseCase) string {
 			other := onTexts("", func(text string) any { return text + "?" }).tree(a)
 			return other[:len(other)-1] + "," + a.document()[1:]
 		}},
-		{name: "all keys twice", want: always(right), tree: func(a answerCase) string { return `{"data":` + twice(a.data) + "}" }},
-		{name: "unknown keys", want: always(right), tree: func(a answerCase) string {
+		{name: "all keys twice", want: always(right), tree: func(a responseCase) string { return `{"data":` + twice(a.data) + "}" }},
+		{name: "unknown keys", want: always(right), tree: func(a responseCase) string {
 			more := rebuilt(map[string]any{"data": a.data}, func(_ string, value any) any {
 				if object, ok := value.(map[string]any); ok {
 					object["x"] = []any{map[string]any{"model_id": json.Number("0"), "item_id": null}}
@@ -426,9 +429,9 @@ func spoilings() []spoiling {
 		onIDs("ids with a fraction", func(string, any) any { return json.Number("269.5") }),
 		onIDs("ids in broken UTF-8", func(_ string, id any) any { return raw(fmt.Sprintf("\"%v\xff\"", id)) }),
 		onIDs("no ids", func(string, any) any { return nil }),
-		{name: "other ids", want: func(a answerCase, unchanged bool) promisedValue {
-			if a.among(answersOfAsked) {
-				return refused
+		{name: "other ids", want: func(a responseCase, unchanged bool) promisedValue {
+			if a.among(responsesOfAsked) {
+				return unreadable
 			}
 			return ifChanged(some)(a, unchanged)
 		}, tree: onIDs("", func(_ string, id any) any {
@@ -446,13 +449,13 @@ func spoilings() []spoiling {
 }
 
 // flipped sends ids that are texts as numbers, and the other way round.
-var flipped = spoiling{name: "ids as numbers and numbers as texts", want: always(right), tree: func(a answerCase) string {
+var flipped = spoiling{name: "ids as numbers and numbers as texts", want: always(right), tree: func(a responseCase) string {
 	return document(eachLeaf(a.data, func(key string, leaf any) any {
 		switch leaf := leaf.(type) {
 		case json.Number:
 			return leaf.String()
 		case string:
-			if _, ok := answerIDs[key]; ok || key == "model_ids" || key == "item_ids" {
+			if _, ok := numericIDs[key]; ok || key == "model_ids" || key == "item_ids" {
 				return json.Number(leaf)
 			}
 		}
@@ -470,7 +473,7 @@ func quotedInside(text string) string {
 }
 
 // body is the spoilt answer, and whether it is the good one still.
-func (s spoiling) body(a answerCase) (body string, unchanged bool) {
+func (s spoiling) body(a responseCase) (body string, unchanged bool) {
 	if s.tree != nil {
 		body = s.tree(a)
 	} else {
@@ -483,7 +486,7 @@ func (s spoiling) body(a answerCase) (body string, unchanged bool) {
 }
 
 // check compares what came of a body with the promise.
-func (s spoiling) check(t *testing.T, a answerCase, got any, err error, sent string) {
+func (s spoiling) check(t *testing.T, a responseCase, got any, err error, sent string) {
 	t.Helper()
 	body, unchanged := s.body(a)
 	require.Equal(t, body, sent)
@@ -492,20 +495,20 @@ func (s spoiling) check(t *testing.T, a answerCase, got any, err error, sent str
 	case a.file != nil:
 		want = some
 		if body == "" {
-			want = refused
+			want = unreadable
 		}
-	case a.among(silentAnswers): // any JSON will do, or nothing
+	case a.silent(): // any JSON will do, or nothing
 		want = some
 		if text := strings.TrimPrefix(body, "\ufeff"); text != "" && !json.Valid([]byte(text)) {
-			want = refused
+			want = unreadable
 		}
 	}
-	if want == refused || want == either && err != nil {
-		var lost *RequestError
+	if want == unreadable || want == either && err != nil {
+		var lost *hacarus.RequestError
 		require.ErrorAs(t, err, &lost)
-		require.ErrorIs(t, err, ErrDecode)
+		require.ErrorIs(t, err, hacarus.ErrDecode)
 		require.Equal(t, a.id, lost.Operation)
-		require.Equal(t, OutcomeExecuted, lost.Outcome)
+		require.Equal(t, hacarus.OutcomeExecuted, lost.Outcome)
 		require.Equal(t, 1, lost.Attempts)
 		require.Less(t, len(err.Error()), 1000)
 		if a.file == nil {
@@ -515,10 +518,10 @@ func (s spoiling) check(t *testing.T, a answerCase, got any, err error, sent str
 	}
 	require.NoError(t, err)
 	if a.file != nil {
-		require.Equal(t, body, string(got.(*fixtureDownload).content))
+		require.Equal(t, body, string(got.([]byte)))
 		return
 	}
-	if a.among(silentAnswers) {
+	if a.silent() {
 		return
 	}
 	raw, err := json.Marshal(got)
@@ -557,6 +560,22 @@ func requireIDs(t *testing.T, value any) {
 	}
 }
 
+// give calls the operation, gives it the spoilt response, and checks what came of it.
+func (s spoiling) give(t *testing.T, a responseCase) {
+	t.Helper()
+	body, _ := s.body(a)
+	contentType := a.page
+	if strings.HasPrefix(body, "<!DOCTYPE") {
+		contentType = "text/html; charset=utf-8"
+	}
+	got, err := responded(t, a, 200, contentType, body)
+	if strings.HasPrefix(body, "<!DOCTYPE") && a.file != nil {
+		require.ErrorIs(t, err, hacarus.ErrDecode)
+		return
+	}
+	s.check(t, a, got, err, body)
+}
+
 // errorBodies are bodies of an error, whose detail comes in three forms.
 var errorBodies = map[string]string{
 	"null":                  "",
@@ -567,65 +586,52 @@ var errorBodies = map[string]string{
 func TestSuiteAnswers(t *testing.T) { //nolint:paralleltest // it measures what the program allocates
 	all := spoilings()
 	require.Len(t, all, 45-len(errorBodies))
-	cases := 0
-	for _, a := range answerCases(t) {
-		good := spoiling{name: "good", want: always(right), text: strings.Clone}
-		for _, s := range append(all, good) {
-			if s.name != good.name {
-				cases++
-			}
-			t.Run(a.id+"/"+s.name, func(t *testing.T) {
-				body, _ := s.body(a)
-				contentType := a.page
-				if strings.HasPrefix(body, "<!DOCTYPE") {
-					contentType = "text/html; charset=utf-8"
-				}
-				got, err := answered(t, a, 200, contentType, body)
-				if strings.HasPrefix(body, "<!DOCTYPE") && a.file != nil {
-					require.ErrorIs(t, err, ErrDecode)
-					return
-				}
-				s.check(t, a, got, err, body)
-			})
+	s8 := part{name: "S8", what: "an answer that is not as documented, each to each operation"}
+	for _, a := range responseCases(t) {
+		for _, s := range all {
+			s8.run(t, a.id+"/"+s.name, func(t *testing.T) { s.give(t, a) })
 		}
+		t.Run(a.id+"/good", func(t *testing.T) { spoiling{want: always(right), text: strings.Clone}.give(t, a) })
 		for detail, want := range errorBodies {
-			cases++
-			t.Run(a.id+"/detail "+detail, func(t *testing.T) {
-				got, err := answered(t, a, 400, acceptJSON, `{"errors":{"detail":`+detail+`,"title":"Invalid Request","status":404}}`)
-				var base *BaseError
+			s8.run(t, a.id+"/detail "+detail, func(t *testing.T) {
+				got, err := responded(t, a, 400, "application/json", `{"errors":{"detail":`+detail+`,"title":"Invalid Request","status":404}}`)
+				var base *hacarus.BaseError
 				require.ErrorAs(t, err, &base)
-				require.ErrorIs(t, err, ErrBadRequest)
-				require.Equal(t, ErrorDetails{Detail: want, Title: "Invalid Request", Status: 404}, base.Errors)
+				require.ErrorIs(t, err, hacarus.ErrBadRequest)
+				require.Equal(t, hacarus.ErrorDetails{Detail: want, Title: "Invalid Request", Status: 404}, base.Errors)
 				require.Equal(t, a.id, base.Operation)
-				require.True(t, got == nil || errors.Is(err, ErrBadRequest))
+				require.True(t, got == nil || errors.Is(err, hacarus.ErrBadRequest))
 			})
 		}
 	}
-	require.Equal(t, 1080, cases)
-	record(t, suiteRow{"S8", "an answer that is not as documented, each to each operation", cases, -1, "", ""})
+	require.EqualValues(t, 1080, s8.cases.Load())
+	s8.done(t)
 }
 
-// answered calls the operation, which gets one answer, and holds that memory
+// responded calls the operation, which gets one answer, and holds that memory
 // stays in proportion to it.
-func answered(t *testing.T, a answerCase, status int, contentType, body string) (any, error) {
+func responded(t *testing.T, a responseCase, status int, contentType, body string) (any, error) {
 	t.Helper()
-	api := &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}}
-	transport := inMemory(api)
-	if a.id == "login" {
-		transport = inMemory(api.next)
-	}
-	c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: transport}))
+	const login = "/api/auth/token"
+	c, err := hacarus.New("http://127.0.0.1", hacarus.WithCredentials("id", "a-secret-of-the-suite"),
+		hacarus.WithHTTPClient(&http.Client{Transport: testkit.InMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == login && a.id != "login" {
+				_, _ = io.WriteString(w, `{"access_token":"a-token-of-the-suite"}`)
+				return
+			}
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}))}))
+	require.NoError(t, err)
+	defer c.Close()
 	if a.id != "login" {
 		_, err := c.Login(t.Context())
 		require.NoError(t, err)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	got, err := a.call(t.Context(), c)
+	got, err := a.do(t.Context(), c)
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<20+16*len(body)))
 	return got, err

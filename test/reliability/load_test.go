@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"context"
@@ -28,6 +28,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // The load levels run short in every test run, and with -full at the size that
@@ -36,17 +37,25 @@ import (
 
 // sized is a level's size: short, or full.
 func sized(short, full int) int {
-	if hacarus.Full() {
+	if *testkit.Full {
 		return full
 	}
 	return short
 }
 
+// baseline is what the naive client did, where it takes part.
+func baseline(measure func() string) string {
+	if !*withNaive {
+		return ""
+	}
+	return measure()
+}
+
 // driver makes calls with one client or the other.
-type driver func(ctx context.Context, op suiteOperation) error
+type driver func(ctx context.Context, op operation) error
 
 func sdkDriver(c *hacarus.Client) driver {
-	return func(ctx context.Context, op suiteOperation) error { return op.call(ctx, c) }
+	return func(ctx context.Context, op operation) error { return op.call(ctx, c) }
 }
 
 // naiveDriver makes calls with a naive client that keeps its connections, as
@@ -86,7 +95,7 @@ func countConnections(ctx context.Context) (context.Context, *atomic.Int64) {
 // needs, the more the busier the machine is.
 func warmUp(ctx context.Context, t *testing.T, s *hacarustest.Server, workers int, drive driver) {
 	t.Helper()
-	hash := suiteOperation{id: "getHashId", class: 'R', call: func(ctx context.Context, c *hacarus.Client) error { return only(c.GetHashID(ctx)) }}
+	hash := named("getHashId")
 	require.NoError(t, drive(ctx, hash)) // logs in
 	s.Inject(hash.id, hacarustest.Repeat(workers, hacarustest.Delay(time.Hour))...)
 	var work sync.WaitGroup
@@ -131,45 +140,37 @@ func (f *loadFigures) String() string {
 	return fmt.Sprintf("%d errors, %d connections, p99 %v", f.errors.Load(), f.connections, percentile(f.times, 99).Round(100*time.Microsecond))
 }
 
-// addItem uploads an image as an item.
-func addItem(id string, image []byte) suiteOperation {
-	return suiteOperation{"addItem", 'N', true, func(ctx context.Context, c *hacarus.Client) error {
-		return only(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{hacarus.FileFromBytes(id+".png", image)}}))
-	}}
-}
-
 // shift is what a line does with one plate: the operations of the table, with
 // an item of its own, and without those that change or list all of the service.
-func shift(plate string) []suiteOperation {
-	first := []suiteOperation{
-		addItem(plate, suitePNG),
-		{"predictItems", 'N', true, func(ctx context.Context, c *hacarus.Client) error { return only(c.PredictItems(ctx, "m1", plate)) }},
-		{"getItemById", 'R', false, func(ctx context.Context, c *hacarus.Client) error { return only(c.GetItem(ctx, plate, nil)) }},
-		{"annotate", 'N', true, func(ctx context.Context, c *hacarus.Client) error {
-			return c.AnnotateItem(ctx, plate, hacarus.RequestAnnotation{Notes: "chip"})
-		}},
+func shift(plate string) []operation {
+	own := seeded
+	own.item = plate
+	ofPlate := map[string]operation{}
+	var between []operation
+	for _, op := range operationsOn(own) {
+		switch op.id {
+		case "login", "train", "deleteModels", "importModels", "setLicense", "getLogs":
+		case "addItem", "predictItems", "getItemById", "annotate", "delItem":
+			ofPlate[op.id] = op
+		default:
+			between = append(between, op)
+		}
 	}
-	last := suiteOperation{"delItem", 'D', true, func(ctx context.Context, c *hacarus.Client) error { return c.DeleteItems(ctx, plate) }}
-	between := slices.DeleteFunc(suiteOperations(nil), func(op suiteOperation) bool {
-		return slices.Contains([]string{
-			"login", "train", "deleteModels", "importModels", "setLicense", "getLogs",
-			"addItem", "predictItems", "getItemById", "annotate", "delItem",
-		}, op.id)
-	})
-	return slices.Concat(first, between, []suiteOperation{last})
+	first := []operation{addItem(plate, platePNG), ofPlate["predictItems"], ofPlate["getItemById"], ofPlate["annotate"]}
+	return slices.Concat(first, between, []operation{ofPlate["delItem"]})
 }
 
 // mixedLoad lets workers call one operation of their shifts after the other.
 func mixedLoad(t *testing.T, workers, calls int, newDriver func(*hacarustest.Server) driver) *loadFigures {
 	t.Helper()
-	s := suiteServer()
+	s := newServer()
 	defer s.Close()
 	drive := newDriver(s)
 	ctx, connections := countConnections(t.Context())
 	begun := time.Now()
 	warmUp(ctx, t, s, workers, drive)
 	figures := &loadFigures{times: make([]time.Duration, calls)}
-	ahead, rounds := make([][]suiteOperation, workers), make([]int, workers)
+	ahead, rounds := make([][]operation, workers), make([]int, workers)
 	spread(workers, calls, func(worker, n int) {
 		if len(ahead[worker]) == 0 {
 			rounds[worker]++
@@ -195,9 +196,12 @@ func TestLoadMixed(t *testing.T) { //nolint:paralleltest // it measures
 	sdk := mixedLoad(t, workers, calls, func(s *hacarustest.Server) driver { return sdkDriver(s.Client()) })
 	require.Zero(t, sdk.errors.Load())
 	require.LessOrEqual(t, int(sdk.connections), sdk.mayConnect(workers, 2))
-	naive := mixedLoad(t, workers, calls, func(s *hacarustest.Server) driver { return naiveDriver(t, s) })
-	require.Greater(t, int(naive.connections), 2*workers, "a level that the naive client passes is too weak")
-	hacarus.RecordLoad(t, "L1", fmt.Sprintf("%d calls of %d operations, %d at a time", calls, len(shift("")), workers), sdk.String(), naive.String())
+	naive := baseline(func() string {
+		naive := mixedLoad(t, workers, calls, func(s *hacarustest.Server) driver { return naiveDriver(t, s) })
+		require.Greater(t, int(naive.connections), 2*workers, "a level that the naive client passes is too weak")
+		return naive.String()
+	})
+	recordLoad(t, "L1", fmt.Sprintf("%d calls of %d operations, %d at a time", calls, len(shift("")), workers), sdk.String(), naive)
 }
 
 // mishap is what goes wrong with a request of L2.
@@ -263,7 +267,7 @@ func (f *flakyFigures) String() string {
 // flakyLoad uploads so many items and reads as often, over a network that breaks.
 func flakyLoad(t *testing.T, workers, uploads int, newDriver func(*hacarustest.Server) driver) *flakyFigures {
 	t.Helper()
-	s := suiteServer()
+	s := newServer()
 	defer s.Close()
 	drive := newDriver(s)
 	ctx, connections := countConnections(t.Context())
@@ -273,7 +277,7 @@ func flakyLoad(t *testing.T, workers, uploads int, newDriver func(*hacarustest.S
 	posts, gets := mishaps(random, 6*uploads), mishaps(random, 6*uploads)
 	inject(s, "addItem", posts)
 	inject(s, "getItemById", gets)
-	get := suiteOperation{id: "getItemById", class: 'R', call: func(ctx context.Context, c *hacarus.Client) error { return only(c.GetItem(ctx, "a", nil)) }}
+	get := named("getItemById")
 	figures := &flakyFigures{}
 	succeeded := make([]bool, uploads)
 	spread(workers, 2*uploads, func(_, n int) {
@@ -283,7 +287,7 @@ func flakyLoad(t *testing.T, workers, uploads int, newDriver func(*hacarustest.S
 			}
 			return
 		}
-		if drive(ctx, addItem(fmt.Sprint("plate-", n/2), suitePNG)) != nil {
+		if drive(ctx, addItem(fmt.Sprint("plate-", n/2), platePNG)) != nil {
 			figures.errors.Add(1)
 			return
 		}
@@ -324,16 +328,19 @@ func TestLoadFlaky(t *testing.T) { //nolint:paralleltest // it measures
 	require.Zero(t, sdk.failedReads.Load())
 	require.Positive(t, sdk.executed)
 	require.EqualValues(t, sdk.executed, sdk.errors.Load(), "an error for each upload whose answer was lost, and for no other")
-	naive := flakyLoad(t, workers, uploads, func(s *hacarustest.Server) driver { return naiveDriver(t, s) })
-	require.Positive(t, naive.duplicates, "a level that the naive client passes is too weak")
+	naive := baseline(func() string {
+		naive := flakyLoad(t, workers, uploads, func(s *hacarustest.Server) driver { return naiveDriver(t, s) })
+		require.Positive(t, naive.duplicates, "a level that the naive client passes is too weak")
+		require.Less(t, 2*sdk.connections, naive.connections)
+		return naive.String()
+	})
 	// While a connection is being made, others' requests may ask for one too: on a
 	// busy machine that is more than a short load has room for.
-	require.Less(t, 2*sdk.connections, naive.connections)
-	if hacarus.Full() {
+	if *testkit.Full {
 		require.LessOrEqual(t, int(sdk.connections), sdk.mayConnect(workers, 44+sdk.broken))
 	}
-	hacarus.RecordLoad(t, "L2", fmt.Sprintf("%d POST and %d GET, %d at a time, 16 %% of the requests go wrong", uploads, uploads, workers),
-		sdk.String(), naive.String())
+	recordLoad(t, "L2", fmt.Sprintf("%d POST and %d GET, %d at a time, 16 %% of the requests go wrong", uploads, uploads, workers),
+		sdk.String(), naive)
 }
 
 // peakHeap is how much the heap grows while f runs, client and service
@@ -443,7 +450,7 @@ func sdkUploader(t *testing.T, base string) uploader {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	return func(ctx context.Context, name string, size int64, open func() io.Reader) error {
-		return only(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{{
+		return errorOf(c.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{{
 			Name: name, Size: size, Open: func() (io.ReadCloser, error) { return io.NopCloser(open()), nil },
 		}}}))
 	}
@@ -513,11 +520,14 @@ func TestLoadUploads(t *testing.T) { //nolint:paralleltest // it measures
 	require.Zero(t, sdk.duplicates)
 	require.Positive(t, sdk.refused)
 	require.Less(t, sdk.heap, int64(64<<20))
-	var naive *uploadFigures
-	t.Run("naive", func(t *testing.T) { naive = uploadLoad(t, workers, files, size, naiveUploader) })
-	require.Greater(t, naive.heap, int64(workers)*size, "a level that the naive client passes is too weak")
-	hacarus.RecordLoad(t, "L3", fmt.Sprintf("%d uploads of %s, %d at a time, one in ten refused early", files, mebibytes(size), workers),
-		sdk.String()+", 0 goroutines left", naive.String())
+	naive := baseline(func() string {
+		var naive *uploadFigures
+		t.Run("naive", func(t *testing.T) { naive = uploadLoad(t, workers, files, size, naiveUploader) })
+		require.Greater(t, naive.heap, int64(workers)*size, "a level that the naive client passes is too weak")
+		return naive.String()
+	})
+	recordLoad(t, "L3", fmt.Sprintf("%d uploads of %s, %d at a time, one in ten refused early", files, mebibytes(size), workers),
+		sdk.String()+", 0 goroutines left", naive)
 }
 
 // zeros is a sparse file.
@@ -552,8 +562,10 @@ func TestLoadStream(t *testing.T) { //nolint:paralleltest // it measures
 	size, naiveSize := int64(sized(64<<20, 4<<30)), int64(sized(16<<20, 256<<20))
 	heap := streamLoad(t, size, sdkUploader)
 	require.Less(t, heap, int64(16<<20))
-	naive := streamLoad(t, naiveSize, naiveUploader)
-	require.Greater(t, naive, naiveSize, "a level that the naive client passes is too weak")
-	hacarus.RecordLoad(t, "L4", "one upload of "+mebibytes(size), "exact length, heap "+mebibytes(heap),
-		fmt.Sprintf("at %s, heap %s: %.1f times the file", mebibytes(naiveSize), mebibytes(naive), float64(naive)/float64(naiveSize)))
+	naive := baseline(func() string {
+		naive := streamLoad(t, naiveSize, naiveUploader)
+		require.Greater(t, naive, naiveSize, "a level that the naive client passes is too weak")
+		return fmt.Sprintf("at %s, heap %s: %.1f times the file", mebibytes(naiveSize), mebibytes(naive), float64(naive)/float64(naiveSize))
+	})
+	recordLoad(t, "L4", "one upload of "+mebibytes(size), "exact length, heap "+mebibytes(heap), naive)
 }

@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"bytes"
@@ -89,7 +89,7 @@ type sent struct {
 }
 
 // call sends a request, and reads its answer as one does.
-func (c naiveClient) call(ctx context.Context, r sent, op suiteOperation) error {
+func (c naiveClient) call(ctx context.Context, r sent, op operation) error {
 	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, c.base+r.path, r.body)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (c naiveClient) call(ctx context.Context, r sent, op suiteOperation) error 
 // drive makes the calls of a load.
 func (c naiveClient) drive(t *testing.T) driver {
 	t.Helper()
-	return func(ctx context.Context, op suiteOperation) error { return c.call(ctx, capture(t, op), op) }
+	return func(ctx context.Context, op operation) error { return c.call(ctx, capture(t, op), op) }
 }
 
 // addItem uploads an item as one does: as a form that is written to memory first.
@@ -128,11 +128,11 @@ func (c naiveClient) addItem(ctx context.Context, name string, content io.Reader
 	if err = errors.Join(err, w.WriteField("training", "false"), w.Close()); err != nil {
 		return err
 	}
-	return c.call(ctx, sent{http.MethodPost, "/api/v1/items/", w.FormDataContentType(), form.Bytes()}, suiteOperation{id: "addItem"})
+	return c.call(ctx, sent{http.MethodPost, "/api/v1/items/", w.FormDataContentType(), form.Bytes()}, operation{id: "addItem"})
 }
 
 // capture is the request that an operation makes, which is not sent.
-func capture(t *testing.T, op suiteOperation) sent {
+func capture(t *testing.T, op operation) sent {
 	t.Helper()
 	identity := hacarus.WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "a-token-of-the-suite"}))
 	if op.id == "login" {
@@ -177,13 +177,13 @@ func (n *naiveFailures) String() string {
 }
 
 // judge compares what the naive client did with the promise.
-func (n *naiveFailures) judge(op suiteOperation, want promise, executions int, err error) {
+func (n *naiveFailures) judge(op operation, want promise, executions int, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
-	case op.class == 'N' && executions > want.executions && executions > 1:
+	case op.class() == 'N' && executions > want.executions && executions > 1:
 		n.duplicates++
-	case op.class == 'N' && want.unknown && err == nil:
+	case op.class() == 'N' && want.unknown && err == nil:
 		n.blind++
 	case want.ok && err != nil:
 		n.lost++
@@ -192,14 +192,15 @@ func (n *naiveFailures) judge(op suiteOperation, want promise, executions int, e
 	}
 }
 
-// naiveSingleFaults goes through S1 with the naive client.
-func naiveSingleFaults(t *testing.T, archive []byte) *naiveFailures {
-	t.Helper()
+// S1 with the naive client.
+func TestNaiveSingleFaults(t *testing.T) {
+	needsNaive(t)
+	t.Parallel()
 	failures := &naiveFailures{}
 	t.Run("naive", func(t *testing.T) {
-		for _, op := range suiteOperations(archive) {
+		for _, op := range operations() {
 			request := capture(t, op)
-			for _, f := range suiteFaults() {
+			for _, f := range singleFaults() {
 				t.Run(op.id+"/"+f.name, func(t *testing.T) {
 					t.Parallel()
 					if !f.virtual {
@@ -212,10 +213,10 @@ func naiveSingleFaults(t *testing.T, archive []byte) *naiveFailures {
 		}
 	})
 	require.Positive(t, failures.duplicates, "a suite that the naive client passes is too weak")
-	return failures
+	recordNaive(t, "S1", failures.broken(), failures)
 }
 
-func naiveCase(ctx context.Context, t *testing.T, failures *naiveFailures, op suiteOperation, request sent, f fault, virtual bool) {
+func naiveCase(ctx context.Context, t *testing.T, failures *naiveFailures, op operation, request sent, f fault, virtual bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // it knows no timeout of its own
 	defer cancel()
@@ -335,9 +336,11 @@ func (n *naiveUploadFailures) judge(c uploadCase, result uploadResult, panicked 
 	}
 }
 
-// naiveUploads goes through S5 with the naive client.
-func naiveUploads(t *testing.T, cases []uploadCase) *naiveUploadFailures {
-	t.Helper()
+// S5 with the naive client.
+func TestNaiveUploads(t *testing.T) {
+	needsNaive(t)
+	t.Parallel()
+	cases := uploadCases(t)
 	failures := &naiveUploadFailures{}
 	t.Run("naive", func(t *testing.T) {
 		for _, op := range uploadOperations() {
@@ -359,5 +362,5 @@ func naiveUploads(t *testing.T, cases []uploadCase) *naiveUploadFailures {
 		}
 	})
 	require.Positive(t, failures.taken, "a suite that the naive client passes is too weak")
-	return failures
+	recordNaive(t, "S5", failures.broken(), failures)
 }

@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"bufio"
@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,6 +23,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 const (
@@ -479,11 +479,11 @@ func blocked(t *testing.T, opts ...hacarus.CallbackOption) (rig *callbackRig, re
 // without timeouts, and is the status of its answer to what write writes.
 func overConnection(t *testing.T, h http.Handler, write func(io.Writer)) (status int, took time.Duration) {
 	t.Helper()
-	client, server := net.Pipe()
-	listener := oneConnection{make(chan net.Conn, 1)}
-	listener.conns <- server
+	listener := testkit.NewListener()
 	s := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go func() { _ = s.Serve(listener) }()
+	client, err := listener.Dial(t.Context(), "", "")
+	require.NoError(t, err)
 	defer time.Sleep(time.Minute) // the server lingers after an error
 	defer func() { assert.NoError(t, errors.Join(client.Close(), s.Close())) }()
 	begun := time.Now()
@@ -494,255 +494,15 @@ func overConnection(t *testing.T, h http.Handler, write func(io.Writer)) (status
 	return answer.StatusCode, time.Since(begun)
 }
 
-// oneConnection is a listener of connections that are there already.
-type oneConnection struct{ conns chan net.Conn }
-
-func (l oneConnection) Accept() (net.Conn, error) {
-	conn, open := <-l.conns
-	if !open {
-		return nil, net.ErrClosed
-	}
-	return conn, nil
-}
-
-func (l oneConnection) Close() error   { close(l.conns); return nil }
-func (l oneConnection) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
-
 func TestSuiteCallbacks(t *testing.T) {
 	t.Parallel()
 	cases := callbackCases()
 	require.Len(t, cases, 60)
+	s10 := part{name: "S10", what: "callbacks: tokens, methods, forms, sizes, repetitions, a full queue, failures, forgeries"}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
+		s10.run(t, c.name, func(t *testing.T) {
 			synctest.Test(t, c.run)
 		})
 	}
-	hacarus.Record(t, "S10", "callbacks: tokens, methods, forms, sizes, repetitions, a full queue, failures, forgeries", len(cases), -1, "")
-}
-
-// toHandler is a transport that ends in a handler, whatever the address.
-func toHandler(h http.Handler) transport {
-	return func(r *http.Request) (*http.Response, error) {
-		w := httptest.NewRecorder()
-		in := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.Path, r.Body)
-		h.ServeHTTP(w, in)
-		return w.Result(), nil
-	}
-}
-
-// A wait with callbacks has every verdict when it is there, and a callback that
-// is missed, late, repeated or forged changes no verdict: it costs time at most.
-func TestWaitWithCallbacks(t *testing.T) {
-	t.Parallel()
-	const poll = time.Hour
-	for name, c := range map[string]struct {
-		faults []hacarustest.Fault
-		least  time.Duration // of the wait
-		most   time.Duration
-	}{
-		"as usual": {nil, time.Minute, time.Minute},
-		"repeated": {hacarustest.Repeat(2, hacarustest.RepeatedCallback(20)), time.Minute, time.Minute},
-		"late":     {hacarustest.Repeat(2, hacarustest.Delay(time.Second)), 61 * time.Second, 61 * time.Second},
-		"missed":   {hacarustest.Repeat(2, hacarustest.MissedCallback()), poll * 2 / 3, poll},
-		"one lost": {[]hacarustest.Fault{hacarustest.MissedCallback()}, poll * 2 / 3, poll},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				hub := hacarus.NewCallbacks()
-				handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(callbackToken))
-				s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel)),
-					hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(toHandler(handler)))
-				defer s.Close()
-				s.Inject(hacarustest.Callback, c.faults...)
-				s.AddModel(hacarus.Model{ModelID: "m1"})
-				client := s.Client()
-				_, err := client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + callbackPath, Method: hacarus.CallbackPost})
-				require.NoError(t, err)
-				var ids []string
-				for n := range 10 {
-					id := fmt.Sprint("plate-", n)
-					ids = append(ids, id)
-					s.AddItem(hacarus.Item{ItemID: id}, picture(n))
-				}
-				for _, half := range [][]string{ids[:5], ids[5:]} {
-					_, err := client.PredictItems(t.Context(), "m1", half...)
-					require.NoError(t, err)
-				}
-				time.AfterFunc(time.Second, func() { forge(t.Context(), handler, ids) })
-
-				begun := time.Now()
-				verdicts := map[string]hacarus.Verdict{}
-				for item, err := range client.WaitForItems(t.Context(), "m1", ids, hacarus.WithCallbacks(hub), hacarus.WithPollInterval(poll, poll)) {
-					require.NoError(t, err)
-					verdicts[item.ItemID] = item.Verdict("m1")
-				}
-				took := time.Since(begun)
-				require.GreaterOrEqual(t, took, c.least)
-				require.LessOrEqual(t, took, c.most)
-				for n, id := range ids {
-					require.Equal(t, truth(n), verdicts[id], id)
-				}
-				require.NoError(t, handler.(io.Closer).Close())
-			})
-		})
-	}
-}
-
-// forge sends callbacks with the opposite of every truth, and for what nobody has.
-func forge(ctx context.Context, h http.Handler, ids []string) {
-	for n, id := range append(ids, "nobody") {
-		label := map[hacarus.Verdict]string{hacarus.VerdictOK: "NG", hacarus.VerdictNG: "OK"}[truth(n)]
-		body := fmt.Sprintf(`{"items":[{"item_id":%q,"status":"done","assessments":[{"model_id":"m1","label":%q}]}]}`, id, label)
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, callbackPath, strings.NewReader(body)))
-	}
-}
-
-// An inspection waits with callbacks, too.
-func TestInspectWithCallbacks(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hub := hacarus.NewCallbacks()
-		handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(callbackToken))
-		s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel)),
-			hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(toHandler(handler)))
-		defer s.Close()
-		s.AddModel(hacarus.Model{ModelID: "m1"})
-		client := s.Client()
-		_, err := client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + callbackPath, Method: hacarus.CallbackGet})
-		require.NoError(t, err)
-		req := hacarus.InspectRequest{
-			ModelID: "m1", BatchSize: 5,
-			Wait: []hacarus.WaitOption{hacarus.WithCallbacks(hub), hacarus.WithPollInterval(time.Hour, time.Hour)},
-		}
-		verdicts := map[string]hacarus.Verdict{}
-		for n := range 20 {
-			req.Files = append(req.Files, hacarus.FileFromBytes(fmt.Sprintf("plate-%d.png", n), picture(n)))
-			verdicts[req.Files[n].Name] = truth(n)
-		}
-		begun := time.Now()
-		for inspected, err := range client.Inspect(t.Context(), req) {
-			require.NoError(t, err)
-			require.NoError(t, inspected.Err)
-			require.Equal(t, verdicts[inspected.File], inspected.Verdict)
-			delete(verdicts, inspected.File)
-		}
-		require.Empty(t, verdicts)
-		require.Less(t, time.Since(begun), 3*time.Minute)
-		require.NoError(t, handler.(io.Closer).Close())
-	})
-}
-
-func TestWithCallbacksRefusesNil(t *testing.T) {
-	t.Parallel()
-	s := suiteServer()
-	defer s.Close()
-	_, err := s.Client().WaitForModel(t.Context(), "m1", hacarus.WithCallbacks(nil))
-	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
-}
-
-// Callbacks, a fifth of them repeated, meet a consumer that is slower: the
-// queue fills, the rest is told to come again, nothing is handled twice or
-// lost, and the handler answers at once whatever the consumer does.
-func TestLoadCallbacks(t *testing.T) { //nolint:paralleltest // it measures time
-	const rate, bound, slots = 5000, 4000, 32
-	requests := rate / 2
-	if hacarus.Full() {
-		requests = rate * 10
-	}
-	handled, most := map[string]int{}, 0
-	var handler http.Handler
-	handler = hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
-		most = max(most, hacarus.QueuedCallbacks(handler))
-		if len(handled)%20 == 0 {
-			time.Sleep(6 * time.Millisecond) // slower than the callbacks come
-		}
-		for _, item := range items {
-			handled[item.ItemID]++
-		}
-		return nil
-	}, hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackQueue(bound), hacarus.WithCallbackDrain(time.Minute))
-	var mu sync.Mutex
-	var answers, roundTrips []time.Duration // as the handler and the sender see it
-	full := 0
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun := time.Now()
-		handler.ServeHTTP(w, r)
-		took := time.Since(begun)
-		mu.Lock()
-		defer mu.Unlock()
-		answers = append(answers, took)
-	}))
-	defer s.Close()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: slots}}
-	defer client.CloseIdleConnections()
-	send := func(event int) {
-		body := fmt.Sprintf(`{"items":[{"item_id":"e%d","assessments":[{"model_id":"m1","label":"OK"}]}]}`, event)
-		for status := 0; status != http.StatusOK; {
-			begun := time.Now()
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+callbackPath, strings.NewReader(body))
-			if !assert.NoError(t, err) {
-				return
-			}
-			answer, err := client.Do(r)
-			if !assert.NoError(t, err) {
-				return
-			}
-			_ = answer.Body.Close()
-			took := time.Since(begun)
-			status = answer.StatusCode
-			mu.Lock()
-			roundTrips = append(roundTrips, took)
-			if status != http.StatusOK {
-				full++
-			}
-			mu.Unlock()
-			if status != http.StatusOK {
-				assert.Equal(t, http.StatusServiceUnavailable, status)
-				time.Sleep(200 * time.Millisecond)
-			}
-		}
-	}
-	// Each fifth request repeats the one that came a little before it.
-	events := make(chan int, requests)
-	var senders sync.WaitGroup
-	for range slots {
-		senders.Go(func() {
-			for event := range events {
-				send(event)
-			}
-		})
-	}
-	begun := time.Now()
-	distinct := map[int]bool{}
-	for n := range requests {
-		event := n
-		if n%5 == 4 {
-			event = max(0, n-7)
-			event -= event % 5 // an original
-		}
-		distinct[event] = true
-		events <- event
-		if ahead := time.Duration(n)*time.Second/rate - time.Since(begun); ahead > time.Millisecond {
-			time.Sleep(ahead)
-		}
-	}
-	close(events)
-	senders.Wait()
-	require.NoError(t, handler.(io.Closer).Close())
-
-	require.Len(t, handled, len(distinct), "none is lost")
-	for event, times := range handled {
-		require.Equal(t, 1, times, event)
-	}
-	require.LessOrEqual(t, most, bound)
-	percent := 50 // others' tests run beside a short load, and hold some answers up
-	if hacarus.Full() {
-		require.Positive(t, full, "the queue was full")
-		percent = 99
-	}
-	require.Less(t, percentile(answers, percent), 50*time.Millisecond)
-	hacarus.RecordLoad(t, "L8", fmt.Sprintf("%d callbacks at %d/s, one in five repeated, a consumer that is slower", requests, rate),
-		fmt.Sprintf("%.1f s, each event once; queue at most %d of %d, %d answers 503; p99 of an answer %v, of the round trip %v",
-			time.Since(begun).Seconds(), most, bound, full, percentile(answers, 99).Round(10*time.Microsecond), percentile(roundTrips, 99).Round(10*time.Microsecond)), "")
+	s10.done(t)
 }

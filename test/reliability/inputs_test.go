@@ -1,4 +1,4 @@
-package hacarus_test
+package reliability
 
 import (
 	"bytes"
@@ -31,16 +31,16 @@ type badInput struct {
 	naive func(ctx context.Context, c naiveClient, good sent) error
 }
 
-// wire counts what leaves the process: connections, and requests on any of them.
-type wire struct {
+// outlet counts what leaves the process: connections, and requests on any of them.
+type outlet struct {
 	transport *http.Transport
 	requests  atomic.Int64
 	dials     atomic.Int64
 }
 
-// newWire connects to where dial says, and refuses other hosts.
-func newWire(dial func(ctx context.Context, network, address string) (net.Conn, error)) *wire {
-	w := &wire{}
+// newOutlet connects to where dial says, and refuses other hosts.
+func newOutlet(dial func(ctx context.Context, network, address string) (net.Conn, error)) *outlet {
+	w := &outlet{}
 	w.transport = &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		w.dials.Add(1)
 		return dial(ctx, network, address)
@@ -48,7 +48,7 @@ func newWire(dial func(ctx context.Context, network, address string) (net.Conn, 
 	return w
 }
 
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *outlet) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.requests.Add(1)
 	return w.transport.RoundTrip(r)
 }
@@ -67,30 +67,30 @@ var badIDs = []string{
 
 // idCalls are the operations that take an id into their path, and the two that delete.
 var idCalls = map[string]func(ctx context.Context, c *hacarus.Client, id string) error{
-	"getAlgorithmById": func(ctx context.Context, c *hacarus.Client, id string) error { return only(c.GetAlgorithm(ctx, id)) },
+	"getAlgorithmById": func(ctx context.Context, c *hacarus.Client, id string) error { return errorOf(c.GetAlgorithm(ctx, id)) },
 	"train": func(ctx context.Context, c *hacarus.Client, id string) error {
-		return only(c.Train(ctx, id, hacarus.TrainRequest{Name: "plates"}))
+		return errorOf(c.Train(ctx, id, hacarus.TrainRequest{Name: "plates"}))
 	},
-	"getModelById": func(ctx context.Context, c *hacarus.Client, id string) error { return only(c.GetModel(ctx, id)) },
-	"deleteModels": func(ctx context.Context, c *hacarus.Client, id string) error { return only(c.DeleteModels(ctx, id)) },
+	"getModelById": func(ctx context.Context, c *hacarus.Client, id string) error { return errorOf(c.GetModel(ctx, id)) },
+	"deleteModels": func(ctx context.Context, c *hacarus.Client, id string) error { return errorOf(c.DeleteModels(ctx, id)) },
 	"setModelPredictParameters": func(ctx context.Context, c *hacarus.Client, id string) error {
-		return only(c.SetPredictParameters(ctx, id, hacarus.PredictParameters{Threshold: new(0.5)}))
+		return errorOf(c.SetPredictParameters(ctx, id, hacarus.PredictParameters{Threshold: new(0.5)}))
 	},
 	"setModelPredictCallback": func(ctx context.Context, c *hacarus.Client, id string) error {
-		return only(c.SetPredictCallback(ctx, id, hacarus.PredictCallback{URL: "https://line-7.example/done", Method: hacarus.CallbackPost}))
+		return errorOf(c.SetPredictCallback(ctx, id, hacarus.PredictCallback{URL: "https://line-7.example/done", Method: hacarus.CallbackPost}))
 	},
 	"predictItems": func(ctx context.Context, c *hacarus.Client, id string) error {
-		return only(c.PredictItems(ctx, id, "a"))
+		return errorOf(c.PredictItems(ctx, id, "a"))
 	},
 	"delItem":     func(ctx context.Context, c *hacarus.Client, id string) error { return c.DeleteItems(ctx, id) },
-	"getItemById": func(ctx context.Context, c *hacarus.Client, id string) error { return only(c.GetItem(ctx, id, nil)) },
+	"getItemById": func(ctx context.Context, c *hacarus.Client, id string) error { return errorOf(c.GetItem(ctx, id, nil)) },
 	"annotate": func(ctx context.Context, c *hacarus.Client, id string) error {
 		return c.AnnotateItem(ctx, id, hacarus.RequestAnnotation{Notes: "chip"})
 	},
 }
 
 // misused are the ways to call any operation that are wrong whatever it takes.
-func misused(op suiteOperation) []badInput {
+func misused(op operation) []badInput {
 	noContext := func(context.Context) context.Context { return nil }
 	ended := func(ctx context.Context) context.Context {
 		ctx, cancel := context.WithCancel(ctx)
@@ -164,44 +164,50 @@ func particular(t *testing.T) map[string][]badInput {
 	inJSON := func(name string) func(any) change {
 		return func(ids any) change { return inBody(map[string]any{name: ids}) }
 	}
-	results := func(ctx context.Context, c client, ids ...string) error { return whole(c.GetModelResults(ctx, ids...)) }
-	exports := func(ctx context.Context, c client, ids ...string) error { return whole(c.ExportModels(ctx, ids...)) }
-	predict := func(ctx context.Context, c client, ids ...string) error {
-		return only(c.PredictItems(ctx, "m1", ids...))
+	results := func(ctx context.Context, c client, ids ...string) error {
+		return errorOf(content(c.GetModelResults(ctx, ids...)))
 	}
-	deletion := func(ctx context.Context, c client, ids ...string) error { return only(c.DeleteModels(ctx, ids...)) }
+	exports := func(ctx context.Context, c client, ids ...string) error {
+		return errorOf(content(c.ExportModels(ctx, ids...)))
+	}
+	predict := func(ctx context.Context, c client, ids ...string) error {
+		return errorOf(c.PredictItems(ctx, "m1", ids...))
+	}
+	deletion := func(ctx context.Context, c client, ids ...string) error { return errorOf(c.DeleteModels(ctx, ids...)) }
 	none := func(call func(ctx context.Context, c client, ids ...string) error, naive change) badInput {
 		return badInput{name: "no ids", call: func(ctx context.Context, c client) error { return call(ctx, c) }, naive: naive.send}
 	}
 	train := func(name string, req hacarus.TrainRequest) badInput {
-		return badInput{name: name, naive: inBody(req).send, call: func(ctx context.Context, c client) error { return only(c.Train(ctx, "PM", req)) }}
+		return badInput{name: name, naive: inBody(req).send, call: func(ctx context.Context, c client) error { return errorOf(c.Train(ctx, "PM", req)) }}
 	}
 	target := func(name string, id int, call func(ctx context.Context, c client, id int) error) badInput {
 		return badInput{name: name, naive: inPath(fmt.Sprint("/api/v1/targets/", id)).send, call: func(ctx context.Context, c client) error { return call(ctx, c, id) }}
 	}
-	getTarget := func(ctx context.Context, c client, id int) error { return only(c.GetInspectionTarget(ctx, id)) }
-	setTarget := func(ctx context.Context, c client, id int) error { return only(c.SetDefaultInspectionTarget(ctx, id)) }
+	getTarget := func(ctx context.Context, c client, id int) error { return errorOf(c.GetInspectionTarget(ctx, id)) }
+	setTarget := func(ctx context.Context, c client, id int) error {
+		return errorOf(c.SetDefaultInspectionTarget(ctx, id))
+	}
 	listModels := func(name, algorithmID string) badInput {
 		return badInput{name: name, naive: inQuery("algorithm_id", algorithmID).send, call: func(ctx context.Context, c client) error {
-			return only(c.ListModels(ctx, &hacarus.ListModelsOptions{AlgorithmID: algorithmID}))
+			return errorOf(c.ListModels(ctx, &hacarus.ListModelsOptions{AlgorithmID: algorithmID}))
 		}}
 	}
 	parameters := func(name string, p hacarus.PredictParameters) badInput {
-		return badInput{name: name, naive: inBody(p).send, call: func(ctx context.Context, c client) error { return only(c.SetPredictParameters(ctx, "m1", p)) }}
+		return badInput{name: name, naive: inBody(p).send, call: func(ctx context.Context, c client) error { return errorOf(c.SetPredictParameters(ctx, "m1", p)) }}
 	}
 	callback := func(name string, cb hacarus.PredictCallback) badInput {
-		return badInput{name: name, naive: inBody(cb).send, call: func(ctx context.Context, c client) error { return only(c.SetPredictCallback(ctx, "m1", cb)) }}
+		return badInput{name: name, naive: inBody(cb).send, call: func(ctx context.Context, c client) error { return errorOf(c.SetPredictCallback(ctx, "m1", cb)) }}
 	}
 	listItems := func(name string, o hacarus.ListItemsOptions) badInput {
 		naive := inQuery("item_type", string(o.Type), "count", fmt.Sprint(o.Count), "page", fmt.Sprint(o.Page), "model_id", o.ModelID)
-		return badInput{name: name, naive: naive.send, call: func(ctx context.Context, c client) error { return only(c.ListItems(ctx, o)) }}
+		return badInput{name: name, naive: naive.send, call: func(ctx context.Context, c client) error { return errorOf(c.ListItems(ctx, o)) }}
 	}
 	addItems := func(name string, req hacarus.AddItemsRequest) badInput {
-		return badInput{name: name, naive: inForm("files", req.ModelID, req.Files...).send, call: func(ctx context.Context, c client) error { return only(c.AddItems(ctx, req)) }}
+		return badInput{name: name, naive: inForm("files", req.ModelID, req.Files...).send, call: func(ctx context.Context, c client) error { return errorOf(c.AddItems(ctx, req)) }}
 	}
 	getItem := func(name, modelID string) badInput {
 		return badInput{name: name, naive: inQuery("model_id", modelID).send, call: func(ctx context.Context, c client) error {
-			return only(c.GetItem(ctx, "a", &hacarus.GetItemOptions{ModelID: modelID}))
+			return errorOf(c.GetItem(ctx, "a", &hacarus.GetItemOptions{ModelID: modelID}))
 		}}
 	}
 	annotate := func(name string, annotations ...hacarus.RequestAnnotation) badInput {
@@ -238,8 +244,8 @@ func particular(t *testing.T) map[string][]badInput {
 			train("negative override", hacarus.TrainRequest{OverrideParams: []hacarus.OverrideParam{{AlgorithmParameterID: -1, Value: "1"}}}),
 		},
 		"getModels":    {listModels("a path as algorithm", "../x"), listModels("a control character", "A\x00E"), listModels("a long algorithm", long)},
-		"importModels": oneFile("models", func(ctx context.Context, c client, f hacarus.File) error { return only(c.ImportModels(ctx, f)) }),
-		"setLicense":   oneFile("license_data", func(ctx context.Context, c client, f hacarus.File) error { return only(c.SetLicense(ctx, f)) }),
+		"importModels": oneFile("models", func(ctx context.Context, c client, f hacarus.File) error { return errorOf(c.ImportModels(ctx, f)) }),
+		"setLicense":   oneFile("license_data", func(ctx context.Context, c client, f hacarus.File) error { return errorOf(c.SetLicense(ctx, f)) }),
 		"setModelPredictParameters": {
 			parameters("zero struct", hacarus.PredictParameters{}),
 			parameters("NaN", hacarus.PredictParameters{Threshold: new(math.NaN())}),
@@ -296,7 +302,7 @@ var badCallbacks = []hacarus.PredictCallback{
 }
 
 // badInputs are the cases of S7 that are calls; the base URLs are those of New.
-func badInputs(t *testing.T, operations []suiteOperation) []badInput {
+func badInputs(t *testing.T) []badInput {
 	t.Helper()
 	var all []badInput
 	for operation, call := range idCalls {
@@ -309,7 +315,7 @@ func badInputs(t *testing.T, operations []suiteOperation) []badInput {
 	}
 	require.Len(t, all, 220)
 	own := particular(t)
-	for _, op := range operations {
+	for _, op := range operations() {
 		rows := append(own[op.id], misused(op)...)[:6]
 		for _, row := range rows {
 			row.operation = op.id
@@ -320,14 +326,16 @@ func badInputs(t *testing.T, operations []suiteOperation) []badInput {
 	for _, cb := range badCallbacks {
 		all = append(all, badInput{
 			operation: "setModelPredictCallback", name: fmt.Sprintf("callback %q %q", cb.Method, cb.URL), naive: inBody(cb).send,
-			call: func(ctx context.Context, c *hacarus.Client) error { return only(c.SetPredictCallback(ctx, "m1", cb)) },
+			call: func(ctx context.Context, c *hacarus.Client) error {
+				return errorOf(c.SetPredictCallback(ctx, "m1", cb))
+			},
 		})
 	}
 	require.Len(t, all, 220+144+20)
 	return append(all,
 		badInput{
 			operation: "deleteModels", name: "no ids to delete", naive: inQuery("model_ids").send,
-			call: func(ctx context.Context, c *hacarus.Client) error { return only(c.DeleteModels(ctx)) },
+			call: func(ctx context.Context, c *hacarus.Client) error { return errorOf(c.DeleteModels(ctx)) },
 		},
 		badInput{
 			operation: "delItem", name: "no ids to delete", naive: inBody(map[string]any{"item_ids": []string{}}).send,
@@ -336,7 +344,7 @@ func badInputs(t *testing.T, operations []suiteOperation) []badInput {
 }
 
 // refusedUnsent checks that a call failed by its input alone.
-func refusedUnsent(t *testing.T, w *wire, ended, err error) {
+func refusedUnsent(t *testing.T, w *outlet, ended, err error) {
 	t.Helper()
 	require.Zero(t, w.requests.Load()+w.dials.Load(), "something was sent: %v", err)
 	if ended == nil {
@@ -353,17 +361,14 @@ func refusedUnsent(t *testing.T, w *wire, ended, err error) {
 // S7: what cannot be right is refused, and nothing is sent for it: no login either.
 func TestSuiteBadInputs(t *testing.T) {
 	t.Parallel()
-	server := suiteServer()
+	server := newServer()
 	t.Cleanup(server.Close)
-	operations := suiteOperations(suiteArchive())
-	inputs := badInputs(t, operations)
-	cases := 0
+	s7 := part{name: "S7", what: "bad input: a typed error, and nothing is sent"}
 	t.Run("all", func(t *testing.T) {
-		for _, input := range inputs {
-			cases++
-			t.Run(input.operation+"/"+input.name, func(t *testing.T) {
+		for _, input := range badInputs(t) {
+			s7.run(t, input.operation+"/"+input.name, func(t *testing.T) {
 				t.Parallel()
-				w := newWire(unreachable)
+				w := newOutlet(unreachable)
 				client := server.Client(hacarus.WithHTTPClient(&http.Client{Transport: w}))
 				err := input.call(t.Context(), client)
 				refusedUnsent(t, w, input.ended, err)
@@ -371,10 +376,9 @@ func TestSuiteBadInputs(t *testing.T) {
 			})
 		}
 		for _, base := range badBaseURLs {
-			cases++
-			t.Run(fmt.Sprintf("New/%q", base), func(t *testing.T) {
+			s7.run(t, fmt.Sprintf("New/%q", base), func(t *testing.T) {
 				t.Parallel()
-				w := newWire(unreachable)
+				w := newOutlet(unreachable)
 				client, err := hacarus.New(base, hacarus.WithCredentials("line-7", "hunter2secret"), hacarus.WithHTTPClient(&http.Client{Transport: w}))
 				require.Nil(t, client)
 				refusedUnsent(t, w, nil, err)
@@ -382,13 +386,7 @@ func TestSuiteBadInputs(t *testing.T) {
 			})
 		}
 	})
-	for _, op := range operations {
-		require.Empty(t, server.Calls(op.id))
-	}
-	require.Equal(t, 412, cases)
-	if hacarus.RaceEnabled {
-		return // the naive client takes minutes then, and its races are no matter
-	}
-	naive := naiveBadInputs(t, operations, inputs)
-	hacarus.Record(t, "S7", "bad input: a typed error, and nothing is sent", cases, naive.broken(), naive.String())
+	require.Empty(t, server.Calls(""))
+	require.EqualValues(t, 412, s7.cases.Load())
+	s7.done(t)
 }

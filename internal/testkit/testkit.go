@@ -1,0 +1,59 @@
+// Package testkit holds what the tests of several packages share. It knows
+// nothing of the SDK, so that the SDK's own package can use it.
+package testkit
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Full says whether long tests run at full length.
+var Full = flag.Bool("full", false, "run long tests at full length")
+
+// Main runs the tests, and then check, if it is not nil. It fails the program
+// that leaves goroutines behind.
+func Main(m *testing.M, check func() error) {
+	code := m.Run()
+	if check == nil {
+		check = func() error { return nil }
+	}
+	for _, done := range []func() error{check, func() error { return goleak.Find() }} {
+		if err := done(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// Root is the folder of the repository.
+var Root = sync.OnceValue(func() string {
+	folder, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	for folder != filepath.Dir(folder) {
+		if _, err := os.Stat(filepath.Join(folder, fixtureFolder)); err == nil {
+			return folder
+		}
+		folder = filepath.Dir(folder)
+	}
+	panic("the tests run outside of the repository")
+})
+
+// Together makes n calls at the same time and returns how each ended.
+func Together(n int, call func(n int) error) []error {
+	errs := make([]error, n)
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { errs[i] = call(i) })
+	}
+	group.Wait()
+	return errs
+}
