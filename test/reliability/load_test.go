@@ -1,21 +1,19 @@
 package reliability
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
-	"path"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -377,65 +375,6 @@ func peakHeap(f func()) int64 {
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
-// hashing is a service that keeps the sums of uploads, and not the uploads.
-type hashing struct {
-	mu      sync.Mutex
-	random  *rand.Rand
-	refused int
-	sums    map[string][]string // by file name
-}
-
-func (h *hashing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.refuses() {
-		w.WriteHeader(http.StatusServiceUnavailable) // the body is not read
-		return
-	}
-	name, sum, err := readUpload(r)
-	if err != nil { // the client has gone
-		panic(http.ErrAbortHandler)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.sums[name] = append(h.sums[name], sum)
-	w.WriteHeader(http.StatusCreated)
-	_, _ = fmt.Fprintf(w, `{"data":{"item_ids":[%q]}}`, strings.TrimSuffix(name, path.Ext(name)))
-}
-
-// readUpload reads a form of one file to its end.
-func readUpload(r *http.Request) (name, sum string, err error) {
-	parts, err := r.MultipartReader()
-	if err != nil {
-		return "", "", err
-	}
-	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			return name, sum, nil
-		}
-		if err != nil {
-			return "", "", err
-		}
-		hash := sha256.New()
-		if _, err := io.Copy(hash, part); err != nil {
-			return "", "", err
-		}
-		if part.FileName() != "" {
-			name, sum = part.FileName(), string(hash.Sum(nil))
-		}
-	}
-}
-
-// refuses says of one upload in ten that it is refused.
-func (h *hashing) refuses() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	refused := h.random.IntN(10) == 0
-	if refused {
-		h.refused++
-	}
-	return refused
-}
-
 // noise is content that differs for each n.
 func noise(n int, size int64) io.Reader {
 	return io.LimitReader(rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}), size)
@@ -483,7 +422,8 @@ func (f *uploadFigures) String() string {
 // uploadLoad uploads so many files of that size.
 func uploadLoad(t *testing.T, workers, files int, size int64, newUploader func(*testing.T, string) uploader) *uploadFigures {
 	t.Helper()
-	service := &hashing{random: rand.New(rand.NewPCG(2026, 3)), sums: map[string][]string{}}
+	random := rand.New(rand.NewPCG(2026, 3))
+	service := &uploadRecorder{uploadOperation: uploadOperations()[0], refuses: func() bool { return random.IntN(10) == 0 }}
 	server := httptest.NewServer(service)
 	defer server.Close()
 	upload := newUploader(t, server.URL)
@@ -497,13 +437,23 @@ func uploadLoad(t *testing.T, workers, files int, size int64, newUploader func(*
 		})
 	})
 	figures.failed, figures.refused = int(failed.Load()), service.refused
+	arrived := map[string][]receipt{}
+	for _, r := range service.all() {
+		if r.whole {
+			arrived[r.name] = append(arrived[r.name], r)
+		}
+	}
 	for n := range files {
 		sum := sha256.New()
 		_, err := io.Copy(sum, noise(n, size))
 		require.NoError(t, err)
-		arrived := service.sums[fmt.Sprintf("plate-%d.png", n)]
-		figures.duplicates += max(len(arrived)-1, 0)
-		figures.wrong += len(slices.DeleteFunc(arrived, func(s string) bool { return s == string(sum.Sum(nil)) }))
+		receipts := arrived[fmt.Sprintf("plate-%d.png", n)]
+		figures.duplicates += max(len(receipts)-1, 0)
+		for _, r := range receipts {
+			if !bytes.Equal(r.sum[:], sum.Sum(nil)) {
+				figures.wrong++
+			}
+		}
 	}
 	return figures
 }

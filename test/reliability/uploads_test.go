@@ -58,15 +58,22 @@ type receipt struct {
 	whole     bool // up to the form's end: only then a service can act on it
 }
 
-// receiver is a service that takes one upload and looks at it.
-type receiver struct {
+// uploadRecorder is a service that looks at what is uploaded, and keeps a
+// receipt of each file.
+type uploadRecorder struct {
 	uploadOperation
+	refuses func() bool // nil: it never does
 
 	mu       sync.Mutex
 	receipts []receipt
+	refused  int
 }
 
-func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+func (r *uploadRecorder) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if r.refusesNext() {
+		w.WriteHeader(http.StatusServiceUnavailable) // the body is not read
+		return
+	}
 	got := receipt{announced: request.ContentLength > 0 && len(request.TransferEncoding) == 0}
 	defer func() {
 		r.mu.Lock()
@@ -109,7 +116,18 @@ func (r *receipt) read(request *http.Request, field string) error {
 	return err
 }
 
-func (r *receiver) all() []receipt {
+// refusesNext says whether the next request is refused, and counts it if so.
+func (r *uploadRecorder) refusesNext() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refuses == nil || !r.refuses() {
+		return false
+	}
+	r.refused++
+	return true
+}
+
+func (r *uploadRecorder) all() []receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.receipts
@@ -169,7 +187,7 @@ type uploadResult struct {
 // do uploads with a client, and returns what came of it when all is over.
 func (c uploadCase) do(t *testing.T, op uploadOperation, upload func(ctx context.Context, base string, f hacarus.File) error) uploadResult {
 	t.Helper()
-	r := &receiver{uploadOperation: op}
+	r := &uploadRecorder{uploadOperation: op}
 	server := httptest.NewServer(r)
 	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -26,6 +26,10 @@ func TestOwnTransportClosesConnectionsFirst(t *testing.T) {
 		latency   = 3 * time.Millisecond
 		keepAlive = 2 * time.Second // of the server; no common one has less
 	)
+	rounds := 100
+	if *testkit.Full {
+		rounds = 500
+	}
 	for name, idle := range map[string]time.Duration{"own": newTransport(nil).IdleConnTimeout, "another": 0} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,13 +55,13 @@ func TestOwnTransportClosesConnectionsFirst(t *testing.T) {
 				// itself closes the connection.
 				own := newTransport(nil).IdleConnTimeout
 				pauses := []time.Duration{keepAlive - latency, own, keepAlive - 3*latency, own - latency, keepAlive + latency}
-				failed := callWithPauses(t.Context(), c, pauses)
+				failed := callWithPauses(t.Context(), c, rounds, pauses)
 				if name != "own" {
 					require.Positive(t, failed, "there is no race to win")
 					return
 				}
 				require.Zero(t, failed)
-				require.Len(t, arrived, 300)
+				require.Len(t, arrived, callsAtOnce*rounds)
 				for note, times := range arrived {
 					require.Equal(t, 1, times, note)
 				}
@@ -66,11 +70,13 @@ func TestOwnTransportClosesConnectionsFirst(t *testing.T) {
 	}
 }
 
-// callWithPauses makes 300 calls of class N, three at a time with a pause in
-// between, and returns how many of them failed.
-func callWithPauses(ctx context.Context, c *Client, pauses []time.Duration) (failed int) {
-	for round := range 100 {
-		for _, err := range testkit.Together(3, func(n int) error {
+const callsAtOnce = 3
+
+// callWithPauses makes some calls of class N at the same time in each round, with
+// a pause in between, and returns how many of them failed.
+func callWithPauses(ctx context.Context, c *Client, rounds int, pauses []time.Duration) (failed int) {
+	for round := range rounds {
+		for _, err := range testkit.Together(callsAtOnce, func(n int) error {
 			return c.AnnotateItem(ctx, "a", RequestAnnotation{Notes: fmt.Sprintf("note %d-%d", round, n)})
 		}) {
 			if err != nil {
