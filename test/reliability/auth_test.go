@@ -28,11 +28,11 @@ import (
 )
 
 // gateway stands between a client and a service. It sees what is sent, and
-// what a login is answered with it may change.
+// what a login is responded to with, it may change.
 type gateway struct {
-	next   http.RoundTripper
-	name   func(n int) string // the n-th token, as the client is to know it; nil: as the service does
-	answer string             // to logins, with TOKEN in the token's place; "": the service's
+	next     http.RoundTripper
+	name     func(n int) string // the n-th token, as the client is to know it; nil: as the service does
+	response string             // to logins, with TOKEN in the token's place; "": the service's
 
 	mu     sync.Mutex
 	tokens map[string]string // the service's, by the client's
@@ -57,19 +57,19 @@ func (g *gateway) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Header.Set("Authorization", "Bearer "+g.tokens[token])
 	}
 	g.mu.Unlock()
-	answer, err := g.next.RoundTrip(r)
-	if err == nil && login && !answer.Uncompressed {
-		g.rename(answer)
+	response, err := g.next.RoundTrip(r)
+	if err == nil && login && !response.Uncompressed {
+		g.rename(response)
 	}
-	return answer, err
+	return response, err
 }
 
 // rename puts the client's name of a token in the place of the service's. What
 // is no grant stays as it is.
-func (g *gateway) rename(answer *http.Response) {
-	raw, err := io.ReadAll(answer.Body)
-	_ = answer.Body.Close()
-	answer.Body = io.NopCloser(io.MultiReader(bytes.NewReader(raw), iotest.ErrReader(cmp.Or(err, io.EOF))))
+func (g *gateway) rename(response *http.Response) {
+	raw, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(raw), iotest.ErrReader(cmp.Or(err, io.EOF))))
 	var granted struct {
 		AccessToken string `json:"access_token"`
 	}
@@ -85,8 +85,8 @@ func (g *gateway) rename(answer *http.Response) {
 	g.given = append(g.given, token)
 	g.tokens[token] = granted.AccessToken
 	quoted, _ := json.Marshal(token) // a text always has a JSON form
-	body := strings.ReplaceAll(cmp.Or(g.answer, `{"access_token":TOKEN}`), "TOKEN", string(quoted))
-	answer.Body, answer.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	body := strings.ReplaceAll(cmp.Or(g.response, `{"access_token":TOKEN}`), "TOKEN", string(quoted))
+	response.Body, response.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 }
 
 func (g *gateway) upload() int {
@@ -131,7 +131,7 @@ func newAuthStage(server *hacarustest.Server, c authCase, name func(n int) strin
 		name = nil
 	}
 	s := &authStage{gateway: newGateway(server.Transport(), name), server: server, see: func(error) {}}
-	s.answer = c.answer
+	s.response = c.response
 	s.server.Advance(c.clock)
 	s.client = s.server.Client(append(opts, hacarus.WithHTTPClient(&http.Client{Transport: s.gateway}))...)
 	return s
@@ -161,11 +161,11 @@ func (s *authStage) requireCounts(t *testing.T, logins, calls int) {
 
 // authCase is one way in which a login or a token goes wrong.
 type authCase struct {
-	name   string
-	answer string        // to each login
-	jwt    bool          // the token is the service's own
-	clock  time.Duration // by which the service's is ahead of the client's
-	check  func(t *testing.T, s *authStage)
+	name     string
+	response string        // to each login
+	jwt      bool          // the token is the service's own
+	clock    time.Duration // by which the service's is ahead of the client's
+	check    func(t *testing.T, s *authStage)
 }
 
 // renewed checks that a token is replaced after a time, and not before.
@@ -198,7 +198,7 @@ func renewedWhenRefused(t *testing.T, s *authStage) {
 	require.Len(t, s.server.Calls("getModelById"), 4, "one was refused")
 }
 
-// unusable checks that a login's answer is refused, and shown nowhere.
+// unusable checks that a login's response is refused, and shown nowhere.
 func unusable(t *testing.T, s *authStage) {
 	t.Helper()
 	err := s.call(t.Context())
@@ -263,14 +263,14 @@ func authCases() []authCase {
 	)
 	elsewhere := http.Header{"Location": {"https://elsewhere.example/api/auth/token"}}
 	return []authCase{
-		{name: "flat, without a lifetime", answer: `{"access_token":TOKEN}`, check: renewedWhenRefused},
-		{name: "wrapped, expires a number", answer: `{"data":{"access_token":TOKEN,"expires":3600}}`, check: renewed(hour)},
-		{name: "flat and wrapped", answer: `{"access_token":TOKEN,"expires":3600,"data":{"access_token":"bad-token","expires":60}}`, check: renewed(hour)},
-		{name: "neither flat nor wrapped", answer: `{"token":TOKEN,"data":{}}`, check: unusable},
-		{name: "expires_in a text", answer: `{"access_token":TOKEN,"expires_in":"3600"}`, check: renewed(hour)},
-		{name: "expires zero", answer: `{"access_token":TOKEN,"expires":0}`, check: renewedWhenRefused},
-		{name: "expires_in negative", answer: `{"access_token":TOKEN,"expires_in":-3600}`, check: renewedWhenRefused},
-		{name: "expires huge", answer: `{"access_token":TOKEN,"expires":9223372036854775807}`, check: renewedWhenRefused},
+		{name: "flat, without a lifetime", response: `{"access_token":TOKEN}`, check: renewedWhenRefused},
+		{name: "wrapped, expires a number", response: `{"data":{"access_token":TOKEN,"expires":3600}}`, check: renewed(hour)},
+		{name: "flat and wrapped", response: `{"access_token":TOKEN,"expires":3600,"data":{"access_token":"bad-token","expires":60}}`, check: renewed(hour)},
+		{name: "neither flat nor wrapped", response: `{"token":TOKEN,"data":{}}`, check: unusable},
+		{name: "expires_in a text", response: `{"access_token":TOKEN,"expires_in":"3600"}`, check: renewed(hour)},
+		{name: "expires zero", response: `{"access_token":TOKEN,"expires":0}`, check: renewedWhenRefused},
+		{name: "expires_in negative", response: `{"access_token":TOKEN,"expires_in":-3600}`, check: renewedWhenRefused},
+		{name: "expires huge", response: `{"access_token":TOKEN,"expires":9223372036854775807}`, check: renewedWhenRefused},
 
 		{name: "JWT", jwt: true, check: renewed(lifetime)},
 		{name: "JWT, clock an hour fast", jwt: true, clock: -time.Hour, check: renewed(lifetime)},
@@ -278,9 +278,9 @@ func authCases() []authCase {
 		{name: "JWT, clock ten years fast", jwt: true, clock: -10 * year, check: renewed(lifetime)},
 		{name: "JWT, clock ten years slow", jwt: true, clock: 10 * year, check: renewed(lifetime)},
 
-		{name: "token with a line end", answer: `{"access_token":"bad-token\r\nX-Injected: 1"}`, check: unusable},
-		{name: "token with a space", answer: `{"access_token":"bad-token and more"}`, check: unusable},
-		{name: "token of 1 MiB", answer: `{"access_token":"bad-token` + strings.Repeat("x", 1<<20) + `"}`, check: unusable},
+		{name: "token with a line end", response: `{"access_token":"bad-token\r\nX-Injected: 1"}`, check: unusable},
+		{name: "token with a space", response: `{"access_token":"bad-token and more"}`, check: unusable},
+		{name: "token of 1 MiB", response: `{"access_token":"bad-token` + strings.Repeat("x", 1<<20) + `"}`, check: unusable},
 
 		{name: "login 401", check: loginFails(hacarus.ErrUnauthorized, 0, hacarustest.Status(401, nil, "{}"))},
 		{name: "login 403", check: loginFails(hacarus.ErrForbidden, 0, hacarustest.Status(403, nil, "{}"))},
@@ -421,7 +421,7 @@ func revokedInUpload(t *testing.T, s *authStage) {
 	require.Equal(t, s.bodies[0], s.bodies[1])
 }
 
-// lateRefusal: an answer to the old token comes when there is a new one.
+// lateRefusal: a response to the old token comes when there is a new one.
 func lateRefusal(t *testing.T, s *authStage) {
 	t.Helper()
 	require.NoError(t, s.call(t.Context()))

@@ -86,12 +86,12 @@ func (r *callbackRig) f(_ context.Context, items []hacarus.Item) error {
 
 func (r *callbackRig) close() error { return r.handler.(io.Closer).Close() }
 
-// send sends a request to the handler, and is the answer's status.
+// send sends a request to the handler, and is the response's status.
 func (r *callbackRig) send(method, target, body string, header ...string) int {
-	return r.answer(method, target, strings.NewReader(body), header...).Code
+	return r.respond(method, target, strings.NewReader(body), header...).Code
 }
 
-func (r *callbackRig) answer(method, target string, body io.Reader, header ...string) *httptest.ResponseRecorder {
+func (r *callbackRig) respond(method, target string, body io.Reader, header ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequestWithContext(r.t.Context(), method, target, body)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -164,8 +164,8 @@ type callbackCase struct {
 	run  func(t *testing.T)
 }
 
-// answered is a case of one request: its status, and what reaches f.
-func answered(name string, status int, method, target, body string, reaches []string, header ...string) callbackCase {
+// oneRequest is a case of one request: its status, and what reaches f.
+func oneRequest(name string, status int, method, target, body string, reaches []string, header ...string) callbackCase {
 	return callbackCase{name, func(t *testing.T) {
 		t.Helper()
 		rig := newCallbackRig(t, hacarus.WithTrustedPayload())
@@ -180,22 +180,22 @@ func callbackCases() []callbackCase {
 	items := strings.TrimSuffix(strings.TrimPrefix(callbackA, `{"items":`), "}")
 	cases := []callbackCase{
 		// The token.
-		answered("token/right", 200, "POST", callbackPath, callbackA, ng),
-		answered("token/wrong", 404, "POST", "/hacarus/tok-7Yq2mZb9RkVw4sXd", callbackA, nil),
-		answered("token/short", 404, "POST", "/hacarus/tok-7Yq2", callbackA, nil),
-		answered("token/empty", 404, "POST", "/hacarus/", callbackA, nil),
-		answered("token/not last", 404, "POST", callbackPath+"/more", callbackA, nil),
-		answered("token/in the query", 404, "POST", "/hacarus/?token="+callbackToken, callbackA, nil),
+		oneRequest("token/right", 200, "POST", callbackPath, callbackA, ng),
+		oneRequest("token/wrong", 404, "POST", "/hacarus/tok-7Yq2mZb9RkVw4sXd", callbackA, nil),
+		oneRequest("token/short", 404, "POST", "/hacarus/tok-7Yq2", callbackA, nil),
+		oneRequest("token/empty", 404, "POST", "/hacarus/", callbackA, nil),
+		oneRequest("token/not last", 404, "POST", callbackPath+"/more", callbackA, nil),
+		oneRequest("token/in the query", 404, "POST", "/hacarus/?token="+callbackToken, callbackA, nil),
 
 		// Methods.
-		answered("method/POST", 200, "POST", callbackPath, callbackA, ng),
-		answered("method/GET", 200, "GET", callbackPath, callbackA, ng),
+		oneRequest("method/POST", 200, "POST", callbackPath, callbackA, ng),
+		oneRequest("method/GET", 200, "GET", callbackPath, callbackA, ng),
 	}
 	for _, method := range []string{"HEAD", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"} {
 		cases = append(cases, callbackCase{"method/" + method, func(t *testing.T) {
 			t.Helper()
 			rig := newCallbackRig(t)
-			w := rig.answer(method, "http://line7"+callbackPath, strings.NewReader(callbackA))
+			w := rig.respond(method, "http://line7"+callbackPath, strings.NewReader(callbackA))
 			require.Equal(t, http.StatusMethodNotAllowed, w.Code)
 			require.Equal(t, "GET, POST", w.Header().Get("Allow"))
 			require.Empty(t, rig.got())
@@ -203,22 +203,22 @@ func callbackCases() []callbackCase {
 	}
 	return append(cases,
 		// Where the items are.
-		answered("form/wrapped", 200, "POST", callbackPath, `{"data":`+callbackA+`}`, ng),
-		answered("form/GET, wrapped body", 200, "GET", callbackPath, `{"data":`+callbackA+`}`, ng),
-		answered("form/GET, data in the query", 200, "GET", query("data", callbackA), "", ng),
-		answered("form/GET, wrapped data in the query", 200, "GET", query("data", `{"data":`+callbackA+`}`), "", ng),
-		answered("form/GET, items in the query", 200, "GET", query("items", items), "", ng),
-		answered("form/GET, a query of something else", 200, "GET", query("source", "check"), callbackA, ng),
-		answered("form/GET, items that are no JSON", 400, "GET", query("items", "a,b"), "", nil),
-		answered("form/GET, a broken query", 400, "GET", callbackPath+"?data=%zz", "", nil),
-		answered("form/byte order mark", 200, "POST", callbackPath, "\xef\xbb\xbf"+callbackA, ng),
-		answered("form/ids that are numbers", 200, "POST", callbackPath, `{"items":[{"item_id":7,"assessments":[{"model_id":270,"label":"ok","anomaly_score":0.1}]}]}`, []string{"7:OK"}),
-		answered("form/nothing", 400, "POST", callbackPath, "", nil),
-		answered("form/a web page", 400, "POST", callbackPath, "<!DOCTYPE html>", nil),
-		answered("form/an id with a path", 400, "POST", callbackPath, callbackOf("..", "a/../b"), nil),
+		oneRequest("form/wrapped", 200, "POST", callbackPath, `{"data":`+callbackA+`}`, ng),
+		oneRequest("form/GET, wrapped body", 200, "GET", callbackPath, `{"data":`+callbackA+`}`, ng),
+		oneRequest("form/GET, data in the query", 200, "GET", query("data", callbackA), "", ng),
+		oneRequest("form/GET, wrapped data in the query", 200, "GET", query("data", `{"data":`+callbackA+`}`), "", ng),
+		oneRequest("form/GET, items in the query", 200, "GET", query("items", items), "", ng),
+		oneRequest("form/GET, a query of something else", 200, "GET", query("source", "check"), callbackA, ng),
+		oneRequest("form/GET, items that are no JSON", 400, "GET", query("items", "a,b"), "", nil),
+		oneRequest("form/GET, a broken query", 400, "GET", callbackPath+"?data=%zz", "", nil),
+		oneRequest("form/byte order mark", 200, "POST", callbackPath, "\xef\xbb\xbf"+callbackA, ng),
+		oneRequest("form/ids that are numbers", 200, "POST", callbackPath, `{"items":[{"item_id":7,"assessments":[{"model_id":270,"label":"ok","anomaly_score":0.1}]}]}`, []string{"7:OK"}),
+		oneRequest("form/nothing", 400, "POST", callbackPath, "", nil),
+		oneRequest("form/a web page", 400, "POST", callbackPath, "<!DOCTYPE html>", nil),
+		oneRequest("form/an id with a path", 400, "POST", callbackPath, callbackOf("..", "a/../b"), nil),
 
 		// How much.
-		answered("size/no items", 200, "POST", callbackPath, `{"items":[]}`, nil),
+		oneRequest("size/no items", 200, "POST", callbackPath, `{"items":[]}`, nil),
 		callbackCase{"size/10,000 items", func(t *testing.T) {
 			t.Helper()
 			rig := newCallbackRig(t)
@@ -227,10 +227,10 @@ func callbackCases() []callbackCase {
 			require.Len(t, rig.calls, 1)
 			require.Len(t, rig.calls[0], 10_000)
 		}},
-		answered("size/10,001 items", 413, "POST", callbackPath, callbackOf(numbered(10_001)...), nil),
-		answered("size/8 MiB", 200, "POST", callbackPath, padded(callbackLimit), []string{"a:unknown"}),
-		answered("size/more than 8 MiB", 413, "POST", callbackPath, padded(callbackLimit+1), nil),
-		answered("size/a million empty objects", 413, "POST", callbackPath, `{"items":[{"item_id":"a","assessments":[`+strings.Repeat("{},", 1_000_000)+`{}]}]}`, nil),
+		oneRequest("size/10,001 items", 413, "POST", callbackPath, callbackOf(numbered(10_001)...), nil),
+		oneRequest("size/8 MiB", 200, "POST", callbackPath, padded(callbackLimit), []string{"a:unknown"}),
+		oneRequest("size/more than 8 MiB", 413, "POST", callbackPath, padded(callbackLimit+1), nil),
+		oneRequest("size/a million empty objects", 413, "POST", callbackPath, `{"items":[{"item_id":"a","assessments":[`+strings.Repeat("{},", 1_000_000)+`{}]}]}`, nil),
 		callbackCase{"size/a query that the server does not take", func(t *testing.T) {
 			t.Helper()
 			rig := newCallbackRig(t)
@@ -240,10 +240,10 @@ func callbackCases() []callbackCase {
 			require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, status)
 			require.Empty(t, rig.got())
 		}},
-		answered("gzip/packed", 200, "POST", callbackPath, packed(callbackA), ng, "Content-Encoding", "gzip"),
-		answered("gzip/a bomb", 413, "POST", callbackPath, packed(padded(2*callbackLimit)), nil, "Content-Encoding", "gzip"),
-		answered("gzip/broken", 400, "POST", callbackPath, packed(callbackA)[:40], nil, "Content-Encoding", "gzip"),
-		answered("gzip/another encoding", 400, "POST", callbackPath, callbackA, nil, "Content-Encoding", "br"),
+		oneRequest("gzip/packed", 200, "POST", callbackPath, packed(callbackA), ng, "Content-Encoding", "gzip"),
+		oneRequest("gzip/a bomb", 413, "POST", callbackPath, packed(padded(2*callbackLimit)), nil, "Content-Encoding", "gzip"),
+		oneRequest("gzip/broken", 400, "POST", callbackPath, packed(callbackA)[:40], nil, "Content-Encoding", "gzip"),
+		oneRequest("gzip/another encoding", 400, "POST", callbackPath, callbackA, nil, "Content-Encoding", "br"),
 		callbackCase{"slow body", func(t *testing.T) {
 			t.Helper()
 			rig := newCallbackRig(t)
@@ -308,7 +308,7 @@ func callbackCases() []callbackCase {
 			t.Helper()
 			rig, release := blocked(t, hacarus.WithCallbackQueue(2))
 			require.Equal(t, 200, rig.post(callbackOf("a", "b")))
-			w := rig.answer(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
+			w := rig.respond(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
 			require.Equal(t, http.StatusServiceUnavailable, w.Code)
 			require.Equal(t, "5", w.Header().Get("Retry-After"))
 			require.Equal(t, 200, rig.post(callbackOf("b")), "it is in the queue")
@@ -370,7 +370,7 @@ func callbackCases() []callbackCase {
 			time.AfterFunc(time.Second, release)
 			require.NoError(t, rig.close())
 			require.Equal(t, []string{"a:unknown", "b:unknown"}, rig.got())
-			w := rig.answer(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
+			w := rig.respond(http.MethodPost, callbackPath, strings.NewReader(callbackOf("c")))
 			require.Equal(t, http.StatusServiceUnavailable, w.Code)
 			require.NotEmpty(t, w.Header().Get("Retry-After"))
 		}},
@@ -392,7 +392,7 @@ func callbackCases() []callbackCase {
 			rig := newCallbackRig(t)
 			body, w := io.Pipe()
 			status := make(chan int)
-			go func() { status <- rig.answer(http.MethodPost, callbackPath, body).Code }()
+			go func() { status <- rig.respond(http.MethodPost, callbackPath, body).Code }()
 			_, err := io.WriteString(w, callbackA[:20])
 			require.NoError(t, err)
 			require.NoError(t, rig.close())
@@ -476,7 +476,7 @@ func blocked(t *testing.T, opts ...hacarus.CallbackOption) (rig *callbackRig, re
 }
 
 // overConnection serves a handler on a connection in memory, by a server
-// without timeouts, and is the status of its answer to what write writes.
+// without timeouts, and is the status of its response to what write writes.
 func overConnection(t *testing.T, h http.Handler, write func(io.Writer)) (status int, took time.Duration) {
 	t.Helper()
 	listener := testkit.NewListener()
@@ -488,10 +488,10 @@ func overConnection(t *testing.T, h http.Handler, write func(io.Writer)) (status
 	defer func() { assert.NoError(t, errors.Join(client.Close(), s.Close())) }()
 	begun := time.Now()
 	go write(client)
-	answer, err := http.ReadResponse(bufio.NewReader(client), nil)
+	response, err := http.ReadResponse(bufio.NewReader(client), nil)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	return answer.StatusCode, time.Since(begun)
+	defer response.Body.Close()
+	return response.StatusCode, time.Since(begun)
 }
 
 func TestSuiteCallbacks(t *testing.T) {

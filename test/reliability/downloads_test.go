@@ -18,7 +18,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
-// downloadOperation is one of those whose answer is a file.
+// downloadOperation is one of those whose response is a file.
 type downloadOperation struct {
 	id      string
 	zip     bool
@@ -96,14 +96,14 @@ func newDownloadStage(t *testing.T, op downloadOperation) *downloadStage {
 	return s
 }
 
-// announced and open are headers of an answer of so many bytes: one says how
+// announced and open are headers of a response of so many bytes: one says how
 // many, for the other the file ends with the connection.
 func announced(n int) string { return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n", n) }
 func open(int) string        { return "HTTP/1.0 200 OK\r\n" }
 
-// answer makes the service send bytes under a header of a file's length, and
+// respond makes the service send bytes under a header of a file's length, and
 // then close the connection.
-func (s *downloadStage) answer(header func(int) string, content []byte, more ...string) {
+func (s *downloadStage) respond(header func(int) string, content []byte, more ...string) {
 	head := header(len(s.content)) + "Content-Type: application/octet-stream\r\n" + strings.Join(more, "")
 	s.server.Inject(s.id, hacarustest.Raw(append([]byte(head+"\r\n"), content...)))
 }
@@ -167,7 +167,7 @@ func downloadCases() []downloadCase {
 		cases = append(cases, downloadCase{fmt.Sprint("cut ", n), func(t *testing.T, s *downloadStage) {
 			t.Helper()
 			require.Len(t, s.cuts, 12)
-			s.answer(announced, s.content[:s.cuts[n]])
+			s.respond(announced, s.content[:s.cuts[n]])
 			err := s.save(t, s.path)
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 			s.requireCut(t, err)
@@ -176,7 +176,7 @@ func downloadCases() []downloadCase {
 	return append(cases,
 		downloadCase{"length not announced", func(t *testing.T, s *downloadStage) {
 			t.Helper()
-			s.answer(open, s.content)
+			s.respond(open, s.content)
 			require.NoError(t, s.save(t, s.path))
 			s.requireSaved(t)
 		}},
@@ -184,13 +184,13 @@ func downloadCases() []downloadCase {
 		downloadCase{"file exists", func(t *testing.T, s *downloadStage) {
 			t.Helper()
 			require.NoError(t, os.WriteFile(s.path, bytes.Repeat([]byte(before), 1000), 0o644))
-			s.answer(announced, s.content)
+			s.respond(announced, s.content)
 			require.NoError(t, s.save(t, s.path))
 			s.requireSaved(t)
 		}},
 		downloadCase{"folder not writable", func(t *testing.T, s *downloadStage) {
 			t.Helper()
-			s.answer(announced, s.content)
+			s.respond(announced, s.content)
 			require.Error(t, s.save(t, filepath.Join(closedFolder(t), "saved")))
 			s.requireUnchanged(t)
 		}},
@@ -200,10 +200,10 @@ func downloadCases() []downloadCase {
 			require.NoError(t, os.WriteFile(precious, []byte(before), 0o600))
 			require.NoError(t, os.Remove(s.path))
 			require.NoError(t, os.Symlink(precious, s.path))
-			s.answer(announced, s.content[:10])
+			s.respond(announced, s.content[:10])
 			require.Error(t, s.save(t, s.path))
 			s.requireFiles(t, map[string]string{"folder/saved": "a link", "precious": before})
-			s.answer(announced, s.content)
+			s.respond(announced, s.content)
 			require.NoError(t, s.save(t, s.path))
 			s.requireFiles(t, map[string]string{"folder/saved": string(s.content), "precious": before})
 		}},
@@ -221,7 +221,7 @@ func downloadCases() []downloadCase {
 func cutWithoutLength(t *testing.T, s *downloadStage) {
 	t.Helper()
 	for _, cut := range s.cuts {
-		s.answer(open, s.content[:cut])
+		s.respond(open, s.content[:cut])
 		if s.zip || cut == 0 {
 			s.requireCut(t, s.save(t, s.path))
 			continue
@@ -255,7 +255,7 @@ func hostileNames(t *testing.T, s *downloadStage) {
 	for _, name := range []string{
 		"../../precious", "/etc/cron.d/x", `..\..\win.ini`, `C:\boot.ini`, "..", "saved/../../x", "~/.profile", "a\x00b",
 	} {
-		s.answer(announced, s.content, fmt.Sprintf("Content-Disposition: attachment; filename=%q\r\n", name))
+		s.respond(announced, s.content, fmt.Sprintf("Content-Disposition: attachment; filename=%q\r\n", name))
 		d, err := s.get(t.Context(), s.client)
 		require.NoError(t, err)
 		require.NotContains(t, d.Filename, "/")

@@ -32,14 +32,14 @@ const (
 	served      effect = iota // no fault
 	notSent                   // certainly
 	lost                      // not executed, but nobody can know
-	executed                  // executed, and the answer is lost
-	cutOff                    // executed, and the answer broken off in its body
+	executed                  // executed, and the response is lost
+	cutOff                    // executed, and the response broken off in its body
 	stalled                   // as cutOff, but silent
-	nonsense                  // executed, and answered with what is no answer
-	oversized                 // executed, and answered with too much
+	nonsense                  // executed, and the response makes no sense
+	oversized                 // executed, and the response is too large
 	overflowing               // as oversized, before the status is known
 	redirected                // not executed
-	ledAway                   // not executed, but nobody can know: forms answer so
+	ledAway                   // not executed, but nobody can know: forms redirect so
 	refused                   // not executed, for good
 	stranger                  // not executed: the token is not good
 	declined                  // not executed for now
@@ -65,7 +65,7 @@ func dialError(err error) func() (net.Conn, error) {
 	return func() (net.Conn, error) { return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 }
 
-func answering(code int, kind error, e effect, header ...string) fault {
+func withStatus(code int, kind error, e effect, header ...string) fault {
 	h := http.Header{}
 	for i := 0; i+1 < len(header); i += 2 {
 		h.Set(header[i], header[i+1])
@@ -93,7 +93,7 @@ func resetAtAccept() (net.Conn, error) {
 // singleFaults are the 40 single faults.
 func singleFaults() []fault {
 	truncated := hacarustest.Truncated(5)
-	always := answering(401, hacarus.ErrUnauthorized, stranger)
+	always := withStatus(401, hacarus.ErrUnauthorized, stranger)
 	always.name, always.always = "401 always", true
 	atAccept := dialFault("reset at accept", resetAtAccept, syscall.ECONNRESET)
 	atAccept.effect = lost
@@ -112,32 +112,32 @@ func singleFaults() []fault {
 		spoilt("two lengths", executed, nil, hacarustest.Raw([]byte("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx"))),
 		spoilt("huge header", overflowing, hacarus.ErrResponseTooLarge, hacarustest.Raw([]byte("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 11<<20)))),
 		spoilt("early hints without end", executed, nil, hacarustest.Raw([]byte(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100)))),
-		answering(300, hacarus.ErrRedirect, redirected),
-		answering(301, hacarus.ErrRedirect, ledAway, "Location", "/elsewhere"),
-		answering(302, hacarus.ErrRedirect, ledAway, "Location", "http://other.example/"),
-		answering(307, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:2/"),
-		answering(308, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:1/"),
-		answering(400, hacarus.ErrBadRequest, refused),
-		answering(401, hacarus.ErrUnauthorized, stranger),
+		withStatus(300, hacarus.ErrRedirect, redirected),
+		withStatus(301, hacarus.ErrRedirect, ledAway, "Location", "/elsewhere"),
+		withStatus(302, hacarus.ErrRedirect, ledAway, "Location", "http://other.example/"),
+		withStatus(307, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:2/"),
+		withStatus(308, hacarus.ErrRedirect, redirected, "Location", "http://127.0.0.1:1/"),
+		withStatus(400, hacarus.ErrBadRequest, refused),
+		withStatus(401, hacarus.ErrUnauthorized, stranger),
 		always,
-		answering(403, hacarus.ErrForbidden, refused),
-		answering(404, hacarus.ErrNotFound, refused),
-		answering(408, nil, failing),
+		withStatus(403, hacarus.ErrForbidden, refused),
+		withStatus(404, hacarus.ErrNotFound, refused),
+		withStatus(408, nil, failing),
 		spoilt("413 early", refused, hacarus.ErrTooLarge, hacarustest.EarlyReply(413)),
-		answering(422, hacarus.ErrUnprocessable, refused),
-		answering(425, hacarus.ErrBusy, declined),
-		answering(429, hacarus.ErrRateLimited, declined, "Retry-After", "2"),
-		answering(500, hacarus.ErrServer, failing),
-		answering(501, hacarus.ErrServer, refused),
+		withStatus(422, hacarus.ErrUnprocessable, refused),
+		withStatus(425, hacarus.ErrBusy, declined),
+		withStatus(429, hacarus.ErrRateLimited, declined, "Retry-After", "2"),
+		withStatus(500, hacarus.ErrServer, failing),
+		withStatus(501, hacarus.ErrServer, refused),
 		spoilt("502 page", failing, hacarus.ErrServer, hacarustest.HTML(502)),
-		answering(503, hacarus.ErrServer, failing, "Retry-After", "1"),
-		answering(504, hacarus.ErrServer, failing),
-		answering(599, hacarus.ErrServer, failing),
+		withStatus(503, hacarus.ErrServer, failing, "Retry-After", "1"),
+		withStatus(504, hacarus.ErrServer, failing),
+		withStatus(599, hacarus.ErrServer, failing),
 		slow(spoilt("stall before the header", executed, nil, hacarustest.Stall())),
 		slow(spoilt("stall in the body", stalled, nil, hacarustest.StallInBody(5))),
 		spoilt("truncated", cutOff, hacarus.ErrDecode, truncated),
 		spoilt("truncated chunks", cutOff, hacarus.ErrDecode, hacarustest.TruncatedChunks(5)),
-		spoilt("page in place of the answer", nonsense, hacarus.ErrDecode, hacarustest.HTML(200).After()),
+		spoilt("page in place of the response", nonsense, hacarus.ErrDecode, hacarustest.HTML(200).After()),
 		spoilt("bomb", oversized, hacarus.ErrResponseTooLarge, hacarustest.GzipBomb(65<<20)),
 	}
 }
@@ -178,7 +178,7 @@ func promised(op operation, script []fault) promise {
 		p.attempts++
 		e := f.effect
 		if deleted && (e == cutOff || e == stalled) {
-			f.kind, e = hacarus.ErrNotFound, refused // the service's answer is an error
+			f.kind, e = hacarus.ErrNotFound, refused // the service's response is an error
 		}
 		switch {
 		case op.streams() && (e == stalled || e == cutOff):
@@ -226,7 +226,7 @@ func promised(op operation, script []fault) promise {
 			renewed++
 		}
 		if !again || p.attempts-renewed >= maxAttempts && e != stranger {
-			return end(f.kind, maybe && e != cutOff) // an answer that broke off says that it was executed
+			return end(f.kind, maybe && e != cutOff) // a response that broke off says that it was executed
 		}
 	}
 }
@@ -355,16 +355,16 @@ func perform(ctx context.Context, t *testing.T, s *stage, op operation, script [
 // and has an outcome that the ledger bears out.
 func requireTyped(t *testing.T, op operation, err error, executions int) {
 	t.Helper()
-	var answered *hacarus.BaseError
-	var unanswered *hacarus.RequestError
+	var base *hacarus.BaseError
+	var failed *hacarus.RequestError
 	var outcome hacarus.Outcome
 	switch {
-	case errors.As(err, &answered):
-		require.Equal(t, op.id, answered.Operation)
-		outcome = answered.Outcome
-	case errors.As(err, &unanswered):
-		require.Equal(t, op.id, unanswered.Operation)
-		outcome = unanswered.Outcome
+	case errors.As(err, &base):
+		require.Equal(t, op.id, base.Operation)
+		outcome = base.Outcome
+	case errors.As(err, &failed):
+		require.Equal(t, op.id, failed.Operation)
+		outcome = failed.Outcome
 	default:
 		require.True(t, op.streams(), "an error of reading a file: %v", err)
 		return
@@ -414,11 +414,11 @@ func TestSuiteSequences(t *testing.T) {
 	reset := spoilt("reset", executed, nil, hacarustest.ResetConnection())
 	cut := spoilt("cut", cutOff, hacarus.ErrDecode, hacarustest.Truncated(5))
 	stall := spoilt("stall", stalled, nil, hacarustest.StallInBody(5))
-	busy := answering(425, hacarus.ErrBusy, declined)
-	away := answering(503, hacarus.ErrServer, failing)
-	bad := answering(400, hacarus.ErrBadRequest, refused)
-	slow := answering(429, hacarus.ErrRateLimited, declined)
-	unknown := answering(401, hacarus.ErrUnauthorized, stranger)
+	busy := withStatus(425, hacarus.ErrBusy, declined)
+	away := withStatus(503, hacarus.ErrServer, failing)
+	bad := withStatus(400, hacarus.ErrBadRequest, refused)
+	slow := withStatus(429, hacarus.ErrRateLimited, declined)
+	unknown := withStatus(401, hacarus.ErrUnauthorized, stranger)
 	scripts := map[string]struct {
 		faults []fault
 		login  []hacarustest.Fault // of the login that follows a 401
@@ -485,13 +485,13 @@ var phases = map[string]struct {
 		s.dials = append(s.dials, deafDial(t))
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"waiting for the answer": {sent: true, prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
+	"waiting for the response": {sent: true, prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 		s.server.Inject(op.id, hacarustest.Stall())
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"reading the answer": {sent: true, prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
+	"reading the response": {sent: true, prepare: func(t *testing.T, s *stage, op operation, cancel context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 		s.server.Inject(op.id, hacarustest.StallInBody(5))
@@ -503,7 +503,7 @@ var phases = map[string]struct {
 		s.server.Inject(op.id, hacarustest.Status(429, http.Header{"Retry-After": {"30"}}, "{}"))
 		time.AfterFunc(time.Second, cancel)
 	}},
-	"after the answer": {succeed: true, prepare: func(t *testing.T, s *stage, op operation, _ context.CancelFunc) {
+	"after the response": {succeed: true, prepare: func(t *testing.T, s *stage, op operation, _ context.CancelFunc) {
 		t.Helper()
 		loggedIn(t, s, op)
 	}},
@@ -588,7 +588,7 @@ func TestSuiteCancellations(t *testing.T) {
 func checkCancelled(t *testing.T, s *stage, op operation, sent, succeed bool, took time.Duration, err error) {
 	t.Helper()
 	if succeed {
-		require.NoError(t, err, "an answer that came is not thrown away")
+		require.NoError(t, err, "a response that came is not thrown away")
 		return
 	}
 	require.ErrorIs(t, err, context.Canceled)
@@ -605,7 +605,7 @@ func checkCancelled(t *testing.T, s *stage, op operation, sent, succeed bool, to
 	}
 }
 
-// cancelAfter ends the caller's context when a whole answer has arrived, that
+// cancelAfter ends the caller's context when a whole response has arrived, that
 // of a login or of another operation, before the caller sees it.
 type cancelAfter struct {
 	next   http.RoundTripper
@@ -614,17 +614,17 @@ type cancelAfter struct {
 }
 
 func (c cancelAfter) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := c.next.RoundTrip(r)
+	response, err := c.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := io.ReadAll(answer.Body)
-	_ = answer.Body.Close()
-	answer.Body = io.NopCloser(strings.NewReader(string(raw)))
+	raw, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	response.Body = io.NopCloser(strings.NewReader(string(raw)))
 	if strings.HasSuffix(r.URL.Path, "/auth/token") == c.login {
 		c.cancel()
 	}
-	return answer, err
+	return response, err
 }
 
 // S12: random scripts of random faults, against the model.
@@ -632,7 +632,7 @@ func TestSuiteModel(t *testing.T) {
 	t.Parallel()
 	all := operations()
 	faults := slices.DeleteFunc(singleFaults(), func(f fault) bool {
-		// Long ones stand alone in S1, and whether an early answer is seen is the network's chance.
+		// Long ones stand alone in S1, and whether an early response is seen is the network's chance.
 		return f.always || f.effect == oversized || f.effect == overflowing || f.name == "413 early"
 	})
 	scripts, workers := 2000, 8

@@ -258,7 +258,7 @@ type flakyFigures struct {
 }
 
 func (f *flakyFigures) String() string {
-	return fmt.Sprintf("%d duplicates, %d lost, %d GETs failed, %d POSTs with an error of %d executed without an answer, %d connections for %d broken ones",
+	return fmt.Sprintf("%d duplicates, %d lost, %d GETs failed, %d POSTs with an error of %d executed without a response, %d connections for %d broken ones",
 		f.duplicates, f.lost, f.failedReads.Load(), f.errors.Load(), f.executed, f.connections, f.broken)
 }
 
@@ -318,14 +318,14 @@ var loadRetries = hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 10})
 // L2: a network and a service that fail often.
 func TestLoadFlaky(t *testing.T) { //nolint:paralleltest // it measures
 	// Of the first wave of 256 calls so many fail at once that a busy machine,
-	// whose answers are late, may have spent the retry budget before they come.
+	// whose responses are late, may have spent the retry budget before they come.
 	workers, uploads := sized(64, 256), sized(600, 10_000)
 	sdk := flakyLoad(t, workers, uploads, func(s *hacarustest.Server) driver { return sdkDriver(s.Client(loadRetries)) })
 	require.Zero(t, sdk.duplicates)
 	require.Zero(t, sdk.lost)
 	require.Zero(t, sdk.failedReads.Load())
 	require.Positive(t, sdk.executed)
-	require.EqualValues(t, sdk.executed, sdk.errors.Load(), "an error for each upload whose answer was lost, and for no other")
+	require.EqualValues(t, sdk.executed, sdk.errors.Load(), "an error for each upload whose response was lost, and for no other")
 	naive := baseline(func() string {
 		naive := flakyLoad(t, workers, uploads, func(s *hacarustest.Server) driver { return naiveDriver(t, s) })
 		require.Positive(t, naive.duplicates, "a level that the naive client passes is too weak")

@@ -73,13 +73,13 @@ func (l naiveLogin) Token() (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := (&http.Client{Transport: l.transport}).Post(l.server.URL+"/api/auth/token", "application/json", bytes.NewReader(body)) //nolint:noctx // naive
+	response, err := (&http.Client{Transport: l.transport}).Post(l.server.URL+"/api/auth/token", "application/json", bytes.NewReader(body)) //nolint:noctx // naive
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
+	defer response.Body.Close()
 	var token oauth2.Token
-	return &token, json.NewDecoder(answer.Body).Decode(&token)
+	return &token, json.NewDecoder(response.Body).Decode(&token)
 }
 
 // sent is a request as the SDK sends it.
@@ -88,27 +88,27 @@ type sent struct {
 	body                      []byte
 }
 
-// call sends a request, and reads its answer as one does.
+// call sends a request, and reads its response as one does.
 func (c naiveClient) call(ctx context.Context, r sent, op operation) error {
 	request, err := retryablehttp.NewRequestWithContext(ctx, r.method, c.base+r.path, r.body)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", r.contentType)
-	answer, err := c.http.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode >= 400 {
-		return errors.New(answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode >= 400 {
+		return errors.New(response.Status)
 	}
 	if op.streams() || op.silent() {
-		_, err = io.Copy(io.Discard, answer.Body)
+		_, err = io.Copy(io.Discard, response.Body)
 		return err
 	}
 	var v map[string]any
-	return json.NewDecoder(answer.Body).Decode(&v)
+	return json.NewDecoder(response.Body).Decode(&v)
 }
 
 // drive makes the calls of a load.
@@ -276,15 +276,15 @@ func (c naiveClient) upload(ctx context.Context, op uploadOperation, file hacaru
 		return err
 	}
 	request.Header.Set("Content-Type", w.FormDataContentType())
-	answer, err := c.http.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode >= 400 {
-		return errors.New(answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode >= 400 {
+		return errors.New(response.Status)
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
+	_, err = io.Copy(io.Discard, response.Body)
 	return err
 }
 

@@ -23,9 +23,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// S8 spoils each operation's documented answer, its fixture, in 45 ways. What
+// S8 spoils each operation's documented response, its fixture, in 45 ways. What
 // must come of it: the right value, a value, or an error that says that the
-// service acted and that its answer cannot be read.
+// service acted and that its response cannot be read.
 //
 // A download has another promise. Its body is a file, whatever it looks like:
 // it is handed on byte by byte, unless it is empty or a web page.
@@ -156,7 +156,7 @@ func eachLeaf(v any, f func(key string, leaf any) any) any {
 	})
 }
 
-// renamed gives answers and values the ids of numericIDs, and times that all
+// renamed gives responses and values the ids of numericIDs, and times that all
 // forms can write.
 func renamed(v any) any {
 	return rebuilt(v, func(key string, value any) any {
@@ -185,7 +185,7 @@ func nonNil(v any) any {
 	return v
 }
 
-// document is the answer with data in its envelope.
+// document is the response with data in its envelope.
 func document(data any) string {
 	raw, err := json.Marshal(map[string]any{"data": nonNil(data)})
 	if err != nil {
@@ -196,14 +196,14 @@ func document(data any) string {
 
 func (a responseCase) document() string { return document(a.data) }
 
-// spoiling is one way to spoil an answer.
+// spoiling is one way to spoil a response.
 type spoiling struct {
 	name string
-	// tree or text make the body of the answer's data or of its text.
+	// tree or text make the body of the response's data or of its text.
 	tree func(a responseCase) string
 	text func(document string) string
 	// want is the promise for an operation with data; unchanged says that this
-	// answer has nothing that could be spoilt this way.
+	// response has nothing that could be spoilt this way.
 	want func(a responseCase, unchanged bool) promisedValue
 }
 
@@ -211,7 +211,7 @@ func always(v promisedValue) func(responseCase, bool) promisedValue {
 	return func(responseCase, bool) promisedValue { return v }
 }
 
-// ifChanged is right for answers that stay as they are.
+// ifChanged is right for responses that stay as they are.
 func ifChanged(v promisedValue) func(responseCase, bool) promisedValue {
 	return func(_ responseCase, unchanged bool) promisedValue {
 		if unchanged {
@@ -238,7 +238,7 @@ func forgiving(except map[promisedValue][]string) func(responseCase, bool) promi
 
 func constant(body string) func(string) string { return func(string) string { return body } }
 
-// onIDs spoils the ids of an answer.
+// onIDs spoils the ids of a response.
 func onIDs(name string, spoil func(key string, id any) any) spoiling {
 	return spoiling{name: name, want: ifChanged(unreadable), tree: func(a responseCase) string {
 		return document(eachLeaf(a.data, func(key string, leaf any) any {
@@ -339,7 +339,7 @@ func utf16Bytes(text string, littleEndian bool) string {
 	return string(b)
 }
 
-// spoilings are the 42 ways to spoil an answer of success.
+// spoilings are the 42 ways to spoil a response of success.
 func spoilings() []spoiling {
 	empty := map[promisedValue][]string{some: bareResponses}
 	deepKey := `{"` + strings.Repeat("k", 64) + `":`
@@ -472,7 +472,7 @@ func quotedInside(text string) string {
 	return string(raw[1 : len(raw)-1])
 }
 
-// body is the spoilt answer, and whether it is the good one still.
+// body is the spoilt response, and whether it is the good one still.
 func (s spoiling) body(a responseCase) (body string, unchanged bool) {
 	if s.tree != nil {
 		body = s.tree(a)
@@ -583,10 +583,10 @@ var errorBodies = map[string]string{
 	`["New a.png","other"]`: "New a.png\nother",
 }
 
-func TestSuiteAnswers(t *testing.T) { //nolint:paralleltest // it measures what the program allocates
+func TestSuiteResponses(t *testing.T) { //nolint:paralleltest // it measures what the program allocates
 	all := spoilings()
 	require.Len(t, all, 45-len(errorBodies))
-	s8 := part{name: "S8", what: "an answer that is not as documented, each to each operation"}
+	s8 := part{name: "S8", what: "a response that is not as documented, each to each operation"}
 	for _, a := range responseCases(t) {
 		for _, s := range all {
 			s8.run(t, a.id+"/"+s.name, func(t *testing.T) { s.give(t, a) })
@@ -608,7 +608,7 @@ func TestSuiteAnswers(t *testing.T) { //nolint:paralleltest // it measures what 
 	s8.done(t)
 }
 
-// responded calls the operation, which gets one answer, and holds that memory
+// responded calls the operation, which gets one response, and holds that memory
 // stays in proportion to it.
 func responded(t *testing.T, a responseCase, status int, contentType, body string) (any, error) {
 	t.Helper()

@@ -276,7 +276,7 @@ var echoPlaces = map[string]func(text string) hacarustest.Fault{
 	"page": func(text string) hacarustest.Fault {
 		return hacarustest.Status(502, http.Header{"Content-Type": {"text/html"}}, "<html>"+text+"</html>")
 	},
-	"answer": func(text string) hacarustest.Fault {
+	"response": func(text string) hacarustest.Fault {
 		return hacarustest.Status(200, nil, `{"data":"`+text+`","access_token":["`+text+`"]}`)
 	},
 	"redirect": func(text string) hacarustest.Fault {
@@ -307,16 +307,16 @@ func echoSecrets() []secretCase {
 			for _, secret := range secrets {
 				text = append(text, encode(secret))
 			}
-			for place, answer := range echoPlaces {
-				if op.streams() && place == "answer" {
-					answer = echoPlaces["error"] // what comes with success is the file
+			for place, response := range echoPlaces {
+				if op.streams() && place == "response" {
+					response = echoPlaces["error"] // what comes with success is the file
 				}
 				cases = append(cases, secretCase{"echo/" + op.id + "/" + form + "/" + place, func(t *testing.T, w *witness) {
 					t.Helper()
 					synctest.Test(t, func(t *testing.T) {
 						s := secretStage(t, w, true)
 						defer s.server.Close()
-						s.server.Inject(op.id, hacarustest.Repeat(2*maxAttempts, answer(strings.Join(text, "|")))...)
+						s.server.Inject(op.id, hacarustest.Repeat(2*maxAttempts, response(strings.Join(text, "|")))...)
 						err := op.call(t.Context(), s.client)
 						require.Error(t, err)
 						w.seeError(err)
@@ -408,7 +408,7 @@ func foreignSecrets() []secretCase {
 
 // proxySecrets are proxies that want a password, and say back what they hear.
 func proxySecrets() []secretCase {
-	// refused makes the proxy answer with what it was sent.
+	// refused makes the proxy respond with what it was sent.
 	refused := func(code int) http.HandlerFunc {
 		return func(rw http.ResponseWriter, r *http.Request) {
 			conn, _, err := http.NewResponseController(rw).Hijack()

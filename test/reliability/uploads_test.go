@@ -31,7 +31,7 @@ import (
 // uploadOperation is one of those that send files.
 type uploadOperation struct {
 	id, path, field string
-	answer          string
+	response        string
 	call            func(ctx context.Context, c *hacarus.Client, f hacarus.File) error
 }
 
@@ -88,7 +88,7 @@ func (r *uploadRecorder) ServeHTTP(w http.ResponseWriter, request *http.Request)
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	_, _ = io.WriteString(w, r.answer)
+	_, _ = io.WriteString(w, r.response)
 }
 
 // read reads a form as a service does.
@@ -524,7 +524,7 @@ func (c uploadCase) runSparse(t *testing.T, op uploadOperation) {
 		require.Equal(t, r.ContentLength, int64(n)+sink.at)
 		return &http.Response{
 			StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: -1,
-			Body: io.NopCloser(strings.NewReader(op.answer)), Request: r,
+			Body: io.NopCloser(strings.NewReader(op.response)), Request: r,
 		}, nil
 	})}))
 	defer client.Close()
