@@ -11,11 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
-	"github.com/stretchr/testify/require"
 )
 
 // The receiver that feeds a hub has its own URL.

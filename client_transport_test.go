@@ -37,7 +37,7 @@ func TestOwnTransportClosesConnectionsFirst(t *testing.T) {
 				listener := testkit.NewListener()
 				arrived := map[string]int{}
 				api := &fakeAPI{next: notes(arrived)}
-				server := &http.Server{Handler: api, IdleTimeout: keepAlive, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // in memory
+				server := &http.Server{Handler: api, IdleTimeout: keepAlive, ErrorLog: log.New(io.Discard, "", 0)}
 				serving := sync.WaitGroup{}
 				serving.Go(func() { assert.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) })
 				network := testkit.Network{Latency: latency, Dial: listener.Dial}

@@ -24,8 +24,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // fixture is one exchange of testdata/fixtures.

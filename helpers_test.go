@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m, nil) }

@@ -474,7 +474,8 @@ func TestSuiteAuth(t *testing.T) {
 	s4 := part{name: "S4", what: "logins and tokens that go wrong"}
 	t.Run("all", func(t *testing.T) {
 		for _, c := range cases {
-			s4.run(t, c.name, func(t *testing.T) {
+			t.Run(c.name, func(t *testing.T) {
+				s4.count(t)
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { c.run(t, newAuthStage(newServer(), c, opaque)) })
 			})

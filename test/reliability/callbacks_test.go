@@ -500,7 +500,8 @@ func TestSuiteCallbacks(t *testing.T) {
 	require.Len(t, cases, 60)
 	s10 := part{name: "S10", what: "callbacks: tokens, methods, forms, sizes, repetitions, a full queue, failures, forgeries"}
 	for _, c := range cases {
-		s10.run(t, c.name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
+			s10.count(t)
 			synctest.Test(t, c.run)
 		})
 	}

@@ -275,7 +275,8 @@ func TestSuiteDownloads(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for _, op := range downloadOperations(t) {
 			for _, c := range cases {
-				s6.run(t, op.id+"/"+c.name, func(t *testing.T) {
+				t.Run(op.id+"/"+c.name, func(t *testing.T) {
+					s6.count(t)
 					t.Parallel()
 					c.check(t, newDownloadStage(t, op))
 				})

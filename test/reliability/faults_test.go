@@ -394,7 +394,8 @@ func TestSuiteSingleFaults(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for _, op := range operations() {
 			for _, f := range faults {
-				s1.run(t, op.id+"/"+f.name, func(t *testing.T) {
+				t.Run(op.id+"/"+f.name, func(t *testing.T) {
+					s1.count(t)
 					t.Parallel()
 					if !f.virtual {
 						perform(t.Context(), t, newStage(false), op, []fault{f})
@@ -441,7 +442,8 @@ func TestSuiteSequences(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for _, op := range operations() {
 			for name, script := range scripts {
-				s2.run(t, op.id+"/"+name, func(t *testing.T) {
+				t.Run(op.id+"/"+name, func(t *testing.T) {
+					s2.count(t)
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						s := newStage(true)
@@ -562,7 +564,8 @@ func TestSuiteCancellations(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for _, op := range operations() {
 			for name, phase := range phases {
-				s3.run(t, op.id+"/"+name, func(t *testing.T) {
+				t.Run(op.id+"/"+name, func(t *testing.T) {
+					s3.count(t)
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						ctx, cancel := context.WithCancel(t.Context())
@@ -654,7 +657,8 @@ func TestSuiteModel(t *testing.T) {
 						script = append(script, f)
 						names = append(names, f.name)
 					}
-					ok := s12.run(t, fmt.Sprint(n, " ", strings.Join(names, ", ")), func(t *testing.T) {
+					ok := t.Run(fmt.Sprint(n, " ", strings.Join(names, ", ")), func(t *testing.T) {
+						s12.count(t)
 						synctest.Test(t, func(t *testing.T) { perform(t.Context(), t, newStage(true), op, script) })
 					})
 					if !assert.True(t, ok) {

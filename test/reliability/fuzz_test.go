@@ -12,8 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // fuzzTargets are those that there must be.
@@ -31,7 +32,8 @@ func TestSuiteFuzzTargets(t *testing.T) {
 	found := fuzzTargetsOf(t, testkit.Root())
 	require.Equal(t, fuzzTargets, slices.Sorted(maps.Keys(found)))
 	for _, name := range fuzzTargets {
-		s11.run(t, name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
+			s11.count(t)
 			calls := methodsCalled(found[name])
 			require.True(t, calls["Add"], "it has no seeds")
 			require.True(t, calls["Fuzz"], "it fuzzes nothing")

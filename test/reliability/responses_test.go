@@ -18,9 +18,10 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/stretchr/testify/require"
+
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
-	"github.com/stretchr/testify/require"
 )
 
 // S8 spoils each operation's documented response, its fixture, in 45 ways. What
@@ -589,11 +590,15 @@ func TestSuiteResponses(t *testing.T) { //nolint:paralleltest // it measures wha
 	s8 := part{name: "S8", what: "a response that is not as documented, each to each operation"}
 	for _, a := range responseCases(t) {
 		for _, s := range all {
-			s8.run(t, a.id+"/"+s.name, func(t *testing.T) { s.give(t, a) })
+			t.Run(a.id+"/"+s.name, func(t *testing.T) {
+				s8.count(t)
+				s.give(t, a)
+			})
 		}
 		t.Run(a.id+"/good", func(t *testing.T) { spoiling{want: always(right), text: strings.Clone}.give(t, a) })
 		for detail, want := range errorBodies {
-			s8.run(t, a.id+"/detail "+detail, func(t *testing.T) {
+			t.Run(a.id+"/detail "+detail, func(t *testing.T) {
+				s8.count(t)
 				got, err := responded(t, a, 400, "application/json", `{"errors":{"detail":`+detail+`,"title":"Invalid Request","status":404}}`)
 				var base *hacarus.BaseError
 				require.ErrorAs(t, err, &base)

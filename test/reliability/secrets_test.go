@@ -590,7 +590,8 @@ func TestSuiteSecrets(t *testing.T) {
 	cases := slices.Concat(faultSecrets(), authSecrets(), echoSecrets(), foreignSecrets(), argumentSecrets())
 	t.Run("all", func(t *testing.T) {
 		for _, c := range cases {
-			s9.run(t, c.name, func(t *testing.T) {
+			t.Run(c.name, func(t *testing.T) {
+				s9.count(t)
 				t.Parallel()
 				w := &witness{}
 				c.run(t, w)

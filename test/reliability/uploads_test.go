@@ -551,7 +551,8 @@ func TestSuiteUploads(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for _, op := range uploadOperations() {
 			for _, c := range cases {
-				s5.run(t, fmt.Sprintf("%s/%q", op.id, c.name), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%q", op.id, c.name), func(t *testing.T) {
+					s5.count(t)
 					t.Parallel()
 					c.run(t, op)
 				})
