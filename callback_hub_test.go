@@ -46,7 +46,7 @@ func TestWaitWithCallbacks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hub := hacarus.NewCallbacks()
 				handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(hubToken))
-				s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel{}),
+				s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel),
 					hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(testkit.InMemory(handler)))
 				defer s.Close()
 				s.Inject(hacarustest.Callback, c.faults...)
@@ -99,7 +99,7 @@ func TestInspectWithCallbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := hacarus.NewCallbacks()
 		handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(hubToken))
-		s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel{}),
+		s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel),
 			hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(testkit.InMemory(handler)))
 		defer s.Close()
 		s.AddModel(hacarus.Model{ModelID: "m1"})

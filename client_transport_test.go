@@ -36,7 +36,7 @@ func TestOwnTransportClosesConnectionsFirst(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				listener := testkit.NewListener()
 				arrived := map[string]int{}
-				api := &fakeAPI{next: notes(arrived)}
+				api := &fakeAPI{next: countNotes(arrived)}
 				server := &http.Server{Handler: api, IdleTimeout: keepAlive, ErrorLog: log.New(io.Discard, "", 0)}
 				serving := sync.WaitGroup{}
 				serving.Go(func() { assert.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) })
@@ -88,8 +88,8 @@ func callWithPauses(ctx context.Context, c *Client, rounds int, pauses []time.Du
 	return failed
 }
 
-// notes counts the notes of annotations.
-func notes(arrived map[string]int) http.HandlerFunc {
+// countNotes counts the notes of annotations.
+func countNotes(arrived map[string]int) http.HandlerFunc {
 	var mu sync.Mutex
 	return func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

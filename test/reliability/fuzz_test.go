@@ -20,7 +20,7 @@ import (
 // fuzzTargets are those that there must be.
 var fuzzTargets = []string{
 	"FuzzBaseURL", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart",
-	"FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzSafeName", "FuzzTime",
+	"FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzSafeName", "FuzzScanLine", "FuzzTime",
 	"FuzzUnpack",
 }
 

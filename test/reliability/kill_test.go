@@ -40,7 +40,7 @@ const (
 func TestKilledInspection(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 2026))
-	s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel{}))
+	s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel))
 	t.Cleanup(s.Close)
 	m := s.AddModel(hacarus.Model{})
 	for operation, n := range map[string]int{"addItem": 40, "predictItems": 20, "getItemById": 200, "login": 10} {
@@ -89,8 +89,8 @@ func TestKilledInspection(t *testing.T) {
 func badDay(random *rand.Rand) hacarustest.Fault {
 	faults := []hacarustest.Fault{
 		{}, {}, {},
-		hacarustest.Reset(), hacarustest.Reset().Before(), hacarustest.ResetInBody(random.Int64N(2000)),
-		hacarustest.Close(), hacarustest.Truncated(random.IntN(20)), hacarustest.TruncatedChunks(random.IntN(20)),
+		hacarustest.ResetConnection(), hacarustest.ResetConnection().Before(), hacarustest.ResetInBody(random.Int64N(2000)),
+		hacarustest.CloseConnection(), hacarustest.Truncated(random.IntN(20)), hacarustest.TruncatedChunks(random.IntN(20)),
 		hacarustest.HTML(502), hacarustest.HTML(502).After(), hacarustest.Garbage(),
 		hacarustest.Status(425, nil, "{}"), hacarustest.Status(429, nil, "{}"), hacarustest.Status(500, nil, "{}"), hacarustest.Status(503, nil, "{}").After(),
 		hacarustest.Delay(time.Duration(random.IntN(10)) * time.Millisecond),

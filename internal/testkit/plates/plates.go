@@ -4,6 +4,7 @@ package plates
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"image"
 	"image/color"
@@ -17,20 +18,11 @@ import (
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
-// FirstPixel is an inspector that takes a picture whose first pixel is bright
-// for NG.
-type FirstPixel struct{}
-
-// Train learns nothing.
-func (FirstPixel) Train([]image.Image, hacarustest.Parameters) (hacarustest.Judge, error) {
-	return FirstPixel{}, nil
-}
-
-// Inspect looks at the first pixel.
-func (FirstPixel) Inspect(img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+// FirstPixel takes a picture whose first pixel is bright for NG.
+var FirstPixel = hacarustest.InspectorFunc(func(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
 	r, _, _, _ := img.At(img.Bounds().Min.X, img.Bounds().Min.Y).RGBA()
 	return hacarustest.Finding{NG: r > 0x8000, Score: float64(r) / 0xffff}, nil
-}
+})
 
 // Picture is a small PNG, another one for each n. Each fifth is bad, from 4 on.
 func Picture(n int) []byte {
