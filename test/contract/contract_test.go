@@ -8,9 +8,9 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -256,32 +256,34 @@ func TestSeeded(t *testing.T) {
 // Items, models and pages as they are after the whole job.
 func TestWholeJob(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	ctx := t.Context()
-	training, err := s.client.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{s.file("T-1.png")}, Training: true, Good: new(true)})
-	require.NoError(t, err)
-	m, err := s.client.Train(ctx, "PM", hacarus.TrainRequest{ItemIDs: training})
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		ctx := t.Context()
+		training, err := s.client.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{s.file("T-1.png")}, Training: true, Good: new(true)})
+		require.NoError(t, err)
+		m, err := s.client.Train(ctx, "PM", hacarus.TrainRequest{ItemIDs: training})
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
 		m, err = s.client.GetModel(ctx, m.ModelID)
-		return assert.NoError(t, err) && m.Status == hacarus.ModelStatusActive
-	}, 20*time.Second, time.Millisecond)
-	_, err = s.client.PredictItems(ctx, m.ModelID, "waiting")
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
+		require.NoError(t, err)
+		require.Equal(t, hacarus.ModelStatusActive, m.Status)
+		_, err = s.client.PredictItems(ctx, m.ModelID, "waiting")
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
 		i, err := s.client.GetItem(ctx, "waiting", nil)
-		return assert.NoError(t, err) && i.Verdict(m.ModelID) != hacarus.VerdictUnknown
-	}, 20*time.Second, time.Millisecond)
-	require.NoError(t, s.client.AnnotateItem(ctx, "waiting", hacarus.RequestAnnotation{XMin: new(1), XMax: new(2), YMin: new(3), YMax: new(4)}))
-	for _, kind := range []hacarus.ItemType{hacarus.ItemTypePrediction, hacarus.ItemTypeTraining} {
-		for _, err := range s.client.AllItems(ctx, hacarus.ListItemsOptions{Type: kind, Count: 1}) {
-			require.NoError(t, err)
+		require.NoError(t, err)
+		require.NotEqual(t, hacarus.VerdictUnknown, i.Verdict(m.ModelID))
+		require.NoError(t, s.client.AnnotateItem(ctx, "waiting", hacarus.RequestAnnotation{XMin: new(1), XMax: new(2), YMin: new(3), YMax: new(4)}))
+		for _, kind := range []hacarus.ItemType{hacarus.ItemTypePrediction, hacarus.ItemTypeTraining} {
+			for _, err := range s.client.AllItems(ctx, hacarus.ListItemsOptions{Type: kind, Count: 1}) {
+				require.NoError(t, err)
+			}
 		}
-	}
-	_, err = drain(s.client.GetModelResults(ctx, m.ModelID))
-	require.NoError(t, err)
-	_, err = s.client.ListModels(ctx, nil)
-	require.NoError(t, err)
+		_, err = drain(s.client.GetModelResults(ctx, m.ModelID))
+		require.NoError(t, err)
+		_, err = s.client.ListModels(ctx, nil)
+		require.NoError(t, err)
+	})
 }
 
 // Errors have the documented form, also where the documentation has none.
