@@ -141,7 +141,9 @@ var report = &tables{of: map[string]*table{
 func (r *tables) add(marker string, row ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.of[marker].rows = append(r.of[marker].rows, row)
+	t := r.of[marker]
+	t.rows = slices.DeleteFunc(t.rows, func(earlier []string) bool { return earlier[0] == row[0] }) // with -count
+	t.rows = append(t.rows, row)
 }
 
 // finish compares the tables with the page, or writes them into it. It is
