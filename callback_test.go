@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -277,19 +278,24 @@ func TestCallbackOfForbiddenItem(t *testing.T) {
 
 func TestRecent(t *testing.T) {
 	t.Parallel()
-	key := func(n int) eventKey { return newEventKey(fmt.Sprint(n), nil) }
+	keys := make([]eventKey, 3*callbackMemory)
+	for n := range keys {
+		keys[n] = newEventKey(fmt.Sprint(n), nil)
+	}
 	var m recent
 	now := time.Unix(1e9, 0)
 	m.age(now)
-	for n := range 3 * callbackMemory {
+	for n, key := range keys {
 		m.age(now)
-		require.Equal(t, []eventKey{key(n)}, m.add([]eventKey{key(max(0, n-1)), key(n)}), "the new one")
-		require.True(t, m.knows(key(max(0, n-callbackMemory+1))), "the last ones are known")
-		require.LessOrEqual(t, len(m.young)+len(m.old), 2*callbackMemory)
+		added := m.add([]eventKey{keys[max(0, n-1)], key})
+		bounded := len(m.young)+len(m.old) <= 2*callbackMemory
+		if !slices.Equal(added, []eventKey{key}) || !m.knows(keys[max(0, n-callbackMemory+1)]) || !bounded {
+			require.Failf(t, "the new one is added, the last ones are known, the rest is forgotten", "%d: %v", n, added)
+		}
 	}
-	require.False(t, m.knows(key(0)), "it is bounded")
+	require.False(t, m.knows(keys[0]), "it is bounded")
 
-	last := key(3*callbackMemory - 1)
+	last := keys[len(keys)-1]
 	m.age(now.Add(callbackMemoryTime))
 	require.True(t, m.knows(last))
 	m.age(now.Add(2 * callbackMemoryTime))
