@@ -7,9 +7,9 @@ import (
 )
 
 var (
-	opListAlgorithms = operation{"getAlgorithms", "ListAlgorithms", http.MethodGet, "/api/v1/algorithms/", read}
-	opGetAlgorithm   = operation{"getAlgorithmById", "GetAlgorithm", http.MethodGet, "/api/v1/algorithms/{algorithm_id}", read}
-	opTrain          = operation{"train", "Train", http.MethodPost, "/api/v1/algorithms/{algorithm_id}/train", nonIdempotent}
+	opListAlgorithms = operation{"getAlgorithms", "ListAlgorithms", http.MethodGet, "/api/v1/algorithms/", classRead}
+	opGetAlgorithm   = operation{"getAlgorithmById", "GetAlgorithm", http.MethodGet, "/api/v1/algorithms/{algorithm_id}", classRead}
+	opTrain          = operation{"train", "Train", http.MethodPost, "/api/v1/algorithms/{algorithm_id}/train", classNonIdempotent}
 )
 
 // ListAlgorithms returns the algorithms with their parameters. A service

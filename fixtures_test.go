@@ -278,7 +278,7 @@ func (f fixture) checkValue(t *testing.T, got any) {
 func TestOperationTableIsComplete(t *testing.T) {
 	t.Parallel()
 	var ids []string
-	letters := map[class]byte{read: 'R', overwrite: 'O', remove: 'D', nonIdempotent: 'N', authenticate: 'A'}
+	letters := map[class]byte{classRead: 'R', classOverwrite: 'O', classDelete: 'D', classNonIdempotent: 'N', classLogin: 'A'}
 	contract := fixtureContract(t)
 	for _, op := range operationTable {
 		ids = append(ids, op.id)

@@ -11,14 +11,14 @@ import (
 )
 
 var (
-	opListModels           = operation{"getModels", "ListModels", http.MethodGet, "/api/v1/models/", read}
-	opDeleteModels         = operation{"deleteModels", "DeleteModels", http.MethodDelete, "/api/v1/models/", remove}
-	opGetModel             = operation{"getModelById", "GetModel", http.MethodGet, "/api/v1/models/{model_id}", read}
-	opExportModels         = operation{"exportModelsWithId", "ExportModels", http.MethodPost, "/api/v1/models/export", read}
-	opImportModels         = operation{"importModels", "ImportModels", http.MethodPost, "/api/v1/models/import", nonIdempotent}
-	opSetPredictParameters = operation{"setModelPredictParameters", "SetPredictParameters", http.MethodPost, "/api/v1/models/{model_id}/update_predict_parameters", overwrite}
-	opSetPredictCallback   = operation{"setModelPredictCallback", "SetPredictCallback", http.MethodPost, "/api/v1/models/{model_id}/update_predict_callback", overwrite}
-	opPredictItems         = operation{"predictItems", "PredictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", nonIdempotent}
+	opListModels           = operation{"getModels", "ListModels", http.MethodGet, "/api/v1/models/", classRead}
+	opDeleteModels         = operation{"deleteModels", "DeleteModels", http.MethodDelete, "/api/v1/models/", classDelete}
+	opGetModel             = operation{"getModelById", "GetModel", http.MethodGet, "/api/v1/models/{model_id}", classRead}
+	opExportModels         = operation{"exportModelsWithId", "ExportModels", http.MethodPost, "/api/v1/models/export", classRead}
+	opImportModels         = operation{"importModels", "ImportModels", http.MethodPost, "/api/v1/models/import", classNonIdempotent}
+	opSetPredictParameters = operation{"setModelPredictParameters", "SetPredictParameters", http.MethodPost, "/api/v1/models/{model_id}/update_predict_parameters", classOverwrite}
+	opSetPredictCallback   = operation{"setModelPredictCallback", "SetPredictCallback", http.MethodPost, "/api/v1/models/{model_id}/update_predict_callback", classOverwrite}
+	opPredictItems         = operation{"predictItems", "PredictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", classNonIdempotent}
 )
 
 // ActiveModel stands for the id of the active model, as documented for

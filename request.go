@@ -443,7 +443,7 @@ func (x *exchange) begin(req *http.Request) (*attempt, *http.Request, error) {
 	a.exchange = x
 	x.current = a
 	header := x.header(req.Header)
-	if x.op.class != authenticate && !x.foreign {
+	if x.op.class != classLogin && !x.foreign {
 		authorization, generation, err := x.client.auth.token(req.Context())
 		if err != nil {
 			a.tokenErr = err
@@ -969,7 +969,7 @@ func (x *exchange) judgeRefusal(ctx context.Context, answer *http.Response) verd
 	if base.StatusCode == http.StatusUnauthorized && !x.renewed { // a refused resend says nothing against its token
 		x.renewed = true
 		x.client.auth.invalidate(x.current.generation)
-		v.resend = x.op.class != authenticate && !x.foreign && !x.exhausted()
+		v.resend = x.op.class != classLogin && !x.foreign && !x.exhausted()
 	}
 	if base.StatusCode == http.StatusExpectationFailed && x.current.withheld() {
 		x.client.ignoresExpect.Store(true)
@@ -1047,7 +1047,7 @@ func (x *exchange) capture(ctx context.Context, answer *http.Response) {
 	info.StatusCode = answer.StatusCode
 	info.Header = answer.Header.Clone()
 	info.RequestID = answer.Header.Get("X-Request-Id")
-	if x.op.class != authenticate {
+	if x.op.class != classLogin {
 		info.Body = bytes.Clone(x.raw)
 	}
 }

@@ -156,7 +156,7 @@ func TestEveryOperation(t *testing.T) {
 			api := &fakeAPI{next: ok(bodyOf(op))}
 			c := overTCP(t, api)
 			require.NoError(t, invoke(t.Context(), c, op))
-			if op.class != authenticate {
+			if op.class != classLogin {
 				require.Equal(t, 1, api.count())
 			}
 			//nolint:staticcheck // a nil context is the point
@@ -381,7 +381,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				t.Parallel()
 				redirect := status(code, "", "Location", other.URL+"/?token=abc")
 				handler := http.Handler(&fakeAPI{next: redirect})
-				if op.class == authenticate {
+				if op.class == classLogin {
 					handler = redirect
 				}
 				err := invoke(t.Context(), overTCP(t, handler), op)

@@ -15,25 +15,26 @@ import (
 type class int
 
 const (
-	// nonIdempotent operations are sent again only when the service provably
-	// did not act.
-	nonIdempotent class = iota
-	// read operations change nothing.
-	read
-	// overwrite operations leave the same state when repeated.
-	overwrite
-	// remove operations are repeatable too, but the second answer may be "not found".
-	remove
-	// authenticate is the login.
-	authenticate
+	// classNonIdempotent operations are sent again only when the service
+	// provably did not act.
+	classNonIdempotent class = iota
+	// classRead operations change nothing.
+	classRead
+	// classOverwrite operations leave the same state when repeated.
+	classOverwrite
+	// classDelete operations are repeatable too, but the second response may be
+	// "not found".
+	classDelete
+	// classLogin is the login.
+	classLogin
 )
 
 // repeatable says whether a second execution does no harm.
-func (c class) repeatable() bool { return c != nonIdempotent }
+func (c class) repeatable() bool { return c != classNonIdempotent }
 
 // stateless says whether an execution leaves nothing behind, so that it does
-// not matter whether a lost call was executed.
-func (c class) stateless() bool { return c == read || c == authenticate }
+// not matter whether a lost request was executed.
+func (c class) stateless() bool { return c == classRead || c == classLogin }
 
 // The defaults of a [RetryPolicy].
 const (

@@ -25,7 +25,7 @@ func TestClasses(t *testing.T) {
 	for _, op := range operations() {
 		count[op.class]++
 	}
-	require.Equal(t, map[class]int{read: 12, overwrite: 3, remove: 2, nonIdempotent: 6, authenticate: 1}, count)
+	require.Equal(t, map[class]int{classRead: 12, classOverwrite: 3, classDelete: 2, classNonIdempotent: 6, classLogin: 1}, count)
 	require.False(t, operation{}.class.repeatable(), "an operation without a class is not repeated")
 }
 
@@ -59,7 +59,7 @@ func TestRetriesByStatus(t *testing.T) {
 		{status: 599, repeatable: attempts, once: 1, unknown: true, kind: ErrServer},
 	} {
 		for _, op := range operations() {
-			if op.class == authenticate {
+			if op.class == classLogin {
 				continue
 			}
 			t.Run(fmt.Sprint(test.status, " ", op.id), func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestRetriesByStatus(t *testing.T) {
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
 	for _, op := range operations() {
-		if op.class == authenticate {
+		if op.class == classLogin {
 			continue
 		}
 		t.Run(op.id, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestUntracedTransportProvesNothing(t *testing.T) {
 func TestTruncatedAnswers(t *testing.T) {
 	t.Parallel()
 	for _, op := range operations() {
-		if op.class == authenticate || bodyOf(op) == "" || bodyOf(op) == "file" {
+		if op.class == classLogin || bodyOf(op) == "" || bodyOf(op) == "file" {
 			continue
 		}
 		t.Run(op.id, func(t *testing.T) {

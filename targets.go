@@ -7,10 +7,10 @@ import (
 )
 
 var (
-	opListTargets      = operation{"getInspectionTargets", "ListInspectionTargets", http.MethodGet, "/api/v1/targets/", read}
-	opGetTarget        = operation{"getInspectionTargetById", "GetInspectionTarget", http.MethodGet, "/api/v1/targets/{target_id}", read}
-	opSetDefaultTarget = operation{"setInspectionTargetById", "SetDefaultInspectionTarget", http.MethodPost, "/api/v1/targets/{target_id}", overwrite}
-	opGetModelResults  = operation{"getModelResults", "GetModelResults", http.MethodPost, "/api/v1/targets/model/results", read}
+	opListTargets      = operation{"getInspectionTargets", "ListInspectionTargets", http.MethodGet, "/api/v1/targets/", classRead}
+	opGetTarget        = operation{"getInspectionTargetById", "GetInspectionTarget", http.MethodGet, "/api/v1/targets/{target_id}", classRead}
+	opSetDefaultTarget = operation{"setInspectionTargetById", "SetDefaultInspectionTarget", http.MethodPost, "/api/v1/targets/{target_id}", classOverwrite}
+	opGetModelResults  = operation{"getModelResults", "GetModelResults", http.MethodPost, "/api/v1/targets/model/results", classRead}
 )
 
 // ListInspectionTargets returns the inspection targets of the user. No error
