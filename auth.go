@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/hacarus/hacarus-check-go/internal/redact"
 )
 
 const (
@@ -99,7 +101,7 @@ func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (gr
 			err = checkToken(token.AccessToken)
 		}
 		if err != nil {
-			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: maskError(err, c.auth.secrets.mask)}
+			return grant{}, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: redact.Error(err, c.auth.secrets.Mask)}
 		}
 		granted := grant{token: token}
 		if !token.Expiry.IsZero() {
@@ -242,7 +244,7 @@ func jwtLifetime(access string) time.Duration {
 // a new one while all others wait for it.
 type authenticator struct {
 	exchange func(context.Context) (grant, error)
-	secrets  *secrets
+	secrets  *redact.Set
 
 	ctx    context.Context //nolint:containedctx // the lifetime of background logins: until Close
 	cancel context.CancelFunc
@@ -272,7 +274,7 @@ type flight struct {
 }
 
 func newAuthenticator(exchange func(context.Context) (grant, error)) *authenticator {
-	a := &authenticator{exchange: exchange, secrets: &secrets{}}
+	a := &authenticator{exchange: exchange, secrets: &redact.Set{}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
@@ -357,7 +359,7 @@ func (a *authenticator) land(f *flight, granted grant, err error) {
 
 // adopt makes a granted token the one that calls use.
 func (a *authenticator) adopt(granted grant) (*bearer, uint64) {
-	a.secrets.addToken(granted.token.AccessToken)
+	a.secrets.AddToken(granted.token.AccessToken)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.bearer = &bearer{[]string{"Bearer " + granted.token.AccessToken}}

@@ -3,12 +3,16 @@ package hacarus
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync"
@@ -767,7 +771,12 @@ func TestNoErrorShowsASecret(t *testing.T) {
 			err = getModel(t.Context(), c)
 			require.Error(t, err)
 			text := everyText(err) + log.String() + fmt.Sprintf("%v %+v %#v", c, c, c)
-			known := append(secretForms(secret), "word & more", "word \\u0026 more")
+			asJSON, err := json.Marshal(secret)
+			require.NoError(t, err)
+			known := []string{
+				secret, string(asJSON[1 : len(asJSON)-1]), html.EscapeString(secret), url.QueryEscape(secret), url.PathEscape(secret),
+				hex.EncodeToString([]byte(secret)), base64.RawStdEncoding.EncodeToString([]byte(secret)), "word & more", "word \\u0026 more",
+			}
 			if name != "token cannot stand" { // where the service never gave a token, it is not known to be one
 				known = append(known, testToken)
 			}
@@ -792,33 +801,4 @@ func TestTokenSourceErrorShowsNoToken(t *testing.T) {
 	err := getModel(t.Context(), c)
 	require.ErrorIs(t, err, broken)
 	require.NotContains(t, everyText(err), "token-number-1")
-}
-
-func TestSecretsInLowerCaseEscapes(t *testing.T) {
-	t.Parallel()
-	s := &secrets{}
-	s.add("kq7/zv2+m4 100%")
-	require.Equal(t, "a [masked] b", s.mask("a kq7%2fzv2%2bm4+100%25 b"))
-	require.Equal(t, "a [masked] b", s.mask("a kq7%2fzv2+m4%20100%25 b"))
-	require.Equal(t, "a [masked] b", s.mask("a 6B71372F7A76322B6D342031303025 b"))
-}
-
-func TestShortSecretsStayReadable(t *testing.T) {
-	t.Parallel()
-	var s secrets
-	s.add("secret")
-	s.addToken("t")
-	require.Equal(t, "the secret of it", s.mask("the secret of it"))
-}
-
-func TestEarlierTokensAreMasked(t *testing.T) {
-	t.Parallel()
-	var s secrets
-	for i := range rememberedTokens + 1 {
-		s.addToken(fmt.Sprintf("token-number-%d.", i))
-	}
-	require.Equal(t, "token-number-0.", s.mask("token-number-0."), "what is remembered is bounded")
-	for i := range rememberedTokens {
-		require.Equal(t, maskedSecret, s.mask(fmt.Sprintf("token-number-%d.", i+1)))
-	}
 }

@@ -64,6 +64,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -206,9 +207,9 @@ func (cfg *config) client(baseURL string) (*Client, error) {
 	c.auth = newAuthenticator(c.tokenExchange(cfg))
 	if cfg.credentials != nil {
 		_, secret := cfg.credentials()
-		c.auth.secrets.add(secret)
+		c.auth.secrets.Add(secret)
 	}
-	c.auth.secrets.add(proxySecrets(c.http.Transport, origin)...)
+	c.auth.secrets.Add(proxySecrets(c.http.Transport, origin)...)
 	return c, nil
 }
 
@@ -523,4 +524,19 @@ func isLoopback(host string) bool {
 	}
 	address, err := netip.ParseAddr(host)
 	return err == nil && address.IsLoopback()
+}
+
+// proxySecrets are the credentials of the proxy that a transport would use for
+// an origin, as a proxy may say them back.
+func proxySecrets(transport http.RoundTripper, origin *url.URL) []string {
+	t, ok := transport.(*http.Transport)
+	if !ok || t.Proxy == nil {
+		return nil
+	}
+	proxy, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: origin, Host: origin.Host, Header: http.Header{}})
+	if err != nil || proxy == nil || proxy.User == nil {
+		return nil
+	}
+	password, _ := proxy.User.Password()
+	return []string{password, base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + password))}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hacarus/hacarus-check-go/internal/redact"
 )
 
 var (
@@ -429,6 +431,22 @@ func (cb PredictCallback) check() error {
 		return argumentError(opSetPredictCallback.id, "the callback URL is not an absolute http or https URL")
 	}
 	return nil
+}
+
+// secrets of a callback are whatever tells its URL from the host's others.
+func (cb PredictCallback) secrets() *redact.Set {
+	u, err := url.Parse(cb.URL)
+	if err != nil {
+		return nil // check has refused it
+	}
+	s := &redact.Set{}
+	s.Add(cb.URL, u.RequestURI(), u.EscapedPath(), u.Path)
+	for _, values := range u.Query() {
+		s.Add(values...)
+	}
+	password, _ := u.User.Password()
+	s.Add(password)
+	return s
 }
 
 func decodePredictCallback(d *decoding, v *PredictCallback) error {

@@ -26,6 +26,8 @@ import (
 
 	"github.com/google/go-querystring/query"
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/hacarus/hacarus-check-go/internal/redact"
 )
 
 const (
@@ -363,7 +365,7 @@ type body struct {
 	length      int64
 	open        func() (io.ReadCloser, error)
 	once        bool // cannot be opened a second time
-	secrets     *secrets
+	secrets     *redact.Set
 }
 
 // jsonBody encodes value, which must fit the operation's schema.
@@ -1008,14 +1010,14 @@ func (x *exchange) outcomeNow() Outcome {
 }
 
 func (x *exchange) requestError(outcome Outcome, err error) *RequestError {
-	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: outcome, Err: maskError(err, x.mask)}
+	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: outcome, Err: redact.Error(err, x.mask)}
 }
 
 // mask replaces the client's secrets, and those of the request, in a text.
 func (x *exchange) mask(text string) string {
-	text = x.client.auth.secrets.mask(text)
+	text = x.client.auth.secrets.Mask(text)
 	if x.body != nil {
-		text = x.body.secrets.mask(text)
+		text = x.body.secrets.Mask(text)
 	}
 	return text
 }

@@ -16,6 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hacarus/hacarus-check-go/internal/redact"
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
@@ -332,7 +333,7 @@ func multipartBody(op operation, fields []field, name string, files []File, prog
 		form.total += s.Size
 		once = once || f.once
 		if f.secret {
-			form.secrets = &secrets{}
+			form.secrets = &redact.Set{}
 		}
 	}
 	contentType, err := form.render(fields, name)
@@ -349,7 +350,7 @@ type form struct {
 	files    []*source
 	total    int64 // of the files
 	progress func(sent, total int64)
-	secrets  *secrets // learns the content of a secret file
+	secrets  *redact.Set // learns the content of a secret file
 }
 
 // render writes everything but the files' contents.
@@ -470,7 +471,7 @@ func (r *formReader) readContent(p []byte) (int, error) {
 	if r.idle++; n > 0 {
 		r.idle = 0
 	}
-	r.form.secrets.addContent(r.sent, p[:n])
+	r.form.secrets.AddContent(r.sent, p[:n])
 	r.left -= int64(n)
 	r.sent += int64(n)
 	if n > 0 && r.form.progress != nil {

@@ -1,0 +1,174 @@
+// Package redact keeps secrets out of what is shown: a [Set] knows them, and
+// masks them in strings and errors, in whatever form they are written there.
+package redact
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf16"
+)
+
+const (
+	// minLength is the length from which a secret is masked: a shorter one, such
+	// as "secret", also stands in innocent messages.
+	minLength = 8
+	// rememberedTokens is how many earlier tokens are still masked.
+	rememberedTokens = 8
+	// rememberedContent is how much of a secret file is masked, in bytes.
+	rememberedContent = 16 << 10
+	// masked stands in a string where a secret was.
+	masked = "[masked]"
+)
+
+// Set knows the strings that nobody may see. It is safe for concurrent use; the
+// zero Set is empty, and a nil one masks nothing.
+type Set struct {
+	mu      sync.Mutex
+	fixed   []string
+	tokens  []string // the latest
+	content []byte   // the beginning of a file
+}
+
+// Add adds secrets for good.
+func (s *Set) Add(secrets ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fixed = append(s.fixed, secrets...)
+}
+
+// AddToken adds a secret that others will replace: only the latest ones are
+// remembered, so that a set does not grow for as long as a program runs.
+func (s *Set) AddToken(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = append(s.tokens, token)
+	if len(s.tokens) > rememberedTokens {
+		s.tokens = s.tokens[1:]
+	}
+}
+
+// AddContent adds what was read at an offset of a file, which may be read again.
+func (s *Set) AddContent(offset int64, p []byte) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if offset == int64(len(s.content)) {
+		s.content = append(s.content, p[:min(len(p), rememberedContent-len(s.content))]...)
+	}
+}
+
+// Mask replaces secrets in a string, in whatever form they stand there.
+func (s *Set) Mask(shown string) string {
+	if s == nil {
+		return shown
+	}
+	forms := s.forms()
+	if !slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(shown, form) }) {
+		return shown
+	}
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
+		pairs = append(pairs, form, masked)
+	}
+	return strings.NewReplacer(pairs...).Replace(shown)
+}
+
+// forms are those of all secrets, long ones first: one may be part of another.
+func (s *Set) forms() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	content := string(s.content)
+	var forms []string
+	for _, list := range [][]string{s.fixed, s.tokens, {content}, strings.FieldsFunc(content, isLineEnd)} {
+		for _, secret := range list {
+			if len(secret) >= minLength {
+				forms = append(forms, formsOf(secret)...)
+			}
+		}
+	}
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	return forms
+}
+
+func isLineEnd(r rune) bool { return r == '\n' || r == '\r' }
+
+// formsOf are the ways in which a service, or a proxy, may write a secret
+// back: as it is, in JSON as different encoders write it, in HTML, in a URL, in
+// base64, in hexadecimal.
+func formsOf(secret string) []string {
+	raw, forHTML := jsonForm(secret, false), jsonForm(secret, true)
+	ascii, escaped := asciiForm(raw), html.EscapeString(secret)
+	forms := []string{
+		secret, raw, forHTML, ascii, asciiForm(forHTML), strings.ReplaceAll(raw, "/", `\/`), strings.ReplaceAll(ascii, "/", `\/`),
+		escaped, strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#x27;").Replace(escaped),
+		url.QueryEscape(secret), url.PathEscape(secret), lowerEscapes(url.QueryEscape(secret)), lowerEscapes(url.PathEscape(secret)),
+		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		base64.RawStdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
+	}
+	slices.Sort(forms)
+	return slices.Compact(forms)
+}
+
+// lowerEscapes writes %2F as %2f, as some do.
+func lowerEscapes(escaped string) string {
+	parts := strings.Split(escaped, "%")
+	for i, part := range parts[1:] {
+		parts[i+1] = strings.ToLower(part[:2]) + part[2:]
+	}
+	return strings.Join(parts, "%")
+}
+
+// jsonForm is a string within JSON, without or with the escapes for HTML.
+func jsonForm(plain string, forHTML bool) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(forHTML)
+	_ = e.Encode(plain) // a string always has a JSON form
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
+}
+
+// asciiForm escapes what is not ASCII as JSON may.
+func asciiForm(plain string) string {
+	var b strings.Builder
+	for _, r := range plain {
+		if r < 0x80 {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			_, _ = fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
+
+// Error returns err, or, where its message shows a secret, an error of the same
+// kinds with a masked message.
+func Error(err error, mask func(string) string) error {
+	message := err.Error()
+	if shown := mask(message); shown != message {
+		return &maskedError{shown, func(target error) bool { return errors.Is(err, target) }}
+	}
+	return err
+}
+
+// maskedError stands for an error whose message shows a secret. The error
+// itself is out of reach; only errors.Is sees it.
+type maskedError struct {
+	message string
+	is      func(target error) bool // a function is printed as its address
+}
+
+func (e *maskedError) Error() string        { return e.message }
+func (e *maskedError) Is(target error) bool { return e.is(target) }
