@@ -329,7 +329,7 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 		return f
 	}
 	// The caller's values, such as a trace, but neither its end nor its ResponseInfo.
-	ctx = context.WithValue(context.WithoutCancel(ctx), captureKey{}, nil)
+	ctx = withoutCapture(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	ctx, abandon := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(a.ctx, func() { abandon(errClosed(opLogin)) })

@@ -62,24 +62,16 @@ package hacarus
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
@@ -92,15 +84,22 @@ const Version = "0.1.0"
 // should be shared: it owns the connections and the access token. Create it
 // with [New], and release it with [Client.Close].
 type Client struct {
+	*service
+	policy   RetryPolicy
+	logger   *slog.Logger
+	observer func(context.Context, Attempt)
+	header   http.Header // sent with every request of the API
+}
+
+// service is what belongs to one service however its calls are configured: the
+// way there, the permission to use it, and what was learned of it.
+type service struct {
 	origin    *url.URL // scheme, host and path prefix
 	http      *http.Client
 	transport *http.Transport // nil when the user brought one
 	auth      *authenticator
-	policy    RetryPolicy
-	budget    *budget
-	logger    *slog.Logger
-	observer  func(context.Context, Attempt)
-	header    http.Header // sent with every request of the API
+	budget    budget
+	responses responseBuffers
 
 	ignoresExpect atomic.Bool // the service was seen to ignore Expect: 100-continue
 	closed        atomic.Bool
@@ -196,9 +195,8 @@ func (cfg *config) client(baseURL string) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		origin:   origin,
+		service:  &service{origin: origin},
 		policy:   cfg.policy.withDefaults(),
-		budget:   &budget{},
 		logger:   cfg.logger,
 		observer: cfg.observer,
 		header:   cfg.header(),
@@ -367,50 +365,15 @@ func (cfg *config) header() http.Header {
 	return header
 }
 
-// newHTTPClient returns the client that sends single attempts, and the
-// transport in it if it is the SDK's own.
-func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
-	hc := &http.Client{}
-	if cfg.httpClient != nil {
-		hc = cfg.httpClient
-	}
-	var own *http.Transport
-	if hc.Transport == nil {
-		own = newTransport(cfg.rootCAs)
-		hc.Transport = own
-	}
-	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return hc, own
-}
-
-// newTransport is tuned for one host that many goroutines call day and night.
-func newTransport(rootCAs *x509.CertPool) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: rootCAs},
-		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  60 * time.Second,
-		ExpectContinueTimeout:  time.Second,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    256,
-		MaxResponseHeaderBytes: 1 << 20,
-		// Shorter than common servers' keep-alive (gunicorn: 2 s), so that a
-		// request rarely meets a connection that the server is closing.
-		IdleConnTimeout:   1500 * time.Millisecond,
-		ForceAttemptHTTP2: true,
-		// Finds dead HTTP/2 connections, which would swallow request after request.
-		HTTP2:           &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
-		ReadBufferSize:  16 << 10,
-		WriteBufferSize: 16 << 10,
-	}
+// validHeaderValue says whether a header may hold the value as it is.
+func validHeaderValue(value string) bool {
+	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // usable refuses calls that no client, or not this one, can make.
 func (c *Client) usable(ctx context.Context, op operation) error {
 	switch {
-	case c == nil || c.origin == nil:
+	case c == nil || c.service == nil:
 		return argumentError(op.id, "the client was not made by New")
 	case c.closed.Load():
 		return argumentError(op.id, "the client is closed")
@@ -423,11 +386,12 @@ func (c *Client) usable(ctx context.Context, op operation) error {
 // Close ends background work and closes idle connections. Calls made later
 // fail with [ErrInvalidArgument]. The transport of [WithHTTPClient] is left alone.
 func (c *Client) Close() error {
-	if c == nil || c.origin == nil {
+	if c == nil || c.service == nil {
 		return nil // not made by New, so there is nothing to close
 	}
 	c.closed.Store(true)
 	c.auth.close()
+	c.responses.drop()
 	if c.transport != nil {
 		c.transport.CloseIdleConnections()
 	}
@@ -441,102 +405,8 @@ func (c *Client) Format(f fmt.State, _ rune) {
 
 // String names the service's origin.
 func (c *Client) String() string {
-	if c == nil || c.origin == nil {
+	if c == nil || c.service == nil {
 		return "hacarus.Client{}"
 	}
 	return "hacarus.Client{" + c.origin.String() + "}"
-}
-
-// LogValue logs the service's origin.
-func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-// MarshalJSON writes the service's origin as a string.
-func (c *Client) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
-
-// parseBaseURL returns scheme, host and path prefix of a base URL. Its errors
-// never repeat the URL, which may hold a password.
-func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimSpace(baseURL))
-	switch {
-	case err != nil || !utf8.ValidString(baseURL):
-		return nil, argumentError("New", "base URL does not parse")
-	case u.User != nil:
-		return nil, argumentError("New", "base URL holds user information; use WithCredentials")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, argumentError("New", "base URL must begin with https:// or http://")
-	case !validHost(u.Hostname()) || u.Opaque != "":
-		return nil, argumentError("New", "base URL has no valid host")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(baseURL, "#"):
-		return nil, argumentError("New", "base URL has a query or a fragment")
-	case !validPort(u):
-		return nil, argumentError("New", "base URL has no valid port")
-	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
-		return nil, argumentError("New", "plain http to %s needs WithInsecureHTTP", u.Hostname())
-	}
-	path := strings.TrimRight(u.Path, "/")
-	if strings.HasSuffix(path, "/api/v1") {
-		return nil, argumentError("New", "base URL ends in /api/v1: leave out /v1, not all of the API is below it")
-	}
-	prefix := strings.TrimSuffix(path, "/api")
-	if prefix = strings.TrimRight(prefix, "/"); !validPrefix(prefix) || u.RawPath != "" {
-		return nil, argumentError("New", "base URL has an unclean path")
-	}
-	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: prefix}, nil
-}
-
-// validHeaderValue says whether a header may hold the value as it is.
-func validHeaderValue(value string) bool {
-	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
-}
-
-// validHost says whether a host is a name or an address.
-func validHost(host string) bool {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	return host != "" && !strings.ContainsFunc(host, func(r rune) bool {
-		return r <= unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != '-' && r != '_'
-	})
-}
-
-func validPort(u *url.URL) bool {
-	port := u.Port()
-	if port == "" {
-		return !strings.HasSuffix(u.Host, ":")
-	}
-	address, err := netip.ParseAddrPort("127.0.0.1:" + port)
-	return err == nil && address.Port() != 0
-}
-
-// validPrefix says whether every segment of a path prefix stands for itself.
-func validPrefix(prefix string) bool {
-	if prefix == "" {
-		return true
-	}
-	return !slices.ContainsFunc(strings.Split(prefix[1:], "/"), func(segment string) bool {
-		return checkID("prefix", segment) != nil
-	})
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
-
-// proxySecrets are the credentials of the proxy that a transport would use for
-// an origin, as a proxy may say them back.
-func proxySecrets(transport http.RoundTripper, origin *url.URL) []string {
-	t, ok := transport.(*http.Transport)
-	if !ok || t.Proxy == nil {
-		return nil
-	}
-	proxy, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: origin, Host: origin.Host, Header: http.Header{}})
-	if err != nil || proxy == nil || proxy.User == nil {
-		return nil
-	}
-	password, _ := proxy.User.Password()
-	return []string{password, base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + password))}
 }

@@ -31,19 +31,19 @@ type Download struct {
 	Size int64
 
 	body     io.ReadCloser
-	attempt  *attempt
+	exchange *exchange
 	received int64
 	err      error // what Read ended with
 }
 
-func newDownload(answer *http.Response, a *attempt) *Download {
-	_, params, _ := mime.ParseMediaType(answer.Header.Get("Content-Disposition"))
+func newDownload(response *http.Response, x *exchange) *Download {
+	_, params, _ := mime.ParseMediaType(response.Header.Get("Content-Disposition"))
 	return &Download{
 		Filename:    suggestedName(params["filename"]),
-		ContentType: answer.Header.Get("Content-Type"),
-		Size:        answer.ContentLength,
-		body:        answer.Body,
-		attempt:     a,
+		ContentType: response.Header.Get("Content-Type"),
+		Size:        response.ContentLength,
+		body:        response.Body,
+		exchange:    x,
 	}
 }
 
@@ -56,18 +56,18 @@ func suggestedName(name string) string {
 	return name
 }
 
-// checkDownload refuses answers whose bytes are not the file's.
-func checkDownload(answer *http.Response) error {
-	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+// checkDownload refuses responses whose bytes are not the file's.
+func checkDownload(response *http.Response) error {
+	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return fmt.Errorf("%w: content encoding %q was not asked for", ErrDecode, encoding)
 	}
-	if kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); kind == "text/html" {
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/html" {
 		return fmt.Errorf("%w: a web page in place of a file", ErrDecode) // a proxy's
 	}
-	if answer.StatusCode == http.StatusPartialContent {
+	if response.StatusCode == http.StatusPartialContent {
 		return fmt.Errorf("%w: a part of the file, which was not asked for", ErrDecode)
 	}
-	if answer.ContentLength == 0 || answer.StatusCode == http.StatusNoContent {
+	if response.ContentLength == 0 || response.StatusCode == http.StatusNoContent {
 		return fmt.Errorf("%w: an empty file", ErrDecode)
 	}
 	return nil
@@ -101,14 +101,13 @@ func (d *Download) finish(err error) {
 	}
 	if err == io.EOF { //nolint:errorlint // a clean end is never wrapped
 		d.err = err
-		d.attempt.done(nil, 0)
+		_ = d.exchange.finish(nil)
 		return
 	}
-	if caller := d.attempt.caller; caller.Err() != nil {
+	if caller := d.exchange.current.clock.caller; caller.Err() != nil {
 		err = contextError(caller, nil)
 	}
-	d.err = d.attempt.exchange.requestError(OutcomeExecuted, err)
-	d.attempt.done(d.err, 0)
+	d.err = d.exchange.finish(err)
 }
 
 // WriteTo writes the rest of the file to w.
@@ -127,9 +126,9 @@ var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
 // Close releases the connection. It is safe to call it more than once.
 func (d *Download) Close() error {
-	d.attempt.done(nil, 0)
+	_ = d.exchange.finish(nil)
 	err := d.body.Close()
-	d.attempt.end()
+	d.exchange.current.end()
 	if d.err == nil {
 		d.err = errClosedDownload
 	}
@@ -153,7 +152,7 @@ func (d *Download) SaveFile(path string) error { return d.saveFile(path, os.Crea
 func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.File, error)) (err error) {
 	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := d.checkSave(path); err != nil {
-		return argumentError(d.attempt.exchange.op.id, "%w", err)
+		return argumentError(d.exchange.op.id, "%w", err)
 	}
 	file, err := create(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
 	if err != nil {
@@ -205,8 +204,7 @@ func (d *Download) checkArchive(file io.ReaderAt, size int64) error {
 	if !beginsArchive(head) || wholeArchive(file, size, head) {
 		return nil
 	}
-	err = fmt.Errorf("%w: a ZIP file without its end: %w", ErrDecode, io.ErrUnexpectedEOF)
-	return d.attempt.exchange.requestError(OutcomeExecuted, err)
+	return d.exchange.requestError(fmt.Errorf("%w: a ZIP file without its end: %w", ErrDecode, io.ErrUnexpectedEOF))
 }
 
 // localHeader is how long the header of a file in an archive is, without what varies.

@@ -2,7 +2,6 @@ package hacarus_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -188,30 +187,4 @@ func ExampleClient_String() {
 	defer client.Close()
 	fmt.Println(client.String())
 	// Output: hacarus.Client{https://sdd-api.hacarus.com}
-}
-
-// A client may stand in a log line.
-func ExampleClient_LogValue() {
-	client, err := hacarus.New("https://sdd-api.hacarus.com", hacarus.WithCredentials("line7", "s3cret"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
-	fmt.Println(client.LogValue()) // what slog.Info("line starts", "client", client) writes of it
-	// Output: hacarus.Client{https://sdd-api.hacarus.com}
-}
-
-// A client may stand in a structure that is written as JSON.
-func ExampleClient_MarshalJSON() {
-	client, err := hacarus.New("https://sdd-api.hacarus.com", hacarus.WithCredentials("line7", "s3cret"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
-	status, err := json.Marshal(map[string]any{"line": 7, "client": client})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(string(status))
-	// Output: {"client":"hacarus.Client{https://sdd-api.hacarus.com}","line":7}
 }

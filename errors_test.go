@@ -130,7 +130,7 @@ func TestErrorBodies(t *testing.T) {
 		"text":      {"upstream connect error", "upstream connect error", "Bad Gateway"},
 		"long":      {long, long[:4096], "Bad Gateway"},
 		"exact":     {long[:4096], long[:4096], "Bad Gateway"},
-		"very long": {strings.Repeat("x", maxErrorAnswer+1), long[:4096], "Bad Gateway"},
+		"very long": {strings.Repeat("x", maxErrorResponse+1), long[:4096], "Bad Gateway"},
 		"long JSON": {`{"errors":{"detail":"` + long + `"}}`, `{"errors":{"detail":"` + long[:4096-21], long},
 		"other":     {`{"message":"no"}`, `{"message":"no"}`, "Bad Gateway"},
 	} {

@@ -249,7 +249,7 @@ func FuzzPathEscape(f *testing.F) {
 	plain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == ' ' || r == '-' }
 	f.Fuzz(func(t *testing.T, id string) {
 		for _, op := range ops {
-			u, err := newExchange(c, request{op: op, params: []string{id}}, nil).url()
+			u, err := (&request{op: op, params: []string{id}}).url(c.origin)
 			if err != nil {
 				require.ErrorIs(t, err, ErrInvalidArgument)
 				harmless := utf8.ValidString(id) && id != "" && len(id) <= maxID && strings.TrimFunc(id, plain) == ""
@@ -257,7 +257,7 @@ func FuzzPathEscape(f *testing.F) {
 				continue
 			}
 			require.Equal(t, "gw.example", u.Host)
-			r := parsedByServer(t, op, u)
+			r := parsedByServer(t, op, &u)
 			require.Equal(t, strings.Count(prefix+op.path, "/"), strings.Count(r.URL.EscapedPath(), "/"), "another depth")
 			require.Equal(t, r.URL.Path, path.Clean(r.URL.Path), "a path that servers clean")
 			require.Empty(t, r.URL.RawQuery)
@@ -318,9 +318,9 @@ func FuzzQuery(f *testing.F) {
 			if test.op.id == opGetItem.id {
 				r.params = []string{"a"}
 			}
-			u, err := newExchange(c, r, nil).url()
+			u, err := r.url(c.origin)
 			require.NoError(t, err)
-			got, err := url.ParseQuery(parsedByServer(t, test.op, u).URL.RawQuery)
+			got, err := url.ParseQuery(parsedByServer(t, test.op, &u).URL.RawQuery)
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		}
@@ -354,7 +354,7 @@ func TestTooLargeAnswers(t *testing.T) {
 	t.Run("announced", func(t *testing.T) {
 		t.Parallel()
 		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", fmt.Sprint(maxAnswer+1))
+			w.Header().Set("Content-Length", fmt.Sprint(maxResponse+1))
 			_, _ = io.WriteString(w, "{")
 		}})
 		_, err := c.GetModel(t.Context(), "m1")
@@ -363,7 +363,7 @@ func TestTooLargeAnswers(t *testing.T) {
 	t.Run("sent", func(t *testing.T) {
 		t.Parallel()
 		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.Copy(w, io.LimitReader(endless{}, maxAnswer+10))
+			_, _ = io.Copy(w, io.LimitReader(endless{}, maxResponse+10))
 		}})
 		_, err := c.GetModel(t.Context(), "m1")
 		require.ErrorIs(t, err, ErrResponseTooLarge)

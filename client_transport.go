@@ -1,0 +1,66 @@
+package hacarus
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// newHTTPClient returns the client that sends single attempts, and the
+// transport in it if it is the SDK's own.
+func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
+	hc := &http.Client{}
+	if cfg.httpClient != nil {
+		hc = cfg.httpClient
+	}
+	var own *http.Transport
+	if hc.Transport == nil {
+		own = newTransport(cfg.rootCAs)
+		hc.Transport = own
+	}
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return hc, own
+}
+
+// newTransport is tuned for one host that many goroutines call day and night.
+func newTransport(rootCAs *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: rootCAs},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  60 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    256,
+		MaxResponseHeaderBytes: 1 << 20,
+		// Shorter than common servers' keep-alive (gunicorn: 2 s), so that a
+		// request rarely meets a connection that the server is closing.
+		IdleConnTimeout:   1500 * time.Millisecond,
+		ForceAttemptHTTP2: true,
+		// Finds dead HTTP/2 connections, which would swallow request after request.
+		HTTP2:           &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
+		ReadBufferSize:  16 << 10,
+		WriteBufferSize: 16 << 10,
+	}
+}
+
+// proxySecrets are the credentials of the proxy that a transport would use for
+// an origin, as a proxy may say them back.
+func proxySecrets(transport http.RoundTripper, origin *url.URL) []string {
+	t, ok := transport.(*http.Transport)
+	if !ok || t.Proxy == nil {
+		return nil
+	}
+	proxy, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: origin, Host: origin.Host, Header: http.Header{}})
+	if err != nil || proxy == nil || proxy.User == nil {
+		return nil
+	}
+	password, _ := proxy.User.Password()
+	return []string{password, base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + password))}
+}

@@ -1,0 +1,114 @@
+package hacarus
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hacarus/hacarus-check-go/internal/redact"
+)
+
+// body is a request's body: of known length, and made anew for each attempt.
+type body struct {
+	contentType string
+	length      int64
+	open        func() (io.ReadCloser, error)
+	once        bool // cannot be opened a second time
+	secrets     *redact.Set
+}
+
+// jsonBody encodes value, which must fit the operation's schema.
+func jsonBody(op operation, value any) (*body, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, argumentError(op.id, "%w", err)
+	}
+	return &body{
+		contentType: acceptJSON,
+		length:      int64(len(raw)),
+		open:        func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil },
+	}, nil
+}
+
+// outgoing is the body of one attempt; the zero outgoing is none. It can be
+// taken away from the transport, which may go on reading after it has returned
+// a response. While the source is read, the network is not to blame for silence.
+type outgoing struct {
+	clock  *attemptClock
+	expect *expectation
+	begun  atomic.Bool
+
+	mu     sync.Mutex
+	source io.ReadCloser
+	closed bool
+	sent   int64
+	err    error // the source's
+}
+
+var errDetached = errors.New("hacarus: the call has ended")
+
+// open opens the source.
+func (o *outgoing) open(b *body) error {
+	o.source, o.err = b.open()
+	return o.err
+}
+
+func (o *outgoing) Read(p []byte) (int, error) {
+	if !o.begun.Load() && !o.expect.permits() {
+		return 0, errDetached
+	}
+	o.begun.Store(true)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return 0, errDetached
+	}
+	o.clock.pause()
+	defer o.clock.resume()
+	n, err := readSafely(o.source, p)
+	o.sent += int64(n)
+	if err != nil && err != io.EOF { //nolint:errorlint // a reader ends with io.EOF itself, any other is a failure
+		o.err = err
+	}
+	return n, err
+}
+
+// readSafely turns a panic into an error: on a goroutine of the transport it
+// would end the program, where nobody could recover it.
+func readSafely(r io.Reader, p []byte) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = 0, fmt.Errorf("panic while reading: %v", r)
+		}
+	}()
+	return r.Read(p)
+}
+
+// Close waits for a read in flight, and lets none follow.
+func (o *outgoing) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || o.source == nil {
+		return nil
+	}
+	o.closed = true
+	return o.source.Close()
+}
+
+// count is how many bytes the transport took.
+func (o *outgoing) count() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sent
+}
+
+// failure is the error of the source, if that is what ended the attempt.
+func (o *outgoing) failure() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}

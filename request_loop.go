@@ -1,0 +1,216 @@
+package hacarus
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// exchange is one call on its way, from its request to the last response.
+type exchange struct {
+	client *Client
+	request
+	callProgress
+	err     error // what the last attempt ended with
+	current *attempt
+	payload payload
+
+	// What every call needs, in one allocation with it.
+	where url.URL
+	room  struct {
+		first attempt
+		loop  retryLoop
+	}
+}
+
+// callProgress is how far a call has come.
+type callProgress struct {
+	attempts int     // requests made
+	resends  int     // of these, those that followed at once on a refusal
+	renewed  bool    // the token was refused, and is replaced
+	outcome  Outcome // of all attempts so far
+}
+
+func newExchange(c *Client, r request) *exchange {
+	x := &exchange{client: c, request: r, callProgress: callProgress{outcome: OutcomeNotSent}}
+	x.current = &x.room.first
+	return x
+}
+
+// run sends the request until it succeeds or may not be sent again. A success
+// that is JSON is in the payload then; that of a stream is open.
+func (x *exchange) run(ctx context.Context) (response *http.Response, err error) {
+	if err := x.client.usable(ctx, x.op); err != nil {
+		return nil, err
+	}
+	if x.where, err = x.url(x.client.origin); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, x.requestError(contextError(ctx, nil))
+	}
+	x.payload.buffers = &x.client.responses
+	response, interrupted := x.room.loop.run(x.client.http, x.newRequest(ctx, &x.where), x)
+	if interrupted {
+		x.err = x.requestError(contextError(ctx, x.err))
+	}
+	x.capture(ctx, response)
+	return response, x.err
+}
+
+// send makes one attempt.
+func (x *exchange) send(req *http.Request) (*http.Response, error) {
+	a := x.nextAttempt()
+	out, err := a.start(req)
+	if err != nil {
+		return nil, err
+	}
+	response, err := x.client.http.Transport.RoundTrip(out)
+	if err != nil {
+		return nil, err
+	}
+	a.receive(response)
+	return response, nil
+}
+
+// nextAttempt ends the attempt before, which may hold the body's source open.
+func (x *exchange) nextAttempt() *attempt {
+	x.current.end()
+	x.payload.raw = nil
+	if x.current.exchange != nil { // not the first time
+		x.current = &attempt{}
+	}
+	x.current.exchange = x
+	return x.current
+}
+
+// next looks at what came of an attempt, and says whether another one follows,
+// and after what wait.
+func (x *exchange) next(ctx context.Context, response *http.Response, err error) (wait time.Duration, again bool) {
+	seen, cause := x.observe(response, err)
+	x.learn(seen)
+	d := judge(x.op.class, seen)
+	x.outcome = afterwards(x.op.class, x.outcome, d.outcome)
+	x.err = x.errorOf(ctx, seen, cause)
+	switch {
+	case x.err == nil:
+		x.earn()
+		return 0, false
+	case d.again == repeatAtOnce:
+		x.resends++
+		again = true
+	case d.again == repeatLater:
+		wait, again = x.takeRetry(ctx, d.wait)
+	}
+	x.current.tell(x.err, wait)
+	return wait, again
+}
+
+// learn keeps what an attempt says of the token and of the service.
+func (x *exchange) learn(seen observation) {
+	if seen.tokenRefused {
+		x.renewed = true // a refused resend says nothing against its token
+		x.client.auth.invalidate(x.current.access.generation)
+	}
+	// A service that does not answer Expect costs a second each time.
+	ignored := seen.status != 0 && x.current.expect.unanswered() && !x.current.withheld()
+	if ignored || seen.expectRefused() {
+		x.client.ignoresExpect.Store(true)
+	}
+}
+
+// takeRetry takes another attempt from the policy, the time that is left and
+// the budget, if all of them have one, and returns the wait before it.
+func (x *exchange) takeRetry(ctx context.Context, asked time.Duration) (wait time.Duration, ok bool) {
+	policy, counted := x.client.policy, x.attempts-x.resends
+	if counted >= policy.MaxAttempts || ctx.Err() != nil {
+		return 0, false
+	}
+	wait = cmp.Or(asked, policy.backoff(counted))
+	if shared := pacerOf(ctx); shared != nil {
+		wait = shared.hold(x.err, wait)
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		if asked == 0 {
+			x.err = x.requestError(&contextEndError{context.DeadlineExceeded, x.err})
+		}
+		return 0, false
+	}
+	if !x.foreign && !x.client.budget.take() {
+		return 0, false
+	}
+	return wait, true
+}
+
+// earn credits a success to the budget. What another host does says nothing of
+// the service.
+func (x *exchange) earn() {
+	if !x.foreign {
+		x.client.budget.earn()
+	}
+}
+
+// finish ends a call whose response has been read, with what that came to.
+func (x *exchange) finish(err error) error {
+	if err != nil {
+		err = x.requestError(err)
+	}
+	x.current.tell(err, 0)
+	return err
+}
+
+// release gives back what the call holds.
+func (x *exchange) release() {
+	x.current.end()
+	x.payload.release()
+}
+
+// retrySteps are what a loop goes through.
+type retrySteps interface {
+	// send makes one attempt.
+	send(req *http.Request) (*http.Response, error)
+	// next says whether another attempt follows on one, and after what wait.
+	next(ctx context.Context, response *http.Response, err error) (wait time.Duration, again bool)
+}
+
+// retryLoop is go-retryablehttp, which repeats the steps and waits between them;
+// what it would decide by itself it leaves to them. It stands in for the
+// transport, and has none of its CloseIdleConnections: that would be called
+// whenever a call fails, at the cost of every other call's connections.
+type retryLoop struct {
+	steps  retrySteps
+	wait   time.Duration
+	again  bool
+	sender http.Client
+	engine retryablehttp.Client
+	outer  retryablehttp.Request
+}
+
+// run returns the last response; interrupted says that the request's context
+// ended in a wait.
+func (l *retryLoop) run(sender *http.Client, req *http.Request, s retrySteps) (response *http.Response, interrupted bool) {
+	l.steps, l.sender, l.outer.Request = s, *sender, req
+	l.sender.Transport = l
+	l.engine.HTTPClient = &l.sender
+	l.engine.RetryMax = math.MaxInt // next counts
+	l.engine.CheckRetry = l.checkRetry
+	l.engine.Backoff = l.backoff
+	l.engine.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	response, _ = l.engine.Do(&l.outer) // the steps have kept the error
+	return response, l.again
+}
+
+// RoundTrip is what the http.Client in the loop sends through.
+func (l *retryLoop) RoundTrip(req *http.Request) (*http.Response, error) { return l.steps.send(req) }
+
+func (l *retryLoop) checkRetry(ctx context.Context, response *http.Response, err error) (bool, error) {
+	l.wait, l.again = l.steps.next(ctx, response, err)
+	return l.again, nil
+}
+
+func (l *retryLoop) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return l.wait }

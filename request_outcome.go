@@ -1,0 +1,97 @@
+package hacarus
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hacarus/hacarus-check-go/internal/redact"
+)
+
+// afterwards is the outcome of a call's attempts so far, after one more that
+// ended with last: what a lost one may have done, a later refusal does not undo.
+func afterwards(c class, before, last Outcome) Outcome {
+	mayBeDone := before == OutcomeUnknown || before == OutcomeExecuted
+	switch {
+	case mayBeDone && !c.stateless() && last != OutcomeExecuted:
+		return OutcomeUnknown
+	case before != OutcomeNotSent && last == OutcomeNotSent: // an earlier one was
+		return OutcomeNotExecuted
+	}
+	return last
+}
+
+// errorOf is the error of an attempt that failed with cause, nil for a success.
+// The error of the attempt before may still be wanted when a context has ended.
+func (x *exchange) errorOf(ctx context.Context, seen observation, cause error) error {
+	if cause == nil {
+		return nil
+	}
+	if seen.failure == failedLogin {
+		return x.loginFailure(ctx, cause)
+	}
+	base, refused := cause.(*BaseError) //nolint:errorlint // one within a file's error is not this call's
+	if refused {
+		base.Outcome = x.outcome
+	}
+	switch {
+	case ctx.Err() != nil && seen.failure != failedNothing && seen.failure != failedContent:
+		return x.requestError(contextError(ctx, x.lastCause(ctx, seen, cause)))
+	case refused:
+		return base
+	}
+	return x.requestError(cause)
+}
+
+// lastCause is what failed before the context ended. Where an attempt says no
+// more than that it did, it is the failure of the attempt before.
+func (x *exchange) lastCause(ctx context.Context, seen observation, cause error) error {
+	silent := seen.failure == failedConnection || seen.failure == failedForGood
+	if silent && (errors.Is(cause, ctx.Err()) || errors.Is(cause, context.Canceled) || errors.Is(cause, context.Cause(ctx))) {
+		return x.err
+	}
+	return cause
+}
+
+// loginFailure is a failed login's own error, or the end of this call's context.
+func (x *exchange) loginFailure(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return x.requestError(contextError(ctx, x.err))
+	case x.outcome == OutcomeUnknown: // of an attempt before
+		return x.requestError(err)
+	}
+	return err
+}
+
+func (x *exchange) requestError(err error) *RequestError {
+	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: x.outcome, Err: redact.Error(err, x.mask)}
+}
+
+// mask replaces the client's secrets, and those of the request, in a string.
+func (x *exchange) mask(shown string) string {
+	shown = x.client.auth.secrets.Mask(shown)
+	if x.body != nil {
+		shown = x.body.secrets.Mask(shown)
+	}
+	return shown
+}
+
+// contextError is why a context ended, with the error before that.
+func contextError(ctx context.Context, last error) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+		err = errors.Join(err, cause)
+	} else if cause != nil {
+		err = cause
+	}
+	if last == nil {
+		return err
+	}
+	return &contextEndError{err: err, last: last}
+}
+
+// contextEndError joins the end of a context with the last failure before it, in one line.
+type contextEndError struct{ err, last error }
+
+func (e *contextEndError) Error() string   { return e.err.Error() + "; before that: " + e.last.Error() }
+func (e *contextEndError) Unwrap() []error { return []error{e.err, e.last} }

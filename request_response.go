@@ -1,0 +1,219 @@
+package hacarus
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxResponse and maxErrorResponse bound the decoded bytes of a response
+	// that is JSON, and of one that tells an error.
+	maxResponse      = 64 << 20
+	maxErrorResponse = 1 << 20
+	// maxErrorBody is how much of an error's body is kept.
+	maxErrorBody = 4 << 10
+	// errorTime bounds reading an error's body. After it the error is returned
+	// with what has arrived.
+	errorTime = 10 * time.Second
+
+	// smallBuffer is what most responses fit in.
+	smallBuffer = 64 << 10
+	// maxKept bounds what a large response leaves behind.
+	maxKept = 8 << 20
+	// maxTrusted bounds what a false length costs before its bytes have come.
+	maxTrusted = 4 << 20
+)
+
+// responseBuffers holds a client's buffers between calls. What is decoded of a
+// response is copied, so that its buffer can serve the next one. Of large ones
+// it keeps one: pages of a list are read one after the other, and a pool would
+// keep one for each processor.
+type responseBuffers struct {
+	small sync.Pool
+	large atomic.Pointer[[]byte]
+}
+
+// take returns a buffer for a response of about that size.
+func (b *responseBuffers) take(size int) *[]byte {
+	if size > smallBuffer {
+		if buffer := b.large.Swap(nil); buffer != nil {
+			return buffer
+		}
+	}
+	if buffer, ok := b.small.Get().(*[]byte); ok {
+		return buffer
+	}
+	return new([]byte)
+}
+
+// give takes a buffer back. Nothing of it may be in use any more.
+func (b *responseBuffers) give(buffer *[]byte) {
+	switch {
+	case cap(*buffer) <= smallBuffer:
+		b.small.Put(buffer)
+	case cap(*buffer) <= maxKept:
+		b.large.Store(buffer)
+	}
+}
+
+// drop lets go of what may be large.
+func (b *responseBuffers) drop() { b.large.Store(nil) }
+
+// payload is the body of a call's last response, in a buffer that is lent for
+// as long as the call lasts.
+type payload struct {
+	buffers *responseBuffers
+	lent    *[]byte
+	raw     []byte // what came of the body, within its limit
+}
+
+// read reads a response's body to its end and closes it, so that the
+// connection can be used again. What has come is in raw, until the next read,
+// with an error if that is not all.
+func (p *payload) read(response *http.Response, limit int64) error {
+	defer response.Body.Close()
+	p.raw = nil
+	if response.ContentLength > limit {
+		return fmt.Errorf("%w: %d bytes announced, limit %d", ErrResponseTooLarge, response.ContentLength, limit)
+	}
+	expected := int(min(max(response.ContentLength, 0), maxTrusted)) + bytes.MinRead
+	if p.lent == nil {
+		p.lent = p.buffers.take(expected)
+	}
+	raw, err := appendAll(slices.Grow((*p.lent)[:0], expected), response.Body, limit)
+	*p.lent = raw
+	p.raw = raw[:min(int64(len(raw)), limit)]
+	if int64(len(raw)) > limit {
+		return fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	}
+	return err
+}
+
+// appendAll reads to the end, or to where there is more than the limit.
+func appendAll(raw []byte, r io.Reader, limit int64) ([]byte, error) {
+	for int64(len(raw)) <= limit {
+		if cap(raw)-len(raw) < bytes.MinRead {
+			raw = slices.Grow(raw, len(raw)+bytes.MinRead)
+		}
+		n, err := r.Read(raw[len(raw):cap(raw)])
+		raw = raw[:len(raw)+n]
+		if err == io.EOF { //nolint:errorlint // a clean end is never wrapped
+			return raw, nil
+		}
+		if err != nil {
+			return raw, err
+		}
+	}
+	return raw, nil
+}
+
+// release gives the buffer back.
+func (p *payload) release() {
+	if p.lent != nil {
+		p.buffers.give(p.lent)
+	}
+	p.lent, p.raw = nil, nil
+}
+
+func isSuccess(status int) bool { return status >= 200 && status <= 299 }
+
+// observe looks at what came of an attempt, and reads what there is of a
+// response. The error is why the attempt failed, nil for a success.
+func (x *exchange) observe(response *http.Response, err error) (observation, error) {
+	if err != nil {
+		return x.observeSilence(err)
+	}
+	o := observation{status: response.StatusCode, spent: x.spent()}
+	if x.current.withheld() {
+		o.reach = reachedHead
+	}
+	switch {
+	case isSuccess(o.status) && x.streams():
+		o.failure, err = observeStream(response)
+	case isSuccess(o.status):
+		o.failure, err = x.observeSuccess(response)
+	case o.status >= 300 && o.status <= 399:
+		err = x.observeRedirect(response)
+	default:
+		err = x.observeRefusal(&o, response)
+	}
+	return o, err
+}
+
+// spent says whether the body was read and cannot be read again.
+func (x *exchange) spent() bool {
+	return x.body != nil && x.body.once && x.current.outgoing.count() > 0
+}
+
+// observeStream looks at what the caller is going to read.
+func observeStream(response *http.Response) (fault, error) {
+	if err := checkDownload(response); err != nil {
+		_ = response.Body.Close()
+		return failedContent, err
+	}
+	return failedNothing, nil
+}
+
+// observeSuccess reads a response of status 2xx.
+func (x *exchange) observeSuccess(response *http.Response) (fault, error) {
+	err := x.payload.read(response, maxResponse)
+	switch {
+	case err == nil:
+		return failedNothing, nil
+	case errors.Is(err, ErrResponseTooLarge):
+		return failedContent, err
+	}
+	return failedTransfer, fmt.Errorf("%w: %w", ErrDecode, err)
+}
+
+// observeRedirect refuses a redirect: following one could turn a POST into a
+// GET, or carry the token elsewhere.
+func (x *exchange) observeRedirect(response *http.Response) error {
+	_ = x.payload.read(response, maxErrorResponse)
+	return fmt.Errorf("%w: status %d%s", ErrRedirect, response.StatusCode, redactLocation(x.mask(response.Header.Get("Location"))))
+}
+
+// redactLocation keeps the host of a redirect's target, whose rest may hold a
+// secret. A host in which one was masked does not parse.
+func redactLocation(location string) string {
+	u, err := url.Parse(location)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return " to " + u.Scheme + "://" + u.Host
+}
+
+// observeRefusal reads an error that the service answered with. A broken
+// description of it is still an error.
+func (x *exchange) observeRefusal(o *observation, response *http.Response) error {
+	slow := time.AfterFunc(errorTime, x.current.clock.cancel)
+	if err := x.payload.read(response, maxErrorResponse); err != nil {
+		o.failure = failedTransfer
+	}
+	slow.Stop()
+	masked := x.mask(string(x.payload.raw))
+	base := &BaseError{
+		Errors:     decodeErrorDetails([]byte(masked), x.mask),
+		StatusCode: response.StatusCode,
+		Operation:  x.op.id,
+		RequestID:  x.mask(response.Header.Get("X-Request-Id")),
+		Attempts:   x.attempts,
+		Body:       []byte(masked[:min(len(masked), maxErrorBody)]),
+	}
+	if after, ok := parseRetryAfter(response.Header.Get("Retry-After"), time.Now()); ok {
+		base.RetryAfter = after
+		if retryAfterStatus(o.status) {
+			o.retryAfter, o.overlong = after, after < 0 || after > x.client.policy.MaxRetryAfter
+		}
+	}
+	o.tokenRefused = o.status == http.StatusUnauthorized && x.authorized() && !x.renewed
+	return base
+}
