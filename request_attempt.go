@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -27,7 +26,6 @@ const (
 
 // attempt is one request of a call on its way.
 type attempt struct {
-	exchange *exchange
 	access   attemptAccess
 	clock    attemptClock
 	trace    attemptTrace
@@ -43,54 +41,9 @@ type attemptAccess struct {
 	err        error
 }
 
-// start makes the attempt's request: header, token, body and trace on a copy
-// of the call's.
-func (a *attempt) start(req *http.Request) (*http.Request, error) {
-	x := a.exchange
-	header := x.header(req.Header)
-	if x.authorized() {
-		authorization, generation, err := x.client.auth.token(req.Context())
-		if a.access = (attemptAccess{generation, err}); err != nil {
-			return nil, err
-		}
-		header["Authorization"] = authorization
-	}
-	x.attempts++
-	a.report.start(x.attempts)
-	a.clock.start(req.Context())
-	a.trace.start()
-	out := req.WithContext(httptrace.WithClientTrace(a.clock.ctx, &a.trace.hooks))
-	out.Header = header
-	if x.body != nil {
-		if err := a.attach(out, x.body); err != nil {
-			return nil, err
-		}
-	}
-	a.clock.watch()
-	return out, nil
-}
-
-var (
-	acceptsJSON = []string{acceptJSON}
-	identity    = []string{"identity"}
-)
-
-// header is that of one attempt, without its token. Its values are shared:
-// those of the client, and what an http.Client adds, such as cookies.
-func (x *exchange) header(added http.Header) http.Header {
-	header := make(http.Header, 8)
-	maps.Copy(header, x.client.header)
-	maps.Copy(header, added)
-	header["Accept"] = acceptsJSON
-	if x.streams() {
-		header["Accept"] = []string{x.accept}
-		header["Accept-Encoding"] = identity // sizes must be the file's
-	}
-	return header
-}
-
-// attach gives the attempt's request its body.
-func (a *attempt) attach(req *http.Request, b *body) error {
+// attach gives the attempt's request its body, and, if it asks, the question
+// whether the service wants it.
+func (a *attempt) attach(req *http.Request, b *body, asks bool) error {
 	a.outgoing.clock, a.outgoing.expect = &a.clock, &a.expect
 	if err := a.outgoing.open(b); err != nil {
 		return err
@@ -100,15 +53,16 @@ func (a *attempt) attach(req *http.Request, b *body) error {
 		req.Body = http.NoBody
 	}
 	req.Header["Content-Type"] = []string{b.contentType}
-	if b.length >= expectFrom && !a.exchange.client.ignoresExpect.Load() {
+	if asks {
 		req.Header["Expect"] = []string{"100-continue"}
-		a.expect.ask(&a.trace.hooks, a.clock.ctx.Done())
+		a.expect.ask(&a.trace.hooks)
 	}
 	return nil
 }
 
-// receive takes the response that has begun to arrive.
-func (a *attempt) receive(response *http.Response) {
+// receive takes the response that has begun to arrive, whose body the caller
+// reads if it streams.
+func (a *attempt) receive(response *http.Response, streams bool) {
 	if _, err := url.Parse(response.Header.Get("Location")); err != nil {
 		response.Header.Del("Location") // at which http.Client would fail, and repeat it
 	}
@@ -119,8 +73,8 @@ func (a *attempt) receive(response *http.Response) {
 	a.report.status = response.StatusCode
 	a.incoming = incoming{ReadCloser: response.Body, clock: &a.clock}
 	response.Body = &a.incoming
-	if a.exchange.streams() {
-		a.clock.pause() // until the caller reads
+	if streams {
+		a.clock.pause()
 		return
 	}
 	a.clock.arriving.Store(isSuccess(response.StatusCode))
@@ -128,7 +82,7 @@ func (a *attempt) receive(response *http.Response) {
 
 // withheld says whether the request's body waited for a permission that did not
 // come: without it the service cannot act.
-func (a *attempt) withheld() bool { return a.expect.asked && a.outgoing.count() == 0 }
+func (a *attempt) withheld() bool { return a.expect.asked() && a.outgoing.count() == 0 }
 
 // end releases the attempt. After it, the body's source is never read again.
 func (a *attempt) end() {
@@ -201,15 +155,13 @@ func (stallError) Temporary() bool { return true }
 // expectation is the question whether the service wants the body at all, which
 // a large upload asks with Expect: 100-continue. The zero expectation does not ask.
 type expectation struct {
-	asked      bool
-	granted    chan struct{}   // closed when the service says 100 Continue
-	responding atomic.Bool     // something of a response has come
-	over       <-chan struct{} // closed when the attempt ends
+	granted    chan struct{} // closed when the service says 100 Continue; nil: it is not asked
+	responding atomic.Bool   // something of a response has come
 }
 
 // ask lets the attempt's trace tell what becomes of the question.
-func (e *expectation) ask(hooks *httptrace.ClientTrace, over <-chan struct{}) {
-	e.asked, e.granted, e.over = true, make(chan struct{}), over
+func (e *expectation) ask(hooks *httptrace.ClientTrace) {
+	e.granted = make(chan struct{})
 	hooks.Got100Continue = sync.OnceFunc(func() { close(e.granted) })
 	hooks.GotFirstResponseByte = func() { e.responding.Store(true) }
 }
@@ -217,22 +169,24 @@ func (e *expectation) ask(hooks *httptrace.ClientTrace, over <-chan struct{}) {
 // permits says whether the body may be sent: the service said 100 Continue, or
 // nothing for too long. With any other response it refuses the body. Where the
 // connection stays open net/http sends it all the same, so it is held back here
-// until the attempt has ended.
-func (e *expectation) permits() bool {
-	if !e.asked || !e.responding.Load() {
+// until the attempt is over.
+func (e *expectation) permits(over <-chan struct{}) bool {
+	if !e.asked() || !e.responding.Load() {
 		return true
 	}
 	select {
 	case <-e.granted:
 		return true
-	case <-e.over:
+	case <-over:
 		return false
 	}
 }
 
+func (e *expectation) asked() bool { return e.granted != nil }
+
 // unanswered says whether the service has said nothing to the question.
 func (e *expectation) unanswered() bool {
-	if !e.asked {
+	if !e.asked() {
 		return false
 	}
 	select {

@@ -40,13 +40,13 @@ func jsonBody(op operation, value any) (*body, error) {
 type outgoing struct {
 	clock  *attemptClock
 	expect *expectation
-	begun  atomic.Bool
 
 	mu     sync.Mutex
 	source io.ReadCloser
-	closed bool
 	sent   int64
 	err    error // the source's
+	begun  atomic.Bool
+	closed bool
 }
 
 var errDetached = errors.New("hacarus: the call has ended")
@@ -58,7 +58,7 @@ func (o *outgoing) open(b *body) error {
 }
 
 func (o *outgoing) Read(p []byte) (int, error) {
-	if !o.begun.Load() && !o.expect.permits() {
+	if !o.begun.Load() && !o.expect.permits(o.clock.ctx.Done()) {
 		return 0, errDetached
 	}
 	o.begun.Store(true)

@@ -3,8 +3,10 @@ package hacarus
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 
@@ -65,8 +67,12 @@ func (x *exchange) run(ctx context.Context) (response *http.Response, err error)
 
 // send makes one attempt.
 func (x *exchange) send(req *http.Request) (*http.Response, error) {
-	a := x.nextAttempt()
-	out, err := a.start(req)
+	x.current.end() // it may hold the body's source open
+	x.payload.raw = nil
+	if x.attempts > 0 {
+		x.current = &attempt{}
+	}
+	out, err := x.start(x.current, req)
 	if err != nil {
 		return nil, err
 	}
@@ -74,19 +80,54 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.receive(response)
+	x.current.receive(response, x.streams())
 	return response, nil
 }
 
-// nextAttempt ends the attempt before, which may hold the body's source open.
-func (x *exchange) nextAttempt() *attempt {
-	x.current.end()
-	x.payload.raw = nil
-	if x.current.exchange != nil { // not the first time
-		x.current = &attempt{}
+// start makes an attempt's request: header, token, body and trace on a copy of
+// the call's.
+func (x *exchange) start(a *attempt, req *http.Request) (*http.Request, error) {
+	header := x.header(req.Header)
+	if x.authorized() {
+		authorization, generation, err := x.client.auth.token(req.Context())
+		if a.access = (attemptAccess{generation, err}); err != nil {
+			return nil, err
+		}
+		header["Authorization"] = authorization
 	}
-	x.current.exchange = x
-	return x.current
+	x.attempts++
+	a.report.start(x.attempts)
+	a.clock.start(req.Context())
+	a.trace.start()
+	out := req.WithContext(httptrace.WithClientTrace(a.clock.ctx, &a.trace.hooks))
+	out.Header = header
+	if x.body != nil {
+		asks := x.body.length >= expectFrom && !x.client.ignoresExpect.Load()
+		if err := a.attach(out, x.body, asks); err != nil {
+			return nil, err
+		}
+	}
+	a.clock.watch()
+	return out, nil
+}
+
+var (
+	acceptsJSON = []string{acceptJSON}
+	identity    = []string{"identity"}
+)
+
+// header is that of one attempt, without its token. Its values are shared:
+// those of the client, and what an http.Client adds, such as cookies.
+func (x *exchange) header(added http.Header) http.Header {
+	header := make(http.Header, 8)
+	maps.Copy(header, x.client.header)
+	maps.Copy(header, added)
+	header["Accept"] = acceptsJSON
+	if x.streams() {
+		header["Accept"] = []string{x.accept}
+		header["Accept-Encoding"] = identity // sizes must be the file's
+	}
+	return header
 }
 
 // next looks at what came of an attempt, and says whether another one follows,
@@ -107,7 +148,7 @@ func (x *exchange) next(ctx context.Context, response *http.Response, err error)
 	case d.again == repeatLater:
 		wait, again = x.takeRetry(ctx, d.wait)
 	}
-	x.current.tell(x.err, wait)
+	x.tell(x.err, wait)
 	return wait, again
 }
 
@@ -160,7 +201,7 @@ func (x *exchange) finish(err error) error {
 	if err != nil {
 		err = x.requestError(err)
 	}
-	x.current.tell(err, 0)
+	x.tell(err, 0)
 	return err
 }
 

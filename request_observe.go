@@ -5,7 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -85,26 +85,24 @@ func (x *exchange) info(response *http.Response) ResponseInfo {
 
 // attemptReport is what an observer hears of an attempt, once.
 type attemptReport struct {
-	once    sync.Once
 	number  int // of the call's requests; 0: none was made
 	started time.Time
 	status  int
+	told    atomic.Bool
 }
 
 func (r *attemptReport) start(number int) { r.number, r.started = number, time.Now() }
 
-// tell reports an attempt that has ended, with the wait before the next one.
-func (a *attempt) tell(err error, wait time.Duration) {
-	a.report.once.Do(func() {
-		if a.report.number == 0 {
-			return
-		}
-		x := a.exchange
-		x.client.observe(a.clock.ctx, Attempt{
-			Operation: x.op.id, Method: x.op.method, Route: x.op.path,
-			Number: a.report.number, StatusCode: a.report.status, Duration: time.Since(a.report.started), Wait: wait,
-			BytesSent: a.outgoing.count(), BytesReceived: a.incoming.received, Err: err,
-		})
+// tell reports the current attempt, which has ended, with the wait before the next one.
+func (x *exchange) tell(err error, wait time.Duration) {
+	a := x.current
+	if a.report.number == 0 || a.report.told.Swap(true) {
+		return
+	}
+	x.client.observe(a.clock.ctx, Attempt{
+		Operation: x.op.id, Method: x.op.method, Route: x.op.path,
+		Number: a.report.number, StatusCode: a.report.status, Duration: time.Since(a.report.started), Wait: wait,
+		BytesSent: a.outgoing.count(), BytesReceived: a.incoming.received, Err: err,
 	})
 }
 
