@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+	"reflect"
 )
 
 // tokenAPI gives out numbered tokens, and refuses those that were revoked.
@@ -801,4 +801,21 @@ func TestTokenSourceErrorShowsNoToken(t *testing.T) {
 	err := getModel(t.Context(), c)
 	require.ErrorIs(t, err, broken)
 	require.NotContains(t, everyText(err), "token-number-1")
+}
+
+type panickingSource struct{}
+
+func (panickingSource) Token() (*oauth2.Token, error) { panic("the vault is sealed") }
+
+// A token source that panics fails the calls, and not the program.
+func TestTokenSourcePanics(t *testing.T) {
+	t.Parallel()
+	c, err := New("http://127.0.0.1", WithTokenSource(panickingSource{}))
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.GetHashID(t.Context())
+	var lost *RequestError
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, OutcomeNotSent, lost.Outcome)
+	require.ErrorContains(t, err, "the vault is sealed")
 }

@@ -2,12 +2,15 @@ package hacarus
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,4 +103,44 @@ func countNotes(arrived map[string]int) http.HandlerFunc {
 		defer mu.Unlock()
 		arrived[regexp.MustCompile(`note \d+-\d+`).FindString(string(body))]++
 	}
+}
+
+// What the SDK's own transport bounds.
+func TestOwnTransport(t *testing.T) {
+	t.Parallel()
+	transport := newTransport(nil)
+	require.EqualValues(t, tls.VersionTLS12, transport.TLSClientConfig.MinVersion)
+	require.False(t, transport.TLSClientConfig.InsecureSkipVerify)
+	require.EqualValues(t, 1<<20, transport.MaxResponseHeaderBytes)
+	require.NotNil(t, transport.Proxy)
+	require.True(t, transport.ForceAttemptHTTP2)
+	for name, bound := range map[string]time.Duration{
+		"handshake": transport.TLSHandshakeTimeout, "header": transport.ResponseHeaderTimeout, "expect": transport.ExpectContinueTimeout,
+		"idle": transport.IdleConnTimeout, "ping": transport.HTTP2.SendPingTimeout, "pong": transport.HTTP2.PingTimeout,
+	} {
+		require.Positive(t, bound, name)
+		require.LessOrEqual(t, bound, time.Minute, name)
+	}
+	require.GreaterOrEqual(t, transport.MaxIdleConnsPerHost, 64)
+}
+
+// A service whose TLS is too old is not asked five times.
+func TestOldTLSIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	server.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		connections.Add(1)
+		return nil, nil //nolint:nilnil // as documented: the one it has
+	}
+	server.StartTLS()
+	defer server.Close()
+	c := newTestClient(t, server.URL)
+	_, err := c.Login(t.Context())
+	var lost *RequestError
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, OutcomeNotSent, lost.Outcome)
+	require.EqualValues(t, 1, connections.Load())
 }

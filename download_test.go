@@ -586,3 +586,13 @@ func TestImageArgumentsAreNeverSent(t *testing.T) {
 	}
 	neverSent(t, calls)
 }
+
+// A part of a file is not the file.
+func TestPartialDownloads(t *testing.T) {
+	t.Parallel()
+	c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
+		return respond(r, http.StatusPartialContent, strings.NewReader("item_id,la")), nil
+	}))
+	_, err := c.GetModelResults(t.Context(), "m")
+	require.ErrorIs(t, err, ErrDecode)
+}

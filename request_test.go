@@ -562,3 +562,29 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 		})
 	}
 }
+
+// respond is an answer of a transport that a test makes.
+func respond(r *http.Request, status int, body io.Reader) *http.Response {
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body), ContentLength: -1, Request: r,
+	}
+}
+
+// loggedIn answers logins, and leaves other requests to next.
+func loggedIn(next roundTrip) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == opLogin.path {
+			return respond(r, http.StatusOK, strings.NewReader(`{"access_token":"`+testToken+`"}`)), nil
+		}
+		return next(r)
+	}
+}
+
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+type closeFunc func() error
+
+func (f closeFunc) Close() error { return f() }

@@ -368,3 +368,30 @@ func TestDeadlineNearerThanBackoff(t *testing.T) {
 		require.LessOrEqual(t, time.Since(start), time.Millisecond)
 	})
 }
+
+// Another host's failures do not use up the retries of the service.
+func TestForeignFailuresSpareTheBudget(t *testing.T) {
+	t.Parallel()
+	failed := false
+	c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Host == "storage.example" || !failed {
+			failed = failed || r.URL.Host != "storage.example"
+			return respond(r, http.StatusServiceUnavailable, strings.NewReader("{}")), nil
+		}
+		return respond(r, http.StatusOK, strings.NewReader(`{"data":{"hash_id":"h"}}`)), nil
+	}))
+	for range 50 {
+		_, err := c.GetImage(t.Context(), ImageMeta{URL: "http://storage.example/a.png"})
+		require.ErrorIs(t, err, ErrServer)
+	}
+	_, err := c.GetHashID(t.Context())
+	require.NoError(t, err)
+}
+
+// Waits that no clock can count are refused.
+func TestEndlessWaitsAreRefused(t *testing.T) {
+	t.Parallel()
+	_, err := New("https://example.com", WithCredentials(testID, testSecret),
+		WithRetry(RetryPolicy{MinWait: math.MaxInt64, MaxWait: math.MaxInt64}))
+	require.ErrorIs(t, err, ErrInvalidArgument)
+}

@@ -910,3 +910,17 @@ func TestServiceThatIgnoresExpect(t *testing.T) {
 	}
 	require.Equal(t, []string{"100-continue", ""}, expects)
 }
+
+// An upload whose answer cannot be read was executed: its error has the ids to look for.
+func TestUnreadableAnswersOfUploadsNameTheItems(t *testing.T) {
+	t.Parallel()
+	c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
+		_, err := io.Copy(io.Discard, r.Body)
+		return respond(r, http.StatusOK, strings.NewReader("<html>")), err
+	}))
+	err := addFiles(t.Context(), c, FileFromBytes("a.png", []byte("\x89PNG")))
+	var lost *RequestError
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, OutcomeExecuted, lost.Outcome)
+	require.Equal(t, []string{"a"}, lost.ItemIDs)
+}

@@ -1,0 +1,348 @@
+package hacarus
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestClockEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, test := range map[string]struct {
+			arriving bool
+			after    time.Duration
+		}{"in silence": {false, 0}, "while a success arrives": {true, successGrace}} {
+			caller, cancel := context.WithCancel(t.Context())
+			var c attemptClock
+			c.start(caller)
+			c.arriving.Store(test.arriving)
+			began := time.Now()
+			cancel()
+			<-c.ctx.Done()
+			require.Equal(t, test.after, time.Since(began), name)
+			c.end()
+		}
+	})
+}
+
+func TestClockStalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c attemptClock
+		c.start(t.Context())
+		defer c.end()
+		c.watch()
+		broken := errors.New("broken")
+		require.Same(t, broken, c.explain(broken))
+
+		time.Sleep(stallTimeout - 1)
+		c.pause()
+		time.Sleep(10 * stallTimeout) // the caller's time, not the network's
+		require.NoError(t, c.ctx.Err())
+
+		c.resume()
+		began := time.Now()
+		<-c.ctx.Done()
+		require.Equal(t, stallTimeout, time.Since(began))
+		require.ErrorAs(t, c.explain(c.ctx.Err()), new(stallError))
+	})
+}
+
+func TestClockThatWasNotStartedEnds(t *testing.T) {
+	t.Parallel()
+	new(attemptClock).end()
+}
+
+func TestExpectation(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	close(over)
+	for name, test := range map[string]struct {
+		happens                    func(*httptrace.ClientTrace)
+		asked, permits, unanswered bool
+	}{
+		"not asked":          {nil, false, true, false},
+		"silence":            {func(*httptrace.ClientTrace) {}, true, true, true},
+		"granted":            {func(h *httptrace.ClientTrace) { h.GotFirstResponseByte(); h.Got100Continue() }, true, true, false},
+		"granted repeatedly": {func(h *httptrace.ClientTrace) { h.Got100Continue(); h.Got100Continue() }, true, true, false},
+		"refused":            {func(h *httptrace.ClientTrace) { h.GotFirstResponseByte() }, true, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var e expectation
+			if test.happens != nil {
+				var hooks httptrace.ClientTrace
+				e.ask(&hooks)
+				test.happens(&hooks)
+			}
+			require.Equal(t, test.asked, e.asked())
+			require.Equal(t, test.permits, e.permits(over))
+			require.Equal(t, test.unanswered, e.unanswered())
+		})
+	}
+}
+
+func TestExpectationHoldsBackUntilThePermission(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var e expectation
+		var hooks httptrace.ClientTrace
+		e.ask(&hooks)
+		hooks.GotFirstResponseByte()
+		began := time.Now()
+		time.AfterFunc(time.Second, hooks.Got100Continue)
+		require.True(t, e.permits(nil))
+		require.Equal(t, time.Second, time.Since(began))
+	})
+}
+
+func TestTraceProvesWhatWasNotSent(t *testing.T) {
+	t.Parallel()
+	dial := &net.OpError{Op: "dial", Err: errors.New("refused")}
+	for name, test := range map[string]struct {
+		happens func(*httptrace.ClientTrace)
+		err     error
+		unsent  bool
+	}{
+		"no trace, anything":    {func(*httptrace.ClientTrace) {}, io.ErrUnexpectedEOF, false},
+		"no trace, a dial":      {func(*httptrace.ClientTrace) {}, dial, true},
+		"no trace, a name":      {func(*httptrace.ClientTrace) {}, &net.DNSError{IsNotFound: true}, true},
+		"no trace, a read":      {func(*httptrace.ClientTrace) {}, &net.OpError{Op: "read", Err: errors.New("reset")}, false},
+		"before the head":       {func(h *httptrace.ClientTrace) { h.GetConn("h:443") }, io.ErrUnexpectedEOF, true},
+		"after the head":        {func(h *httptrace.ClientTrace) { h.GetConn("h:443"); h.WroteHeaders() }, io.ErrUnexpectedEOF, false},
+		"a dial after a head":   {func(h *httptrace.ClientTrace) { h.GetConn("h:443"); h.WroteHeaders(); h.GetConn("h:443") }, dial, false},
+		"a dial that is traced": {func(h *httptrace.ClientTrace) { h.GetConn("h:443") }, dial, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var trace attemptTrace
+			trace.start()
+			test.happens(&trace.hooks)
+			require.Equal(t, test.unsent, trace.unsent(test.err))
+		})
+	}
+}
+
+func TestIncomingCountsAndStalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c attemptClock
+		c.start(t.Context())
+		defer c.end()
+		c.watch()
+		reads := 0
+		body := incoming{clock: &c, ReadCloser: io.NopCloser(readFunc(func(p []byte) (int, error) {
+			if reads++; reads == 1 {
+				return 3, nil
+			}
+			<-c.ctx.Done()
+			return 1, c.ctx.Err()
+		}))}
+		_, err := body.Read(make([]byte, 8))
+		require.NoError(t, err)
+		time.Sleep(2 * stallTimeout) // the caller looks at what came
+		_, err = body.Read(make([]byte, 8))
+		require.ErrorAs(t, err, new(stallError))
+		require.EqualValues(t, 4, body.received)
+	})
+}
+
+// A success that has begun to arrive is not thrown away because the context ends.
+func TestSuccessOutlivesItsContext(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		late time.Duration // of each read: the text's, and its end's
+		err  error
+	}{
+		"it comes soon": {successGrace / 3, nil},
+		"it does not":   {successGrace * 2, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
+					rest := strings.NewReader(`{"data":{"model_version":"v","item_ids":["a"]}}`)
+					return respond(r, http.StatusOK, readFunc(func(p []byte) (int, error) {
+						cancel()
+						select { // as a connection does
+						case <-time.After(test.late):
+							return rest.Read(p)
+						case <-r.Context().Done():
+							return 0, r.Context().Err()
+						}
+					})), nil
+				}))
+				_, err := c.PredictItems(ctx, ActiveModel, "a")
+				require.ErrorIs(t, err, test.err)
+			})
+		})
+	}
+}
+
+// An answer that changes the protocol has no end.
+func TestSwitchingProtocolsEndsTheCall(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
+		answer := respond(r, http.StatusSwitchingProtocols, nil)
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{readFunc(func([]byte) (int, error) { <-closed; return 0, io.EOF }), closeFunc(func() error { close(closed); return nil })}
+		return answer, nil
+	}))
+	_, err := c.GetHashID(t.Context())
+	var answer *BaseError
+	require.ErrorAs(t, err, &answer)
+	require.Equal(t, http.StatusSwitchingProtocols, answer.StatusCode)
+}
+
+// politeService refuses uploads before their bodies, and keeps the connection
+// open to take them all the same, as HTTP/1.1 allows. Transports then send them.
+type politeService struct {
+	mu       sync.Mutex
+	statuses []int // of uploads that ask first, in turn; after them all are taken
+	asked    int   // uploads that asked
+	refused  int64 // bytes of bodies that were refused
+	taken    int   // uploads
+}
+
+func (p *politeService) start(t *testing.T) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var connections sync.WaitGroup
+	connections.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Go(func() { p.serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		assert.NoError(t, listener.Close())
+		connections.Wait()
+	})
+	return "http://" + listener.Addr().String()
+}
+
+func (p *politeService) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	requests := bufio.NewReader(conn)
+	for {
+		req, err := http.ReadRequest(requests)
+		if err != nil {
+			return
+		}
+		if err := p.answer(conn, req); err != nil {
+			return
+		}
+	}
+}
+
+func (p *politeService) answer(conn net.Conn, req *http.Request) error {
+	if req.URL.Path == opLogin.path {
+		_, _ = io.Copy(io.Discard, req.Body)
+		return reply(conn, http.StatusOK, `{"access_token":"`+testToken+`"}`)
+	}
+	if status := p.next(req.Header.Get("Expect") != ""); status != 0 {
+		if err := reply(conn, status, ""); err != nil {
+			return err
+		}
+		n, err := io.Copy(io.Discard, req.Body)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.refused += n
+		return err
+	}
+	if req.Header.Get("Expect") != "" {
+		if _, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
+			return err
+		}
+	}
+	if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.taken++
+	p.mu.Unlock()
+	return reply(conn, http.StatusOK, idsBody)
+}
+
+func (p *politeService) next(asks bool) (status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !asks {
+		return 0
+	}
+	p.asked++
+	if len(p.statuses) > 0 {
+		status, p.statuses = p.statuses[0], p.statuses[1:]
+	}
+	return status
+}
+
+func reply(conn net.Conn, status int, body string) error {
+	_, err := fmt.Fprintf(conn, "HTTP/1.1 %d X\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n%s", status, len(body), body)
+	return err
+}
+
+// An upload that is refused before its body was never made, also where the
+// service keeps the connection open for it.
+func TestRefusedUploadsKeepTheirBody(t *testing.T) {
+	t.Parallel()
+	const size = 2 << 20
+	for name, source := range map[string]func() File{
+		"a reader": func() File { return FileFromReader("a.png", io.LimitReader(endless{}, size), size) },
+		"bytes":    func() File { return FileFromBytes("a.png", make([]byte, size)) },
+	} {
+		for _, status := range []int{401, 425, 429, 500, 503, 417} {
+			t.Run(fmt.Sprint(status, " for ", name), func(t *testing.T) {
+				t.Parallel()
+				service := &politeService{statuses: []int{status}}
+				c := newTestClient(t, service.start(t))
+				require.NoError(t, addFiles(t.Context(), c, source()))
+				require.NoError(t, c.Close())
+				service.mu.Lock()
+				defer service.mu.Unlock()
+				require.Equal(t, 1, service.taken)
+				require.Zero(t, service.refused, "bytes of the refused body were sent")
+				if status == http.StatusExpectationFailed {
+					require.Equal(t, 1, service.asked, "the second one must not ask")
+				} else {
+					require.Equal(t, 2, service.asked)
+				}
+			})
+		}
+		t.Run("for good, "+name, func(t *testing.T) {
+			t.Parallel()
+			service := &politeService{statuses: []int{403, 0}}
+			c := newTestClient(t, service.start(t))
+			err := addFiles(t.Context(), c, source())
+			require.ErrorIs(t, err, ErrForbidden)
+			require.NotErrorIs(t, err, ErrOutcomeUnknown)
+			require.NoError(t, addFiles(t.Context(), c, source()))
+			service.mu.Lock()
+			defer service.mu.Unlock()
+			require.Equal(t, 2, service.asked, "later uploads still ask first")
+			require.Zero(t, service.refused)
+		})
+	}
+}
