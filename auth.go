@@ -20,7 +20,7 @@ import (
 const (
 	// loginTimeout bounds a login that callers wait for, its retries included.
 	loginTimeout = 30 * time.Second
-	// refusalMemory is how long a refused login is answered from memory, so
+	// refusalMemory is how long a refusal of a login is remembered for others, so
 	// that a line with a wrong secret does not hammer the service.
 	refusalMemory = 2 * time.Second
 	// minLifetime stops a service that announces nearly no lifetime from
@@ -111,32 +111,32 @@ func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (gr
 	}
 }
 
-// askOne asks the source, no earlier than the question before has its answer.
-// The source knows no context, so an answer may come when nobody waits any more.
+// askOne asks the source for a token, one caller at a time. The source knows no
+// context, so its token may come when nobody waits any more.
 func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (*oauth2.Token, error) {
 	select {
 	case one <- struct{}{}:
 	case <-ctx.Done():
 		return nil, contextError(ctx, nil)
 	}
-	type answer struct {
+	type result struct {
 		token *oauth2.Token
 		err   error
 	}
-	answers := make(chan answer, 1)
+	results := make(chan result, 1)
 	go func() {
 		defer func() { <-one }()
 		defer func() {
 			if r := recover(); r != nil { // a panic here would end the program: nobody could recover it
-				answers <- answer{nil, fmt.Errorf("panic in the token source: %v", r)}
+				results <- result{nil, fmt.Errorf("panic in the token source: %v", r)}
 			}
 		}()
 		token, err := source.Token()
-		answers <- answer{token, err}
+		results <- result{token, err}
 	}()
 	select {
-	case a := <-answers:
-		return a.token, a.err
+	case r := <-results:
+		return r.token, r.err
 	case <-ctx.Done():
 		return nil, contextError(ctx, nil)
 	}

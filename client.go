@@ -23,8 +23,8 @@
 // Beneath them, each of the service's 24 operations is one method of [Client],
 // in the file named after its tag in the API documentation. Methods log in by
 // themselves, retry what may be retried, and return typed values and typed errors: a
-// *[BaseError] when the service answered with an error, a *[RequestError] when
-// there was no usable answer, and an error that is [ErrInvalidArgument] when
+// *[BaseError] when the service responded with an error, a *[RequestError] when
+// there was no usable response, and an error that is [ErrInvalidArgument] when
 // nothing was sent.
 //
 // # Errors
@@ -56,8 +56,8 @@
 //
 // Nobody who wrote this package could call the real service. "The
 // documentation" in comments is the published one, transcribed in
-// testdata/openapi.yaml of the repository; wire-facts.md with a number is what
-// is known beyond it, listed in docs/wire-facts.md.
+// testdata/openapi.yaml of the repository. What is known beyond it, such as from
+// the fixtures of the service's other SDKs, is listed in docs/wire-facts.md there.
 package hacarus
 
 import (
@@ -295,8 +295,8 @@ func WithObserver(f func(context.Context, Attempt)) Option {
 	}
 }
 
-// WithLanguage asks for error texts in a language: "en" and "ja" are known
-// (wire-facts.md 4). Errors are classified by status, so errors.Is does not
+// WithLanguage asks for the descriptions of errors in a language: "en" and "ja"
+// are known to work. Errors are classified by status, so errors.Is does not
 // depend on it, except for [ErrLicense], which knows the English title only.
 func WithLanguage(tag string) Option {
 	return func(cfg *config) error {

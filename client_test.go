@@ -195,7 +195,7 @@ func TestClientPrintsNoSecret(t *testing.T) {
 		client *Client
 		Public *Client
 	}
-	raw, err := json.Marshal(c)
+	raw, err := json.Marshal(c) //nolint:staticcheck // that nothing is written of it is the point
 	require.NoError(t, err)
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("made", "client", c, "wrapped", wrapper{c, c})

@@ -244,7 +244,7 @@ var opGetImage = operation{"getImage", "GetImage", http.MethodGet, "{image}", cl
 // fetched without.
 //
 // A URL without a host is taken as a path on the configured origin. A bare
-// storage key (wire-facts.md 19) cannot be fetched and is [ErrInvalidArgument],
+// storage key, as earlier services sent it, cannot be fetched and is [ErrInvalidArgument],
 // as are URLs that are not http or https or hold user information. An image
 // that is gone is [ErrNotFound]. Close the download.
 func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, error) {

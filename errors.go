@@ -11,13 +11,13 @@ import (
 )
 
 // Kinds of *[BaseError], found with [errors.Is]. They follow the HTTP status of
-// the answer, not the status written in its body, which may differ
-// (wire-facts.md 10).
+// the response, not the status written in its body: the service was seen to send
+// others there.
 var (
 	ErrBadRequest    = errors.New("bad request")           // 400
 	ErrUnauthorized  = errors.New("unauthorized")          // 401
 	ErrForbidden     = errors.New("forbidden")             // 403
-	ErrLicense       = errors.New("licence not valid")     // 403 with the known English title; in other languages ErrForbidden only
+	ErrLicense       = errors.New("license not valid")     // 403 with the known English title; in other languages ErrForbidden only
 	ErrNotFound      = errors.New("not found")             // 404
 	ErrTooLarge      = errors.New("request too large")     // 413
 	ErrUnprocessable = errors.New("unprocessable request") // 422
@@ -30,12 +30,12 @@ var (
 var (
 	// ErrInvalidArgument: the call was refused before anything was sent.
 	ErrInvalidArgument = errors.New("invalid argument")
-	// ErrRedirect: the service answered with a redirect, which is never followed.
+	// ErrRedirect: the service responded with a redirect, which is never followed.
 	ErrRedirect = errors.New("redirect refused")
-	// ErrDecode: an answer of status 2xx could not be read as documented.
-	ErrDecode = errors.New("unreadable answer")
-	// ErrResponseTooLarge: an answer exceeded the limit on decoded bytes.
-	ErrResponseTooLarge = errors.New("answer too large")
+	// ErrDecode: a response of status 2xx could not be read as documented.
+	ErrDecode = errors.New("unreadable response")
+	// ErrResponseTooLarge: a response exceeded the limit on decoded bytes.
+	ErrResponseTooLarge = errors.New("response too large")
 	// ErrOutcomeUnknown: the service may or may not have executed the call.
 	// Look before you repeat it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
@@ -52,20 +52,20 @@ const (
 	OutcomeNotSent     Outcome = "not sent"     // no request left the process
 	OutcomeNotExecuted Outcome = "not executed" // the service declined, or never had the whole request
 	OutcomeUnknown     Outcome = "unknown"      // the service may have acted
-	OutcomeExecuted    Outcome = "executed"     // the service acted, its answer could not be used
+	OutcomeExecuted    Outcome = "executed"     // the service acted, its response could not be used
 )
 
-// BaseError is an error that the service answered with: any status other than
+// BaseError is an error that the service responded with: any status other than
 // 2xx and 3xx. errors.Is tells its kind, such as [ErrNotFound].
 type BaseError struct {
-	// Errors is the service's own description, empty when the answer had none.
+	// Errors is the service's own description, empty when the response had none.
 	Errors ErrorDetails
 	// StatusCode is the HTTP status.
 	StatusCode int
 	// Operation is the operationId, such as "train". It is "login" when
 	// another operation's implicit login failed.
 	Operation string
-	// RequestID is the answer's X-Request-Id, "" for none.
+	// RequestID is the response's X-Request-Id, "" for none.
 	RequestID string
 	// RetryAfter is the wait the service asked for: zero when it asked for none,
 	// for one until a time that has passed, or in a form that cannot be read; a
@@ -75,12 +75,12 @@ type BaseError struct {
 	Attempts int
 	// Outcome says whether the service may have acted.
 	Outcome Outcome
-	// Body holds the first 4 KiB of the answer with known secrets masked.
+	// Body holds the first 4 KiB of the response with known secrets masked.
 	Body []byte
 	// ItemIDs are the ids that a failed [Client.AddItems] would have made, in
-	// the order of its files, if the service names items after files
-	// (wire-facts.md 28). Only set where there may be items: where the outcome is
-	// unknown, or executed with an answer that could not be read.
+	// the order of its files, if the service names items after files, as its
+	// fixtures and an earlier SDK have it. Only set where there may be items: where
+	// the outcome is unknown, or executed with a response that could not be read.
 	ItemIDs []string
 }
 
@@ -90,7 +90,7 @@ type ErrorDetails struct {
 	Message []KeyValueError
 	// Status is the status written in the body; it may differ from the HTTP status.
 	Status int
-	// Detail explains the error; a list of texts is joined with "\n".
+	// Detail explains the error; a list of strings is joined with "\n".
 	Detail string
 	// Source says which endpoint failed.
 	Source ErrorSource
@@ -108,7 +108,7 @@ type KeyValueError struct {
 
 // ErrorSource says where an error arose.
 type ErrorSource struct {
-	// Pointer names the endpoint; it is free text (wire-facts.md 11).
+	// Pointer names the endpoint: a path, a path with a query, or a URL.
 	Pointer string
 }
 
@@ -162,7 +162,7 @@ func decodeKeyValue(d *decoding, v *KeyValueError) error {
 	})
 }
 
-// Error describes the error: title, detail and messages, or the text of the
+// Error describes the error: title, detail and messages, or the name of the
 // HTTP status where the service gave none of them.
 func (e *BaseError) Error() string {
 	return fmt.Sprintf("hacarus: %s: %d: %s%s", e.Operation, e.StatusCode, e.message(), unknownSuffix(e.Outcome))
@@ -200,7 +200,7 @@ func unknownSuffix(o Outcome) string {
 	return ""
 }
 
-// licenseTitles are the known titles of a licence problem, lower case (wire-facts.md 7).
+// licenseTitles are the known titles of a license problem, lower case.
 var licenseTitles = [...]string{"invalid license!", "invalid license", "invalid licence!"}
 
 // Is reports whether target is the kind of this error, or [ErrOutcomeUnknown]
@@ -263,9 +263,9 @@ func (e *BaseError) LogValue() slog.Value {
 	)
 }
 
-// RequestError is a call that got no usable answer: the network or the context
-// failed, a file could not be read, or the answer could not be decoded. The
-// cause, and the service's last answer if there was one, are reachable with
+// RequestError is a call that got no usable response: the network or the context
+// failed, a file could not be read, or the response could not be decoded. The
+// cause, and the service's last response if there was one, are reachable with
 // errors.Is and errors.As.
 type RequestError struct {
 	// Operation is the operationId, such as "train".
@@ -274,7 +274,7 @@ type RequestError struct {
 	Attempts int
 	// Outcome says whether the service may have acted.
 	Outcome Outcome
-	// Err is the cause, with known secrets masked in its text.
+	// Err is the cause, with known secrets masked in its message.
 	Err error
 	// ItemIDs is as in [BaseError].
 	ItemIDs []string

@@ -41,8 +41,8 @@ type attemptAccess struct {
 	err        error
 }
 
-// attach gives the attempt's request its body, and, if it asks, the question
-// whether the service wants it.
+// attach gives the attempt's request its body. If it asks, the service is asked
+// first whether it wants it.
 func (a *attempt) attach(req *http.Request, b *body, asks bool) error {
 	a.outgoing.clock, a.outgoing.expect = &a.clock, &a.expect
 	if err := a.outgoing.open(b); err != nil {
@@ -83,6 +83,14 @@ func (a *attempt) receive(response *http.Response, streams bool) {
 // withheld says whether the request's body waited for a permission that did not
 // come: without it the service cannot act.
 func (a *attempt) withheld() bool { return a.expect.asked() && a.outgoing.count() == 0 }
+
+// reached is how far the request may have come, unless it certainly did not leave.
+func (a *attempt) reached() reach {
+	if a.withheld() {
+		return reachedHead
+	}
+	return reachedService
+}
 
 // end releases the attempt. After it, the body's source is never read again.
 func (a *attempt) end() {
@@ -184,8 +192,8 @@ func (e *expectation) permits(over <-chan struct{}) bool {
 
 func (e *expectation) asked() bool { return e.granted != nil }
 
-// unanswered says whether the service has said nothing to the question.
-func (e *expectation) unanswered() bool {
+// ungranted says whether the service was asked, and has not said 100 Continue.
+func (e *expectation) ungranted() bool {
 	if !e.asked() {
 		return false
 	}

@@ -73,7 +73,7 @@ type decision struct {
 }
 
 // judge decides what an attempt means for its operation. It is a function of
-// its arguments alone; docs/reliability.md shows what it answers.
+// its arguments alone; docs/reliability.md shows its values.
 func judge(c class, o observation) decision {
 	d := decision{outcome: outcomeOf(c, o)}
 	unexecuted := d.outcome == OutcomeNotSent || d.outcome == OutcomeNotExecuted

@@ -158,8 +158,8 @@ func (x *exchange) learn(seen observation) {
 		x.renewed = true // a refused resend says nothing against its token
 		x.client.auth.invalidate(x.current.access.generation)
 	}
-	// A service that does not answer Expect costs a second each time.
-	ignored := seen.status != 0 && x.current.expect.unanswered() && !x.current.withheld()
+	// A service that ignores Expect costs a second each time.
+	ignored := seen.status != 0 && x.current.expect.ungranted() && !x.current.withheld()
 	if ignored || seen.expectRefused() {
 		x.client.ignoresExpect.Store(true)
 	}

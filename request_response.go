@@ -105,7 +105,7 @@ func appendAll(raw []byte, r io.Reader, limit int64) ([]byte, error) {
 		}
 		n, err := r.Read(raw[len(raw):cap(raw)])
 		raw = raw[:len(raw)+n]
-		if err == io.EOF { //nolint:errorlint // a clean end is never wrapped
+		if err == io.EOF {
 			return raw, nil
 		}
 		if err != nil {
@@ -131,10 +131,7 @@ func (x *exchange) observe(response *http.Response, err error) (observation, err
 	if err != nil {
 		return x.observeSilence(err)
 	}
-	o := observation{status: response.StatusCode, spent: x.spent()}
-	if x.current.withheld() {
-		o.reach = reachedHead
-	}
+	o := observation{status: response.StatusCode, reach: x.current.reached(), spent: x.spent()}
 	switch {
 	case isSuccess(o.status) && x.streams():
 		o.failure, err = observeStream(response)
@@ -191,7 +188,7 @@ func redactLocation(location string) string {
 	return " to " + u.Scheme + "://" + u.Host
 }
 
-// observeRefusal reads an error that the service answered with. A broken
+// observeRefusal reads an error that the service responded with. A broken
 // description of it is still an error.
 func (x *exchange) observeRefusal(o *observation, response *http.Response) error {
 	slow := time.AfterFunc(errorTime, x.current.clock.cancel)

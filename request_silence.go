@@ -17,16 +17,13 @@ func (x *exchange) observeSilence(err error) (observation, error) {
 	if a.access.err != nil {
 		return observation{failure: failedLogin, reach: reachedNothing}, a.access.err
 	}
-	o := observation{failure: failedConnection, spent: x.spent()}
+	o := observation{failure: failedConnection, reach: a.reached(), spent: x.spent()}
 	if source := a.outgoing.failure(); source != nil {
 		o.failure = failedSource
 		return o, sourceError{source}
 	}
-	switch err = stripURL(err); {
-	case a.trace.unsent(err):
+	if err = stripURL(err); a.trace.unsent(err) {
 		o.reach = reachedNothing
-	case a.withheld():
-		o.reach = reachedHead
 	}
 	err = nameHeaderTooLarge(a.clock.explain(err))
 	if permanent(err) {

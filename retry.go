@@ -58,7 +58,7 @@ type RetryPolicy struct {
 	// 250 ms and 20 s.
 	MinWait, MaxWait time.Duration
 	// MaxRetryAfter is the longest Retry-After that is waited for. A longer
-	// one ends the call with the service's answer. Default 60 s.
+	// one ends the call with the service's response. Default 60 s.
 	MaxRetryAfter time.Duration
 }
 
@@ -132,14 +132,14 @@ func (b *budget) take() bool {
 	return true
 }
 
-// earn credits an answer that needed no retry.
+// earn credits a success.
 func (b *budget) earn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.spent = max(0, b.spent-budgetEarning)
 }
 
-// retryAfterStatus says whether a Retry-After of that answer is a wait that the
+// retryAfterStatus says whether a Retry-After of that status is a wait that the
 // service asks for before the same request.
 func retryAfterStatus(status int) bool {
 	return status == http.StatusTooEarly || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
@@ -176,7 +176,7 @@ func secondsOf(digits string) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// transientStatus says whether an answer of this status may differ next time.
+// transientStatus says whether a response of this status may differ next time.
 func transientStatus(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -187,7 +187,7 @@ func transientStatus(status int) bool {
 	return status >= 500
 }
 
-// declinedStatus says whether an answer of this status proves that the service
+// declinedStatus says whether a response of this status proves that the service
 // did not act on the request.
 func declinedStatus(status int) bool {
 	switch status {

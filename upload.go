@@ -28,9 +28,9 @@ const sniffLength = 512
 // again may be used directly.
 type File struct {
 	// Name is the base name that the service sees, of up to 255 bytes, without
-	// control characters or such as change the direction of writing. The
-	// service derives the item's id from it (wire-facts.md 28) and is known to
-	// refuse names with spaces or more than one dot (29).
+	// control characters and without characters that change the direction of
+	// writing (bidirectional overrides). The service seems to derive the item's id
+	// from it, and was seen to refuse names with spaces or more than one dot.
 	Name string
 	// Size in bytes. Zero or less means that it is taken from the source when
 	// it is opened, by Stat, Len or Seek.
@@ -164,8 +164,8 @@ type source struct {
 }
 
 // newSource opens the file to learn its size and type; head is room for its
-// first bytes. A source that panics
-// has failed, here as later when the transport reads it.
+// first bytes. A source that panics has failed, here as later when the transport
+// reads it.
 func newSource(f File, head []byte) (s *source, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -311,7 +311,7 @@ func (p patient) Read(b []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// field is a text part of a form.
+// field is a part of a form that is no file.
 type field struct{ name, value string }
 
 // multipartBody makes a form of fields and files, all files under one name.
