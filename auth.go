@@ -307,7 +307,7 @@ func (a *authenticator) token(ctx context.Context) (authorization []string, gene
 	a.mu.Unlock()
 	select {
 	case <-ctx.Done():
-		return nil, 0, ctx.Err()
+		return nil, 0, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: ctx.Err()}
 	case <-waitFor.landed:
 		waitFor.landed <- struct{}{} // to the next one
 		// Its token is used even if it is short-lived: asking again would not end.

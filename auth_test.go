@@ -819,3 +819,22 @@ func TestTokenSourcePanics(t *testing.T) {
 	require.Equal(t, OutcomeNotSent, lost.Outcome)
 	require.ErrorContains(t, err, "the vault is sealed")
 }
+
+// A login that takes longer than the http.Client of the user allows an attempt is
+// an error of the kind that all calls have.
+func TestLoginLongerThanATimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := roundTrip(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: slow, Timeout: time.Second}))
+		err := getModel(t.Context(), c)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		failed, ok := errors.AsType[*RequestError](err)
+		require.True(t, ok, "%T", err)
+		require.Equal(t, OutcomeNotSent, failed.Outcome)
+		require.Equal(t, opLogin.id, failed.Operation)
+	})
+}
