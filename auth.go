@@ -250,13 +250,17 @@ type authenticator struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	mu         sync.Mutex
-	bearer     *bearer   // nil without a token
-	generation uint64    // counts tokens, so that a late 401 drops only its own
-	renewal    time.Time // when to fetch the next token; zero: not before a 401
-	flight     *flight
-	refused    error
-	refusedAt  time.Time
+	mu      sync.Mutex
+	bearer  *bearer   // nil without a token
+	renewal time.Time // when to fetch the next token; zero: not before a 401
+	flight  *flight
+	refusal refusal
+}
+
+// refusal is the service's last word on the credentials, with its time.
+type refusal struct {
+	err error
+	at  time.Time
 }
 
 // bearer is the Authorization header's value with the token. It has its own
@@ -267,10 +271,9 @@ type bearer struct{ header []string }
 type flight struct {
 	// landed lets those that wait pass one by one: if they set off all at once,
 	// each would make a connection of its own before the first one is free again.
-	landed     chan struct{}
-	bearer     *bearer
-	generation uint64
-	err        error
+	landed chan struct{}
+	bearer *bearer
+	err    error
 }
 
 func newAuthenticator(exchange func(context.Context) (grant, error)) *authenticator {
@@ -287,18 +290,17 @@ func (a *authenticator) close() {
 	a.work.Wait()
 }
 
-// token returns the Authorization header's value with the access token, and the
-// token's generation, after a login if there is none. The login does not
-// depend on ctx, which only ends the waiting.
-func (a *authenticator) token(ctx context.Context) (authorization []string, generation uint64, err error) {
+// token returns the access token, after a login if there is none. The login
+// does not depend on ctx, which only ends the waiting.
+func (a *authenticator) token(ctx context.Context) (*bearer, error) {
 	a.mu.Lock()
 	if a.bearer != nil && (a.renewal.IsZero() || time.Now().Before(a.renewal)) {
 		defer a.mu.Unlock()
-		return a.bearer.header, a.generation, nil
+		return a.bearer, nil
 	}
-	if a.refused != nil && time.Since(a.refusedAt) < refusalMemory {
+	if a.refusal.err != nil && time.Since(a.refusal.at) < refusalMemory {
 		defer a.mu.Unlock()
-		return nil, 0, a.refused
+		return nil, a.refusal.err
 	}
 	waitFor := a.flight
 	if waitFor == nil {
@@ -307,14 +309,11 @@ func (a *authenticator) token(ctx context.Context) (authorization []string, gene
 	a.mu.Unlock()
 	select {
 	case <-ctx.Done():
-		return nil, 0, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: ctx.Err()}
+		return nil, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: ctx.Err()}
 	case <-waitFor.landed:
 		waitFor.landed <- struct{}{} // to the next one
 		// Its token is used even if it is short-lived: asking again would not end.
-		if waitFor.err != nil {
-			return nil, 0, waitFor.err
-		}
-		return waitFor.bearer.header, waitFor.generation, nil
+		return waitFor.bearer, waitFor.err
 	}
 }
 
@@ -345,39 +344,39 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 
 func (a *authenticator) land(f *flight, granted grant, err error) {
 	if err == nil {
-		f.bearer, f.generation = a.adopt(granted)
+		f.bearer = a.adopt(granted)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f.err = err
 	if base := (*BaseError)(nil); errors.As(err, &base) && !transientStatus(base.StatusCode) {
-		a.refused, a.refusedAt = err, time.Now()
+		a.refusal = refusal{err, time.Now()}
 	}
 	a.flight = nil
 	f.landed <- struct{}{}
 }
 
 // adopt makes a granted token the one that calls use.
-func (a *authenticator) adopt(granted grant) (*bearer, uint64) {
+func (a *authenticator) adopt(granted grant) *bearer {
 	a.secrets.AddToken(granted.token.AccessToken)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.bearer = &bearer{[]string{"Bearer " + granted.token.AccessToken}}
-	a.generation++
-	a.refused = nil
+	a.refusal = refusal{}
 	a.renewal = time.Time{}
 	if granted.lifetime != 0 {
 		// A little early, so that a token does not expire on its way.
 		a.renewal = time.Now().Add(granted.lifetime - min(granted.lifetime/10, 30*time.Second))
 	}
-	return a.bearer, a.generation
+	return a.bearer
 }
 
-// invalidate drops the token of that generation, if it is still in use.
-func (a *authenticator) invalidate(generation uint64) {
+// invalidate drops a token, if it is still in use: a late refusal of an earlier
+// one says nothing of its successor.
+func (a *authenticator) invalidate(refused *bearer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.generation == generation {
+	if a.bearer == refused {
 		a.bearer = nil
 	}
 }

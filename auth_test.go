@@ -422,7 +422,7 @@ func TestNoLoginAfterClose(t *testing.T) {
 		return grant{}, errors.New("closed")
 	})
 	a.close()
-	_, _, err := a.token(t.Context())
+	_, err := a.token(t.Context())
 	require.ErrorIs(t, err, ErrInvalidArgument)
 }
 

@@ -37,8 +37,8 @@ type attempt struct {
 
 // attemptAccess is what came of asking for a token.
 type attemptAccess struct {
-	generation uint64
-	err        error
+	bearer *bearer
+	err    error
 }
 
 // attach gives the attempt's request its body. If it asks, the service is asked

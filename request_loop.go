@@ -89,11 +89,11 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 func (x *exchange) start(a *attempt, req *http.Request) (*http.Request, error) {
 	header := x.header(req.Header)
 	if x.authorized() {
-		authorization, generation, err := x.client.auth.token(req.Context())
-		if a.access = (attemptAccess{generation, err}); err != nil {
+		token, err := x.client.auth.token(req.Context())
+		if a.access = (attemptAccess{token, err}); err != nil {
 			return nil, err
 		}
-		header["Authorization"] = authorization
+		header["Authorization"] = token.header
 	}
 	x.attempts++
 	a.report.start(x.attempts)
@@ -156,7 +156,7 @@ func (x *exchange) next(ctx context.Context, response *http.Response, err error)
 func (x *exchange) learn(seen observation) {
 	if seen.tokenRefused {
 		x.renewed = true // a refused resend says nothing against its token
-		x.client.auth.invalidate(x.current.access.generation)
+		x.client.auth.invalidate(x.current.access.bearer)
 	}
 	// A service that ignores Expect costs a second each time.
 	ignored := seen.status != 0 && x.current.expect.ungranted() && !x.current.withheld()
