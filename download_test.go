@@ -3,6 +3,7 @@ package hacarus
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +13,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
 )
 
 // downloads are all ways to a file.
@@ -595,4 +598,110 @@ func TestPartialDownloads(t *testing.T) {
 	}))
 	_, err := c.GetModelResults(t.Context(), "m")
 	require.ErrorIs(t, err, ErrDecode)
+}
+
+func TestFactImages(t *testing.T) {
+	t.Parallel()
+	const key = "5d0e87d0227a3c334d5224541fa14b560f54cf36"
+	for _, test := range []struct {
+		name, url string
+		token     bool
+	}{
+		{"19 local URL", "http://127.0.0.1:8080/raw/" + key, true},
+		{"19 path", "/raw/" + key, true},
+		{"19 storage URL", "https://bucket.s3.amazonaws.com/raw/1.jpg?X-Amz-Signature=0f", false},
+		{"19 another port", "http://127.0.0.1:9000/raw/" + key, false},
+		{"19 another scheme", "https://127.0.0.1:8080/raw/" + key, false},
+		{"19 a name that begins alike", "http://127.0.0.1.example:8080/raw/" + key, false},
+	} {
+		for _, code := range []int{http.StatusOK, http.StatusUnauthorized} {
+			t.Run(fmt.Sprintf("%s %d", test.name, code), func(t *testing.T) {
+				t.Parallel()
+				var requests factRequests
+				transport := inMemory(&fakeAPI{next: requests.before(t, status(code, "image"))})
+				c := newTestClient(t, "http://127.0.0.1:8080", WithHTTPClient(&http.Client{Transport: transport}))
+				_, err := readFixtureDownload(c.GetImage(t.Context(), ImageMeta{URL: test.url}))
+				require.Equal(t, code == http.StatusOK, err == nil, err)
+				require.NotEmpty(t, requests.all())
+				for _, r := range requests.all() {
+					require.Equal(t, test.token, r.Header.Get("Authorization") != "")
+					require.True(t, strings.HasSuffix(r.URL.String(), test.url), r.URL)
+				}
+			})
+		}
+	}
+	for _, url := range []string{key, "", "raw/" + key, "//elsewhere.example/raw/1", "http://127.0.0.1:8080@elsewhere.example/raw/1"} {
+		t.Run("19 cannot be fetched "+url, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{next: ok("image")}
+			_, err := overMemory(t, api).GetImage(t.Context(), ImageMeta{URL: url})
+			require.ErrorIs(t, err, ErrInvalidArgument)
+			logins, calls := api.counts()
+			require.Zero(t, logins+calls)
+		})
+	}
+}
+
+// TestFactForeignImageAsksForNoToken holds fact 19 before any login: an image
+// elsewhere needs no token, so none is asked for.
+func TestFactForeignImageAsksForNoToken(t *testing.T) {
+	t.Parallel()
+	var requests factRequests
+	transport := inMemory(requests.before(t, ok("image")))
+	c, err := New("https://sdd-api.hacarus.com", WithHTTPClient(&http.Client{Transport: transport}),
+		WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: testToken})))
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = readFixtureDownload(c.GetImage(t.Context(), ImageMeta{URL: "https://bucket.s3.amazonaws.com/raw/1.jpg"}))
+	require.NoError(t, err)
+	require.Len(t, requests.all(), 1)
+	header, err := json.Marshal(requests.all()[0].Header)
+	require.NoError(t, err)
+	require.NotContains(t, string(header), testToken)
+}
+
+const deviceFull = "/dev/full"
+
+// A disk that is full leaves what was there before.
+func TestSaveFileOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	for name, get := range map[string]func(*Client) (*Download, error){
+		"results": func(c *Client) (*Download, error) { return c.GetModelResults(t.Context(), "m1") },
+		"export":  func(c *Client) (*Download, error) { return c.ExportModels(t.Context(), "m1") },
+		"logs":    func(c *Client) (*Download, error) { return c.GetLogs(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "saved")
+			require.NoError(t, os.WriteFile(path, []byte("before"), 0o600))
+			d, err := get(overMemory(t, &fakeAPI{next: ok("contents")}))
+			require.NoError(t, err)
+			err = d.saveFile(path, fullDisk)
+			require.Error(t, err)
+			if _, missing := os.Stat(deviceFull); missing == nil {
+				require.ErrorIs(t, err, syscall.ENOSPC)
+			}
+			require.Equal(t, []string{"saved"}, namesIn(t, filepath.Dir(path)))
+			left, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, "before", string(left))
+		})
+	}
+}
+
+// fullDisk makes temporary files that take nothing: their writes end on a
+// device that is always full, or, where there is none, fail otherwise.
+func fullDisk(dir, pattern string) (*os.File, error) {
+	made, err := os.CreateTemp(dir, pattern)
+	if err != nil {
+		return nil, err
+	}
+	name := made.Name()
+	if _, err := os.Stat(deviceFull); err != nil {
+		return os.Open(name)
+	}
+	if err := errors.Join(made.Close(), os.Remove(name), os.Symlink(deviceFull, name)); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_WRONLY, 0)
 }

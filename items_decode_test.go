@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // requireFactItem decodes an item by itself and on a page.
@@ -193,7 +195,7 @@ func TestDecodeAfterAFailure(t *testing.T) {
 
 // A program may keep the ids of a million items, and nothing else of them.
 func TestIDsKeepNothingElse(t *testing.T) { //nolint:paralleltest // watches the process's heap
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector takes memory too")
 	}
 	const pages, items = 20, 1000
