@@ -1,6 +1,7 @@
 package hacarustest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,6 +97,16 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, op operation) {
 		return
 	}
 	a.write(w)
+}
+
+// baseURL is where the client has reached the server, by its own name or that of
+// a proxy.
+func (s *Server) baseURL(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme) + "://" + cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host, s.host)
 }
 
 // recorder notes the status of a response in the ledger.

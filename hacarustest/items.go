@@ -32,7 +32,7 @@ func (s *Server) getItems(r *request) (response, error) {
 	if err != nil {
 		return response{}, invalid(http.StatusUnprocessableEntity, "page", "Not a valid integer.")
 	}
-	return dataResponse(s.page(kind, query.Get("model_id"), count, page))
+	return dataResponse(s.page(s.baseURL(r.Request), kind, query.Get("model_id"), count, page))
 }
 
 func positive(text string, fallback int) (int, error) {
@@ -54,7 +54,7 @@ type itemsPage struct {
 	CountPerPage int        `json:"count_per_page"`
 }
 
-func (s *Server) page(kind hacarus.ItemType, modelID string, count, page int) itemsPage {
+func (s *Server) page(base string, kind hacarus.ItemType, modelID string, count, page int) itemsPage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := itemsPage{Items: []itemView{}, CurrentPage: page, CountPerPage: count}
@@ -64,7 +64,7 @@ func (s *Server) page(kind hacarus.ItemType, modelID string, count, page int) it
 			continue
 		}
 		if found/count == page-1 {
-			v := i.view()
+			v := i.view(base)
 			v.ofModel(modelID)
 			p.Items = append(p.Items, v)
 		}
@@ -99,7 +99,7 @@ func (s *Server) addItems(r *request) (response, error) {
 	}
 	ids := itemIDs{}
 	for _, f := range files {
-		i := s.newItem(wire.ItemID(f.name), f)
+		i := newItem(wire.ItemID(f.name), f)
 		i.IsTrainingData, i.good = training, good
 		i.UserAssessment = labelled(training, good)
 		if training {
@@ -168,7 +168,7 @@ func isImage(u upload) bool {
 }
 
 // newItem makes an item that waits for its first prediction.
-func (s *Server) newItem(id string, uploads ...upload) *item {
+func newItem(id string, uploads ...upload) *item {
 	i := &item{Item: hacarus.Item{
 		ItemID:      id,
 		Name:        id,
@@ -180,13 +180,13 @@ func (s *Server) newItem(id string, uploads ...upload) *item {
 	for _, u := range uploads {
 		u.key = hash(id, u.name, string(u.content))
 		i.uploads = append(i.uploads, u)
-		i.Images = append(i.Images, s.imageMeta(u))
+		i.Images = append(i.Images, imageMeta(u))
 	}
 	return i
 }
 
-func (s *Server) imageMeta(u upload) hacarus.ImageMeta {
-	meta := hacarus.ImageMeta{URL: s.URL + "/raw/" + u.key, Name: u.name, FileSize: int64(len(u.content))}
+func imageMeta(u upload) hacarus.ImageMeta {
+	meta := hacarus.ImageMeta{Name: u.name, FileSize: int64(len(u.content))}
 	if c, _, err := image.DecodeConfig(bytes.NewReader(u.content)); err == nil {
 		meta.Width, meta.Height = c.Width, c.Height
 	}
@@ -249,7 +249,7 @@ func (s *Server) getItem(r *request) (response, error) {
 	if i == nil {
 		return response{}, refuse(http.StatusNotFound, noItem)
 	}
-	v := i.view()
+	v := i.view(s.baseURL(r.Request))
 	v.ofModel(query.Get("model_id"))
 	if assessments != nil && !*assessments {
 		v.Assessments = []hacarus.Assessment{}

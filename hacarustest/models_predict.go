@@ -33,13 +33,13 @@ func (s *Server) predict(r *request) (response, error) {
 	if !ok {
 		return response{}, refuse(http.StatusNotFound, noItems)
 	}
-	s.startPrediction(m, items)
+	s.startPrediction(m, items, s.baseURL(r.Request))
 	return dataResponse(hacarus.PredictItemsResponse{ModelVersion: m.Version, ItemIDs: in.ItemIDs})
 }
 
-// startPrediction inspects items in the background, and calls back when that
-// went well.
-func (s *Server) startPrediction(m *model, items []*item) {
+// startPrediction inspects items in the background, and calls back with those
+// for which that went well; their images are found at the base URL.
+func (s *Server) startPrediction(m *model, items []*item, base string) {
 	for _, i := range items {
 		i.waiting++
 		i.Status = hacarus.ItemStatusPending
@@ -57,7 +57,7 @@ func (s *Server) startPrediction(m *model, items []*item) {
 			if ctx.Err() != nil {
 				return
 			}
-			view := s.finishPrediction(m, i, finding, err)
+			view := s.finishPrediction(m, i, finding, err, base)
 			if err == nil {
 				predicted = append(predicted, view)
 			}
@@ -97,7 +97,7 @@ func inspectUpload(ctx context.Context, inspector Inspector, u upload, p Paramet
 
 // finishPrediction records a finding. An item whose inspection failed is done
 // all the same, without an assessment (wire-facts.md 21).
-func (s *Server) finishPrediction(m *model, i *item, f Finding, err error) itemView {
+func (s *Server) finishPrediction(m *model, i *item, f Finding, err error, base string) itemView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i.waiting--; i.waiting == 0 {
@@ -106,7 +106,7 @@ func (s *Server) finishPrediction(m *model, i *item, f Finding, err error) itemV
 	if err == nil {
 		i.Assessments = append(i.Assessments, s.assessment(m, f))
 	}
-	return i.view()
+	return i.view(base)
 }
 
 func (s *Server) assessment(m *model, f Finding) hacarus.Assessment {

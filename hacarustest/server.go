@@ -2,7 +2,6 @@ package hacarustest
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"log"
@@ -22,8 +21,8 @@ type Server struct {
 	// URL is the base URL for [hacarus.New], without a trailing slash. In a bubble
 	// of testing/synctest nothing listens there, but [Server.Transport] reaches it.
 	URL string
-	// ClientID and ClientSecret are the credentials that it accepts. Each server has
-	// a random secret of its own.
+	// ClientID and ClientSecret are the credentials that it accepts: those of
+	// [WithClient], or "hacarustest" and a random secret.
 	ClientID, ClientSecret string
 
 	config
@@ -49,10 +48,11 @@ type Server struct {
 // license, and no models or items. The caller must call Close. NewServer panics
 // when it cannot listen.
 func NewServer(opts ...Option) *Server {
+	config := newConfig(opts)
 	s := &Server{
-		ClientID:     "hacarustest",
-		ClientSecret: rand.Text(),
-		config:       newConfig(opts),
+		ClientID:     config.clientID,
+		ClientSecret: config.clientSecret,
+		config:       config,
 		clock:        newClock(),
 		memory:       newMemoryListener(),
 		slots:        make(chan struct{}, runtime.GOMAXPROCS(0)),
@@ -83,17 +83,34 @@ func (s *Server) prepareCallbacks() {
 
 // listen serves in memory and, where the network may be waited for, on a port.
 func (s *Server) listen() {
-	s.serve(s.memory)
-	s.host = "127.0.0.1:1" // where nothing listens
+	s.host = reachable(s.addr)
 	if !inBubble() {
-		l, err := new(net.ListenConfig).Listen(s.running, "tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(s.running, "tcp", s.addr)
 		if err != nil {
 			panic("hacarustest: " + err.Error())
 		}
-		s.host = l.Addr().String()
+		s.host = reachable(l.Addr().String())
 		s.serve(l)
 	}
 	s.URL = "http://" + s.host
+	s.serve(s.memory)
+}
+
+// reachable is where clients on this computer reach an address, which may stand
+// for all of the computer's addresses. Port 0, which is only left where nothing
+// listens, is not one of a URL.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	if port == "0" {
+		port = "1"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 func (s *Server) serve(l net.Listener) {
@@ -136,6 +153,12 @@ func (s *Server) Transport() http.RoundTripper {
 	s.onClose(t.CloseIdleConnections)
 	return t
 }
+
+// Handler returns what serves the API, for a server or for middleware of your
+// own. It expects the API's paths at the root, and addresses the images of items
+// by the host of the request, or by that of X-Forwarded-Host and
+// X-Forwarded-Proto.
+func (s *Server) Handler() http.Handler { return s.server.Handler }
 
 // Advance moves the server's clock forward: tokens and licenses expire by it, and
 // trainings, predictions and delays take their time by it. What becomes due

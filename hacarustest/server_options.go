@@ -1,6 +1,8 @@
 package hacarustest
 
 import (
+	"cmp"
+	"crypto/rand"
 	"net/http"
 	"time"
 )
@@ -9,6 +11,9 @@ import (
 type Option func(*config)
 
 type config struct {
+	addr              string
+	clientID          string
+	clientSecret      string
 	trainer           Trainer
 	license           bool
 	tokenLifetime     time.Duration
@@ -21,6 +26,9 @@ type config struct {
 
 func newConfig(opts []Option) config {
 	c := config{
+		addr:          "127.0.0.1:0",
+		clientID:      "hacarustest",
+		clientSecret:  rand.Text(),
 		trainer:       PatternMatching{},
 		license:       true,
 		tokenLifetime: 30 * 24 * time.Hour,
@@ -29,6 +37,24 @@ func newConfig(opts []Option) config {
 		option(&c)
 	}
 	return c
+}
+
+// WithAddr sets the address that the server listens on, such as
+// "127.0.0.1:8080". Without a host it listens on all of the computer's addresses,
+// and with port 0 on a free port: see [Server.URL]. The default is
+// "127.0.0.1:0". In a bubble of testing/synctest, the address is that of the URL,
+// but nothing listens there.
+func WithAddr(addr string) Option {
+	return func(c *config) { c.addr = addr }
+}
+
+// WithClient sets the credentials that the server accepts. The default of an
+// empty id is "hacarustest", and that of an empty secret is random.
+func WithClient(id, secret string) Option {
+	return func(c *config) {
+		c.clientID = cmp.Or(id, c.clientID)
+		c.clientSecret = cmp.Or(secret, c.clientSecret)
+	}
 }
 
 // WithInspector sets what trains the inspectors of all models, whatever their

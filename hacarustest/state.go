@@ -83,7 +83,7 @@ func (m *model) predictParameters() Parameters {
 // item is an item with what the API does not show of it.
 type item struct {
 	hacarus.Item
-	uploads []upload
+	uploads []upload // of which the first images are
 	good    *bool
 	waiting int // predictions that are not done
 }
@@ -107,9 +107,14 @@ type itemView struct {
 }
 
 // view copies what the wire needs of an item, so that it can be written
-// without the lock. What it shares with the item is never changed.
-func (i *item) view() itemView {
+// without the lock. What it shares with the item is never changed. The images
+// that were uploaded are found at the base URL.
+func (i *item) view(base string) itemView {
 	v := itemView{Item: i.Item}
+	v.Images = slices.Clone(i.Images)
+	for n, u := range i.uploads {
+		v.Images[n].URL = base + "/raw/" + u.key
+	}
 	v.Assessments = slices.Clone(i.Assessments)
 	if u := i.UserAssessment; u != nil {
 		clone := *u

@@ -110,7 +110,7 @@ func (s *Server) AddItem(i hacarus.Item, images ...[]byte) hacarus.Item {
 	for n, content := range images {
 		uploads = append(uploads, newUpload(fmt.Sprintf("%s-%d", id, n+1), content))
 	}
-	added := s.newItem(id, uploads...)
+	added := newItem(id, uploads...)
 	added.Name = cmp.Or(i.Name, id)
 	added.IsTrainingData = i.IsTrainingData
 	added.Images = append(added.Images, i.Images...)
@@ -131,7 +131,7 @@ func (s *Server) AddItem(i hacarus.Item, images ...[]byte) hacarus.Item {
 		}
 	}
 	s.state.put(added)
-	served := added.view()
+	served := added.view(s.URL)
 	served.Item.UserAssessment = served.UserAssessment
 	return served.Item
 }
