@@ -167,6 +167,54 @@ func ExampleServer_Transport() {
 	// Output: <nil>
 }
 
+// On all addresses of the computer, so that other computers can reach it, and on
+// a free port. A port that stays the same is ":8080".
+func ExampleWithAddr() {
+	server := hacarustest.NewServer(hacarustest.WithAddr(":0"))
+	defer server.Close()
+
+	fmt.Println(strings.HasPrefix(server.URL, "http://127.0.0.1:"))
+	// Output: true
+}
+
+// Credentials that a program has in its settings already.
+func ExampleWithClient() {
+	server := hacarustest.NewServer(hacarustest.WithClient("line-7", "the secret of line 7"))
+	defer server.Close()
+	client, err := hacarus.New(server.URL, hacarus.WithCredentials("line-7", "the secret of line 7"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+
+	_, err = client.ListModels(context.Background(), nil)
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// The API behind a server of one's own, here with TLS.
+func ExampleServer_Handler() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	secure := httptest.NewTLSServer(server.Handler())
+	defer secure.Close()
+	client, err := hacarus.New(secure.URL,
+		hacarus.WithCredentials(server.ClientID, server.ClientSecret),
+		hacarus.WithHTTPClient(secure.Client()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	item := server.AddItem(hacarus.Item{ItemID: "plate-0003"}, []byte("the content of the file"))
+
+	served, err := client.GetItem(context.Background(), item.ItemID, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.HasPrefix(served.Images[0].URL, secure.URL))
+	// Output: true
+}
+
 // brightness calls dark images NG.
 func brightness(_ context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
 	r, g, b, _ := img.At(img.Bounds().Min.X, img.Bounds().Min.Y).RGBA()

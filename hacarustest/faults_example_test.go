@@ -1,12 +1,14 @@
 package hacarustest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -212,6 +214,29 @@ func ExampleStatus() {
 		fmt.Println(answer.StatusCode, answer.RetryAfter, answer.Outcome)
 	}
 	// Output: 429 1h0m0s not executed
+}
+
+// A fault of one's own: the service counts its training images wrongly.
+func ExampleFunc() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.Inject("train", hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+		response := httptest.NewRecorder()
+		service.ServeHTTP(response, r)
+		wrong := bytes.ReplaceAll(response.Body.Bytes(), []byte(`"ok_img_count":0`), []byte(`"ok_img_count":-1`))
+		w.Header().Set("Content-Type", "application/json")
+		if _, err := w.Write(wrong); err != nil {
+			log.Print(err)
+		}
+	}))
+	client := server.Client()
+
+	model, err := client.Train(context.Background(), "PM", hacarus.TrainRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.OKImgCount, server.Executions("train"))
+	// Output: -1 1
 }
 
 // A proxy wants a login of its own. Its page is no answer of the service: it

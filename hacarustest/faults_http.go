@@ -65,6 +65,18 @@ func HTML(code int) Fault {
 	return Status(code, http.Header{"Content-Type": {"text/html"}}, page)
 }
 
+// Func is a fault of your own. It is called in place of the request's execution,
+// and may do to the response what it likes. The handler executes the request, as
+// often as it is called, with the request that it is given: r or a clone of it.
+// With [Fault.After], the request was executed before, and the handler only
+// writes the response. Func panics if f is nil.
+func Func(f func(w http.ResponseWriter, r *http.Request, service http.Handler)) Fault {
+	if f == nil {
+		panic("hacarustest: Func: nil function")
+	}
+	return Fault{instead: true, send: func(x exchange) { f(x.w, x.r, x.service) }}
+}
+
 // EarlyReply responds with this status before the request's body is read, and
 // closes the connection. The request is not executed.
 func EarlyReply(code int) Fault {
@@ -128,12 +140,22 @@ func gzipped(content io.Reader) []byte {
 	return packed.Bytes()
 }
 
-// exchange is a request whose response a fault spoils.
+// exchange is a request whose response a fault may spoil.
 type exchange struct {
 	w        http.ResponseWriter
 	r        *http.Request
-	running  context.Context // until the server closes
-	response response        // empty if the request was not executed
+	running  context.Context  // until the server closes
+	response response         // empty if the request was not executed
+	service  http.HandlerFunc // writes that response, or else executes a request first
+}
+
+// happen serves the request, or lets the fault do it.
+func (f Fault) happen(x exchange) {
+	if f.send == nil {
+		x.service(x.w, x.r)
+		return
+	}
+	f.send(x)
 }
 
 // connection takes the connection from the server.

@@ -71,6 +71,70 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A fault of one's own may answer itself, change the request or the response, or
+// come when all is done.
+func TestFunc(t *testing.T) {
+	t.Parallel()
+	teapot := func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.WriteHeader(http.StatusTeapot) }
+	tests := map[string]struct {
+		fault      hacarustest.Fault
+		status     int // of the error
+		executions int
+	}{
+		"answers itself": {hacarustest.Func(teapot), http.StatusTeapot, 0},
+		"serves as usual": {hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+			service.ServeHTTP(w, r)
+		}), 0, 1},
+		"serves and answers itself": {hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+			service.ServeHTTP(httptest.NewRecorder(), r)
+			teapot(w, r, nil)
+		}), http.StatusTeapot, 1},
+		"serves another request": {hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+			r.SetPathValue("algorithm_id", "none")
+			service.ServeHTTP(w, r)
+		}), http.StatusNotFound, 0},
+		"comes after": {hacarustest.Func(teapot).After(), http.StatusTeapot, 1},
+		"comes after, and passes on": {hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+			service.ServeHTTP(w, r)
+		}).After(), 0, 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			s.Inject("train", test.fault)
+			_, err := s.Client(once()).Train(t.Context(), "PM", hacarus.TrainRequest{})
+			var refused *hacarus.BaseError
+			if test.status == 0 {
+				require.NoError(t, err)
+			} else {
+				require.ErrorAs(t, err, &refused)
+				require.Equal(t, test.status, refused.StatusCode)
+			}
+			models, err := s.Client().ListModels(t.Context(), nil)
+			require.NoError(t, err)
+			require.Len(t, models, test.executions)
+			require.Equal(t, test.executions, s.Executions("train"))
+			require.Len(t, s.Calls("train"), 1)
+		})
+	}
+	require.Panics(t, func() { hacarustest.Func(nil) })
+}
+
+// The ledger has the status of a response that never names one.
+func TestFuncStatusInLedger(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.Inject("getHashId", hacarustest.Func(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.WriteHeader(http.StatusEarlyHints)
+		_, _ = w.Write([]byte(`{"data":{"hash_id":"6dfa37ec"}}`))
+	}))
+	id, err := s.Client().GetHashID(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "6dfa37ec", id)
+	require.Equal(t, http.StatusOK, s.Calls("getHashId")[0].StatusCode)
+}
+
 func TestRevokedTokenFault(t *testing.T) {
 	t.Parallel()
 	s := start(t)

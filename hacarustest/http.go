@@ -86,17 +86,21 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, op operation) {
 	if f.revoke {
 		s.RevokeTokens()
 	}
-	var a response
-	if !f.instead {
-		a = s.respond(&request{r, call}, op)
-	}
 	w.Header().Set("X-Request-Id", fmt.Sprintf("request-%06d", s.requests.Add(1)))
-	w = &recorder{w, s, call}
-	if f.send != nil {
-		f.send(exchange{w, r, s.running, a})
-		return
+	f.happen(s.exchange(w, r, op, call, f.instead))
+}
+
+// exchange executes a request, unless something else is to happen instead.
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request, op operation, call *Call, instead bool) exchange {
+	execute := func(r *http.Request) response { return s.respond(&request{r, call}, op) }
+	x := exchange{w: &recorder{w, s, call}, r: r, running: s.running}
+	if instead {
+		x.service = func(w http.ResponseWriter, r *http.Request) { execute(r).write(w) }
+		return x
 	}
-	a.write(w)
+	x.response = execute(r)
+	x.service = func(w http.ResponseWriter, _ *http.Request) { x.response.write(w) }
+	return x
 }
 
 // baseURL is where the client has reached the server, by its own name or that of
@@ -119,6 +123,15 @@ type recorder struct {
 func (w *recorder) WriteHeader(status int) {
 	w.server.ledger.update(func() { w.call.StatusCode = status })
 	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.server.ledger.update(func() {
+		if w.call.StatusCode < http.StatusOK { // none yet, or that of an informational response
+			w.call.StatusCode = http.StatusOK
+		}
+	})
+	return w.ResponseWriter.Write(b)
 }
 
 // Unwrap is for http.ResponseController.
