@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"net/http"
@@ -20,7 +19,7 @@ import (
 
 // A program is told of every verdict. The URL holds a secret, and what arrives
 // there is confirmed by the service before the function sees it.
-func ExampleCallbackHandler() {
+func ExampleNewCallbackReceiver() {
 	service := hacarustest.NewServer()
 	defer service.Close()
 	service.AddModel(hacarus.Model{ModelID: "plates"})
@@ -30,18 +29,21 @@ func ExampleCallbackHandler() {
 
 	token := rand.Text()
 	told := make(chan hacarus.Item)
-	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+	receiver, err := hacarus.NewCallbackReceiver(func(_ context.Context, items []hacarus.Item) error {
 		for _, item := range items {
 			told <- item
 		}
 		return nil
 	}, hacarus.WithCallbackToken(token), hacarus.WithCallbackClient(client))
-	defer handler.(io.Closer).Close() // waits for what is queued
-	receiver := httptest.NewServer(handler)
-	defer receiver.Close()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer receiver.Close() // waits for what is queued
+	server := httptest.NewServer(receiver)
+	defer server.Close()
 
-	_, err := client.SetPredictCallback(ctx, "plates", hacarus.PredictCallback{
-		URL:    receiver.URL + "/" + token,
+	_, err = client.SetPredictCallback(ctx, "plates", hacarus.PredictCallback{
+		URL:    server.URL + "/" + token,
 		Method: hacarus.CallbackPost,
 	})
 	if err != nil {
@@ -84,11 +86,14 @@ func ExampleWithCallbacks() {
 	ctx := context.Background()
 
 	hub := hacarus.NewCallbacks()
-	handler := hacarus.CallbackHandler(hub.Received)
-	defer handler.(io.Closer).Close()
-	receiver := httptest.NewServer(handler)
+	receiver, err := hacarus.NewCallbackReceiver(hub.Received)
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer receiver.Close()
-	_, err := client.SetPredictCallback(ctx, "plates", hacarus.PredictCallback{URL: receiver.URL, Method: hacarus.CallbackPost})
+	server := httptest.NewServer(receiver)
+	defer server.Close()
+	_, err = client.SetPredictCallback(ctx, "plates", hacarus.PredictCallback{URL: server.URL, Method: hacarus.CallbackPost})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -106,8 +111,8 @@ func ExampleWithCallbacks() {
 	// Output: plate-0042 OK
 }
 
-// call is what the service does: it reports an item at a URL.
-func call(handler http.Handler, path, item string) int {
+// report does what the service does: it reports an item at a URL.
+func report(handler http.Handler, path, item string) int {
 	body := strings.NewReader(`{"items":[{"item_id":"` + item + `","assessments":[{"model_id":"plates","label":"OK"}]}]}`)
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodPost, path, body))
@@ -116,14 +121,17 @@ func call(handler http.Handler, path, item string) int {
 
 // Who does not know the secret at the end of the URL is not listened to.
 func ExampleWithCallbackToken() {
-	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+	receiver, err := hacarus.NewCallbackReceiver(func(_ context.Context, items []hacarus.Item) error {
 		fmt.Println("look at", items[0].ItemID)
 		return nil
 	}, hacarus.WithCallbackToken("kq7zv2m4x6t5w3yr")) // rather that of crypto/rand.Text
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	fmt.Println(call(handler, "/hacarus/guess", "plate-0042"))
-	fmt.Println(call(handler, "/hacarus/kq7zv2m4x6t5w3yr", "plate-0043"))
-	_ = handler.(io.Closer).Close() // waits for the function
+	fmt.Println(report(receiver, "/hacarus/guess", "plate-0042"))
+	fmt.Println(report(receiver, "/hacarus/kq7zv2m4x6t5w3yr", "plate-0043"))
+	_ = receiver.Close() // waits for the function
 	// Output:
 	// 404
 	// 200
@@ -135,41 +143,50 @@ func ExampleWithCallbackClient() {
 	service := hacarustest.NewServer()
 	defer service.Close()
 	service.AddItem(hacarus.Item{ItemID: "plate-0042", Assessments: []hacarus.Assessment{{ModelID: "plates", Label: hacarus.LabelNG}}})
-	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+	receiver, err := hacarus.NewCallbackReceiver(func(_ context.Context, items []hacarus.Item) error {
 		fmt.Println(items[0].ItemID, items[0].Verdict("plates"))
 		return nil
 	}, hacarus.WithCallbackClient(service.Client()))
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	call(handler, "/hacarus", "plate-0042") // it says OK
-	_ = handler.(io.Closer).Close()
+	report(receiver, "/hacarus", "plate-0042") // it says OK
+	_ = receiver.Close()
 	// Output: plate-0042 NG
 }
 
 // Behind a gateway that lets nobody but the service in, a callback may be believed.
 func ExampleWithTrustedPayload() {
-	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+	receiver, err := hacarus.NewCallbackReceiver(func(_ context.Context, items []hacarus.Item) error {
 		fmt.Println(items[0].ItemID, items[0].Verdict("plates"))
 		return nil
 	}, hacarus.WithTrustedPayload())
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	call(handler, "/hacarus", "plate-0042")
-	_ = handler.(io.Closer).Close()
+	report(receiver, "/hacarus", "plate-0042")
+	_ = receiver.Close()
 	// Output: plate-0042 OK
 }
 
 // When more comes than the program can handle, the service is told to wait.
 func ExampleWithCallbackQueue() {
 	slow := make(chan struct{})
-	handler := hacarus.CallbackHandler(func(context.Context, []hacarus.Item) error {
+	receiver, err := hacarus.NewCallbackReceiver(func(context.Context, []hacarus.Item) error {
 		<-slow
 		return nil
 	}, hacarus.WithCallbackQueue(2))
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	fmt.Println(call(handler, "/hacarus", "plate-0042"))
-	fmt.Println(call(handler, "/hacarus", "plate-0043"))
-	fmt.Println(call(handler, "/hacarus", "plate-0044"))
+	fmt.Println(report(receiver, "/hacarus", "plate-0042"))
+	fmt.Println(report(receiver, "/hacarus", "plate-0043"))
+	fmt.Println(report(receiver, "/hacarus", "plate-0044"))
 	close(slow)
-	_ = handler.(io.Closer).Close()
+	_ = receiver.Close()
 	// Output:
 	// 200
 	// 200
@@ -179,7 +196,7 @@ func ExampleWithCallbackQueue() {
 // A function that fails is called again with the same items.
 func ExampleWithCallbackRetry() {
 	attempts := 0
-	handler := hacarus.CallbackHandler(func(_ context.Context, items []hacarus.Item) error {
+	receiver, err := hacarus.NewCallbackReceiver(func(_ context.Context, items []hacarus.Item) error {
 		attempts++
 		fmt.Println(items[0].ItemID, "attempt", attempts)
 		if attempts < 3 {
@@ -187,9 +204,12 @@ func ExampleWithCallbackRetry() {
 		}
 		return nil
 	}, hacarus.WithCallbackRetry(hacarus.RetryPolicy{MaxAttempts: 5, MinWait: time.Millisecond}))
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	call(handler, "/hacarus", "plate-0042")
-	_ = handler.(io.Closer).Close()
+	report(receiver, "/hacarus", "plate-0042")
+	_ = receiver.Close()
 	// Output:
 	// plate-0042 attempt 1
 	// plate-0042 attempt 2
@@ -198,14 +218,17 @@ func ExampleWithCallbackRetry() {
 
 // A program that must end soon says how long it waits for what is queued.
 func ExampleWithCallbackDrain() {
-	handler := hacarus.CallbackHandler(func(ctx context.Context, _ []hacarus.Item) error {
+	receiver, err := hacarus.NewCallbackReceiver(func(ctx context.Context, _ []hacarus.Item) error {
 		<-ctx.Done() // ends when the time of Close is over
 		return ctx.Err()
 	}, hacarus.WithCallbackDrain(10*time.Millisecond))
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	call(handler, "/hacarus", "plate-0042")
-	fmt.Println(handler.(io.Closer).Close())
-	// Output: hacarus: callback handler: 1 items not handled after 10ms: context deadline exceeded
+	report(receiver, "/hacarus", "plate-0042")
+	fmt.Println(receiver.Close())
+	// Output: hacarus: callback receiver: 1 items not handled after 10ms: context deadline exceeded
 }
 
 // Callbacks that are refused, and functions that fail, are logged.
@@ -218,12 +241,15 @@ func ExampleWithCallbackLogger() {
 			return a
 		},
 	}))
-	handler := hacarus.CallbackHandler(func(context.Context, []hacarus.Item) error { return nil },
+	receiver, err := hacarus.NewCallbackReceiver(func(context.Context, []hacarus.Item) error { return nil },
 		hacarus.WithCallbackToken("kq7zv2m4x6t5w3yr"), hacarus.WithCallbackLogger(logger))
-	defer handler.(io.Closer).Close()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer receiver.Close()
 
-	call(handler, "/hacarus/guess", "plate-0042")
-	// Output: level=WARN msg="hacarus: callback refused" status=404
+	report(receiver, "/hacarus/guess", "plate-0042")
+	// Output: level=WARN msg="hacarus: callback refused" status=404 error="wrong token"
 }
 
 // Callbacks wakes the waits that use it; a callback that arrives in another way
@@ -247,7 +273,7 @@ func ExampleCallbacks_Received() {
 	// Output: OK
 }
 
-// One Callbacks serves any number of waits, and any number of handlers feed it.
+// One Callbacks serves any number of waits, and any number of receivers feed it.
 func ExampleNewCallbacks() {
 	service := hacarustest.NewServer()
 	defer service.Close()

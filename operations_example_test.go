@@ -289,7 +289,7 @@ func ExampleClient_SetPredictParameters() {
 	// Output: 0.25
 }
 
-// Have the service call a URL after each prediction; see CallbackHandler.
+// Have the service call a URL after each prediction; see CallbackReceiver.
 func ExampleClient_SetPredictCallback() {
 	server := hacarustest.NewServer()
 	defer server.Close()

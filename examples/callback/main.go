@@ -131,9 +131,12 @@ func receive(ctx context.Context, opts options, hub *hacarus.Callbacks, logger *
 		return "", nil, err
 	}
 	token := rand.Text()
-	handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(token), hacarus.WithCallbackLogger(logger))
+	receiver, err := hacarus.NewCallbackReceiver(hub.Received, hacarus.WithCallbackToken(token), hacarus.WithCallbackLogger(logger))
+	if err != nil {
+		return "", nil, errors.Join(err, listener.Close())
+	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           receiver,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      15 * time.Second,
@@ -153,7 +156,7 @@ func receive(ctx context.Context, opts options, hub *hacarus.Callbacks, logger *
 			_ = server.Close()
 		}
 		<-done
-		if err := handler.(io.Closer).Close(); err != nil {
+		if err := receiver.Close(); err != nil {
 			logger.Error("some callbacks were not handled", "error", err)
 		}
 	}

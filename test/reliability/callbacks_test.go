@@ -39,7 +39,7 @@ const (
 type callbackRig struct {
 	t       *testing.T
 	service *hacarustest.Server
-	handler http.Handler
+	handler *hacarus.CallbackReceiver
 
 	mu    sync.Mutex
 	calls [][]hacarus.Item
@@ -56,7 +56,7 @@ func newCallbackRig(t *testing.T, opts ...hacarus.CallbackOption) *callbackRig {
 	rig.assess("a", hacarus.LabelNG, "0.7")
 	rig.assess("b", hacarus.LabelOK, "0.1")
 	rig.service.AddItem(hacarus.Item{ItemID: "c"})
-	rig.handler = hacarus.CallbackHandler(rig.f, append([]hacarus.CallbackOption{hacarus.WithCallbackToken(callbackToken)}, opts...)...)
+	rig.receive(rig.f, opts...)
 	t.Cleanup(func() { _ = rig.close() })
 	return rig
 }
@@ -65,8 +65,21 @@ func newCallbackRig(t *testing.T, opts ...hacarus.CallbackOption) *callbackRig {
 func confirming(t *testing.T) *callbackRig {
 	t.Helper()
 	rig := newCallbackRig(t)
-	rig.handler = hacarus.CallbackHandler(rig.f, hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackClient(rig.service.Client()))
+	rig.receive(rig.f, hacarus.WithCallbackClient(rig.service.Client()))
 	return rig
+}
+
+// receive makes the handler call f.
+func (r *callbackRig) receive(f func(context.Context, []hacarus.Item) error, opts ...hacarus.CallbackOption) {
+	r.t.Helper()
+	r.handler = newReceiver(r.t, f, append([]hacarus.CallbackOption{hacarus.WithCallbackToken(callbackToken)}, opts...)...)
+}
+
+func newReceiver(t *testing.T, f func(context.Context, []hacarus.Item) error, opts ...hacarus.CallbackOption) *hacarus.CallbackReceiver {
+	t.Helper()
+	receiver, err := hacarus.NewCallbackReceiver(f, opts...)
+	require.NoError(t, err)
+	return receiver
 }
 
 // assess lets the service have an item with an assessment of m1.
@@ -84,7 +97,7 @@ func (r *callbackRig) f(_ context.Context, items []hacarus.Item) error {
 	return r.fail(len(r.calls))
 }
 
-func (r *callbackRig) close() error { return r.handler.(io.Closer).Close() }
+func (r *callbackRig) close() error { return r.handler.Close() }
 
 // send sends a request to the handler, and is the response's status.
 func (r *callbackRig) send(method, target, body string, header ...string) int {
@@ -410,7 +423,7 @@ func callbackCases() []callbackCase {
 			forged := strings.Replace(callbackA, `"a"`, `"nobody"`, 1)
 			require.Equal(t, 200, rig.post(forged))
 			require.Empty(t, rig.later(time.Minute))
-			require.Len(t, rig.service.Calls("getItemById"), 1)
+			require.LessOrEqual(t, len(rig.service.Calls("getItemById")), 6, "it is not asked for long")
 			rig.assess("nobody", hacarus.LabelNG, "0.7")
 			require.Equal(t, 200, rig.post(forged))
 			require.Equal(t, []string{"nobody:NG"}, rig.later(time.Minute), "a forgery does not keep out the truth")
@@ -464,14 +477,14 @@ func blocked(t *testing.T, opts ...hacarus.CallbackOption) (rig *callbackRig, re
 	released := make(chan struct{})
 	rig = newCallbackRig(t)
 	f := rig.f
-	rig.handler = hacarus.CallbackHandler(func(ctx context.Context, items []hacarus.Item) error {
+	rig.receive(func(ctx context.Context, items []hacarus.Item) error {
 		select {
 		case <-released:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		return f(ctx, items)
-	}, append([]hacarus.CallbackOption{hacarus.WithCallbackToken(callbackToken)}, opts...)...)
+	}, opts...)
 	return rig, sync.OnceFunc(func() { close(released) })
 }
 

@@ -3,7 +3,6 @@ package reliability
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,7 +20,7 @@ import (
 // callbackLoad sends callbacks of one event each to a handler, whose consumer
 // is slower than they come.
 type callbackLoad struct {
-	handler http.Handler
+	handler *hacarus.CallbackReceiver
 
 	mu       sync.Mutex
 	accepted map[string]bool
@@ -87,7 +86,7 @@ func TestLoadCallbacks(t *testing.T) {
 	load := &callbackLoad{accepted: map[string]bool{}, handled: map[string]int{}}
 	var took time.Duration
 	synctest.Test(t, func(t *testing.T) {
-		load.handler = hacarus.CallbackHandler(load.consume,
+		load.handler = newReceiver(t, load.consume,
 			hacarus.WithCallbackToken(callbackToken), hacarus.WithCallbackQueue(bound), hacarus.WithCallbackDrain(time.Minute))
 		events := make(chan string, requests)
 		var work sync.WaitGroup
@@ -110,7 +109,7 @@ func TestLoadCallbacks(t *testing.T) {
 		}
 		close(events)
 		work.Wait()
-		require.NoError(t, load.handler.(io.Closer).Close())
+		require.NoError(t, load.handler.Close())
 		took = time.Since(begun)
 	})
 	require.Len(t, load.handled, requests*4/5, "none is lost")

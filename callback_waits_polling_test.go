@@ -3,7 +3,6 @@ package hacarus_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -45,14 +44,15 @@ func TestWaitWithCallbacks(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				hub := hacarus.NewCallbacks()
-				handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(hubToken))
+				handler, err := hacarus.NewCallbackReceiver(hub.Received, hacarus.WithCallbackToken(hubToken))
+				require.NoError(t, err)
 				s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel),
 					hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(testkit.InMemory(handler)))
 				defer s.Close()
 				s.Inject(hacarustest.Callback, c.faults...)
 				s.AddModel(hacarus.Model{ModelID: "m1"})
 				client := s.Client()
-				_, err := client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + hubPath, Method: hacarus.CallbackPost})
+				_, err = client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + hubPath, Method: hacarus.CallbackPost})
 				require.NoError(t, err)
 				var ids []string
 				for n := range 10 {
@@ -78,7 +78,7 @@ func TestWaitWithCallbacks(t *testing.T) {
 				for n, id := range ids {
 					require.Equal(t, plates.Verdict(n), verdicts[id], id)
 				}
-				require.NoError(t, handler.(io.Closer).Close())
+				require.NoError(t, handler.Close())
 			})
 		})
 	}
@@ -98,13 +98,14 @@ func TestInspectWithCallbacks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hub := hacarus.NewCallbacks()
-		handler := hacarus.CallbackHandler(hub.Received, hacarus.WithCallbackToken(hubToken))
+		handler, err := hacarus.NewCallbackReceiver(hub.Received, hacarus.WithCallbackToken(hubToken))
+		require.NoError(t, err)
 		s := hacarustest.NewServer(hacarustest.WithInspector(plates.FirstPixel),
 			hacarustest.WithPredictionTime(time.Minute), hacarustest.WithCallbackTransport(testkit.InMemory(handler)))
 		defer s.Close()
 		s.AddModel(hacarus.Model{ModelID: "m1"})
 		client := s.Client()
-		_, err := client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + hubPath, Method: hacarus.CallbackGet})
+		_, err = client.SetPredictCallback(t.Context(), "m1", hacarus.PredictCallback{URL: "http://line7" + hubPath, Method: hacarus.CallbackGet})
 		require.NoError(t, err)
 		req := hacarus.InspectRequest{
 			ModelID: "m1", BatchSize: 5,
@@ -124,7 +125,7 @@ func TestInspectWithCallbacks(t *testing.T) {
 		}
 		require.Empty(t, verdicts)
 		require.Less(t, time.Since(begun), 3*time.Minute)
-		require.NoError(t, handler.(io.Closer).Close())
+		require.NoError(t, handler.Close())
 	})
 }
 

@@ -1,0 +1,34 @@
+package hacarus
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCallbackSeen(t *testing.T) {
+	t.Parallel()
+	key := func(n int) callbackKey { return newCallbackKey(fmt.Sprint(n), nil) }
+	var m callbackSeen
+	now := time.Unix(1e9, 0)
+	m.age(now)
+	for n := range 3 * callbackSeenKeys {
+		m.age(now)
+		require.Equal(t, []callbackKey{key(n)}, m.add([]callbackKey{key(max(0, n-1)), key(n)}), "the new one")
+		require.True(t, m.knows(key(max(0, n-callbackSeenKeys+1))), "the last ones are known")
+		require.LessOrEqual(t, len(m.young)+len(m.old), 2*callbackSeenKeys)
+	}
+	require.False(t, m.knows(key(0)), "it is bounded")
+
+	last := key(3*callbackSeenKeys - 1)
+	m.age(now.Add(callbackSeenTime))
+	require.True(t, m.knows(last))
+	m.age(now.Add(2 * callbackSeenTime))
+	require.False(t, m.knows(last))
+
+	m.add([]callbackKey{last})
+	m.age(now.Add(4 * callbackSeenTime))
+	require.False(t, m.knows(last), "however long nothing came")
+}

@@ -1,0 +1,69 @@
+package hacarus
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// Callbacks wakes waits when callbacks arrive: give its Received to
+// [NewCallbackReceiver], and the Callbacks to the waits by [WithCallbacks]. A wait
+// that is woken asks the service at once, instead of at its next poll. It goes on
+// polling, so that a callback that never comes costs nothing but time, and one
+// that is forged or comes twice costs one request.
+//
+// The zero value is ready for use. Any number of waits and receivers may use it
+// concurrently. It has no goroutine.
+type Callbacks struct {
+	mu      sync.Mutex
+	waiters map[string][]chan<- string // by item
+}
+
+// NewCallbacks returns a Callbacks that no wait uses yet.
+func NewCallbacks() *Callbacks { return &Callbacks{} }
+
+// Received wakes the waits for these items. It looks at their ids only, never
+// blocks, and always returns nil: it is made for [NewCallbackReceiver].
+func (c *Callbacks) Received(_ context.Context, items []Item) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range items {
+		id := items[i].ItemID
+		for _, woken := range c.waiters[id] {
+			select {
+			case woken <- id:
+			default: // it has enough to do, and will poll this item later
+			}
+		}
+	}
+	return nil
+}
+
+// subscribe returns a channel of the items among the given ones that a
+// callback has come for since. It is never closed; cancel ends the
+// subscription, and may be called again.
+func (c *Callbacks) subscribe(itemIDs []string) (woken <-chan string, cancel func()) {
+	ids := make(chan string, min(len(itemIDs), maxCallbackItems))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiters == nil {
+		c.waiters = map[string][]chan<- string{}
+	}
+	for _, id := range itemIDs {
+		c.waiters[id] = append(c.waiters[id], ids)
+	}
+	return ids, sync.OnceFunc(func() { c.unsubscribe(itemIDs, ids) })
+}
+
+func (c *Callbacks) unsubscribe(itemIDs []string, ids chan<- string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range itemIDs {
+		others := slices.DeleteFunc(c.waiters[id], func(other chan<- string) bool { return other == ids })
+		if len(others) == 0 {
+			delete(c.waiters, id)
+		} else {
+			c.waiters[id] = others
+		}
+	}
+}
