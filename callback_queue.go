@@ -228,16 +228,17 @@ func (q *callbackQueue) shutDown() error {
 	case <-q.drained:
 	case <-timeout.C:
 	}
-	q.cancel()
 	return q.abandon()
 }
 
-// abandon drops what is queued. What the function is at work on ends by its context.
+// abandon drops what is queued, and ends the context of the function, which may
+// be at work on some of it.
 func (q *callbackQueue) abandon() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	lost := q.items
+	lost := q.items // before the function can learn of it, and fail
+	q.cancel()
 	for _, d := range q.ready {
 		q.release(d)
 	}
