@@ -219,7 +219,7 @@ func TestEveryOperation(t *testing.T) {
 			require.NotEmpty(t, calls[op.OperationID], "%s is never called", op.OperationID)
 		}
 	}
-	require.Equal(t, 24, described)
+	require.NotZero(t, described)
 	require.Len(t, calls, described)
 	for operation, all := range calls {
 		t.Run(operation, func(t *testing.T) {
