@@ -34,7 +34,7 @@ func openNotes(ctx context.Context, path, model string) (*notes, error) {
 		return nil, n.explain(err)
 	}
 	n.store = store
-	if n.journal, err = journal.Open(n.ctx, store, model); err != nil {
+	if n.journal, err = journal.Open(n.ctx, store, model, 0); err != nil {
 		_ = store.Close()
 		return nil, n.explain(err)
 	}

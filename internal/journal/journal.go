@@ -4,6 +4,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -12,7 +13,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +42,7 @@ type Store interface {
 type header struct {
 	Version int    `json:"hacarus_journal"`
 	Model   string `json:"model"`
+	Strange bool   `json:"strange,omitempty"`
 }
 
 const (
@@ -66,6 +70,7 @@ type entry struct {
 	since                int64 // nanoseconds of Unix time
 	nth                  int32
 	step                 Step
+	held                 bool // in use by the run, so that it is not forgotten
 }
 
 func (e *entry) key() Key     { return Key{Name: e.name, Sum: e.sum, Nth: int(e.nth)} }
@@ -102,64 +107,97 @@ func digestOf(k Key) (d digest) {
 type Journal struct {
 	store Store
 	model string
+	keep  time.Duration // how long a file is remembered; zero: for ever
+
+	// writing is held for writing while the store is compacted: what is in
+	// memory then is in the store, and nothing is on its way there.
+	writing sync.RWMutex
 
 	mu      sync.Mutex
 	files   map[digest]*entry
+	order   []*entry          // of the files, as they came
 	items   map[uint64]*entry // by hashes of the ids: that which follows from the name, also folded, and the service's
 	seed    maphash.Seed
 	strange bool
 	lines   int // in the store
+	last    int // lines after the last compaction, or after one that failed
+	// now is the time of the journal: when it was last written to, and what has
+	// passed since then. A computer's clock that jumps makes it forget nothing.
+	written time.Time
+	opened  time.Time
+	swept   time.Time // when it was last looked for files to forget
 }
 
 // Open reads the journal of a model's work from a store, or begins it there.
-// The store stays its caller's to close.
-func Open(ctx context.Context, store Store, model string) (*Journal, error) {
-	j := &Journal{store: store, model: model, files: map[digest]*entry{}, items: map[uint64]*entry{}, seed: maphash.MakeSeed()}
-	number := 0
-	for text, err := range store.Lines(ctx) {
+// Files whose last step is older than keep are forgotten; zero keeps all. The
+// store stays its caller's to close.
+func Open(ctx context.Context, store Store, model string, keep time.Duration) (*Journal, error) {
+	j := &Journal{store: store, model: model, keep: keep}
+	if err := j.read(store.Lines(ctx), func(h header) error {
+		if h.Model != model {
+			return fmt.Errorf("%w: the journal is of model %q, not of %q", ErrInvalid, h.Model, model)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	j.opened, j.swept = time.Now(), time.Now()
+	if j.written.IsZero() {
+		j.written = j.opened
+	}
+	if j.lines == 0 {
+		text, err := json.Marshal(header{Version: version, Model: model})
 		if err != nil {
 			return nil, err
 		}
-		if number++; number == 1 {
-			err = checkHeader(text, model)
+		j.lines = 1
+		return j, store.Append(ctx, true, text)
+	}
+	if j.isLong() || j.forgets() {
+		return j, j.compact(ctx)
+	}
+	return j, nil
+}
+
+// read takes up lines, the first of which is the header.
+func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error) error {
+	j.files, j.items, j.seed = map[digest]*entry{}, map[uint64]*entry{}, maphash.MakeSeed()
+	for text, err := range lines {
+		if err != nil {
+			return err
+		}
+		if j.lines++; j.lines == 1 {
+			err = j.begin(text, check)
 		} else {
 			err = j.load(text)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return fmt.Errorf("line %d: %w", j.lines, err)
 		}
 	}
-	j.lines = number
-	if number > 0 {
-		return j, nil
-	}
-	text, err := j.header()
-	if err != nil {
-		return nil, err
-	}
-	j.lines = 1
-	return j, store.Append(ctx, true, text)
+	return nil
 }
 
-func (j *Journal) header() ([]byte, error) { return json.Marshal(header{version, j.model}) }
-
-func checkHeader(text []byte, model string) error {
+// begin takes up the header.
+func (j *Journal) begin(text []byte, check func(header) error) error {
 	var h header
 	switch {
-	case !strings.HasPrefix(string(text[:min(len(text), len(headerStart))]), headerStart):
+	case !bytes.HasPrefix(text, []byte(headerStart)):
 		return fmt.Errorf("%w: not a journal", ErrInvalid)
 	case json.Unmarshal(text, &h) != nil || h.Version != version:
 		return fmt.Errorf("%w: not a journal of version %d", ErrInvalid, version)
-	case h.Model != model:
-		return fmt.Errorf("%w: the journal is of model %q, not of %q", ErrInvalid, h.Model, model)
 	}
-	return nil
+	j.model, j.strange = h.Model, h.Strange
+	return check(h)
 }
 
 func (j *Journal) load(text []byte) error {
 	l, err := parseLine(text)
 	if err != nil {
 		return err
+	}
+	if l.Time.After(j.written) {
+		j.written = l.Time
 	}
 	return j.note(l)
 }
@@ -181,9 +219,7 @@ func (j *Journal) note(l Line) error {
 	if l.ItemID != "" {
 		j.strange = true
 		e.itemID = l.ItemID
-		if hash := j.hash(l.ItemID); j.items[hash] == nil { // an id is its first owner's
-			j.items[hash] = e
-		}
+		j.index(e)
 	}
 	return nil
 }
@@ -195,16 +231,25 @@ func (j *Journal) enter(l Line) *entry {
 	if e == nil {
 		e = &entry{name: l.Key.Name, sum: l.Key.Sum, nth: int32(l.Key.Nth)} //nolint:gosec // the run counts no further
 		j.files[d] = e
+		j.order = append(j.order, e)
 	}
 	e.upload = l.Upload
 	if l.Upload == e.name {
 		e.upload = e.name // one string in place of two
 	}
-	j.items[j.hash(l.Item)] = e
-	if hash := j.hash(strings.ToLower(l.Item)); j.items[hash] == nil {
-		j.items[hash] = e
-	}
+	j.index(e)
 	return e
+}
+
+// index makes an entry be found by its ids. An id that two have is its first
+// owner's, but what follows from a name is that name's.
+func (j *Journal) index(e *entry) {
+	j.items[j.hash(e.item())] = e
+	for _, id := range []string{strings.ToLower(e.item()), e.itemID} {
+		if hash := j.hash(id); id != "" && j.items[hash] == nil {
+			j.items[hash] = e
+		}
+	}
 }
 
 func (j *Journal) hash(id string) uint64 { return maphash.String(j.seed, id) }
@@ -227,15 +272,27 @@ func (j *Journal) Strange() bool {
 	return j.strange
 }
 
-// Find returns what is known of a file.
+// Find returns what is known of a file, and holds it: see Release.
 func (j *Journal) Find(key Key) (Entry, bool) {
 	d := digestOf(key)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if e := j.files[d]; e != nil && e.key() == key {
+		e.held = true
 		return e.public(), true
 	}
 	return Entry{}, false
+}
+
+// Release says that nothing is done with a file any more, so that it may be
+// forgotten when its time has come. Find and Add keep it from that.
+func (j *Journal) Release(key Key) {
+	d := digestOf(key)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if e := j.files[d]; e != nil {
+		e.held = false
+	}
 }
 
 // Taken says whether a file has this id, or had it given by the service. The
@@ -249,7 +306,7 @@ func (j *Journal) Taken(id string) bool {
 
 // Add writes lines, and takes up what they say. Durable ones outlast a power
 // failure when it returns; others do when a later durable one has been written,
-// or at the end.
+// or at the end. Now and then it compacts the journal after that.
 func (j *Journal) Add(ctx context.Context, durable bool, lines ...Line) error {
 	texts := make([][]byte, len(lines))
 	for n, l := range lines {
@@ -258,14 +315,152 @@ func (j *Journal) Add(ctx context.Context, durable bool, lines ...Line) error {
 			return err
 		}
 	}
+	if err := j.add(ctx, durable, lines, texts); err != nil {
+		return err
+	}
+	if !j.isDue() {
+		return nil
+	}
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if !j.isDue() { // another has done it
+		return nil
+	}
+	return j.compact(ctx)
+}
+
+func (j *Journal) add(ctx context.Context, durable bool, lines []Line, texts [][]byte) error {
+	j.writing.RLock()
+	defer j.writing.RUnlock()
 	j.mu.Lock()
 	for _, l := range lines {
 		if err := j.note(l); err != nil {
 			j.mu.Unlock()
 			return err
 		}
+		if l.Upload != "" {
+			j.files[digestOf(l.Key)].held = true
+		}
 	}
 	j.lines += len(lines)
 	j.mu.Unlock()
 	return j.store.Append(ctx, durable, texts...)
+}
+
+const (
+	// slack is how many lines a journal may have beyond two for each file.
+	slack = 10_000
+	// sweeps is how often it is looked for files to forget while one of them is remembered.
+	sweeps = 8
+)
+
+// isDue says whether the journal is to be compacted: it is long, or it is time
+// to look for files to forget.
+func (j *Journal) isDue() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.isLong() || j.keep > 0 && time.Since(j.swept) >= max(j.keep/sweeps, time.Minute)
+}
+
+// isLong says whether more than half of the journal tells of former steps.
+func (j *Journal) isLong() bool { return j.lines > max(2*len(j.order), j.last)+slack }
+
+// forgets says whether there is a file to forget.
+func (j *Journal) forgets() bool {
+	return j.keep > 0 && slices.ContainsFunc(j.order, j.isOld)
+}
+
+// isOld says whether a file's time is over. It is not while something is done with it.
+func (j *Journal) isOld(e *entry) bool {
+	now := j.written.Add(time.Since(j.opened))
+	return !e.held && now.UnixNano()-e.since > int64(j.keep)
+}
+
+// compact leaves one line for each file, and none for those that are forgotten.
+// A store that cannot do that now is used as it is.
+func (j *Journal) compact(ctx context.Context) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.swept = time.Now()
+	if j.keep > 0 {
+		j.forget()
+	}
+	err := j.store.Compact(ctx, func(yield func([]byte) bool) {
+		text, _ := json.Marshal(header{version, j.model, j.strange}) // it has been read, or made, before
+		for n := 0; yield(text) && n < len(j.order); n++ {
+			text, _ = appendLine(text[:0], j.order[n].line())
+		}
+	})
+	if err == nil {
+		j.lines, j.last = len(j.order)+1, 0
+		return nil
+	}
+	j.last = j.lines
+	if errors.Is(err, ErrLocked) {
+		return err
+	}
+	return nil
+}
+
+// forget drops the files whose time is over.
+func (j *Journal) forget() {
+	kept := make([]*entry, 0, len(j.order))
+	for _, e := range j.order {
+		if !j.isOld(e) {
+			kept = append(kept, e)
+		}
+	}
+	if len(kept) == len(j.order) {
+		return
+	}
+	j.order = kept
+	j.files, j.items = make(map[digest]*entry, len(kept)), make(map[uint64]*entry, len(kept))
+	for _, e := range kept {
+		j.files[digestOf(e.key())] = e
+		j.index(e)
+	}
+}
+
+// line tells all that is known of a file.
+func (e *entry) line() Line {
+	return Line{
+		Time: time.Unix(0, e.since), Step: e.step, Item: e.item(), ItemID: e.itemID, Key: e.key(), Upload: e.upload, Verdict: e.verdict,
+	}
+}
+
+// Read yields what a journal in a file says of each file, in the order in which
+// they came, also while it is in use.
+func Read(path string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		j, err := readFile(path)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		for _, e := range j.order {
+			if !yield(e.public(), nil) {
+				return
+			}
+		}
+	}
+}
+
+func readFile(path string) (*Journal, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: not a regular file", ErrInvalid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err = file.Stat(); err != nil {
+		return nil, err
+	}
+	j := new(Journal)
+	return j, j.read(newLineReader(file, info.Size()).lines, func(header) error { return nil })
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // openLocked opens a file for this process alone, and makes it if it is not
-// there. The lock ends with the file, or with the process.
+// there. The lock ends with the file, or with the process. Some shares know no
+// locks; then it opens the file without one.
 func openLocked(path string) (file *os.File, locked bool, err error) {
 	file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -22,30 +23,34 @@ func openLocked(path string) (file *os.File, locked bool, err error) {
 			break
 		}
 	}
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	switch {
+	case err == nil:
+		return file, true, nil
+	case errors.Is(err, syscall.ENOLCK), errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EINVAL):
+		return file, false, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
 		err = ErrLocked
 	}
-	if err != nil {
-		_ = file.Close()
-		return nil, false, err
-	}
-	return file, true, nil
+	_ = file.Close()
+	return nil, false, err
 }
 
 // closeLocked ends the lock, and closes the file. Closing it is not enough while
 // a process that was just forked, and that has not come to its own program, has
 // it too.
 func closeLocked(file *os.File) error {
-	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
+	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // there may be none
+	return file.Close()
 }
 
 // replace renames the new file, whose lock goes with it, and lets go of the old
 // one after that: nobody can have the path in between.
 func replace(old *os.File, path string, by *os.File, byPath string) (*os.File, error) {
 	if err := os.Rename(byPath, path); err != nil {
-		return nil, errors.Join(err, closeLocked(by))
+		return old, errors.Join(err, closeLocked(by))
 	}
-	return by, errors.Join(syncFolder(path), closeLocked(old))
+	_ = closeLocked(old) // nothing in it matters any more
+	return by, nil
 }
 
 // syncFolder makes sure that the file's name outlasts a power failure.

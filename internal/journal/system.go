@@ -17,10 +17,12 @@ func (systemCalls) Close(file Handle) error { return closeLocked(file.(*os.File)
 
 func (systemCalls) Replace(old Handle, path string, by Handle, byPath string) (Handle, error) {
 	file, err := replace(old.(*os.File), path, by.(*os.File), byPath)
-	if err != nil {
+	if file == nil {
 		return nil, err
 	}
-	return file, nil
+	return file, err
 }
+
+func (systemCalls) Stat(path string) (os.FileInfo, error) { return os.Stat(path) }
 
 func (systemCalls) SyncFolder(path string) error { return syncFolder(path) }

@@ -1,0 +1,204 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func keyOf(n int) Key {
+	name := fmt.Sprintf("IMG-%07d.JPG", n)
+	return Key{Name: name, Sum: sha256.Sum256([]byte(name))}
+}
+
+// begin is the first line of a file, and step is a later one.
+func begin(n int) Line {
+	k := keyOf(n)
+	return Line{Time: time.Now(), Step: Uploading, Item: itemOf(k.Name), Key: k, Upload: k.Name}
+}
+
+func step(n int, s Step) Line {
+	l := Line{Time: time.Now(), Step: s, Item: itemOf(keyOf(n).Name)}
+	if s == Done {
+		l.Verdict = "OK"
+	}
+	return l
+}
+
+// finish takes a file through all steps.
+func finish(ctx context.Context, j *Journal, n int) error {
+	err := errors.Join(
+		j.Add(ctx, false, begin(n)), j.Add(ctx, false, step(n, Predicting)), j.Add(ctx, false, step(n, Done)),
+	)
+	j.Release(keyOf(n))
+	return err
+}
+
+// What is known is known again, and the journal does not grow with its steps.
+func TestJournalCompacts(t *testing.T) {
+	t.Parallel()
+	store := new(Memory)
+	j, err := Open(t.Context(), store, "m", 0)
+	require.NoError(t, err)
+	const files = 200
+	for n := range files {
+		require.NoError(t, finish(t.Context(), j, n))
+	}
+	named := begin(files)
+	named.Upload, named.Item, named.Key.Name = "safe-_ff_.png", "safe-_ff_", "\xff.png"
+	require.NoError(t, j.Add(t.Context(), true, named))
+	chosen := Line{Time: time.Now(), Step: Uploaded, Item: "safe-_ff_", ItemID: "4711"}
+	require.NoError(t, j.Add(t.Context(), true, chosen))
+	most := 0
+	for n := range 3 * slack {
+		require.NoError(t, j.Add(t.Context(), false, step(n%files, Done)))
+		most = max(most, len(store.lines))
+	}
+	require.LessOrEqual(t, most, 2*files+slack+10)
+
+	j, err = Open(t.Context(), store, "m", 0)
+	require.NoError(t, err)
+	require.True(t, j.Strange())
+	for n := range files {
+		e, ok := j.Find(keyOf(n))
+		require.True(t, ok)
+		require.Equal(t, keyOf(n), e.Key)
+		require.Equal(t, Done, e.Step)
+		require.Equal(t, "OK", e.Verdict)
+		require.True(t, j.Taken(e.Item))
+		require.Equal(t, e.Item, e.ItemID)
+	}
+	e, ok := j.Find(named.Key)
+	require.True(t, ok)
+	require.Equal(t, Entry{
+		Key: named.Key, Step: Uploaded, Since: e.Since, Upload: named.Upload, Item: named.Item, ItemID: "4711",
+	}, e)
+	require.True(t, chosen.Time.Equal(e.Since))
+	require.True(t, j.Taken("4711"))
+	require.True(t, j.Taken("img-0000001"))
+	require.False(t, j.Taken("4712"))
+	_, ok = j.Find(keyOf(files))
+	require.False(t, ok)
+}
+
+// A store that cannot compact is used as it is, and one that somebody else has
+// taken over is not.
+func TestJournalThatCannotCompact(t *testing.T) {
+	t.Parallel()
+	for _, want := range []error{errors.New("disk full"), ErrLocked} {
+		store := &stubborn{err: want}
+		j, err := Open(t.Context(), store, "m", 0)
+		require.NoError(t, err)
+		require.NoError(t, j.Add(t.Context(), false, begin(0)))
+		var ended error
+		for n := 0; n < 3*slack && ended == nil; n++ {
+			ended = j.Add(t.Context(), false, step(0, Done))
+		}
+		if errors.Is(want, ErrLocked) {
+			require.ErrorIs(t, ended, ErrLocked)
+			continue
+		}
+		require.NoError(t, ended)
+		require.LessOrEqual(t, store.tries, 3)
+	}
+}
+
+type stubborn struct {
+	Memory
+	err   error
+	tries int
+}
+
+func (s *stubborn) Compact(context.Context, iter.Seq[[]byte]) error {
+	s.tries++
+	return s.err
+}
+
+// Old files are forgotten, in memory and in the store, but not while something
+// is done with them, and not because a clock has jumped.
+func TestJournalForgets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := new(Memory)
+		const day = 24 * time.Hour
+		j, err := Open(t.Context(), store, "m", day)
+		require.NoError(t, err)
+		require.NoError(t, j.Add(t.Context(), true, begin(0))) // is under way all the time
+		for n := 1; n <= 100; n++ {
+			require.NoError(t, finish(t.Context(), j, n))
+			time.Sleep(time.Hour)
+		}
+		require.Less(t, len(j.order), 30)
+		require.Less(t, len(store.lines), 100)
+		for n, want := range map[int]bool{0: true, 1: false, 70: false, 80: true, 100: true} {
+			_, known := j.Find(keyOf(n))
+			require.Equal(t, want, known, n)
+		}
+		require.False(t, j.Taken("IMG-0000001"))
+
+		// Nobody used it for a year, or the clock was wrong.
+		time.Sleep(365 * day)
+		j, err = Open(t.Context(), store, "m", day)
+		require.NoError(t, err)
+		_, known := j.Find(keyOf(90))
+		require.True(t, known)
+		_, known = j.Find(keyOf(0))
+		require.False(t, known)
+	})
+}
+
+// What a file takes in memory is documented, and so is what a start takes.
+func TestJournalOfManyFiles(t *testing.T) { //nolint:paralleltest // it measures the heap of the process
+	const files = 100_000
+	path := filepath.Join(t.TempDir(), "journal")
+	f, err := OpenFile(path)
+	require.NoError(t, err)
+	j, err := Open(t.Context(), f, "m", 0)
+	require.NoError(t, err)
+	for n := range files {
+		require.NoError(t, finish(t.Context(), j, n))
+	}
+	require.NoError(t, f.Close())
+	before := heap()
+	f, err = OpenFile(path)
+	require.NoError(t, err)
+	begun := time.Now()
+	j, err = Open(t.Context(), f, "m", 0)
+	took := time.Since(begun)
+	require.NoError(t, err)
+	each := float64(heap()-before) / files
+	t.Logf("%d files: %.0f bytes each, opened in %v", files, each, took)
+	require.Less(t, each, 300.0)
+	begun = time.Now()
+	require.NoError(t, finish(t.Context(), j, files))
+	require.NoError(t, f.Append(t.Context(), true))
+	t.Logf("one more: %v", time.Since(begun))
+	require.NoError(t, f.Close())
+	runtime.KeepAlive(j)
+
+	n := 0
+	for e, err := range Read(path) {
+		require.NoError(t, err)
+		require.Equal(t, keyOf(n).Name, e.Key.Name, "in the order in which they came")
+		require.Equal(t, Done, e.Step)
+		n++
+	}
+	require.Equal(t, files+1, n)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
