@@ -43,7 +43,11 @@ type header struct {
 	Version int    `json:"hacarus_journal"`
 	Model   string `json:"model"`
 	Strange bool   `json:"strange,omitempty"`
+	Files   int    `json:"files,omitempty"` // at least so many follow: room for them is made at once
 }
+
+// maxFiles bounds the room that is made on a header's word.
+const maxFiles = 4_000_000
 
 const (
 	version = 1
@@ -114,9 +118,10 @@ type Journal struct {
 	writing sync.RWMutex
 
 	mu      sync.Mutex
-	files   map[digest]*entry
-	order   []*entry          // of the files, as they came
-	items   map[uint64]*entry // by hashes of the ids: that which follows from the name, also folded, and the service's
+	files   map[digest]int32 // places in order; maps without pointers cost the garbage collector nothing
+	order   []*entry         // of the files, as they came
+	spare   []entry          // for further ones
+	items   map[uint64]int32 // by hashes of the ids: that which follows from the name, and the service's
 	seed    maphash.Seed
 	strange bool
 	lines   int // in the store
@@ -161,7 +166,8 @@ func Open(ctx context.Context, store Store, model string, keep time.Duration) (*
 
 // read takes up lines, the first of which is the header.
 func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error) error {
-	j.files, j.items, j.seed = map[digest]*entry{}, map[uint64]*entry{}, maphash.MakeSeed()
+	j.seed = maphash.MakeSeed()
+	j.room(0)
 	for text, err := range lines {
 		if err != nil {
 			return err
@@ -188,7 +194,13 @@ func (j *Journal) begin(text []byte, check func(header) error) error {
 		return fmt.Errorf("%w: not a journal of version %d", ErrInvalid, version)
 	}
 	j.model, j.strange = h.Model, h.Strange
+	j.room(min(h.Files, maxFiles))
 	return check(h)
+}
+
+// room makes maps for a number of files.
+func (j *Journal) room(files int) {
+	j.files, j.items = make(map[digest]int32, files), make(map[uint64]int32, files)
 }
 
 func (j *Journal) load(text []byte) error {
@@ -204,11 +216,10 @@ func (j *Journal) load(text []byte) error {
 
 // note takes up what a line says.
 func (j *Journal) note(l Line) error {
-	e := j.items[j.hash(l.Item)]
-	switch {
-	case l.Upload != "":
+	var e *entry
+	if l.Upload != "" {
 		e = j.enter(l)
-	case e == nil || e.item() != l.Item:
+	} else if e = j.owner(l.Item); e == nil || e.item() != l.Item {
 		return fmt.Errorf("%w: item %q has no file", ErrInvalid, l.Item)
 	}
 	e.step, e.since = l.Step, l.Time.UnixNano()
@@ -219,7 +230,7 @@ func (j *Journal) note(l Line) error {
 	if l.ItemID != "" {
 		j.strange = true
 		e.itemID = l.ItemID
-		j.index(e)
+		j.index(j.files[digestOf(e.key())])
 	}
 	return nil
 }
@@ -227,32 +238,76 @@ func (j *Journal) note(l Line) error {
 // enter takes up the first line of a file.
 func (j *Journal) enter(l Line) *entry {
 	d := digestOf(l.Key)
-	e := j.files[d]
-	if e == nil {
-		e = &entry{name: l.Key.Name, sum: l.Key.Sum, nth: int32(l.Key.Nth)} //nolint:gosec // the run counts no further
-		j.files[d] = e
+	at, known := j.files[d]
+	if !known {
+		e := j.newEntry()
+		e.name, e.sum, e.nth = l.Key.Name, l.Key.Sum, int32(l.Key.Nth) //nolint:gosec // the run counts no further
+		at = int32(len(j.order))                                       //nolint:gosec // memory ends before
+		j.files[d] = at
 		j.order = append(j.order, e)
 	}
+	e := j.order[at]
 	e.upload = l.Upload
 	if l.Upload == e.name {
 		e.upload = e.name // one string in place of two
 	}
-	j.index(e)
+	j.index(at)
+	return e
+}
+
+// owner is the entry that an id is found by; nil: none.
+func (j *Journal) owner(id string) *entry {
+	if at, known := j.items[j.hash(id)]; known {
+		return j.order[at]
+	}
+	return nil
+}
+
+// find is the entry of a key; nil: none.
+func (j *Journal) find(key Key) *entry {
+	if at, known := j.files[digestOf(key)]; known && j.order[at].key() == key {
+		return j.order[at]
+	}
+	return nil
+}
+
+// newEntry takes an entry from an array of them, which is faster than one by one.
+func (j *Journal) newEntry() *entry {
+	if len(j.spare) == 0 {
+		j.spare = make([]entry, 256)
+	}
+	e := &j.spare[0]
+	j.spare = j.spare[1:]
 	return e
 }
 
 // index makes an entry be found by its ids. An id that two have is its first
 // owner's, but what follows from a name is that name's.
-func (j *Journal) index(e *entry) {
-	j.items[j.hash(e.item())] = e
-	for _, id := range []string{strings.ToLower(e.item()), e.itemID} {
-		if hash := j.hash(id); id != "" && j.items[hash] == nil {
-			j.items[hash] = e
-		}
+func (j *Journal) index(at int32) {
+	e := j.order[at]
+	j.items[j.hash(e.item())] = at
+	if e.itemID == "" {
+		return
+	}
+	hash := j.hash(e.itemID)
+	if _, taken := j.items[hash]; !taken {
+		j.items[hash] = at
 	}
 }
 
-func (j *Journal) hash(id string) uint64 { return maphash.String(j.seed, id) }
+// hash is the same for ids that differ in case alone: nothing says that a
+// service tells those apart.
+func (j *Journal) hash(id string) uint64 {
+	b := make([]byte, 0, 256)
+	for n := range len(id) {
+		c := id[n]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return maphash.Bytes(j.seed, b)
+}
 
 // shared is one string for all verdicts that are the same.
 func shared(verdict string) string {
@@ -274,10 +329,9 @@ func (j *Journal) Strange() bool {
 
 // Find returns what is known of a file, and holds it: see Release.
 func (j *Journal) Find(key Key) (Entry, bool) {
-	d := digestOf(key)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if e := j.files[d]; e != nil && e.key() == key {
+	if e := j.find(key); e != nil {
 		e.held = true
 		return e.public(), true
 	}
@@ -287,21 +341,20 @@ func (j *Journal) Find(key Key) (Entry, bool) {
 // Release says that nothing is done with a file any more, so that it may be
 // forgotten when its time has come. Find and Add keep it from that.
 func (j *Journal) Release(key Key) {
-	d := digestOf(key)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if e := j.files[d]; e != nil {
+	if e := j.find(key); e != nil {
 		e.held = false
 	}
 }
 
-// Taken says whether a file has this id, or had it given by the service. The
-// ids that follow from names are found in lower case, too. Once in very many
-// millions it is true without need, by the chance of a hash.
+// Taken says whether a file has this id, or one that differs in case alone, by
+// its name or from the service. Once in very many millions it is true without
+// need, by the chance of a hash.
 func (j *Journal) Taken(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.items[j.hash(id)] != nil
+	return j.owner(id) != nil
 }
 
 // Add writes lines, and takes up what they say. Durable ones outlast a power
@@ -339,7 +392,7 @@ func (j *Journal) add(ctx context.Context, durable bool, lines []Line, texts [][
 			return err
 		}
 		if l.Upload != "" {
-			j.files[digestOf(l.Key)].held = true
+			j.find(l.Key).held = true
 		}
 	}
 	j.lines += len(lines)
@@ -386,7 +439,7 @@ func (j *Journal) compact(ctx context.Context) error {
 		j.forget()
 	}
 	err := j.store.Compact(ctx, func(yield func([]byte) bool) {
-		text, _ := json.Marshal(header{version, j.model, j.strange}) // it has been read, or made, before
+		text, _ := json.Marshal(header{version, j.model, j.strange, len(j.order)}) // it has been read, or made, before
 		for n := 0; yield(text) && n < len(j.order); n++ {
 			text, _ = appendLine(text[:0], j.order[n].line())
 		}
@@ -414,10 +467,15 @@ func (j *Journal) forget() {
 		return
 	}
 	j.order = kept
-	j.files, j.items = make(map[digest]*entry, len(kept)), make(map[uint64]*entry, len(kept))
-	for _, e := range kept {
-		j.files[digestOf(e.key())] = e
-		j.index(e)
+	j.spare = nil
+	j.room(len(kept))
+	for n, e := range kept {
+		kept[n] = j.newEntry() // a few would keep the arrays of many
+		*kept[n] = *e
+	}
+	for n := range kept {
+		j.files[digestOf(kept[n].key())] = int32(n) //nolint:gosec // memory ends before
+		j.index(int32(n))                           //nolint:gosec // as above
 	}
 }
 
