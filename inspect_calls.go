@@ -1,17 +1,16 @@
 package hacarus
 
 import (
+	"bytes"
 	"errors"
-	"net"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hacarus/hacarus-check-go/internal/journal"
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
-
-// maxTries is how often in a row an upload or a prediction may fail in ways
-// that may pass.
-const maxTries = 10
 
 // calls is what the uploader and the predictor share: how a call takes its
 // turn, what follows from its end, and where that is written down.
@@ -20,7 +19,10 @@ type calls struct {
 	client  *Client
 	limiter *limiter
 	notes   *notes
-	modelID string // "" in a run without a model
+	modelID string        // "" in a run without a model
+	grace   time.Duration // how long is waited for what may come
+	cfg     waitConfig
+	slots   chan struct{} // bounds the polls
 }
 
 // failure is what the error of a call tells, whichever of the two types it has.
@@ -46,19 +48,36 @@ func (f failure) isLogin() bool {
 	return f.operation == opLogin.id || f.response != nil && f.response.Operation == opLogin.id
 }
 
+// status is the response's status; zero: there was none.
+func (f failure) status() int {
+	if f.response == nil {
+		return 0
+	}
+	return f.response.StatusCode
+}
+
+// isPage says whether a proxy has put a page of its own in the place of the
+// service's word: "not found", or "not allowed", with no word of JSON.
+func (f failure) isPage() bool {
+	switch f.status() {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		text := bytes.TrimLeft(f.response.Body, "\ufeff \t\r\n")
+		return !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("["))
+	}
+	return false
+}
+
+// isProxyLogin says whether a proxy on the way wants credentials, which no
+// repetition gives it.
+func isProxyLogin(err error) bool {
+	return failureOf(err).status() == http.StatusProxyAuthRequired ||
+		err != nil && strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired))
+}
+
 // mayBeExecuted says whether the service may have done what it was asked for.
 func mayBeExecuted(err error) bool {
 	f := failureOf(err)
 	return errors.Is(err, ErrOutcomeUnknown) || f.outcome == OutcomeExecuted && !f.isLogin()
-}
-
-// timedOut says whether a response was not waited for any longer.
-func timedOut(err error) bool {
-	if f := failureOf(err); f.response != nil {
-		return f.response.StatusCode == http.StatusGatewayTimeout || f.response.StatusCode == http.StatusRequestTimeout
-	}
-	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout()
 }
 
 // isMissing says whether it is the service, and not a proxy in front of it,
@@ -81,7 +100,7 @@ const (
 )
 
 // reactTo decides what follows from the end of an upload or of a prediction.
-func (c *calls) reactTo(err error) reaction {
+func (c *calls) reactTo(op operation, err error) reaction {
 	switch {
 	case err == nil:
 		return proceed
@@ -89,29 +108,49 @@ func (c *calls) reactTo(err error) reaction {
 		return giveUp
 	case mayBeExecuted(err):
 		return lookFirst
+	case c.isDoubtful(op, err):
+		return again
 	case c.isFatal(err):
 		return endRun
 	case errors.As(err, &sourceError{}), errors.Is(err, errOverLimit):
 		return halve
-	case transient(err), errors.Is(err, ErrRedirect), failureOf(err).isLogin():
+	case transient(err):
 		return again
 	}
 	return halve
 }
 
-// titleNoModel is the title of the error that no model is active.
-const titleNoModel = "There is no available model"
+// isStray says whether an error may be right for a moment only: it is not the
+// service's own word.
+func isStray(err error) bool {
+	f := failureOf(err)
+	return f.isPage() || errors.Is(err, ErrRedirect) || f.isLogin() && errors.Is(err, ErrDecode)
+}
+
+// isDoubtful says whether an error may be over at the next try: a proxy's, while
+// what is behind it is exchanged, or that no model is active, while another one
+// takes over. When all calls of this kind have failed for long, it is right.
+func (c *calls) isDoubtful(op operation, err error) bool {
+	patience := c.grace
+	switch {
+	case errors.Is(err, errNoModel):
+		patience = min(briefly, c.grace)
+	case !isStray(err) || isProxyLogin(err):
+		return false
+	}
+	since := c.limiter.failing(op)
+	return since.IsZero() || time.Since(since) < patience
+}
 
 // isFatal says whether every other file would meet an error too.
 func (c *calls) isFatal(err error) bool {
-	if c.client.closed.Load() {
+	if c.client.closed.Load() || isProxyLogin(err) {
 		return true
 	}
 	f := failureOf(err)
 	if response := f.response; response != nil {
 		ofOneItem := response.Operation == opGetItem.id // it may be someone else's
-		refused := errors.Is(response, ErrUnauthorized) || errors.Is(response, ErrForbidden) ||
-			response.Errors.Title == titleNoModel && c.modelID == ActiveModel
+		refused := errors.Is(response, ErrUnauthorized) || errors.Is(response, ErrForbidden) || errors.Is(err, errNoModel)
 		noLogin := response.Operation == opLogin.id && !transientStatus(response.StatusCode)
 		return !ofOneItem && refused || noLogin
 	}
@@ -119,14 +158,39 @@ func (c *calls) isFatal(err error) bool {
 	return ok && !errors.As(err, &sourceError{}) && !errors.Is(err, ErrResponseTooLarge) && permanent(lost.Err)
 }
 
-// mayRepeat says whether there is another try. A service that is busy is waited
-// for without end.
-func mayRepeat(tries int, err error) bool { return isBusy(err) || tries < maxTries }
+// doubt is held against the files of a batch whose calls fail while those of
+// others succeed: something in it may be what the service fails at.
+type doubt struct {
+	since    time.Time // of the first failure that counts
+	failures int
+	seen     int // successes of others at the last failure
+	began    bool
+}
 
-// rest waits before another try, unless the limiter does so for a busy service.
-// It is false when the run has ended.
+// leastSuspect is how many failures, between which others succeeded, split a batch.
+const leastSuspect = 3
+
+// hold counts a failure, and says whether the batch is suspect, and whether it
+// has been so for the grace time. While nothing succeeds, the service is away,
+// and nothing is held against any file. A status of 500 is the service's word
+// on what it was sent, so that any success is one of others.
+func (d *doubt) hold(c *calls, op operation, err error) (suspect, guilty bool) {
+	successes := c.limiter.successes(op, failureOf(err).status() == http.StatusInternalServerError)
+	others := d.began && successes > d.seen
+	d.began, d.seen = true, successes
+	if !others {
+		return false, false
+	}
+	if d.failures++; d.failures == 1 {
+		d.since = time.Now()
+	}
+	return d.failures >= leastSuspect, d.failures >= leastSuspect && time.Since(d.since) >= c.grace
+}
+
+// rest waits before another try, unless taking a turn is the wait. It is false
+// when the run has ended.
 func (c *calls) rest(tries int, err error) bool {
-	if isBusy(err) {
+	if isBusy(err) || c.limiter.isAway() {
 		return c.ctx.Err() == nil
 	}
 	timer := time.NewTimer(c.client.policy.backoff(tries))
@@ -181,18 +245,41 @@ func (c *calls) refuse(units []*unit, at journal.Step, err error) {
 }
 
 // look is a wait for items at the pace of the run.
-func (c *calls) look(cfg waitConfig, slots chan struct{}, isReady func(*Item) bool) *itemsWait {
+func (c *calls) look(isReady func(*Item) bool) *itemsWait {
 	return &itemsWait{
-		client: c.client, waitConfig: cfg, modelID: c.modelID, slots: slots, turn: c.limiter.pass, patience: briefly, isReady: isReady,
+		client: c.client, waitConfig: c.cfg, modelID: c.modelID, slots: c.slots, pacer: c.limiter, patience: briefly, pages: c.grace, isReady: isReady,
 	}
 }
 
-// byItem is the units by their items' ids.
-func byItem(units []*unit) (byID map[string]*unit, ids []string) {
+// byItem is the units by their items' ids. Two units of one item, which no
+// service gives, are told apart by nothing: all but the first are delivered.
+func (c *calls) byItem(units []*unit) (byID map[string]*unit, ids []string) {
 	byID = make(map[string]*unit, len(units))
 	for _, u := range units {
+		if byID[u.id] != nil {
+			c.refuse([]*unit{u}, u.step, notThisFile(u, fmt.Errorf("item %s is another file's, too", u.id)))
+			continue
+		}
 		byID[u.id] = u
 		ids = append(ids, u.id)
 	}
 	return byID, ids
+}
+
+// notThisFile is the outcome of a file of which nobody can say which item it became.
+func notThisFile(u *unit, err error) error {
+	return &RequestError{Operation: opAddItems.id, Outcome: OutcomeUnknown, ItemIDs: []string{u.id}, Err: err}
+}
+
+// contradiction is what tells that an item was not made from a file: its image
+// has another name or size, as far as the service tells them. Nil: nothing does.
+func contradiction(u *unit, item *Item) error {
+	for _, image := range item.Images {
+		sizes := image.FileSize <= 0 || u.size <= 0 || image.FileSize == u.size
+		names := image.Name == "" || strings.EqualFold(image.Name, u.file.Name) || strings.EqualFold(wire.ItemID(image.Name), u.expected)
+		if !sizes || !names {
+			return fmt.Errorf("item %s has the image %q of %d bytes, and the file is %q of %d", item.ItemID, image.Name, image.FileSize, u.file.Name, u.size)
+		}
+	}
+	return nil
 }

@@ -4,54 +4,193 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/hacarus/hacarus-check-go/internal/journal"
 )
 
-// ErrJournalLocked is the error of an inspection whose journal another one, of
-// this process or of another, has open.
+// ErrJournalLocked is the error of a run whose journal another one, of this
+// process or of another, has open or has taken over.
 var ErrJournalLocked = journal.ErrLocked
 
-// notes is what a run writes down, in a journal if it has one.
-type notes struct {
-	ctx     context.Context //nolint:containedctx // the user's: what is known is still written when the run has ended
-	path    string
-	journal *journal.Journal // nil: none
-	store   journal.Store
-	strange atomic.Bool // the service was seen to choose ids that do not follow from names
+// JournalStore is a place where a journal is kept: lines of text without
+// newlines, in the order in which they were written. [NewFileJournal] and
+// [NewMemoryJournal] make two; one of your own can keep a journal on another
+// machine. Its methods are called by several goroutines, but Lines and Close by
+// one at a time. What a store panics with, the range over the run does.
+type JournalStore interface {
+	// Lines yields the lines from the first one on, and takes ownership: from
+	// then on, writes of an earlier owner are refused. It is called once, at the
+	// beginning of a run. A line that was not written to its end is not yielded,
+	// and takes no part in what is written later. The caller does not keep or
+	// change the yielded slice.
+	Lines(ctx context.Context) iter.Seq2[[]byte, error]
+	// Append adds lines, all of them together. Durable ones, and all that were
+	// added before them, outlast a power failure when it returns; it may be
+	// called without lines for that. It is [ErrJournalLocked] once another owner
+	// has taken over. The lines may not be kept or changed.
+	Append(ctx context.Context, durable bool, lines ...[]byte) error
+	// Compact replaces all of the journal, whole or not at all, whatever happens
+	// meanwhile. When it fails with another error than [ErrJournalLocked], the
+	// journal is used as it is, and it is tried again later. The slices are valid
+	// until the next one is asked for.
+	Compact(ctx context.Context, lines iter.Seq[[]byte]) error
+	// Close ends the ownership. Runs do not call it: it is for the one who opened
+	// the store.
+	Close() error
 }
 
-// openNotes opens the journal of a model's work at a path; "" is none.
-func openNotes(ctx context.Context, path, model string) (*notes, error) {
-	n := &notes{ctx: context.WithoutCancel(ctx), path: path}
-	if path == "" {
-		return n, nil
-	}
+// NewFileJournal opens a journal in the file at path, and makes it if it is not
+// there. It belongs to this process until it is closed; before that, another
+// one has [ErrJournalLocked]. On file systems without locks it is not protected
+// in that way. Anything but a regular file is [ErrInvalidArgument].
+//
+// It can be used by one run after the other, but not by two at a time.
+func NewFileJournal(path string) (JournalStore, error) {
 	store, err := journal.OpenFile(path)
 	if err != nil {
-		return nil, n.explain(err)
+		return nil, journalError(path, err)
 	}
-	n.store = store
-	if n.journal, err = journal.Open(n.ctx, store, model, 0); err != nil {
-		_ = store.Close()
-		return nil, n.explain(err)
-	}
-	n.strange.Store(n.journal.Strange())
-	return n, nil
+	return store, nil
 }
 
-// explain says that it is the journal that failed.
-func (n *notes) explain(err error) error {
+// NewMemoryJournal makes a journal that lasts as long as the process: for tests,
+// and where an inspection shall go on after an error, but not after a crash.
+func NewMemoryJournal() JournalStore { return new(journal.Memory) }
+
+// JournalEntry is what a journal says of one file.
+type JournalEntry struct {
+	// File is the file's name as the user gave it, without its folder.
+	File string
+	// SHA256 is the sum of the file's content.
+	SHA256 [32]byte
+	// Upload is the name under which the file is uploaded.
+	Upload string
+	// ItemID is the item made from the file, or the one that would be.
+	ItemID string
+	// Step is how far the file has come: "" for one that was not sent or that the
+	// service refused, "uploading" for one whose item may be there, "uploaded"
+	// for one whose item is there, "predicting" for one whose prediction was
+	// asked for, "done" for one that came to its end.
+	Step string
+	// Verdict is the verdict of a file that is done. It is VerdictUnknown for
+	// one that has none.
+	Verdict Verdict
+	// Time is when the file came to its step, by the computer's clock.
+	Time time.Time
+}
+
+// ReadJournal reads the journal in the file at path, and yields what became of
+// each file, in the order in which they came. The journal may be in use
+// meanwhile: it tells of what was written before the call. What is no journal is
+// [ErrInvalidArgument]; an error is the last thing that the range yields.
+func ReadJournal(path string) iter.Seq2[JournalEntry, error] {
+	return func(yield func(JournalEntry, error) bool) {
+		for e, err := range journal.Read(path) {
+			if err != nil {
+				yield(JournalEntry{}, journalError(path, err))
+				return
+			}
+			entry := JournalEntry{
+				File: e.Key.Name, SHA256: e.Key.Sum, Upload: e.Upload, ItemID: e.ItemID, Step: e.Step.String(),
+				Verdict: VerdictUnknown, Time: e.Since,
+			}
+			if e.Verdict != "" {
+				entry.Verdict = Verdict(e.Verdict)
+			}
+			if !yield(entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// journalError says that it is the journal that failed.
+func journalError(path string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, journal.ErrInvalid) {
 		err = fmt.Errorf("%w: %w", ErrInvalidArgument, err)
 	}
-	return fmt.Errorf("hacarus: journal %s: %w", n.path, err)
+	if path == "" {
+		return fmt.Errorf("hacarus: journal: %w", err)
+	}
+	return fmt.Errorf("hacarus: journal %s: %w", path, err)
 }
+
+// journalTime is how long what is known may take to be written down after the
+// user's context has ended. A store may be far away.
+const journalTime = 10 * time.Second
+
+// journalPlace is where a run keeps its journal.
+type journalPlace struct {
+	path  string       // "": none
+	store JournalStore // nil: none
+	keep  time.Duration
+}
+
+func (p journalPlace) check(operation string) error {
+	switch {
+	case p.path != "" && p.store != nil:
+		return argumentError(operation, "both a journal's path and a store")
+	case p.keep < 0:
+		return argumentError(operation, "negative time to remember files")
+	}
+	return nil
+}
+
+// notes is what a run writes down, in a journal if it has one.
+type notes struct {
+	journalPlace
+	ctx     context.Context //nolint:containedctx // outlasts the user's a little
+	release func()
+	journal *journal.Journal // nil: none
+	close   func() error     // ends the use of the store
+	strange atomic.Bool      // the service was seen to choose ids that do not follow from names
+}
+
+// openNotes opens the journal of a model's work; "" is work without a model.
+func openNotes(ctx context.Context, place journalPlace, model string, logger *slog.Logger) (*notes, error) {
+	n := &notes{journalPlace: place, close: func() error { return nil }, release: func() {}}
+	var store journal.Store = place.store
+	if place.path != "" {
+		file, err := journal.OpenFile(place.path)
+		if err != nil {
+			return nil, journalError(place.path, err)
+		}
+		if !file.Locked() && logger != nil {
+			logger.Warn("hacarus: the file system of the journal has no locks: nothing keeps another process from it", "journal", place.path)
+		}
+		store, n.close = file, file.Close
+	}
+	if store == nil {
+		return n, nil
+	}
+	n.ctx, n.release = outlasting(ctx, journalTime)
+	var err error
+	if n.journal, err = journal.Open(ctx, store, model, place.keep); err != nil {
+		n.release()
+		return nil, errors.Join(n.explain(err), n.close())
+	}
+	if place.path == "" {
+		n.close = func() error { return store.Append(n.ctx, true) }
+	}
+	n.strange.Store(n.journal.Strange())
+	return n, nil
+}
+
+// outlasting is a context that ends some time after another one.
+func outlasting(ctx context.Context, grace time.Duration) (context.Context, func()) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return later, func() { stop(); cancel() }
+}
+
+func (n *notes) explain(err error) error { return journalError(n.path, err) }
 
 // recall takes up what an earlier run wrote of a file. It is false where that is nothing.
 func (n *notes) recall(u *unit) bool {
@@ -102,10 +241,10 @@ func (n *notes) add(durable bool, lines ...journal.Line) error {
 	return n.explain(n.journal.Add(n.ctx, durable, lines...))
 }
 
-// close ends the use of the journal.
-func (n *notes) close() error {
-	if n.store == nil {
-		return nil
-	}
-	return n.explain(n.store.Close())
+// end puts all that was written on the disk.
+func (n *notes) end() error {
+	defer n.release()
+	closing := n.close
+	n.close = func() error { return nil } // once
+	return n.explain(closing())
 }

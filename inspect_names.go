@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hacarus/hacarus-check-go/internal/journal"
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
@@ -25,7 +26,8 @@ const (
 // (wire-facts.md 29), and nothing is known of names that are not ASCII.
 //
 // A name of ASCII letters, digits, "-" and "_", with at most one dot before an
-// extension of letters and digits, stays as it is. Any other name becomes
+// extension of letters and digits, stays as it is; so does a name that was made
+// safe before. Any other name becomes
 // "safe-", the whole name with its other characters as hexadecimal UTF-8 between
 // underscores, and the extension:
 //
@@ -44,32 +46,26 @@ func SafeName(name string) string {
 // OriginalName returns the name that [SafeName] was given, from what it
 // returned or from the item id made from that. It also knows the names that
 // [Client.Inspect] gives to the second and further files of one name, which
-// begin with "safe2-", "safe3-" and so on. A plain name is returned as it is; an
-// id made from one lacks its extension. It is false for what cannot be turned
-// back.
+// begin with "safe2-", "safe3-" and so on. Any other plain name is returned as it
+// is; an id made from one lacks its extension. It is false for what cannot be
+// turned back.
 func OriginalName(safe string) (string, bool) {
-	if plainName(safe) {
-		return safe, true
+	stem, _, dotted := strings.Cut(safe, ".")
+	ordinal, escaped, encoded := cutSafePrefix(stem)
+	if name, ok := unescapeName(escaped); encoded && ok && name != "" {
+		if made := safeName(name, ordinal); made == safe || !dotted && wire.ItemID(made) == stem {
+			return name, true
+		}
 	}
-	stem, _, _ := strings.Cut(safe, ".")
-	ordinal, escaped, ok := cutSafePrefix(stem)
-	if !ok {
+	if !plainName(safe) || encoded && strings.Contains(escaped, "_") { // cut, or not made by SafeName
 		return "", false
 	}
-	name, ok := unescapeName(escaped)
-	if !ok || wire.ItemID(safeName(name, ordinal)) != stem {
-		return "", false
-	}
-	return name, true
+	return safe, true
 }
 
-// plainName says whether a name is taken by the service as it is, and is not
-// to be mistaken for a safe name.
+// plainName says whether a name is taken by the service as it is.
 func plainName(name string) bool {
 	stem, extension, dotted := strings.Cut(name, ".")
-	if _, _, safe := cutSafePrefix(stem); safe {
-		return false
-	}
 	plain := func(r rune) bool { return letterOrDigit(r) || r == '-' || r == '_' }
 	return stem != "" && len(stem) <= maxSafeID && all(stem, plain) &&
 		(!dotted || extension != "" && all(extension, letterOrDigit))
@@ -152,21 +148,25 @@ func unescapeName(escaped string) (string, bool) {
 	return strings.Join(parts, ""), len(parts)%2 == 1
 }
 
-// namer gives the files of one inspection names of which no two make one item.
+// namer gives the files of one run names of which no two make one item.
 type namer struct {
-	seed   maphash.Seed
-	shared map[uint64]bool // hashes of the ids that several files would have
-	taken  map[string]bool // of those, what was given
-	next   map[string]int  // by name, the next one to try
+	seed maphash.Seed
+	// shared are hashes of the ids that several of the files would have. Nil: the
+	// files come one by one, and nobody knows which ids will come again.
+	shared map[uint64]bool
+	taken  map[uint64]bool     // hashes of the ids that were given, as far as they may come again
+	next   map[string]int      // by shared name, the next one to try
+	copies map[journal.Key]int // of files of one name and content, those met; or a one for each under way
 }
 
 // newNamer finds which files would share an id. What it keeps depends on their
 // number alone.
 func newNamer(files []File) *namer {
-	n := &namer{seed: maphash.MakeSeed(), shared: map[uint64]bool{}, taken: map[string]bool{}, next: map[string]int{}}
+	n := newOpenNamer()
+	n.shared = map[uint64]bool{}
 	hashes := make([]uint64, len(files))
 	for i, f := range files {
-		hashes[i] = n.hash(f.Name)
+		hashes[i] = n.hash(wire.ItemID(SafeName(f.Name)))
 	}
 	slices.Sort(hashes)
 	for i := 1; i < len(hashes); i++ {
@@ -177,15 +177,19 @@ func newNamer(files []File) *namer {
 	return n
 }
 
-func (n *namer) hash(name string) uint64 {
-	return maphash.String(n.seed, folded(wire.ItemID(SafeName(name))))
+// newOpenNamer is a namer of files of which nothing is known before they come.
+func newOpenNamer() *namer {
+	return &namer{seed: maphash.MakeSeed(), taken: map[uint64]bool{}, next: map[string]int{}, copies: map[journal.Key]int{}}
 }
 
-// folded is what ids are compared by: nothing says that A and a are two items.
-func folded(id string) string { return strings.ToLower(id) }
+// hash is the same for ids that differ in case alone: nothing says that A and a
+// are two items.
+func (n *namer) hash(id string) uint64 { return maphash.String(n.seed, strings.ToLower(id)) }
 
-// isShared says whether several files would have this file's id.
-func (n *namer) isShared(name string) bool { return n.shared[n.hash(name)] }
+// isShared says whether several files would have this file's id, or may.
+func (n *namer) isShared(name string) bool {
+	return n.shared == nil || n.shared[n.hash(wire.ItemID(SafeName(name)))]
+}
 
 // name returns the first free name for a file: its own, its safe name, and that
 // with numbers. Taken are those of earlier runs.
@@ -196,14 +200,43 @@ func (n *namer) name(name string, taken func(folded string) bool) string {
 		if try > 0 {
 			candidate = safeName(name, try)
 		}
-		id := folded(wire.ItemID(candidate))
-		if n.taken[id] || taken(id) {
+		id := wire.ItemID(candidate)
+		if n.taken[n.hash(id)] || taken(strings.ToLower(id)) {
 			continue
 		}
 		if shared {
-			n.taken[id] = true
+			n.taken[n.hash(id)] = true
+		}
+		if shared && n.shared != nil {
 			n.next[name] = try + 1
 		}
 		return candidate
+	}
+}
+
+// ordinal is the place of a file among those of its name and content: all that
+// there are, where they are known, and else those that are under way.
+func (n *namer) ordinal(name string, sum [32]byte) (nth int) {
+	key := journal.Key{Name: name, Sum: sum}
+	if !n.isShared(name) {
+		return 0
+	}
+	if n.shared != nil {
+		nth = n.copies[key]
+		n.copies[key]++
+		return nth
+	}
+	for key.Nth = 0; n.copies[key] > 0; key.Nth++ {
+	}
+	n.copies[key] = 1
+	return key.Nth
+}
+
+// release forgets a file that is not under way any more, where files come one
+// by one. The journal knows the id that it had.
+func (n *namer) release(key journal.Key, id string) {
+	if n.shared == nil {
+		delete(n.copies, key)
+		delete(n.taken, n.hash(id))
 	}
 }

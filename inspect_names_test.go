@@ -21,8 +21,8 @@ func TestSafeName(t *testing.T) {
 		"a b.png":                      "safe-a_20_b_2e_png.png",
 		"NewItem invalid.name.png":     "safe-NewItem_20_invalid_2e_name_2e_png.png",
 		"2019-05-24 at 3.27.11 PM.png": "safe-2019-05-24_20_at_20_3_2e_27_2e_11_20_PM_2e_png.png",
-		"safe-a.png":                   "safe-safe-a_2e_png.png",
-		"safe2-a":                      "safe-safe2-a",
+		"safe-a.png":                   "safe-a.png",
+		"safe2-a.png":                  "safe2-a.png",
 		"tail.":                        "safe-tail_2e_",
 		".hidden":                      "safe-_2e_hidden.hidden",
 		"..":                           "safe-_2e2e_",
@@ -69,6 +69,19 @@ func TestOriginalNameRefuses(t *testing.T) {
 	}
 }
 
+// A name is not made safe twice, such as that of a file in a spool.
+func TestSafeNameStays(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"safe-x.jpg", "検査1.jpg", "a b.png", "safe2-a_2e_png.png", "safe-_.png", strings.Repeat("検", 99), "safe-a"} {
+		require.Equal(t, SafeName(name), SafeName(SafeName(name)), name)
+	}
+	for name, want := range map[string]string{"safe-x.jpg": "safe-x.jpg", SafeName("a b.png"): "a b.png", "safe2-a_2e_png.png": "a.png"} {
+		original, ok := OriginalName(SafeName(name))
+		require.True(t, ok)
+		require.Equal(t, want, original)
+	}
+}
+
 func FuzzSafeName(f *testing.F) {
 	for _, name := range []string{"検査1.jpg", "a b.png", "", "safe-", "_", "a__b", "\xff", "..", "a.b.c"} {
 		f.Add(name, 2)
@@ -78,6 +91,9 @@ func FuzzSafeName(f *testing.F) {
 			id := wire.ItemID(safe)
 			require.LessOrEqual(t, len(id), maxSafeID)
 			require.False(t, strings.ContainsAny(id, " ./\\"), safe)
+			if original, ok := OriginalName(name); name == "" || ok && original != name {
+				continue // it is a safe name already, and is not made safe twice
+			}
 			if original, ok := OriginalName(safe); ok {
 				require.Equal(t, name, original)
 			} else {

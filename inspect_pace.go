@@ -3,36 +3,70 @@ package hacarus
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 )
 
-// limiter is shared by the calls of one inspection. When the service says that
-// it is busy (425) or asked too often (429), all of them hold back, and fewer
-// go out at a time; with each success one more may.
+// leastFailures is how many calls in a row have to fail for an outage: one lost
+// connection is none.
+const leastFailures = 3
+
+// limiter is shared by the calls of one run. When the service says that it is
+// busy (425) or asked too often (429), all of them hold back, and fewer go out
+// at a time; with each success one more may. When calls of all kinds fail, the
+// service is away: then one call after the other tries whether it is back.
 type limiter struct {
 	policy RetryPolicy
 	most   int // calls of a kind at a time
+	logger *slog.Logger
 
 	mu      sync.Mutex
-	width   int               // calls of a kind at a time now
-	busy    map[operation]int // calls under way
-	refused int               // in a row
-	until   time.Time
+	width   int // calls of a kind at a time now
+	kinds   map[operation]*callsOfKind
+	refused int           // in a row
+	until   time.Time     // no call before that, since the service said so
+	alone   *operation    // no call of another kind takes its turn before one of these succeeds; nil: any does
+	failed  int           // calls in a row
+	lost    time.Duration // for which the service was away in former outages
+	away    time.Time     // since when the service is away; zero: it is not
+	probe   time.Time     // no call before that, since the service is away
+	last    error         // what the last call failed with; nil: nothing
+	signal  func()        // is called when last may have changed
 	changed chan struct{} // closed when one of these has changed
 }
 
-func newLimiter(calls int, policy RetryPolicy) *limiter {
-	return &limiter{policy: policy, most: calls, width: calls, busy: map[operation]int{}, changed: make(chan struct{})}
+// callsOfKind is what is known of the calls of one operation.
+type callsOfKind struct {
+	busy      int       // under way
+	succeeded int       // so far
+	failing   time.Time // since when all have failed; zero: the last one did not
+}
+
+func newLimiter(calls int, policy RetryPolicy, logger *slog.Logger) *limiter {
+	return &limiter{
+		policy: policy, most: calls, width: calls, logger: logger,
+		kinds: map[operation]*callsOfKind{}, signal: func() {}, changed: make(chan struct{}),
+	}
+}
+
+func (l *limiter) kind(op operation) *callsOfKind {
+	k := l.kinds[op]
+	if k == nil {
+		k = new(callsOfKind)
+		l.kinds[op] = k
+	}
+	return k
 }
 
 // enter waits for a call's turn among those of its kind.
 func (l *limiter) enter(ctx context.Context, op operation) error {
 	return l.wait(ctx, func() bool {
-		if l.busy[op] >= l.width {
+		if l.kind(op).busy >= l.width || l.alone != nil && *l.alone != op {
 			return false
 		}
-		l.busy[op]++
+		l.kind(op).busy++
 		return true
 	})
 }
@@ -42,12 +76,15 @@ func (l *limiter) pass(ctx context.Context) error {
 	return l.wait(ctx, func() bool { return true })
 }
 
-// wait waits until no refusal holds, and until enters is true. It is called with the lock.
+// wait waits until nothing holds calls back, and until enters is true. It is called with the lock.
 func (l *limiter) wait(ctx context.Context, enters func() bool) error {
 	for {
 		l.mu.Lock()
-		left := time.Until(l.until)
+		left := max(time.Until(l.until), time.Until(l.probe))
 		if left <= 0 && enters() {
+			if !l.away.IsZero() {
+				l.probe = time.Now().Add(l.pause()) // one at a time
+			}
 			l.mu.Unlock()
 			return nil
 		}
@@ -70,15 +107,58 @@ func (l *limiter) wait(ctx context.Context, enters func() bool) error {
 func (l *limiter) leave(op operation, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.busy[op]--
+	l.kind(op).busy--
+	l.learn(op, err)
+	l.notify()
+}
+
+// note takes up what a call ended with that had no turn of its own.
+func (l *limiter) note(op operation, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.learn(op, err)
+	l.notify()
+}
+
+// learn takes up what a call ended with.
+func (l *limiter) learn(op operation, err error) {
+	k := l.kind(op)
 	switch {
 	case err == nil:
+		k.succeeded++
+		k.failing = time.Time{}
+		if l.alone != nil && *l.alone == op {
+			l.alone = nil
+		}
 		l.refused = 0
 		l.width = min(l.width+1, l.most)
+		l.recover()
+		return
 	case isBusy(err):
 		l.refuse(l.backoff(err))
+	case isOutage(err):
+		l.fail(err)
+	case transient(err):
+	case failureOf(err).response != nil: // it answers, whatever it says
+		k.succeeded++
+		l.recover()
+		return
+	default:
+		return
 	}
-	l.notify()
+	if errors.Is(err, errNoModel) {
+		l.alone = &op
+	}
+	l.last = err
+	if k.failing.IsZero() {
+		k.failing = time.Now()
+	}
+}
+
+// isOutage says whether an error may be one that every call has now. A status
+// of 500 is the service's word on what it was sent.
+func isOutage(err error) bool {
+	return !isProxyLogin(err) && failureOf(err).status() != http.StatusInternalServerError && (transient(err) || isStray(err))
 }
 
 // hold notes what an attempt failed with before the same call tries again, and
@@ -86,11 +166,17 @@ func (l *limiter) leave(op operation, err error) {
 func (l *limiter) hold(err error, wait time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if isBusy(err) {
+	switch {
+	case isBusy(err):
 		l.refuse(wait)
-		l.notify()
+	case err != nil && isOutage(err):
+		l.fail(err)
+	default:
+		return max(wait, time.Until(l.until))
 	}
-	return max(wait, time.Until(l.until))
+	l.last = err
+	l.notify()
+	return max(wait, time.Until(l.until), min(time.Until(l.probe), l.policy.MaxWait))
 }
 
 // refuse lets all calls wait, and half of them go out after that.
@@ -102,18 +188,100 @@ func (l *limiter) refuse(wait time.Duration) {
 	l.width = max(1, l.width/2)
 }
 
+// fail counts a failure, and tells the log of an outage once.
+func (l *limiter) fail(err error) {
+	if l.failed++; l.failed < leastFailures {
+		return
+	}
+	if l.away.IsZero() {
+		l.away = time.Now()
+		l.log("hacarus: the service is away; its calls are made again until it is back", slog.Any("error", err))
+	}
+	l.probe = time.Now().Add(l.pause())
+}
+
+// recover ends an outage, if there is one.
+func (l *limiter) recover() {
+	l.failed, l.last = 0, nil
+	if l.away.IsZero() {
+		return
+	}
+	l.log("hacarus: the service is back", slog.Duration("after", time.Since(l.away)))
+	l.lost += time.Since(l.away)
+	l.away, l.probe = time.Time{}, time.Time{}
+}
+
+func (l *limiter) log(message string, attr slog.Attr) {
+	if l.logger != nil {
+		l.logger.LogAttrs(context.Background(), slog.LevelWarn, message, attr)
+	}
+}
+
+// pause is how long the service is left alone while it is away.
+func (l *limiter) pause() time.Duration {
+	return l.policy.MinWait/2 + l.policy.backoff(max(1, l.failed-leastFailures+1))
+}
+
 // backoff is the wait after a call that was refused at its last attempt.
 func (l *limiter) backoff(err error) time.Duration {
 	wait := min(l.policy.MinWait<<min(l.refused, 10), l.policy.MaxWait)
-	if base := (*BaseError)(nil); errors.As(err, &base) {
+	if base := failureOf(err).response; base != nil {
 		wait = max(wait, min(base.RetryAfter, l.policy.MaxRetryAfter))
 	}
 	return wait
 }
 
+// obstacle is what keeps the run from going on: what the last call failed with.
+func (l *limiter) obstacle() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// isAway says whether the service is away, so that waiting for a turn is
+// waiting for its return.
+func (l *limiter) isAway() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.away.IsZero()
+}
+
+// awayFor is how long in all the service was away.
+func (l *limiter) awayFor() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away.IsZero() {
+		return l.lost
+	}
+	return l.lost + time.Since(l.away)
+}
+
+// failing is since when all calls of a kind have failed; zero: the last one did not.
+func (l *limiter) failing(op operation) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kind(op).failing
+}
+
+// successes counts the calls of a kind that succeeded; of any kind with any.
+func (l *limiter) successes(op operation, ofAny bool) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !ofAny {
+		return l.kind(op).succeeded
+	}
+	for _, k := range l.kinds {
+		n += k.succeeded
+	}
+	return n
+}
+
 func (l *limiter) notify() {
 	close(l.changed)
 	l.changed = make(chan struct{})
+	l.signal()
 }
 
-func isBusy(err error) bool { return errors.Is(err, ErrBusy) || errors.Is(err, ErrRateLimited) }
+func isBusy(err error) bool {
+	return errors.Is(err, ErrBusy) || errors.Is(err, ErrRateLimited) || errors.Is(err, errNoModel)
+}

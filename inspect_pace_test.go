@@ -18,7 +18,7 @@ func TestLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		policy := RetryPolicy{MinWait: time.Second, MaxWait: 8 * time.Second}.withDefaults()
-		l := newLimiter(4, policy)
+		l := newLimiter(4, policy, nil)
 		busy := &BaseError{StatusCode: http.StatusTooEarly}
 		begun := time.Now()
 		var waits []time.Duration

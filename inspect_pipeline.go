@@ -2,6 +2,8 @@ package hacarus
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -26,7 +28,9 @@ type unit struct {
 	answered bool      // the prediction was answered, and not only asked for
 	// predicted is true when the progress has the prediction.
 	predicted bool
-	status    ItemStatus // as last polled, of an item whose assessment did not come in time
+	seen      *Item // as last polled, of an item whose assessment did not come in time
+	lost      error // what the last prediction failed with whose response was lost
+	losses    int   // how often that happened
 }
 
 // finished is a file with what became of it: an item, or an error.
@@ -66,21 +70,50 @@ type run struct {
 	ctx    context.Context //nolint:containedctx // the run's own, which ends with it
 	cancel context.CancelCauseFunc
 	work   sync.WaitGroup
+	broken chan struct{} // closed when something panicked
+	// obstacle is what keeps the run from going on; nil: nothing.
+	obstacle func() error
 
-	mu    sync.Mutex
-	fatal error
+	mu       sync.Mutex
+	fatal    error
+	panicked any
 }
 
-func newRun(ctx context.Context, p pacer) *run {
-	r := &run{caller: ctx}
-	r.ctx, r.cancel = context.WithCancelCause(withPacer(ctx, p))
+func newRun(ctx context.Context, l *limiter) *run {
+	r := &run{caller: ctx, broken: make(chan struct{}), obstacle: l.obstacle}
+	r.ctx, r.cancel = context.WithCancelCause(withPacer(ctx, l))
 	return r
 }
 
-// fail ends the run with an error that concerns all files.
+// goes lets a goroutine work for the run.
+func (r *run) goes(f func()) {
+	r.work.Go(func() {
+		defer r.rescue()
+		f()
+	})
+}
+
+// rescue ends the run when something of the user's panics on one of its
+// goroutines, where nobody could recover from that; the one that ranges does.
+func (r *run) rescue() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	r.mu.Lock()
+	if r.panicked == nil {
+		r.panicked = v
+		close(r.broken)
+	}
+	r.mu.Unlock()
+	r.cancel(nil)
+}
+
+// fail ends the run with an error that concerns all files. When the user's
+// context has ended, the error tells what that broke off, or says nothing new.
 func (r *run) fail(err error) {
 	r.mu.Lock()
-	if r.fatal == nil && r.caller.Err() == nil {
+	if r.fatal == nil && (r.caller.Err() == nil || errors.Is(err, r.caller.Err())) {
 		r.fatal = err
 	}
 	r.mu.Unlock()
@@ -92,15 +125,66 @@ func (r *run) reason() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fatal == nil && r.caller.Err() != nil {
-		return contextError(r.caller, nil)
+		r.fatal = contextError(r.caller, r.obstacle())
 	}
 	return r.fatal
+}
+
+// blame puts what ended the run in the place of the cancellation that followed
+// from it, which nobody asked for.
+func (r *run) blame(err error) error {
+	reason := r.reason()
+	if reason == nil || r.caller.Err() != nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	if lost, ok := errors.AsType[*RequestError](err); ok && lost.Outcome != OutcomeNotSent && lost.Outcome != OutcomeNotExecuted {
+		blamed := *lost
+		blamed.Err = reason
+		return &blamed
+	}
+	return reason
+}
+
+// roster counts the files that are under way.
+type roster struct {
+	mu     sync.Mutex
+	n      int
+	sealed bool
+	empty  chan struct{} // closed when no file is under way, and none will be
+}
+
+// enter is false when no more files are taken.
+func (r *roster) enter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sealed {
+		return false
+	}
+	r.n++
+	return true
+}
+
+func (r *roster) leave() { r.change(-1, false) }
+
+// seal says that no more files will come.
+func (r *roster) seal() { r.change(0, true) }
+
+func (r *roster) change(n int, seal bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	over := r.sealed && r.n == 0
+	r.n += n
+	r.sealed = r.sealed || seal
+	if !over && r.sealed && r.n == 0 {
+		close(r.empty)
+	}
 }
 
 // tally counts what became of the files.
 type tally struct {
 	mu      sync.Mutex
 	counts  counts
+	model   *Model        // that is waited for; nil: none is
 	changed chan struct{} // holds one signal
 }
 
@@ -116,127 +200,214 @@ func (t *tally) add(c counts) {
 	t.counts.succeeded += c.succeeded
 	t.counts.failed += c.failed
 	t.mu.Unlock()
+	t.signal()
+}
+
+// signal lets the progress be told.
+func (t *tally) signal() {
 	select {
 	case t.changed <- struct{}{}:
 	default: // a signal is there already
 	}
 }
 
-func (t *tally) figures() counts {
+// await notes the model that is waited for; nil: none is any more.
+func (t *tally) await(m *Model) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.counts
+	t.model = m
+	t.mu.Unlock()
+	t.signal()
 }
 
-// pipeline takes files from where they come to what becomes of them. Files are
-// prepared one after the other; those that have come to the same step are
-// gathered into batches; each batch has a goroutine.
+func (t *tally) figures() (counts, *Model) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counts, t.model
+}
+
+// pipeline takes files from where they come to what becomes of them. Some are
+// prepared at a time; those that have come to the same step are gathered into
+// batches; each batch has a goroutine.
 type pipeline struct {
 	*run
 	*tally
-	prepare func(*unit) error // finds out what has to be known of a file before it is sent
+	prepare preparer
 	stages  map[journal.Step]*stage
-	room    chan struct{}  // a place for each file under way
-	under   sync.WaitGroup // the files under way
-	coming  atomic.Int64   // files that are about to come to a stage
-	over    chan struct{}  // closed when no file is under way, and none will be
-	left    chan struct{}  // closed when the range was left
+	room    chan struct{} // a place for each file under way
+	reading chan struct{} // a place for each file that is being read to prepare it
+	roster  roster
+	coming  atomic.Int64  // files that are about to come to a stage
+	left    chan struct{} // closed when the range was left
 	results chan finished
+	ended   chan struct{} // closed when nothing goes on any more
 }
+
+// preparer finds out what has to be known of a file before it is sent.
+type preparer interface {
+	// check refuses what cannot be a file.
+	check(u *unit) error
+	// reads says whether the file has to be read for that.
+	reads(u *unit) bool
+	// measure reads it. It changes nothing, since nobody may wait for its end.
+	measure(u *unit) (measure, error)
+	// settle takes up what was measured, and decides on the step to begin with.
+	settle(u *unit, m measure)
+	// release forgets what is only known while the file is under way.
+	release(u *unit)
+}
+
+// measure is what reading a file tells: its size and the sum of its content.
+type measure struct {
+	size int64
+	sum  [sha256.Size]byte
+}
+
+// maxReading bounds the files that are read at a time to prepare them, so that
+// one that takes long does not hold up the others.
+const maxReading = 8
 
 func newPipeline(r *run, places int) *pipeline {
 	return &pipeline{
 		run: r, tally: newTally(), stages: map[journal.Step]*stage{}, room: make(chan struct{}, places),
-		over: make(chan struct{}), left: make(chan struct{}), results: make(chan finished),
+		reading: make(chan struct{}, maxReading), roster: roster{empty: make(chan struct{})},
+		left: make(chan struct{}), results: make(chan finished), ended: make(chan struct{}),
 	}
 }
 
-// start begins to work on the files, once before has succeeded.
-func (p *pipeline) start(files iter.Seq[File], before func()) {
+// start begins to work on the files, once before has succeeded. The end of the
+// context is the end of an endless feed, which may never come back.
+func (p *pipeline) start(files iter.Seq[File], endless bool, before func()) {
 	for _, s := range p.stages {
-		p.work.Go(func() { s.gather(p) })
+		p.goes(func() { s.gather(p) })
 	}
-	p.work.Go(func() {
+	go func() {
+		defer p.roster.seal()
+		defer p.rescue()
 		before()
-		p.feed(files)
-		p.under.Wait()
-		close(p.over)
-	})
-	go func() { p.work.Wait(); close(p.results) }()
+		p.feed(files, endless)
+	}()
+	if endless {
+		p.goes(func() {
+			select {
+			case <-p.ctx.Done():
+				p.roster.seal()
+			case <-p.roster.empty:
+			}
+		})
+	}
+	go func() { p.work.Wait(); close(p.ended) }()
 }
 
 // each hands over what became of the files, and tells of the progress, on the
 // goroutine that calls it. When it returns, nothing goes on.
-func (p *pipeline) each(progress func(counts), yield func(finished) bool) {
+func (p *pipeline) each(progress func(), yield func(finished) bool) {
 	defer p.stop()
 	for {
 		select {
-		case d, more := <-p.results:
-			if !more {
+		case f := <-p.results:
+			p.add(f.counts())
+			progress()
+			if !yield(f) {
 				return
 			}
-			p.add(d.counts())
-			progress(p.figures())
-			if !yield(d) {
-				return
-			}
-			if d.admitted {
+			if f.admitted {
 				<-p.room // not before: a slow range keeps the number of files in memory
 			}
 		case <-p.changed:
-			progress(p.figures())
+			progress()
+		case <-p.broken:
+			return
+		case <-p.ended:
+			return
 		}
 	}
 }
 
-func (d finished) counts() counts {
-	if d.err != nil {
+func (f finished) counts() counts {
+	if f.err != nil {
 		return counts{failed: 1}
 	}
 	return counts{succeeded: 1}
 }
 
-// stop ends the work, and waits for its end.
+// stop ends the work, and waits for its end. What panicked there panics here.
 func (p *pipeline) stop() {
 	close(p.left)
 	p.cancel(nil)
-	for range p.results { // until it is closed
+	<-p.ended
+	p.run.mu.Lock()
+	defer p.run.mu.Unlock()
+	if p.panicked != nil {
+		panic(p.panicked)
 	}
 }
 
-// feed prepares the files one after the other.
-func (p *pipeline) feed(files iter.Seq[File]) {
+// feed prepares the files as they come.
+func (p *pipeline) feed(files iter.Seq[File], endless bool) {
 	index := 0
 	for file := range files {
 		u := &unit{index: index, label: file.label(), file: file}
 		index++
-		p.under.Add(1)
-		if !p.admit(u) {
-			p.deliver(u, nil, p.abandoned())
+		if !p.roster.enter() {
+			return
+		}
+		if p.admit(p.room) {
+			u.admitted = true
+			p.coming.Add(1)
+			p.take(u)
 			continue
 		}
-		p.coming.Add(1)
-		if err := p.prepare(u); err != nil {
-			p.deliver(u, nil, err)
-		} else {
-			p.count(u)
-			p.place(u)
+		p.deliver(u, nil, p.abandoned())
+		if endless {
+			return
 		}
-		p.coming.Add(-1)
 	}
 }
 
-// admit waits until there is room for a file. It is false when the run has ended.
-func (p *pipeline) admit(u *unit) bool {
+// admit waits for a place. It is false when the run has ended.
+func (p *pipeline) admit(room chan struct{}) bool {
 	if p.ctx.Err() != nil {
 		return false
 	}
 	select {
-	case p.room <- struct{}{}:
-		u.admitted = true
+	case room <- struct{}{}:
+		return true
 	case <-p.ctx.Done():
+		return false
 	}
-	return u.admitted
+}
+
+// take prepares a file, and hands it to the stage that it begins with.
+func (p *pipeline) take(u *unit) {
+	err := p.prepare.check(u)
+	if err != nil || !p.prepare.reads(u) {
+		p.begin(u, measure{size: u.file.Size}, err)
+		return
+	}
+	if !p.admit(p.reading) {
+		p.begin(u, measure{}, p.abandoned())
+		return
+	}
+	p.goes(func() {
+		m, err := within(p.ctx, func() (measure, error) { return p.prepare.measure(u) })
+		<-p.reading
+		if err != nil && p.ctx.Err() != nil {
+			err = p.abandoned()
+		}
+		p.begin(u, m, err)
+	})
+}
+
+// begin lets a file that was prepared go on its way.
+func (p *pipeline) begin(u *unit, m measure, err error) {
+	defer p.coming.Add(-1)
+	if err != nil {
+		p.deliver(u, nil, err)
+		return
+	}
+	p.prepare.settle(u, m)
+	p.count(u)
+	p.place(u)
 }
 
 // abandoned is the outcome of a file that nothing was done with.
@@ -259,15 +430,22 @@ func (p *pipeline) count(u *unit) {
 }
 
 // place hands a unit to the stage of its step.
-func (p *pipeline) place(u *unit) { p.stages[u.step].in <- u }
+func (p *pipeline) place(u *unit) {
+	select {
+	case p.stages[u.step].in <- u:
+	case <-p.broken:
+	}
+}
 
 // deliver hands over the outcome of a file. It is the end of it.
 func (p *pipeline) deliver(u *unit, item *Item, err error) {
+	p.prepare.release(u)
 	select {
-	case p.results <- finished{u, item, err}:
+	case p.results <- finished{u, item, p.blame(err)}:
 	case <-p.left:
+	case <-p.broken:
 	}
-	p.under.Done()
+	p.roster.leave()
 }
 
 const (
@@ -295,14 +473,16 @@ func (s *stage) gather(p *pipeline) {
 		if first == nil {
 			select {
 			case first = <-s.in:
-			case <-p.over:
+			case <-p.roster.empty:
+				return
+			case <-p.broken:
 				return
 			}
 		}
 		var b batch
 		b.add(first)
 		first = s.fill(p, &b)
-		p.work.Go(func() { p.process(s, b.units) })
+		p.goes(func() { p.process(s, b.units) })
 	}
 }
 
@@ -346,6 +526,8 @@ func (s *stage) fill(p *pipeline, b *batch) (next *unit) {
 			}
 		case <-turn:
 			return next
+		case <-p.broken:
+			return next
 		}
 	}
 }
@@ -364,7 +546,7 @@ func (s *stage) ask(p *pipeline) chan struct{} {
 		close(turn)
 		return turn
 	}
-	p.work.Go(func() {
+	p.goes(func() {
 		_ = s.turn(p.ctx) // an end of the run is noticed by the work
 		close(turn)
 	})

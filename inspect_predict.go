@@ -19,10 +19,7 @@ const maxPredictions = 3
 // assessment has not come in time.
 type predictor struct {
 	*calls
-	cfg       waitConfig
-	slots     chan struct{} // bounds the polls
 	batchSize int
-	grace     time.Duration
 }
 
 // stages are the predictor's: of items that are to be predicted, of those that
@@ -40,12 +37,20 @@ func (p *predictor) stages() map[journal.Step]*stage {
 func (p *predictor) collect(units []*unit) { p.giveUpOn(p.await(units, time.Now().Add(p.grace))) }
 
 // resume waits for predictions that an earlier run asked for, and asks for those
-// that do not come.
+// that do not come. The time at which it asked is that of a clock that may have
+// jumped since, so it proves neither that the grace time is over nor that it
+// lasts for years.
 func (p *predictor) resume(units []*unit) {
-	p.insist(p.await(units, latest(units).Add(p.grace)), false)
+	now := time.Now()
+	least := now.Add(min(p.grace, slowly))
+	until := latest(units).Add(p.grace)
+	if until.Before(least) {
+		until = least
+	}
+	p.insist(p.await(units, until), false)
 }
 
-// latest is when the last of the units came to its step.
+// latest is when the last of the units came to its step, but never in the future.
 func latest(units []*unit) (t time.Time) {
 	for _, u := range units {
 		if u.since.After(t) {
@@ -53,7 +58,7 @@ func latest(units []*unit) (t time.Time) {
 		}
 	}
 	if now := time.Now(); t.After(now) {
-		return now // the clock was set back
+		return now
 	}
 	return t
 }
@@ -80,11 +85,22 @@ func (p *predictor) insist(units []*unit, hasTurn bool) {
 // giveUpOn delivers files whose assessment did not come.
 func (p *predictor) giveUpOn(units []*unit) {
 	for _, u := range units {
-		p.deliver(u, nil, &WaitError{
-			ModelID: p.modelID, ItemID: u.id, ItemStatus: u.status, Err: fmt.Errorf("%w within %v", ErrNoAssessment, p.grace),
-		})
+		waited := &WaitError{ModelID: p.modelID, ItemID: u.id, Err: fmt.Errorf("%w within %v", ErrNoAssessment, p.grace)}
+		if u.seen != nil {
+			waited.ItemStatus = u.seen.Status
+			if a := u.seen.Assessment(modelOrAny(p.modelID)); a != nil {
+				waited.Err = fmt.Errorf("%w, but one with the label %q", waited.Err, a.Label)
+			}
+		}
+		if u.lost != nil {
+			waited.Err = fmt.Errorf("%w; the prediction was asked for %d times without a response: %w", waited.Err, u.losses, u.lost)
+		}
+		p.deliver(u, nil, waited)
 	}
 }
+
+// errNoModel says that no model is active, by whatever words the service uses.
+var errNoModel = errors.New("no model is active")
 
 // ask asks for the predictions of items, and returns those of which it may have
 // been asked for. The first try may have its turn already.
@@ -95,23 +111,31 @@ func (p *predictor) ask(units []*unit, hasTurn bool) (asked []*unit) {
 		}
 		return nil
 	}
-	_, ids := byItem(units)
+	_, ids := p.byItem(units)
+	var held doubt
 	for tries := 1; ; tries++ {
 		err := p.predictItems(ids, hasTurn)
 		hasTurn = false
-		reaction := p.reactTo(err)
+		suspect, guilty := false, false
+		reaction := p.reactTo(opPredictItems, err)
 		switch reaction {
 		case proceed, lookFirst:
-			p.asked(units, reaction == proceed || !errors.Is(err, ErrOutcomeUnknown))
+			p.asked(units, err)
 			return units
+		case again:
+			suspect, guilty = held.hold(p.calls, opPredictItems, err)
 		case halve:
 			if p.checkModel() == nil {
 				return p.halves(units, err)
 			}
+			reaction = giveUp
 		case endRun:
 			p.fail(err)
 		}
-		if reaction != again || !mayRepeat(tries, err) || !p.rest(tries, err) {
+		switch {
+		case suspect && len(units) > 1:
+			return p.halves(units, err)
+		case guilty || reaction >= giveUp || !p.rest(tries, err):
 			p.refuse(units, journal.Uploaded, err)
 			return nil
 		}
@@ -125,8 +149,17 @@ func (p *predictor) predictItems(ids []string, hasTurn bool) error {
 		}
 	}
 	_, err := p.client.PredictItems(p.ctx, p.modelID, ids...)
+	if errors.Is(err, ErrBadRequest) && p.modelID == ActiveModel && !p.hasActiveModel() {
+		err = fmt.Errorf("%w: %w", errNoModel, err)
+	}
 	p.limiter.leave(opPredictItems, err)
 	return err
+}
+
+// hasActiveModel says whether a model is active, unless nobody can say so.
+func (p *predictor) hasActiveModel() bool {
+	models, err := p.client.ListModels(p.ctx, nil)
+	return err != nil || slices.ContainsFunc(models, func(m Model) bool { return m.Active })
 }
 
 // halves asks for each half of a batch in which something was refused.
@@ -139,11 +172,15 @@ func (p *predictor) halves(units []*unit, err error) (asked []*unit) {
 	return append(p.ask(units[:middle:middle], false), p.ask(units[middle:], false)...)
 }
 
-// asked notes that predictions were asked for.
-func (p *predictor) asked(units []*unit, answered bool) {
+// asked notes that predictions were asked for, and what was lost of the response.
+func (p *predictor) asked(units []*unit, err error) {
 	first := 0
 	for _, u := range units {
-		u.answered = answered
+		u.answered = !errors.Is(err, ErrOutcomeUnknown)
+		if !u.answered {
+			u.lost = err
+			u.losses++
+		}
 		if !u.predicted {
 			u.predicted = true
 			first++
@@ -158,7 +195,11 @@ func (p *predictor) checkModel() error {
 	if p.modelID == ActiveModel {
 		return nil
 	}
-	_, err := p.client.WaitForModel(p.ctx, p.modelID)
+	defer p.tally.await(nil)
+	_, err := p.client.WaitForModel(p.ctx, p.modelID, WithProgress(func(w WaitProgress) {
+		p.limiter.note(opGetModel, w.Err)
+		p.tally.await(w.Model)
+	}))
 	if err != nil {
 		p.fail(err)
 	}
@@ -168,8 +209,8 @@ func (p *predictor) checkModel() error {
 // await delivers the files whose assessment comes, and returns those whose
 // assessment has not come by then.
 func (p *predictor) await(units []*unit, until time.Time) (waiting []*unit) {
-	byID, ids := byItem(units)
-	w := p.look(p.cfg, p.slots, func(item *Item) bool { return assessed(item, p.modelID) })
+	byID, ids := p.byItem(units)
+	w := p.look(func(item *Item) bool { return assessed(item, p.modelID) })
 	w.until = until
 	w.run(p.ctx, ids, func(id string, item *Item, err error) bool {
 		u := byID[id]
@@ -177,8 +218,7 @@ func (p *predictor) await(units []*unit, until time.Time) (waiting []*unit) {
 		case err == nil:
 			p.finish(u, item)
 		case errors.Is(err, errNotInTime):
-			waited, _ := errors.AsType[*WaitError](err)
-			u.status = waited.ItemStatus
+			u.seen = item
 			waiting = append(waiting, u)
 		default:
 			if p.ctx.Err() == nil && p.isFatal(err) {
@@ -191,9 +231,13 @@ func (p *predictor) await(units []*unit, until time.Time) (waiting []*unit) {
 	return waiting
 }
 
-// finish delivers a file that has its verdict. What cannot be written ends the
-// run, but takes no verdict away.
+// finish delivers a file that has its assessment, if that can be the file's.
+// What cannot be written ends the run, but takes no verdict away.
 func (p *predictor) finish(u *unit, item *Item) {
+	if err := contradiction(u, item); err != nil {
+		p.refuse([]*unit{u}, u.step, notThisFile(u, err))
+		return
+	}
 	if err := p.notes.finish(u, item.Verdict(modelOrAny(p.modelID))); err != nil {
 		p.fail(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +17,8 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
-// slowly is how long an item is looked for whose upload somebody gave up
-// waiting for: a gateway, or this side. The service may go on with it.
+// slowly is how long an item is looked for whose upload may have been executed:
+// the service may go on with what nobody waits for any more.
 const slowly = time.Minute
 
 // uploadParams say how files are uploaded.
@@ -27,7 +28,6 @@ type uploadParams struct {
 	good       *bool
 	batchSize  int
 	batchBytes int64
-	grace      time.Duration // how long is looked for an upload that may be lost
 }
 
 // uploader makes items of files: in batches, halved where the service refuses
@@ -36,21 +36,18 @@ type uploadParams struct {
 type uploader struct {
 	*calls
 	uploadParams
-	cfg   waitConfig
-	slots chan struct{} // bounds the polls
-	next  func(*unit)   // takes a file whose item is there
+	next func(*unit) // takes a file whose item is there
 
-	copies map[journal.Key]int // of files that share a name, those met so far
-	namer  *namer
-	limit  atomic.Int64 // bytes of a batch
+	limit atomic.Int64 // bytes of a batch
 
 	mu    sync.Mutex
+	namer *namer
 	given map[string]bool // the ids that a strange service has chosen
 }
 
-func newUploader(c *calls, cfg waitConfig, slots chan struct{}, n *namer, params uploadParams) *uploader {
+func newUploader(c *calls, n *namer, params uploadParams) *uploader {
 	u := &uploader{
-		calls: c, uploadParams: params, cfg: cfg, slots: slots, namer: n, copies: map[journal.Key]int{}, given: map[string]bool{},
+		calls: c, uploadParams: params, namer: n, given: map[string]bool{},
 	}
 	u.limit.Store(params.batchBytes)
 	return u
@@ -65,64 +62,95 @@ func (u *uploader) stages() map[journal.Step]*stage {
 	}
 }
 
-// prepareFile finds out about a file what has to be known before it is sent: its
-// size and, with a journal, what it was in earlier runs.
-func (u *uploader) prepareFile(f *unit) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = argumentError(u.operation, "file %q: panic while opening: %v", f.label, p)
-		}
-	}()
+// maxJournalName bounds a file's name in a journal, in bytes.
+const maxJournalName = 16 << 10
+
+// check refuses what cannot be a file.
+func (u *uploader) check(f *unit) error {
 	switch {
 	case f.file.Name == "":
 		return argumentError(u.operation, "files[%d] has no name", f.index)
 	case f.file.Open == nil:
 		return argumentError(u.operation, "file %q has nothing to open", f.label)
-	case f.file.once && u.notes.journal != nil:
+	case u.notes.journal == nil:
+		return nil
+	case f.file.once:
 		return argumentError(u.operation, "file %q: a journal needs files that can be read again", f.label)
-	}
-	if err := u.measure(f); err != nil {
-		return argumentError(u.operation, "file %q: %w", f.label, err)
-	}
-	if !u.notes.recall(f) {
-		f.file.Name = u.namer.name(f.file.Name, u.notes.isTaken)
-		f.expected = wire.ItemID(f.file.Name)
-		f.id = f.expected
+	case len(f.file.Name) > maxJournalName:
+		return argumentError(u.operation, "a file name of %d bytes, more than a journal takes", len(f.file.Name))
 	}
 	return nil
 }
 
+// reads says whether a file has to be read for its size or, with a journal, for
+// the sum of its content.
+func (u *uploader) reads(f *unit) bool {
+	return !f.file.once && (f.file.Size <= 0 || u.notes.journal != nil)
+}
+
 // measure takes a file's size and, with a journal, its content's sum.
-func (u *uploader) measure(f *unit) error {
-	f.size = f.file.Size
-	if f.file.once || f.size > 0 && u.notes.journal == nil {
-		return nil
-	}
+func (u *uploader) measure(f *unit) (m measure, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while reading: %v", p)
+		}
+		if err != nil {
+			err = argumentError(u.operation, "file %q: %w", f.label, err)
+		}
+	}()
 	content, err := f.file.Open()
 	if err != nil {
-		return err
+		return m, err
 	}
 	defer content.Close()
 	s := &source{File: f.file}
 	if err := s.measure(content); err != nil {
-		return err
+		return m, err
 	}
-	f.size = s.Size
+	m.size = s.Size
 	if u.notes.journal == nil {
-		return nil
+		return m, nil
 	}
 	sum := sha256.New()
-	if f.size, err = io.Copy(sum, patient{content}); err != nil {
-		return err
+	// One byte more than there should be tells a file that grows, or never ends.
+	n, err := io.Copy(sum, io.LimitReader(patient{content}, s.Size+1))
+	if err == nil && n != s.Size {
+		err = errSourceChanged
 	}
-	f.key = journal.Key{Name: f.file.Name, Sum: [32]byte(sum.Sum(nil))}
-	if u.namer.isShared(f.file.Name) {
-		nth := u.copies[f.key]
-		u.copies[f.key]++
-		f.key.Nth = nth
+	m.sum = [sha256.Size]byte(sum.Sum(nil))
+	return m, err
+}
+
+// settle takes up what the journal knows of a file, or names it.
+func (u *uploader) settle(f *unit, m measure) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	f.size = m.size
+	if m.size > 0 {
+		f.file.Size = m.size
 	}
-	f.file = f.file.pinned(f.size, f.key.Sum)
-	return nil
+	name := f.file.Name
+	if u.notes.journal != nil {
+		f.key = journal.Key{Name: name, Sum: m.sum, Nth: u.namer.ordinal(name, m.sum)}
+		f.file = f.file.pinned(m.size, m.sum)
+		if u.notes.recall(f) {
+			return
+		}
+	}
+	f.file.Name = u.namer.name(name, u.notes.isTaken)
+	f.expected = wire.ItemID(f.file.Name)
+	f.id = f.expected
+}
+
+// release forgets what is only known while the file is under way.
+func (u *uploader) release(f *unit) {
+	if u.notes.journal == nil || f.key.Name == "" {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.namer.release(f.key, f.expected)
+	u.notes.journal.Release(f.key)
 }
 
 // pinned is the file, which fails in the reading if its content is another one.
@@ -158,9 +186,10 @@ func (p *pinnedContent) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// resume looks for files that an earlier run may have uploaded.
+// resume looks for files that an earlier run may have uploaded. The service may
+// still be at it, if that was not long ago.
 func (u *uploader) resume(units []*unit) {
-	missing := u.lookFor(units, briefly)
+	missing := u.lookFor(units, max(briefly, slowly-time.Since(latest(units))))
 	for _, f := range missing {
 		f.step = journal.New
 		u.place(f)
@@ -180,26 +209,34 @@ func (u *uploader) upload(units []*unit) {
 // send uploads a batch until it is there or will not be. The first try may have
 // its turn already.
 func (u *uploader) send(units []*unit, hasTurn bool) {
+	var held doubt
 	for tries := 1; len(units) > 0; tries++ {
 		ids, err := u.addItems(units, hasTurn)
 		hasTurn = false
-		switch u.reactTo(err) {
+		reaction := u.reactTo(opAddItems, err)
+		suspect, guilty := false, false
+		switch reaction {
 		case proceed:
 			u.assign(units, ids)
 			return
 		case lookFirst:
-			units = u.reconcile(units, err)
+			suspect, guilty = held.hold(u.calls, opAddItems, err)
+			if units = u.reconcile(units, err); len(units) == 0 || !u.write(true, journal.Uploading, units) {
+				return
+			}
+		case again:
+			suspect, guilty = held.hold(u.calls, opAddItems, err)
 		case halve:
 			u.halves(units, err)
 			return
 		case endRun:
 			u.fail(err)
-			fallthrough
-		case giveUp:
-			u.refuse(units, journal.New, err)
-			return
 		}
-		if len(units) > 0 && (!mayRepeat(tries, err) || !u.rest(tries, err)) {
+		switch {
+		case suspect && len(units) > 1:
+			u.halves(units, err)
+			return
+		case guilty || reaction >= giveUp || !u.rest(tries, err):
 			u.refuse(units, journal.New, err)
 			return
 		}
@@ -221,7 +258,7 @@ func (u *uploader) addItems(units []*unit, hasTurn bool) ([]string, error) {
 	}
 	files := make([]File, len(units))
 	for n, f := range units {
-		files[n] = f.file
+		files[n] = f.file.attended(u.ctx)
 	}
 	ids, err := u.client.AddItems(u.ctx, AddItemsRequest{Files: files, Training: u.training, Good: u.good})
 	u.limiter.leave(opAddItems, err)
@@ -255,23 +292,67 @@ func (u *uploader) lower(units []*unit) {
 // another way. What the service chose is on the disk before it is used: it
 // could not be found again.
 func (u *uploader) assign(units []*unit, ids []string) {
-	rest := slices.Clone(ids)
 	oneEach := len(ids) == len(units) && len(slices.Compact(slices.Sorted(slices.Values(ids)))) == len(ids)
 	var certain, others []*unit
-	for _, f := range units {
-		if n := slices.Index(rest, f.expected); n >= 0 && oneEach && u.claim(f.expected) {
-			rest = slices.Delete(rest, n, n+1)
-			certain = append(certain, f)
-		} else {
-			others = append(others, f)
-		}
+	rest := ids
+	if oneEach {
+		certain, others, rest = byName(units, ids)
+	} else {
+		others = units
 	}
 	if len(others) > 0 {
 		u.notes.strange.Store(true)
+	}
+	if lost := u.unclaimed(&certain); len(lost) > 0 {
+		u.refuseUnnamed(lost, len(ids), len(units))
+	}
+	if len(others) > 0 {
 		ordered := oneEach && (len(certain) == 0 || len(others) == 1)
 		certain = append(certain, u.assignInOrder(others, rest, ordered)...)
 	}
 	u.arrive(certain)
+}
+
+// byName gives files the ids that follow from their names, and returns the
+// others with the ids that are left. A service that numbers its items may name
+// one by chance as another file would be: so names mean nothing where what is
+// left bears no resemblance to them.
+func byName(units []*unit, ids []string) (named, others []*unit, rest []string) {
+	rest = slices.Clone(ids)
+	for _, f := range units {
+		if n := slices.Index(rest, f.expected); n >= 0 {
+			rest = slices.Delete(rest, n, n+1)
+			named = append(named, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	for n := range others {
+		if len(named) > 0 && !slices.ContainsFunc(rest, func(id string) bool { return resembles(id, others[n].expected) }) {
+			return nil, units, ids
+		}
+	}
+	return named, others, rest
+}
+
+// resembles says whether an id is made of another one, with something before or
+// behind it that is no letter and no digit.
+func resembles(id, expected string) bool {
+	before, after, found := strings.Cut(strings.ToLower(id), strings.ToLower(expected))
+	letter := func(r rune) bool { return letterOrDigit(r) }
+	return found && !strings.ContainsFunc(before[max(0, len(before)-1):], letter) && !strings.ContainsFunc(after[:min(1, len(after))], letter)
+}
+
+// unclaimed takes the files out whose ids are other files' already.
+func (u *uploader) unclaimed(units *[]*unit) (lost []*unit) {
+	*units = slices.DeleteFunc(*units, func(f *unit) bool {
+		if u.claim(f, f.expected) {
+			return false
+		}
+		lost = append(lost, f)
+		return true
+	})
+	return lost
 }
 
 // assignInOrder gives files the ids that stand at their places, and returns
@@ -279,21 +360,26 @@ func (u *uploader) assign(units []*unit, ids []string) {
 func (u *uploader) assignInOrder(units []*unit, ids []string, ordered bool) (named []*unit) {
 	var lost []*unit
 	for n, f := range units {
-		if ordered && u.claim(ids[n]) {
+		if ordered && u.claim(f, ids[n]) {
 			f.id = ids[n]
 			named = append(named, f)
 		} else {
 			lost = append(lost, f)
 		}
 	}
-	u.refuse(lost, journal.Uploading, &RequestError{
-		Operation: opAddItems.id, Attempts: 1, Outcome: OutcomeExecuted,
-		Err: fmt.Errorf("%w: which of %d item ids is that of which of %d files", ErrDecode, len(ids), len(units)),
-	})
+	u.refuseUnnamed(lost, len(ids), len(units))
 	if len(named) > 0 && !u.write(true, journal.Uploaded, named) {
 		return nil
 	}
 	return named
+}
+
+// refuseUnnamed delivers files that became items of which nobody knows the ids.
+func (u *uploader) refuseUnnamed(units []*unit, ids, files int) {
+	u.refuse(units, journal.Uploading, &RequestError{
+		Operation: opAddItems.id, Attempts: 1, Outcome: OutcomeUnknown,
+		Err: fmt.Errorf("%w: which of %d item ids is that of which of %d files", ErrDecode, ids, files),
+	})
 }
 
 // arrive hands on files whose items are there.
@@ -304,13 +390,13 @@ func (u *uploader) arrive(units []*unit) {
 	}
 }
 
-// claim gives an id to a file. It is false where another file has it. Ids that
-// follow from names are different ones, so those of a service that is not
-// strange need not be remembered.
-func (u *uploader) claim(id string) bool {
+// claim gives an id to a file. It is false where another file has it, in this
+// run or in the journal. Ids that follow from names are different ones, so those
+// of a service that is not strange need not be remembered.
+func (u *uploader) claim(f *unit, id string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.given[id] {
+	if u.given[id] || !strings.EqualFold(id, f.expected) && u.notes.isTaken(id) {
 		return false
 	}
 	if u.notes.strange.Load() {
@@ -327,11 +413,7 @@ func (u *uploader) reconcile(units []*unit, err error) (missing []*unit) {
 		u.refuse(units, journal.Uploading, err)
 		return nil
 	}
-	patience := briefly
-	if timedOut(err) { // a service that is still at it
-		patience = slowly
-	}
-	for _, f := range u.lookFor(units, patience) {
+	for _, f := range u.lookFor(units, slowly) {
 		// It cannot be read again, or the service says that it has it.
 		if f.file.once || !errors.Is(err, ErrOutcomeUnknown) {
 			u.refuse([]*unit{f}, journal.Uploading, err)
@@ -343,26 +425,22 @@ func (u *uploader) reconcile(units []*unit, err error) (missing []*unit) {
 }
 
 // lookFor polls the items of files that may have been uploaded, hands on those
-// that are there, and returns the files that have none.
+// that are there, and returns the files that have none. That an item is not
+// there proves nothing before its patience is over.
 func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*unit) {
-	byID, ids := byItem(units)
-	w := u.look(u.cfg, u.slots, func(*Item) bool { return true })
+	byID, ids := u.byItem(units)
+	w := u.look(func(*Item) bool { return true })
 	w.modelID = "" // any model's assessment tells an older item
 	w.patience = min(patience, u.grace)
 	w.until = time.Now().Add(u.grace)
-	unknown := func(f *unit, err error) {
-		u.refuse([]*unit{f}, journal.Uploading, &RequestError{
-			Operation: opAddItems.id, Outcome: OutcomeUnknown, ItemIDs: []string{f.id}, Err: err,
-		})
-	}
 	var there []*unit
 	w.run(u.ctx, ids, func(id string, item *Item, err error) bool {
 		f := byID[id]
 		switch {
-		case err == nil && !u.notes.strange.Load() && isFresh(f, item):
+		case err == nil && !u.notes.strange.Load() && u.isFresh(f, item):
 			there = append(there, f)
 		case err == nil:
-			unknown(f, fmt.Errorf("item %s is there, but may be an older one", f.id))
+			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, fmt.Errorf("item %s is there, but may be an older one", f.id)))
 		case u.ctx.Err() != nil:
 			u.refuse([]*unit{f}, journal.Uploading, err)
 		case u.isFatal(err):
@@ -371,7 +449,7 @@ func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*un
 		case isMissing(err) && !u.notes.strange.Load():
 			missing = append(missing, f)
 		default: // a proxy's "not found", or the service's where it chooses other ids
-			unknown(f, err)
+			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, err))
 		}
 		return true
 	})
@@ -380,11 +458,8 @@ func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*un
 }
 
 // isFresh says whether an item can be the one that a file was just uploaded as:
-// it has the file's size, as far as the service tells it, and nobody had it
-// predicted or trained with.
-func isFresh(f *unit, item *Item) bool {
-	if len(item.Images) > 0 && item.Images[0].FileSize > 0 && f.size > 0 && item.Images[0].FileSize != f.size {
-		return false
-	}
-	return len(item.Assessments) == 0 && item.UserAssessment == nil && !item.IsTrainingData
+// nothing contradicts it, and nobody has used it.
+func (u *uploader) isFresh(f *unit, item *Item) bool {
+	labelled := item.UserAssessment != nil && u.good == nil
+	return contradiction(f, item) == nil && len(item.Assessments) == 0 && !labelled && item.IsTrainingData == u.training
 }

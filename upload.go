@@ -44,6 +44,10 @@ type File struct {
 	// nothing after the call, so it waits for the read that is under way.
 	Open func() (io.ReadCloser, error)
 
+	// Tag is handed through to [Inspection] and [Uploaded]: a lot, a serial
+	// number. The SDK does not look at it.
+	Tag any
+
 	once   bool   // the source can be read only once
 	secret bool   // no error may show the content
 	path   string // where the file lies, as the user named it; "" for content without a place

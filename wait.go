@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,8 @@ const (
 	// briefly is how long in a row an answer is put up with that is right only
 	// for a moment, such as "not found" for what was made just now.
 	briefly = 5 * time.Second
+	// leastLate is how many polls in a row have to fail when the time is over.
+	leastLate = 10
 	// leastDoubtful is how many such answers in a row it takes, however long the pauses are.
 	leastDoubtful = 3
 	// waitConcurrency bounds how many items of one wait are asked for at a time.
@@ -97,7 +101,8 @@ func WithProgress(f func(WaitProgress)) WaitOption {
 
 // WaitProgress tells how far a wait is.
 type WaitProgress struct {
-	// Model is the model as it was last seen; nil in a wait for items.
+	// Model is the model as it was last seen, with nothing but its ModelID if it
+	// never was; nil in a wait for items.
 	Model *Model
 	// Ready of Total items are there; both are zero in a wait for a model.
 	Ready, Total int
@@ -203,8 +208,8 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 	if err != nil {
 		return nil, err
 	}
-	if ctx == nil {
-		return nil, argumentError(opGetModel.id, "nil context")
+	if ctx == nil || c == nil {
+		return nil, argumentError(opGetModel.id, "nil client or context")
 	}
 	begun, pace, doubt := time.Now(), newPace(cfg, c.policy), tolerance{patience: briefly}
 	for last == nil || !last.Status.IsTerminal() {
@@ -215,7 +220,7 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 		if err == nil {
 			last = model
 		}
-		cfg.report(WaitProgress{Model: last, Elapsed: time.Since(begun), Err: err})
+		cfg.report(WaitProgress{Model: cmp.Or(last, &Model{ModelID: modelID}), Elapsed: time.Since(begun), Err: err})
 		if err := doubt.judge(err); err != nil {
 			return nil, &WaitError{ModelID: modelID, Model: last, Err: err}
 		}
@@ -251,8 +256,8 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []string, opts ...WaitOption) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
 		cfg, err := newWaitConfig(opGetItem, opts)
-		if err == nil && ctx == nil {
-			err = argumentError(opGetItem.id, "nil context")
+		if err == nil && (ctx == nil || c == nil) {
+			err = argumentError(opGetItem.id, "nil client or context")
 		}
 		if err != nil {
 			yield(nil, err)
@@ -262,8 +267,20 @@ func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []str
 			client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency), patience: briefly,
 			isReady: func(item *Item) bool { return assessed(item, modelID) },
 		}
-		w.run(ctx, itemIDs, func(_ string, item *Item, err error) bool { return yield(item, err) })
+		w.run(ctx, itemIDs, func(_ string, item *Item, err error) bool {
+			if err != nil {
+				item = nil
+			}
+			return yield(item, err)
+		})
 	}
+}
+
+// pollPacer is shared by polls that hold back together.
+type pollPacer interface {
+	pass(ctx context.Context) error // waits until a poll may go
+	note(op operation, err error)   // learns what it ended with
+	awayFor() time.Duration         // how long in all the service was away
 }
 
 // itemsWait is one wait for items.
@@ -272,24 +289,26 @@ type itemsWait struct {
 	waitConfig
 	modelID  string
 	isReady  func(*Item) bool
-	slots    chan struct{}               // bounds the questions under way; several waits may share it
-	turn     func(context.Context) error // waits until a question may be asked; nil: at once
-	patience time.Duration               // with answers that may be right for a moment only
+	slots    chan struct{} // bounds the questions under way; several waits may share it
+	pacer    pollPacer     // nil: none
+	patience time.Duration // as in tolerance
+	pages    time.Duration // as in tolerance
 	// until is when an item that is there, and not ready, is given up; zero: never.
 	until time.Time
 
 	begun        time.Time
+	awayBefore   time.Duration // for which the service was away before
 	pace         *pace
 	ready, total int
 }
 
 // awaited is an item that is waited for.
 type awaited struct {
-	id     string
-	status ItemStatus // as last seen
-	doubt  tolerance
-	late   int // questions that failed in a row when the time was over
-	done   bool
+	id    string
+	last  *Item // as last seen
+	doubt tolerance
+	late  int // polls that failed in a row when the time was over
+	done  bool
 }
 
 // sighting is the answer to one question.
@@ -303,13 +322,15 @@ type sighting struct {
 var errNotInTime = errors.New("no assessment in time")
 
 // run hands over each id with its item, once that is ready, or with the
-// [*WaitError] that ended the wait for it.
+// [*WaitError] that ended the wait for it and the item as it was last seen, nil
+// if it never was.
 func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(id string, item *Item, err error) bool) {
 	waiting := distinct(itemIDs)
 	w.begun, w.pace, w.total = time.Now(), newPace(w.waitConfig, w.client.policy), len(waiting)
 	w.pace.until = w.until
+	w.awayBefore = w.awayFor()
 	for _, a := range waiting {
-		a.doubt.patience = w.patience
+		a.doubt.patience, a.doubt.pages = w.patience, w.pages
 	}
 	var woken <-chan string
 	if w.subscribe != nil && len(waiting) > 0 {
@@ -339,7 +360,7 @@ func (w *itemsWait) pass(ctx context.Context, waiting []*awaited, yield func(str
 		w.report(WaitProgress{Ready: w.ready, Total: w.total, Elapsed: time.Since(w.begun), Err: seen.err})
 		switch {
 		case err != nil:
-			if !yield(a.id, nil, err) {
+			if !yield(a.id, a.last, err) {
 				return false
 			}
 		case a.done:
@@ -361,8 +382,8 @@ func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 		return sighting{err: contextError(ctx, nil)}
 	}
 	defer func() { <-w.slots }()
-	if w.turn != nil {
-		if err := w.turn(ctx); err != nil {
+	if w.pacer != nil {
+		if err := w.pacer.pass(ctx); err != nil {
 			return sighting{err: err}
 		}
 	}
@@ -370,6 +391,13 @@ func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 	item, err := w.client.GetItem(ctx, a.id, &GetItemOptions{
 		ShowAssessments: new(true), ShowAnnotations: new(true), ModelID: modelOrAny(w.modelID),
 	})
+	if err == nil && !strings.EqualFold(item.ItemID, a.id) { // a service may change the case of an id
+		err = &RequestError{Operation: opGetItem.id, Attempts: 1, Outcome: OutcomeExecuted, Err: fmt.Errorf("%w: item %q in the place of %q", ErrDecode, item.ItemID, a.id)}
+		item = nil
+	}
+	if w.pacer != nil {
+		w.pacer.note(opGetItem, err)
+	}
 	return sighting{asked, item, err}
 }
 
@@ -378,7 +406,7 @@ func (w *itemsWait) judge(a *awaited, seen sighting) error {
 	w.pace.note(seen.err)
 	err := a.doubt.judge(seen.err)
 	if seen.item != nil {
-		a.status = seen.item.Status
+		a.last = seen.item
 		switch {
 		case w.isReady(seen.item):
 			a.done = true
@@ -387,7 +415,7 @@ func (w *itemsWait) judge(a *awaited, seen sighting) error {
 			err = errNotInTime
 		}
 	} else if err == nil && w.isOver(seen) {
-		if a.late++; a.late >= maxTries { // the time is over, and the question keeps failing
+		if a.late++; a.late >= leastLate { // the time is over, and the question keeps failing
 			err = seen.err
 		}
 	}
@@ -399,18 +427,31 @@ func (w *itemsWait) judge(a *awaited, seen sighting) error {
 }
 
 // isOver says whether a question was asked when the time for it was over.
+// In the time for which the service was away it could do nothing.
 func (w *itemsWait) isOver(seen sighting) bool {
-	return !w.until.IsZero() && !seen.asked.Before(w.until)
+	return !w.until.IsZero() && !seen.asked.Before(w.until.Add(w.awayFor()))
+}
+
+// awayFor is how long the service was away since the wait began.
+func (w *itemsWait) awayFor() time.Duration {
+	if w.pacer == nil {
+		return 0
+	}
+	return w.pacer.awayFor() - w.awayBefore
 }
 
 func (w *itemsWait) failure(a *awaited, err error) *WaitError {
-	return &WaitError{ModelID: w.modelID, ItemID: a.id, ItemStatus: a.status, Err: err}
+	failed := &WaitError{ModelID: w.modelID, ItemID: a.id, Err: err}
+	if a.last != nil {
+		failed.ItemStatus = a.last.Status
+	}
+	return failed
 }
 
 // abandon yields the error that ended the wait, for each item that it ended it for.
 func (w *itemsWait) abandon(waiting []*awaited, err error, yield func(string, *Item, error) bool) {
 	for _, a := range waiting {
-		if !yield(a.id, nil, w.failure(a, err)) {
+		if !yield(a.id, a.last, w.failure(a, err)) {
 			return
 		}
 	}
@@ -560,26 +601,30 @@ func (p *pace) ended(ctx context.Context) error {
 	return contextError(ctx, p.last)
 }
 
-// tolerance decides which failure of a question ends a wait.
+// tolerance decides which failure of a poll ends a wait.
 type tolerance struct {
-	patience time.Duration
-	doubtful int // answers in a row that may be right for a moment only
+	patience time.Duration // with what is right only for a moment, such as "not found" for what was made just now
+	pages    time.Duration // with what a proxy shows while what is behind it is exchanged; zero: a minute
+	doubtful int           // such responses in a row
 	since    time.Time
 }
 
 // judge returns the error if it ends the wait.
 func (t *tolerance) judge(err error) error {
+	patience := t.patience
 	switch {
 	case err == nil || transient(err):
 		t.doubtful = 0
 		return nil
+	case failureOf(err).isPage():
+		patience = max(patience, cmp.Or(t.pages, slowly))
 	case !momentary(err):
 		return err
 	}
 	if t.doubtful++; t.doubtful == 1 {
 		t.since = time.Now()
 	}
-	if t.doubtful >= leastDoubtful && time.Since(t.since) >= t.patience {
+	if t.doubtful >= leastDoubtful && time.Since(t.since) >= patience {
 		return err
 	}
 	return nil
@@ -591,7 +636,7 @@ func (t *tolerance) judge(err error) error {
 func transient(err error) bool {
 	var base *BaseError
 	switch {
-	case errors.Is(err, ErrInvalidArgument):
+	case errors.Is(err, ErrInvalidArgument), isProxyLogin(err):
 		return false
 	case errors.As(err, &base):
 		return transientStatus(base.StatusCode)
@@ -609,7 +654,7 @@ func momentary(err error) bool {
 
 // inParallel runs f for every input, on a few goroutines at a time, and hands over
 // the results as they come. Leaving the range early cancels the rest, and
-// waits for the end of it.
+// waits for the end of it. What f panics with, the range does.
 func inParallel[T, R any](ctx context.Context, limit int, inputs []T, f func(context.Context, T) R) iter.Seq2[T, R] {
 	type output struct {
 		input  T
@@ -617,11 +662,17 @@ func inParallel[T, R any](ctx context.Context, limit int, inputs []T, f func(con
 	}
 	return func(yield func(T, R) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		outputs := make(chan output)
+		outputs, panics := make(chan output), make(chan any, limit)
 		var next atomic.Int64
 		var workers sync.WaitGroup
 		for range min(limit, len(inputs)) {
 			workers.Go(func() {
+				defer func() {
+					if p := recover(); p != nil {
+						panics <- p
+						cancel()
+					}
+				}()
 				for n := int(next.Add(1)) - 1; n < len(inputs) && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
 					outputs <- output{inputs[n], f(ctx, inputs[n])}
 				}
@@ -631,6 +682,11 @@ func inParallel[T, R any](ctx context.Context, limit int, inputs []T, f func(con
 		defer func() {
 			cancel()
 			for range outputs { // until all have ended
+			}
+			select {
+			case p := <-panics:
+				panic(p)
+			default:
 			}
 		}()
 		for o := range outputs {
