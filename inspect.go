@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"math"
@@ -383,6 +384,17 @@ func (r *inspection) inspection(f finished) *Inspection {
 		result.Verdict = f.item.Verdict(model)
 	}
 	return result
+}
+
+// noVerdict is why an item with an assessment has no verdict; nil where it has one.
+func noVerdict(item *Item, model string) error {
+	if item.Verdict(model) != VerdictUnknown {
+		return nil
+	}
+	if item.UserAssessment != nil && item.UserAssessment.Label != "" {
+		return fmt.Errorf("hacarus: item %s: %w: a person's label is %q", item.ItemID, ErrNoVerdict, item.UserAssessment.Label)
+	}
+	return fmt.Errorf("hacarus: item %s: %w: the label is %q", item.ItemID, ErrNoVerdict, item.Assessment(model).Label)
 }
 
 // report tells the user of the progress.

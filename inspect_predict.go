@@ -241,5 +241,5 @@ func (p *predictor) finish(u *unit, item *Item) {
 	if err := p.notes.finish(u, item.Verdict(modelOrAny(p.modelID))); err != nil {
 		p.fail(err)
 	}
-	p.deliver(u, item, nil)
+	p.deliver(u, item, noVerdict(item, modelOrAny(p.modelID)))
 }

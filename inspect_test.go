@@ -1,9 +1,12 @@
 package hacarus_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -483,4 +486,267 @@ func TestInspectOutlastsABusyService(t *testing.T) {
 		requireVerdicts(t, 0, all)
 		requireOnce(t, 60, predictions(t, s))
 	})
+}
+
+// all ranges to the end over files that come from a Source.
+func all(ctx context.Context, t *testing.T, c *hacarus.Client, req hacarus.InspectRequest) (results []*hacarus.Inspection, end error) {
+	t.Helper()
+	for result, err := range c.Inspect(ctx, req) {
+		require.NoError(t, end, "an error is the last thing")
+		if err != nil {
+			end = err
+			continue
+		}
+		results = append(results, result)
+	}
+	return results, end
+}
+
+// A Source may pause: what it gave before goes on its way, and what it gives
+// later has the same room. Its files bring their tags with them.
+func TestInspectSource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(time.Second))
+		s.AddModel(hacarus.Model{})
+		begun := time.Now()
+		source := func(yield func(hacarus.File) bool) {
+			for n, file := range pictures(0, 100) {
+				if n%33 == 32 {
+					time.Sleep(time.Hour)
+				}
+				file.Tag = n
+				if !yield(file) {
+					return
+				}
+			}
+		}
+		var last hacarus.InspectProgress
+		n := 0
+		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{
+			Source: source, Progress: func(p hacarus.InspectProgress) { last = p },
+		}) {
+			require.NoError(t, err)
+			require.NoError(t, result.Err)
+			number := result.Tag.(int)
+			require.Equal(t, result.Index, number)
+			require.Equal(t, truth(number), result.Verdict)
+			require.Less(t, time.Since(begun)-time.Duration((number+1)/33)*time.Hour, 10*time.Second, "not held back by what comes later")
+			n++
+		}
+		require.Equal(t, 100, n)
+		require.Equal(t, hacarus.InspectProgress{Uploaded: 100, Predicted: 100, Assessed: 100}, last)
+		require.LessOrEqual(t, len(s.Calls("addItem")), 10, "batches, all the same")
+	})
+}
+
+// The end of the context ends an inspection whose Source never comes back, and
+// leaving the range does.
+func TestInspectSourceThatBlocks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{})
+		forever := make(chan struct{})
+		source := func(yield func(hacarus.File) bool) {
+			for _, file := range pictures(0, 3) {
+				if !yield(file) {
+					return
+				}
+			}
+			<-forever
+			yield(pictures(3, 4)[0]) // nobody takes it
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		results, err := all(ctx, t, c, hacarus.InspectRequest{Source: source})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Len(t, results, 3)
+		for range c.Inspect(t.Context(), hacarus.InspectRequest{Source: source}) {
+			break
+		}
+		close(forever)
+	})
+}
+
+// A label that is neither OK nor NG is no verdict: nil means that there is one.
+func TestInspectWithoutVerdict(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newService(t)
+		m := s.AddModel(hacarus.Model{})
+		next := s.Transport()
+		c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			answer, err := next.RoundTrip(r)
+			if err == nil && strings.HasSuffix(r.URL.Path, "plate-00000") {
+				text, err := io.ReadAll(answer.Body)
+				require.NoError(t, err)
+				text = bytes.ReplaceAll(text, []byte(`"label":"OK"`), []byte(`"label":"Defected"`))
+				answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(text)), -1
+				answer.Header.Del("Content-Length")
+			}
+			return answer, err
+		})}))
+		var last hacarus.InspectProgress
+		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{
+			ModelID: m.ModelID, Files: pictures(0, 2), Progress: func(p hacarus.InspectProgress) { last = p },
+		}) {
+			require.NoError(t, err)
+			if result.Index == 1 {
+				require.NoError(t, result.Err)
+				score, ok := result.Score()
+				require.True(t, ok)
+				require.Zero(t, score)
+				continue
+			}
+			require.ErrorIs(t, result.Err, hacarus.ErrNoVerdict)
+			require.ErrorContains(t, result.Err, `"Defected"`)
+			require.Equal(t, hacarus.VerdictUnknown, result.Verdict)
+			require.NotNil(t, result.Item, "to look at")
+			text, err := json.Marshal(result)
+			require.NoError(t, err)
+			require.JSONEq(t, `{"file":"plate-00000.png","index":0,"item_id":"plate-00000","verdict":"unknown","score":0,
+				"error":"hacarus: item plate-00000: neither OK nor NG: the label is \"Defected\""}`, string(text))
+		}
+		require.Equal(t, 1, last.Assessed)
+		require.Equal(t, 1, last.Failed)
+	})
+}
+
+// What ends the run is the outcome of the others, in one line, and not a
+// cancellation that nobody asked for.
+func TestInspectBlamesTheCause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(time.Hour))
+		s.AddModel(hacarus.Model{})
+		s.Inject("addItem", append(hacarustest.Repeat(6, hacarustest.Delay(time.Second)), refusal(403), hacarustest.Delay(time.Hour))...)
+		results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 200)})
+		require.ErrorIs(t, err, hacarus.ErrForbidden)
+		for _, result := range results {
+			require.ErrorIs(t, result.Err, hacarus.ErrForbidden)
+			require.NotErrorIs(t, result.Err, context.Canceled)
+			require.NotContains(t, result.Err.Error(), "canceled")
+			require.NotContains(t, result.Err.Error(), "\n")
+		}
+	})
+}
+
+// Panics of what the user gives come to the goroutine that ranges, or are the
+// outcome of the file that they are of.
+func TestInspectPanics(t *testing.T) {
+	t.Parallel()
+	t.Run("of files", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
+			s.AddModel(hacarus.Model{})
+			files := pictures(0, 3)
+			for _, what := range []string{"open", "read", "close"} {
+				files = append(files, hacarus.File{Name: what + ".png", Size: int64(len(picture(0))), Open: func() (io.ReadCloser, error) {
+					if what == "open" {
+						panic(what)
+					}
+					return &panicking{picture(0), what}, nil
+				}})
+			}
+			results, err := outcomes(t, c, hacarus.InspectRequest{Files: files})
+			require.NoError(t, err)
+			requireVerdicts(t, 0, results[:3])
+			for _, result := range results[3:] {
+				require.ErrorContains(t, result.Err, "panic")
+			}
+		})
+	})
+	for name, req := range map[string]hacarus.InspectRequest{
+		"progress": {Files: pictures(0, 50), Progress: func(hacarus.InspectProgress) { panic("mine") }},
+		"source":   {Source: func(func(hacarus.File) bool) { panic("mine") }},
+		"store":    {Files: pictures(0, 50), Store: panickingStore{hacarus.NewMemoryJournal()}},
+	} {
+		t.Run("of "+name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
+				s.AddModel(hacarus.Model{})
+				require.PanicsWithValue(t, "mine", func() { _, _ = all(t.Context(), t, c, req) })
+				calls := len(s.Calls(""))
+				time.Sleep(time.Hour)
+				require.Len(t, s.Calls(""), calls, "nothing goes on")
+			})
+		})
+	}
+	for _, operation := range []string{"addItem", "predictItems", "getItemById", "getModelById"} {
+		t.Run("of the observer of "+operation, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				m := s.AddModel(hacarus.Model{})
+				c := s.Client(hacarus.WithObserver(func(_ context.Context, a hacarus.Attempt) {
+					if a.Operation == operation {
+						panic("mine")
+					}
+				}))
+				require.PanicsWithValue(t, "mine", func() {
+					_, _ = all(t.Context(), t, c, hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 50)})
+				})
+			})
+		})
+	}
+}
+
+// panicking is content of which one method panics.
+type panicking struct {
+	content []byte
+	what    string
+}
+
+func (p *panicking) Read(b []byte) (int, error) {
+	if p.what == "read" {
+		panic("read")
+	}
+	n := copy(b, p.content)
+	p.content = p.content[n:]
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (p *panicking) Close() error { panic("close") }
+
+type panickingStore struct{ hacarus.JournalStore }
+
+func (s panickingStore) Append(ctx context.Context, durable bool, lines ...[]byte) error {
+	if len(lines) > 1 {
+		panic("mine")
+	}
+	return s.JournalStore.Append(ctx, durable, lines...)
+}
+
+// A nil client, or more than one place to take something from, is refused.
+func TestInspectRefusesContradictions(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t)
+	var none *hacarus.Client
+	refused := func(c *hacarus.Client, req hacarus.InspectRequest) {
+		t.Helper()
+		_, err := all(t.Context(), t, c, req)
+		require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+	}
+	refused(none, hacarus.InspectRequest{})
+	refused(c, hacarus.InspectRequest{Files: pictures(0, 1), Source: func(func(hacarus.File) bool) {}})
+	refused(c, hacarus.InspectRequest{Journal: filepath.Join(t.TempDir(), "j"), Store: hacarus.NewMemoryJournal()})
+	refused(c, hacarus.InspectRequest{Remember: -1})
+	_, err := none.WaitForModel(t.Context(), "m")
+	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+	for _, err := range none.WaitForItems(t.Context(), "m", []string{"a"}) {
+		require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+	}
+	for _, err := range none.PredictAndWait(t.Context(), "m", []string{"a"}) {
+		require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+	}
+	for _, err := range none.Upload(t.Context(), hacarus.UploadRequest{}) {
+		require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+	}
+	require.Empty(t, s.Calls(""))
 }

@@ -3,13 +3,19 @@ package hacarus_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,4 +226,250 @@ func TestInspectDoesNotTakeOldItems(t *testing.T) {
 		requireVerdicts(t, 2, all[2:])
 		requireOnce(t, 1, uploads(s))
 	})
+}
+
+// An upload that the service is still at, when nobody waits for its response any
+// more, is looked for and not sent again: whatever came in place of the response,
+// and also when the run has ended and another one goes on.
+func TestInspectWaitsForASlowService(t *testing.T) {
+	t.Parallel()
+	const works = 12 * time.Second
+	for name, instead := range map[string]func(r *http.Request) (*http.Response, error){
+		"reset":       func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNRESET },
+		"bad gateway": func(r *http.Request) (*http.Response, error) { return page(r, http.StatusBadGateway), nil },
+		"error page":  func(r *http.Request) (*http.Response, error) { return page(r, http.StatusInternalServerError), nil },
+		"run ended":   nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				s.AddModel(hacarus.Model{})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				var lost atomic.Bool
+				c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+					if !isUpload(r) || !lost.CompareAndSwap(false, true) {
+						return next.RoundTrip(r)
+					}
+					body, err := io.ReadAll(r.Body)
+					require.NoError(t, err)
+					later := r.Clone(context.WithoutCancel(r.Context()))
+					later.Body = io.NopCloser(bytes.NewReader(body))
+					time.AfterFunc(works, func() {
+						if answer, err := next.RoundTrip(later); err == nil {
+							_ = answer.Body.Close()
+						}
+					})
+					if instead != nil {
+						return instead(r)
+					}
+					time.AfterFunc(time.Second, cancel)
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				})
+				req := hacarus.InspectRequest{Files: pictures(0, 5), Journal: filepath.Join(t.TempDir(), "journal")}
+				results, err := outcomesIn(ctx, t, c, req)
+				if instead == nil {
+					require.ErrorIs(t, err, context.Canceled)
+					results, err = outcomes(t, c, req)
+				}
+				require.NoError(t, err)
+				requireVerdicts(t, 0, results)
+				require.Equal(t, 1, s.Executions("addItem"))
+			})
+		})
+	}
+}
+
+// Ids that the service numbers are taken for what they are: those of the images
+// that the items have, however the files are called.
+func TestInspectNumberedItems(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newNumbering(t, 3, func(n int) int { return n }, func([]string) {})
+		var files []hacarus.File
+		for n := 1; n <= 12; n++ {
+			files = append(files, hacarus.FileFromBytes(fmt.Sprintf("%d.png", n), picture(n)))
+		}
+		results, err := outcomes(t, c, hacarus.InspectRequest{Files: files, Concurrency: 1})
+		require.NoError(t, err)
+		requireVerdicts(t, 1, results)
+	})
+}
+
+// An item whose image is another file's is not taken for this file's, and
+// neither is one that another file has.
+func TestInspectItemsOfOthers(t *testing.T) {
+	t.Parallel()
+	t.Run("swapped", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := newNumbering(t, 100, func(n int) int { return n }, slices.Reverse[[]string])
+			results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 12), Concurrency: 1})
+			require.NoError(t, err)
+			for _, result := range results {
+				require.ErrorIs(t, result.Err, hacarus.ErrOutcomeUnknown)
+			}
+		})
+	})
+	t.Run("numbers that begin again", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := newNumbering(t, 100, func(n int) int { return n % 5 }, func([]string) {})
+			store := hacarus.NewMemoryJournal()
+			first, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 5), Store: store, BatchSize: 5})
+			require.NoError(t, err)
+			requireVerdicts(t, 0, first)
+			second, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(5, 10), Store: store, BatchSize: 5, Grace: time.Minute})
+			require.NoError(t, err)
+			for _, result := range second {
+				require.ErrorIs(t, result.Err, hacarus.ErrOutcomeUnknown)
+			}
+		})
+	})
+}
+
+// newNumbering is a client of a service that numbers its items from first on,
+// the n-th of them with number(n), and tells the numbers in an order of its own.
+func newNumbering(t *testing.T, first int, number func(n int) int, reorder func([]string)) *hacarus.Client {
+	t.Helper()
+	s, _ := newService(t)
+	s.AddModel(hacarus.Model{})
+	var mu sync.Mutex
+	count := 0
+	names, numbers := map[string]string{}, map[string]string{} // of the stand-in and of this service, by each other
+	texts := regexp.MustCompile(`"[^"]*"`)
+	translate := func(text []byte, by map[string]string) []byte {
+		return texts.ReplaceAllFunc(text, func(found []byte) []byte {
+			if other := by[strings.Trim(string(found), `"`)]; other != "" {
+				return []byte(`"` + other + `"`)
+			}
+			return found
+		})
+	}
+	give := func(ids []string) {
+		for n, id := range ids {
+			ids[n] = fmt.Sprint(first + number(count))
+			count++
+			names[ids[n]], numbers[id] = id, ids[n]
+		}
+		reorder(ids)
+	}
+	return proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		upload, on := isUpload(r), r.Clone(r.Context())
+		if id := path.Base(r.URL.Path); r.Method == http.MethodGet && names[id] != "" {
+			on.URL.Path = path.Dir(r.URL.Path) + "/" + names[id]
+		}
+		if path.Base(r.URL.Path) == "predict" {
+			body, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			body = translate(body, names)
+			on.Body, on.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		}
+		response, err := next.RoundTrip(on)
+		if err != nil {
+			return nil, err
+		}
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		if upload {
+			var added struct {
+				Data struct {
+					ItemIDs []string `json:"item_ids"`
+				} `json:"data"`
+			}
+			require.NoError(t, json.Unmarshal(text, &added))
+			give(added.Data.ItemIDs)
+			text, err = json.Marshal(added)
+			require.NoError(t, err)
+		} else {
+			text = translate(text, numbers)
+		}
+		response.Header.Del("Content-Length")
+		response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(text)), -1
+		return response, nil
+	})
+}
+
+// A proxy's page, while what is behind it is exchanged, ends neither the run nor
+// any file.
+func TestInspectBehindARedeployedProxy(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusFound} {
+		for _, operation := range []string{"upload", "predict", "look", "all"} {
+			t.Run(fmt.Sprint(status, " ", operation), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s, _ := newService(t, hacarustest.WithPredictionTime(10*time.Second))
+					s.AddModel(hacarus.Model{})
+					var begun time.Time
+					c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+						concerned := operation == "all" || operation == "upload" && isUpload(r) ||
+							operation == "predict" && path.Base(r.URL.Path) == "predict" || operation == "look" && r.Method == http.MethodGet
+						if concerned && begun.IsZero() {
+							begun = time.Now()
+						}
+						if concerned && time.Since(begun) < 40*time.Second {
+							return page(r, status), nil
+						}
+						return next.RoundTrip(r)
+					})
+					results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 30), Concurrency: 1})
+					require.NoError(t, err)
+					requireVerdicts(t, 0, results)
+					requireOnce(t, 30, uploads(s))
+				})
+			})
+		}
+	}
+}
+
+// A file at which the service fails, while it takes others, is given up in time,
+// and holds none of them up.
+func TestInspectFileThatBreaksTheService(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				s.AddModel(hacarus.Model{})
+				c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+					if !isUpload(r) {
+						return next.RoundTrip(r)
+					}
+					body, err := io.ReadAll(r.Body)
+					require.NoError(t, err)
+					if bytes.Contains(body, []byte("plate-00007.png")) {
+						return page(r, status), nil
+					}
+					r = r.Clone(r.Context())
+					r.Body = io.NopCloser(bytes.NewReader(body))
+					return next.RoundTrip(r)
+				})
+				source := func(yield func(hacarus.File) bool) {
+					for _, file := range pictures(0, 200) {
+						if !yield(file) {
+							return
+						}
+						time.Sleep(5 * time.Second)
+					}
+				}
+				begun := time.Now()
+				for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Source: source, Grace: 5 * time.Minute}) {
+					require.NoError(t, err)
+					if result.Index == 7 {
+						require.ErrorIs(t, result.Err, hacarus.ErrServer)
+						require.Less(t, time.Since(begun), 15*time.Minute)
+						continue
+					}
+					require.Equal(t, truth(result.Index), result.Verdict)
+					require.Less(t, time.Since(begun), time.Duration(result.Index)*5*time.Second+5*time.Minute)
+				}
+			})
+		})
+	}
 }

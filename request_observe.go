@@ -114,7 +114,7 @@ func (c *Client) observe(ctx context.Context, a Attempt) {
 		return
 	}
 	level := slog.LevelDebug
-	if a.Wait > 0 {
+	if a.Wait > 0 && pacerOf(ctx) == nil { // a pacer warns of an outage once, and not of each attempt
 		level = slog.LevelWarn
 	}
 	attrs := []slog.Attr{

@@ -62,9 +62,21 @@ func FileFromPath(path string) File {
 	return File{
 		Name: filepath.Base(path),
 		Size: -1,
-		Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		Open: func() (io.ReadCloser, error) { return openRegular(path) },
 		path: path,
 	}
+}
+
+// openRegular opens a file, but no other thing: opening a pipe may take for ever.
+func openRegular(path string) (io.ReadCloser, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode(); !mode.IsRegular() && !mode.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("not a regular file: %v", mode.Type())}
+	}
+	return os.Open(path)
 }
 
 // FileFromFS uploads a file of fsys under its base name.

@@ -247,33 +247,44 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 // [Client.WaitForModel]. When the context ends, every item that is still waited
 // for is yielded with that error.
 //
-// A prediction that failed leaves no trace that is documented, and no
-// assessment: give the context a deadline.
+// An assessment that was there before a prediction was asked for ends the wait
+// for it at once; see [Client.PredictAndWait]. A prediction that failed leaves no
+// trace that is documented, and no assessment: give the context a deadline.
 //
 // It asks by operation getItemById, for eight items at a time, again and again
 // with pauses for all of them; see [WithPollInterval]. Leaving the range ends
 // the questions that are under way. Ranging again waits again.
 func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []string, opts ...WaitOption) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
-		cfg, err := newWaitConfig(opGetItem, opts)
-		if err == nil && (ctx == nil || c == nil) {
-			err = argumentError(opGetItem.id, "nil client or context")
-		}
+		w, err := c.newItemsWait(ctx, opGetItem, modelID, opts)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		w := &itemsWait{
-			client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency), patience: briefly,
-			isReady: func(item *Item) bool { return assessed(item, modelID) },
-		}
-		w.run(ctx, itemIDs, func(_ string, item *Item, err error) bool {
-			if err != nil {
-				item = nil
-			}
-			return yield(item, err)
-		})
+		w.each(ctx, itemIDs, yield)
 	}
+}
+
+// newItemsWait is a wait for any assessment of a model.
+func (c *Client) newItemsWait(ctx context.Context, op operation, modelID string, opts []WaitOption) (*itemsWait, error) {
+	cfg, err := newWaitConfig(op, opts)
+	if err == nil && (ctx == nil || c == nil) {
+		err = argumentError(op.id, "nil client or context")
+	}
+	return &itemsWait{
+		client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency), patience: briefly,
+		isReady: func(item *Item) bool { return assessed(item, modelID) },
+	}, err
+}
+
+// each runs the wait, and yields an item or an error for each id.
+func (w *itemsWait) each(ctx context.Context, itemIDs []string, yield func(*Item, error) bool) {
+	w.run(ctx, itemIDs, func(_ string, item *Item, err error) bool {
+		if err != nil {
+			item = nil
+		}
+		return yield(item, err)
+	})
 }
 
 // pollPacer is shared by polls that hold back together.
