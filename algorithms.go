@@ -21,13 +21,14 @@ func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
 	return doValue(ctx, c, request{op: opListAlgorithms}, listOf(decodeAlgorithm))
 }
 
-// GetAlgorithm returns one algorithm with its parameters. The documentation
-// does not say which error an unknown id gives, most likely [ErrNotFound].
+// GetAlgorithm returns one algorithm with its parameters, as the service
+// responds with it, whatever its id. The documentation does not say which error
+// an unknown id gives, most likely [ErrNotFound]. For an algorithm whose name is
+// known use [Client.FindAlgorithm].
 //
 // Operation getAlgorithmById: GET /api/v1/algorithms/{algorithm_id}.
 func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorithm, error) {
-	r := request{op: opGetAlgorithm, params: []string{algorithmID}}
-	return doData(ctx, c, r, expect(algorithmID, decodeAlgorithm, func(a *Algorithm) string { return a.AlgorithmID }))
+	return doData(ctx, c, request{op: opGetAlgorithm, params: []string{algorithmID}}, decodeAlgorithm)
 }
 
 // Train starts the training of a new model, which goes on in the background:

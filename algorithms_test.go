@@ -48,10 +48,12 @@ func TestTrainErrors(t *testing.T) {
 	}
 }
 
-func TestAnotherAlgorithmIsNoAnswer(t *testing.T) {
+// TestAlgorithmOfAnotherID: an algorithm is returned as the service sent it.
+func TestAlgorithmOfAnotherID(t *testing.T) {
 	t.Parallel()
-	_, err := factAnswer(t, http.StatusOK, `{"data":{"algorithm_id":"OC"}}`).GetAlgorithm(t.Context(), "AE")
-	require.ErrorIs(t, err, ErrDecode)
+	algorithm, err := factAnswer(t, http.StatusOK, `{"data":{"algorithm_id":"OC"}}`).GetAlgorithm(t.Context(), "AE")
+	require.NoError(t, err)
+	require.Equal(t, "OC", algorithm.AlgorithmID)
 }
 
 // TestNoAlgorithms: the service may say so in two ways.

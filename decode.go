@@ -67,13 +67,23 @@ func decodeEnvelope[T any](raw []byte, decode decoder[T]) (*T, error) {
 	return value, err
 }
 
-// decodeEmpty reads a response that is documented without a body: nothing, or
-// any JSON value, but no page of a proxy.
-func decodeEmpty(raw []byte) error {
+// decodeDone reads a response that matters for its success alone: nothing, or any
+// JSON value, but no page of a proxy. What was done must not become an error
+// because of how the service says so, which differed from release to release.
+// The value is what the response holds in data, where it has the documented form,
+// and is zero otherwise.
+func decodeDone[T any](raw []byte, decode decoder[T]) (v T, err error) {
 	if isEmpty(raw) {
-		return nil
+		return v, nil
 	}
-	return decodeBody(raw, (*decoding).Skip)
+	err = decodeBody(raw, func(d *decoding) error { return lenient(d, &v, objectField("data", decode)) })
+	return v, err
+}
+
+// decodeEmpty is decodeDone for a response that is documented without a body.
+func decodeEmpty(raw []byte) error {
+	_, err := decodeDone(raw, func(d *decoding, _ *struct{}) error { return d.Skip() })
+	return err
 }
 
 // isEmpty tells whether a response holds nothing at all.

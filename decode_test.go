@@ -558,7 +558,7 @@ func FuzzDecode(f *testing.F) {
 		fuzzAnswer(t, raw, decodePredictCallback, noIDs)
 		added, err := decodeEnvelope(raw, decodeAddedIDs)
 		require.True(t, err != nil || len(*added) > 0 && !slices.Contains(*added, ""))
-		deleted, err := decodeDeletedIDs(raw)
+		deleted, err := decodeDone(raw, objectField("model_ids", identifiers))
 		require.True(t, err != nil || !slices.Contains(deleted, ""))
 		require.Equal(t, kept, raw)
 	})

@@ -176,20 +176,30 @@ type GetItemOptions struct {
 	ModelID string `url:"model_id,omitempty"`
 }
 
-// GetItem returns one item; with nil opts the service decides which parts of it.
+// GetItem returns one item, as the service responds with it, whatever its id;
+// with nil opts the service decides which parts of it.
 // Without such an item the error is [ErrNotFound]. Someone else's item is
 // [ErrUnauthorized], as seen in the official SDK's fixtures. A request that the
 // service cannot process is [ErrUnprocessable].
 //
 // Operation getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
+	return c.getItem(ctx, itemID, opts, decodeItem)
+}
+
+// getThisItem is GetItem for who acts on the response unasked: there, another
+// item than the one that was asked for is no response.
+func (c *Client) getThisItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
+	return c.getItem(ctx, itemID, opts, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
+}
+
+func (c *Client) getItem(ctx context.Context, itemID string, opts *GetItemOptions, decode decoder[Item]) (*Item, error) {
 	if opts != nil {
 		if err := checkFilter(opGetItem, "model_id", opts.ModelID); err != nil {
 			return nil, err
 		}
 	}
-	r := request{op: opGetItem, params: []string{itemID}, query: opts}
-	return doData(ctx, c, r, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
+	return doData(ctx, c, request{op: opGetItem, params: []string{itemID}, query: opts}, decode)
 }
 
 // AnnotateItem attaches boxes to an item. The documentation does not say

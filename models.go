@@ -47,13 +47,19 @@ func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Mod
 	return doValue(ctx, c, request{op: opListModels, query: opts}, listOf(decodeModel))
 }
 
-// GetModel returns one model, with [ActiveModel] the active one: the model may
-// then have any id, while for all others it must be the one that was asked for
-// ([ErrDecode]). That the service knows "active" here is not documented, nor is
-// which error an unknown id gives, most likely [ErrNotFound].
+// GetModel returns one model, with [ActiveModel] the active one, as the service
+// responds with it, whatever its id: a service may write ids in a form of its
+// own. That the service knows "active" here is not documented, nor is which error
+// an unknown id gives, most likely [ErrNotFound].
 //
 // Operation getModelById: GET /api/v1/models/{model_id}.
 func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
+	return doData(ctx, c, request{op: opGetModel, params: []string{modelID}}, decodeModel)
+}
+
+// getThisModel is GetModel for who acts on the response unasked: there, another
+// model than the one that was asked for is no response.
+func (c *Client) getThisModel(ctx context.Context, modelID string) (*Model, error) {
 	decode := decodeModel
 	if modelID != ActiveModel {
 		decode = expect(modelID, decodeModel, func(m *Model) string { return m.ModelID })
@@ -77,7 +83,7 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 	}
 	var deleted []string
 	err := c.do(ctx, request{op: opDeleteModels, query: modelIDsQuery{modelIDs}}, func(raw []byte) (err error) {
-		deleted, err = decodeDeletedIDs(raw)
+		deleted, err = decodeDone(raw, objectField("model_ids", identifiers))
 		return err
 	})
 	if err != nil {
@@ -87,26 +93,6 @@ func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string
 		return slices.Clone(modelIDs), nil
 	}
 	return deleted, nil
-}
-
-// decodeDeletedIDs reads the ids of a response that may be empty, or that may say
-// no more than that it went well, as earlier services did: then they are nil.
-func decodeDeletedIDs(raw []byte) (ids []string, err error) {
-	if isEmpty(raw) {
-		return nil, nil
-	}
-	err = decodeDocument(raw, func(d *decoding, key []byte) error {
-		if string(key) != "data" {
-			return d.Skip()
-		}
-		return d.NullableObject(func(key []byte) error {
-			if string(key) != "model_ids" {
-				return d.Skip()
-			}
-			return identifiers(d, &ids)
-		})
-	})
-	return ids, err
 }
 
 type modelIDs struct {

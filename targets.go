@@ -21,9 +21,10 @@ func (c *Client) ListInspectionTargets(ctx context.Context) ([]InspectionTarget,
 	return doValue(ctx, c, request{op: opListTargets}, listOf(decodeTarget))
 }
 
-// GetInspectionTarget returns one inspection target. A negative id is
-// [ErrInvalidArgument]; the documentation does not say which error an unknown
-// one gives, most likely [ErrNotFound].
+// GetInspectionTarget returns one inspection target, as the service responds
+// with it, whatever its id. A negative id is [ErrInvalidArgument]; the
+// documentation does not say which error an unknown one gives, most likely
+// [ErrNotFound].
 //
 // Operation getInspectionTargetById: GET /api/v1/targets/{target_id}.
 func (c *Client) GetInspectionTarget(ctx context.Context, targetID int) (*InspectionTarget, error) {
@@ -43,8 +44,7 @@ func (c *Client) target(ctx context.Context, op operation, targetID int) (*Inspe
 	if targetID < 0 {
 		return nil, argumentError(op.id, "negative target id %d", targetID)
 	}
-	r := request{op: op, params: []string{strconv.Itoa(targetID)}}
-	return doData(ctx, c, r, expect(targetID, decodeTarget, func(t *InspectionTarget) int { return t.TargetID }))
+	return doData(ctx, c, request{op: op, params: []string{strconv.Itoa(targetID)}}, decodeTarget)
 }
 
 // modelIDsQuery repeats the parameter for each id. The documentation does not
@@ -54,14 +54,14 @@ type modelIDsQuery struct {
 }
 
 // GetModelResults returns the results of models as a CSV file; the
-// documentation does not name its columns. Close the download. At least one id
-// is required ([ErrInvalidArgument]); ids that the service cannot process are
-// [ErrUnprocessable].
+// documentation does not name its columns. Close the download. Without ids, which
+// are optional, the choice is the service's: most likely all models. Ids that the
+// service cannot process are [ErrUnprocessable].
 //
 // Operation getModelResults: POST /api/v1/targets/model/results. It only
 // reads, so it is retried.
 func (c *Client) GetModelResults(ctx context.Context, modelIDs ...string) (*Download, error) {
-	if err := needIDs(opGetModelResults, "model_ids", modelIDs); err != nil {
+	if err := checkIDs(opGetModelResults, "model_ids", modelIDs); err != nil {
 		return nil, err
 	}
 	return c.doDownload(ctx, request{op: opGetModelResults, query: modelIDsQuery{modelIDs}, accept: acceptBytes})

@@ -18,13 +18,12 @@ func TestTargetArgumentsAreNeverSent(t *testing.T) {
 			_, err := c.SetDefaultInspectionTarget(ctx, -1)
 			return err
 		},
-		"no models' results": func(ctx context.Context, c *Client) error { _, err := c.GetModelResults(ctx); return err },
-		"a path's results":   func(ctx context.Context, c *Client) error { _, err := c.GetModelResults(ctx, "m", "a/b"); return err },
+		"a path's results": func(ctx context.Context, c *Client) error { _, err := c.GetModelResults(ctx, "m", "a/b"); return err },
 	})
 }
 
-// TestTargets: 0 is a target like any other, and another target than the one
-// asked for is no answer.
+// TestTargets: 0 is a target like any other, and a target is returned as the
+// service sent it, whatever its id.
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	for name, get := range map[string]func(*Client, int) (*InspectionTarget, error){
@@ -38,8 +37,9 @@ func TestTargets(t *testing.T) {
 			target, err := get(factAnswer(t, http.StatusOK, `{"data":{"target_id":0,"name":"plates"}}`), 0)
 			require.NoError(t, err)
 			require.Equal(t, &InspectionTarget{Name: "plates"}, target)
-			_, err = get(factAnswer(t, http.StatusOK, `{"data":{"target_id":0}}`), 1)
-			require.ErrorIs(t, err, ErrDecode)
+			target, err = get(factAnswer(t, http.StatusOK, `{"data":{"target_id":12}}`), 1)
+			require.NoError(t, err)
+			require.Equal(t, &InspectionTarget{TargetID: 12}, target)
 			_, err = get(factAnswer(t, http.StatusNotFound, ""), 1)
 			require.ErrorIs(t, err, ErrNotFound)
 		})
@@ -72,4 +72,15 @@ func TestModelResults(t *testing.T) {
 	}
 	_, err = c.GetModelResults(t.Context(), "m3")
 	require.ErrorIs(t, err, ErrUnprocessable)
+}
+
+// TestAllModelResults: no ids are all models, as the documentation has them optional.
+func TestAllModelResults(t *testing.T) {
+	t.Parallel()
+	var requests factRequests
+	d, err := overMemory(t, &fakeAPI{next: requests.before(t, ok("a,b\n"))}).GetModelResults(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	require.Len(t, requests.all(), 1)
+	require.Empty(t, requests.all()[0].URL.RawQuery)
 }

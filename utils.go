@@ -14,7 +14,7 @@ var (
 // SetLicense installs a license file and returns when the license expires. A
 // license that is not valid, or already installed, is [ErrLicense]; a file that
 // the service cannot process is [ErrUnprocessable]. Earlier services do not tell
-// when it expires.
+// when it expires: then LicenseExpiry is "".
 //
 // It is not repeated when its outcome is unknown ([ErrOutcomeUnknown]): the
 // second time, the license might be there already.
@@ -26,7 +26,15 @@ func (c *Client) SetLicense(ctx context.Context, license File) (*License, error)
 	if err != nil {
 		return nil, err
 	}
-	return doData(ctx, c, request{op: opSetLicense, body: body}, decodeLicense)
+	var installed License
+	err = c.do(ctx, request{op: opSetLicense, body: body}, func(raw []byte) (err error) {
+		installed, err = decodeDone(raw, decodeLicense)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &installed, nil
 }
 
 // License is the state of the service's license.

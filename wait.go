@@ -216,7 +216,7 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 		if _, err := pace.pause(ctx, nil); err != nil {
 			return nil, &WaitError{ModelID: modelID, Model: last, Err: err}
 		}
-		model, err := c.GetModel(ctx, modelID)
+		model, err := c.getThisModel(ctx, modelID)
 		if err == nil {
 			last = model
 		}
@@ -399,7 +399,7 @@ func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 		}
 	}
 	asked := time.Now()
-	item, err := w.client.GetItem(ctx, a.id, &GetItemOptions{
+	item, err := w.client.getThisItem(ctx, a.id, &GetItemOptions{
 		ShowAssessments: new(true), ShowAnnotations: new(true), ModelID: modelOrAny(w.modelID),
 	})
 	if err == nil && !strings.EqualFold(item.ItemID, a.id) { // a service may change the case of an id
