@@ -114,8 +114,23 @@ type Algorithm struct {
 	UpdatedAt Time `json:"updated_at"`
 }
 
+// UnmarshalJSON reads an algorithm as [Client.GetAlgorithm] does, numbers and
+// strings for each other. Unlike there the id may be missing. Anything else is
+// [ErrDecode].
+func (a *Algorithm) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, a, readAlgorithm)
+}
+
+// decodeAlgorithm reads an algorithm of a response, which must say which one it is.
 func decodeAlgorithm(d *decoding, v *Algorithm) error {
-	err := d.NullableObject(func(key []byte) error {
+	err := readAlgorithm(d, v)
+	return required("algorithm_id", v.AlgorithmID, err)
+}
+
+// readAlgorithm reads an algorithm that need not have an id: json.Marshal writes values
+// that a program has made, too.
+func readAlgorithm(d *decoding, v *Algorithm) error {
+	return d.NullableObject(func(key []byte) error {
 		switch string(key) {
 		case "algorithm_id":
 			return identifier(d, &v.AlgorithmID)
@@ -140,7 +155,6 @@ func decodeAlgorithm(d *decoding, v *Algorithm) error {
 		}
 		return d.Skip()
 	})
-	return required("algorithm_id", v.AlgorithmID, err)
 }
 
 // AlgorithmParameter describes one parameter of an [Algorithm]: its default and its range.
@@ -170,6 +184,12 @@ type AlgorithmParameter struct {
 	// UpdatedAt is when the entry was last changed; zero when the service does
 	// not say.
 	UpdatedAt Time `json:"updated_at"`
+}
+
+// UnmarshalJSON reads a parameter as [Client.GetAlgorithm] does, numbers and
+// strings for each other. Anything else is [ErrDecode].
+func (p *AlgorithmParameter) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, p, decodeParameter)
 }
 
 func decodeParameter(d *decoding, v *AlgorithmParameter) error {

@@ -271,6 +271,13 @@ type ItemsPage struct {
 	CountPerPage int `json:"count_per_page"`
 }
 
+// UnmarshalJSON reads a page as [Client.ListItems] does, but in the documented
+// form alone: the lists of an earlier service do not say which of them was
+// asked for. What is no page is [ErrDecode].
+func (p *ItemsPage) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, p, decodeItemsPage(""))
+}
+
 // Item is one inspected or training product with its images and assessments.
 type Item struct {
 	// ItemID identifies the item. The service makes it from the name of the
@@ -298,6 +305,15 @@ type Item struct {
 	// verdict on the item as a whole, not those on single images.
 	Assessments []Assessment `json:"assessments"`
 }
+
+// UnmarshalJSON reads an item as [Client.GetItem] does, in any form that the
+// service was seen to send it in, with ids as strings or as numbers. Unlike there
+// the id may be missing. What is not an item is [ErrDecode], and leaves i as it
+// was; null does too.
+//
+// A struct that embeds an Item is read by this method, its other fields are not:
+// have the Item as a field with a name.
+func (i *Item) UnmarshalJSON(document []byte) error { return unmarshal(document, i, readItem) }
 
 // Verdict returns the verdict on the item. A person's label wins, and is
 // [VerdictUnknown] where it is neither OK nor NG. Without one it is the last
@@ -338,6 +354,10 @@ type ImageMeta struct {
 	FileSize int64 `json:"file_size"`
 }
 
+// UnmarshalJSON reads an image as [Client.GetItem] does, numbers and strings
+// for each other. Anything else is [ErrDecode].
+func (m *ImageMeta) UnmarshalJSON(document []byte) error { return unmarshal(document, m, decodeImage) }
+
 // UserAssessment is a person's verdict on an item.
 type UserAssessment struct {
 	// Label is empty when the person has not labeled the item.
@@ -350,6 +370,12 @@ type UserAssessment struct {
 	// Images are the images of the assessment, nil for none. The documentation
 	// does not say what they show.
 	Images []ImageMeta `json:"images"`
+}
+
+// UnmarshalJSON reads an assessment as [Client.GetItem] does, numbers and
+// strings for each other. Anything else is [ErrDecode].
+func (u *UserAssessment) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, u, decodeUserAssessment)
 }
 
 // Assessment is a model's verdict on an item.
@@ -373,6 +399,12 @@ type Assessment struct {
 	Annotations []Annotation `json:"annotations"`
 	// Images are images made for the assessment, such as a heat map; nil for none.
 	Images []ImageMeta `json:"images"`
+}
+
+// UnmarshalJSON reads an assessment as [Client.GetItem] does, numbers and
+// strings for each other. Anything else is [ErrDecode].
+func (a *Assessment) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, a, decodeAssessment)
 }
 
 // Score returns AnomalyScore as a number, and false where there is none or it is not one.
@@ -409,6 +441,12 @@ type Annotation struct {
 	// CreatedAt is when the annotation was made, zero when the service does not
 	// say.
 	CreatedAt Time `json:"created_at"`
+}
+
+// UnmarshalJSON reads an annotation as [Client.GetItem] does, numbers and
+// strings for each other. Anything else is [ErrDecode].
+func (a *Annotation) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, a, decodeAnnotation)
 }
 
 // Rect returns the box as the smallest pixel rectangle that holds it, and

@@ -33,7 +33,15 @@ func decodeItemsPage(itemType ItemType) decoder[ItemsPage] {
 	}
 }
 
+// decodeItem reads an item of a response, which must say which one it is.
 func decodeItem(d *decoding, v *Item) error {
+	err := readItem(d, v)
+	return required("item_id", v.ItemID, err)
+}
+
+// readItem reads an item that need not have an id: json.Marshal writes values
+// that a program has made, too.
+func readItem(d *decoding, v *Item) error {
 	var earlier earlierItem
 	err := d.NullableObject(func(key []byte) error {
 		switch string(key) {
@@ -57,7 +65,7 @@ func decodeItem(d *decoding, v *Item) error {
 		return earlier.field(d, key)
 	})
 	earlier.fill(v)
-	return required("item_id", v.ItemID, err)
+	return err
 }
 
 func decodeImage(d *decoding, v *ImageMeta) error {

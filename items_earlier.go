@@ -222,7 +222,7 @@ func (e *earlierImage) fill(v *ImageMeta) {
 // earlierPage is a list of items in the earlier form: those of the type that
 // is asked for, all of them.
 type earlierPage struct {
-	list  string // the list's name
+	list  string // the list's name, "" where no type was asked for
 	items []Item
 }
 
@@ -234,7 +234,7 @@ func earlierPageOf(t ItemType) earlierPage {
 }
 
 func (e *earlierPage) field(d *decoding, key []byte) error {
-	if string(key) == e.list {
+	if e.list != "" && string(key) == e.list {
 		return list(d, &e.items, decodeItem)
 	}
 	return d.Skip()
@@ -244,7 +244,7 @@ func (e *earlierPage) field(d *decoding, key []byte) error {
 // an empty list.
 func (e *earlierPage) fill(v *ItemsPage) error {
 	if e.items == nil {
-		return fmt.Errorf("neither items nor %s", e.list)
+		return fmt.Errorf("neither items nor %s", cmp.Or(e.list, "a page"))
 	}
 	v.Items, v.CurrentPage, v.EndPage = e.items, 1, 1
 	return nil

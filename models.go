@@ -256,7 +256,20 @@ type Model struct {
 	UpdatedAt Time `json:"updated_at"`
 }
 
+// UnmarshalJSON reads a model as [Client.GetModel] does, numbers and strings
+// for each other. Unlike there the id may be missing. Anything else is
+// [ErrDecode].
+func (m *Model) UnmarshalJSON(document []byte) error { return unmarshal(document, m, readModel) }
+
+// decodeModel reads a model of a response, which must say which one it is.
 func decodeModel(d *decoding, v *Model) error {
+	err := readModel(d, v)
+	return required("model_id", v.ModelID, err)
+}
+
+// readModel reads a model that need not have an id: json.Marshal writes values
+// that a program has made, too.
+func readModel(d *decoding, v *Model) error {
 	var earlier ModelStats
 	err := d.NullableObject(func(key []byte) error {
 		switch string(key) {
@@ -301,7 +314,7 @@ func decodeModel(d *decoding, v *Model) error {
 	})
 	v.Stats.Precision = cmp.Or(v.Stats.Precision, earlier.Precision)
 	v.Stats.Recall = cmp.Or(v.Stats.Recall, earlier.Recall)
-	return required("model_id", v.ModelID, err)
+	return err
 }
 
 // modelFigure reads a model's precision or recall. Earlier services sent an
@@ -325,6 +338,10 @@ type ModelStats struct {
 	Recall ModelPrecision `json:"recall"`
 }
 
+// UnmarshalJSON reads figures as [Client.GetModel] does, numbers and strings
+// for each other. Anything else is [ErrDecode].
+func (s *ModelStats) UnmarshalJSON(document []byte) error { return unmarshal(document, s, decodeStats) }
+
 func decodeStats(d *decoding, v *ModelStats) error {
 	return d.NullableObject(func(key []byte) error {
 		switch string(key) {
@@ -347,6 +364,12 @@ type ModelPrecision struct {
 	Projected *float64 `json:"projected"`
 	// Computed is the figure that was measured; nil when the service says null.
 	Computed *float64 `json:"computed"`
+}
+
+// UnmarshalJSON reads a figure as [Client.GetModel] does, numbers and strings
+// for each other. Anything else is [ErrDecode].
+func (p *ModelPrecision) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, p, decodeFigures)
 }
 
 func decodeFigures(d *decoding, v *ModelPrecision) error {
@@ -377,6 +400,12 @@ type PredictParameters struct {
 	MinDetectedArea *float64 `json:"min_detected_area,omitempty"`
 }
 
+// UnmarshalJSON reads parameters as [Client.SetPredictParameters] does, numbers
+// and strings for each other. Anything else is [ErrDecode].
+func (p *PredictParameters) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, p, decodePredictParameters)
+}
+
 func decodePredictParameters(d *decoding, v *PredictParameters) error {
 	return d.RequiredObject(func(key []byte) error {
 		switch string(key) {
@@ -397,6 +426,12 @@ type PredictCallback struct {
 	URL string `json:"callback_url"`
 	// Method is [CallbackPost] or [CallbackGet].
 	Method string `json:"callback_method"`
+}
+
+// UnmarshalJSON reads a callback as [Client.SetPredictCallback] does, numbers
+// and strings for each other. Anything else is [ErrDecode].
+func (cb *PredictCallback) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, cb, decodePredictCallback)
 }
 
 // The documented methods of a [PredictCallback].
@@ -453,6 +488,12 @@ type PredictItemsResponse struct {
 	ModelVersion string `json:"model_version"`
 	// ItemIDs are the items that are predicted.
 	ItemIDs []string `json:"item_ids"`
+}
+
+// UnmarshalJSON reads a response as [Client.PredictItems] does, numbers and
+// strings for each other. Anything else is [ErrDecode].
+func (r *PredictItemsResponse) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, r, decodePrediction)
 }
 
 func decodePrediction(d *decoding, v *PredictItemsResponse) error {

@@ -84,17 +84,17 @@ func TestActiveModel(t *testing.T) {
 func TestDeletedModels(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{
-		"nothing": status(http.StatusNoContent, ""),
-		"spaces":  ok(" \n"),
-		"status":  ok(`{"data":{"status":"ok"}}`),
-		"no list": ok(`{"data":{"model_ids":null}}`),
-		"34 word": ok(`{"data":"ok"}`),
-		"a bare word": ok(`"ok"`),
-		"no data": ok(`{}`),
-		"null": ok(`null`),
+		"nothing":           status(http.StatusNoContent, ""),
+		"spaces":            ok(" \n"),
+		"status":            ok(`{"data":{"status":"ok"}}`),
+		"no list":           ok(`{"data":{"model_ids":null}}`),
+		"34 word":           ok(`{"data":"ok"}`),
+		"a bare word":       ok(`"ok"`),
+		"no data":           ok(`{}`),
+		"null":              ok(`null`),
 		"ids by themselves": ok(`{"data":["m1"]}`),
-		"an empty id": ok(`{"data":{"model_ids":[""]}}`),
-		"a text": ok(`{"data":{"model_ids":"m1"}}`),
+		"an empty id":       ok(`{"data":{"model_ids":[""]}}`),
+		"a text":            ok(`{"data":{"model_ids":"m1"}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -79,6 +79,12 @@ type InspectionTarget struct {
 	Preprocessing []Preprocessing `json:"preprocessing"`
 }
 
+// UnmarshalJSON reads an inspection target as [Client.GetInspectionTarget]
+// does, numbers and strings for each other. Anything else is [ErrDecode].
+func (t *InspectionTarget) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, t, decodeTarget)
+}
+
 func decodeTarget(d *decoding, v *InspectionTarget) error {
 	var targetID *int // 0 is a target like any other
 	err := d.NullableObject(func(key []byte) error {
@@ -106,6 +112,12 @@ type Preprocessing struct {
 	Active *bool `json:"active"`
 	// Config is the step's configuration as the service stores it, "" for none.
 	Config string `json:"config"`
+}
+
+// UnmarshalJSON reads a preprocessing step as [Client.GetInspectionTarget]
+// does, numbers and strings for each other. Anything else is [ErrDecode].
+func (p *Preprocessing) UnmarshalJSON(document []byte) error {
+	return unmarshal(document, p, decodePreprocessing)
 }
 
 func decodePreprocessing(d *decoding, v *Preprocessing) error {

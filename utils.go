@@ -44,6 +44,10 @@ type License struct {
 	LicenseExpiry string `json:"license_expiry"`
 }
 
+// UnmarshalJSON reads a license as [Client.SetLicense] does, numbers and
+// strings for each other. Anything else is [ErrDecode].
+func (l *License) UnmarshalJSON(document []byte) error { return unmarshal(document, l, decodeLicense) }
+
 func decodeLicense(d *decoding, v *License) error {
 	return objectField("license_expiry", stringValue[string])(d, &v.LicenseExpiry)
 }
