@@ -745,7 +745,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		"login cut off":      {failing(errors.New("proxy saw " + secret)), nil},
 		"call refused":       {grant, echo(400, "X-Request-Id", testToken)},
 		"call failed":        {grant, echo(500)},
-		"call unreadable":    {grant, ok(`{"data":{"model_id":"` + testToken + `"}}`)},
+		"call unreadable":    {grant, ok(`{"data":{"` + testToken + `":nul}}`)},
 		"call redirected":    {grant, echo(307, "Location", "https://"+testToken+"/")},
 		"call cut off":       {grant, failing(errors.New("proxy saw Bearer " + testToken))},
 		"token cannot stand": {ok(`{"access_token":"bad ` + testToken + `"}`), nil},

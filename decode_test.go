@@ -66,7 +66,7 @@ func decodeNested(depth int) string {
 }
 
 // decodePaths are the ways that a response takes to its decoder: the envelope,
-// around a value or a list, and that of DeleteModels, which may be empty.
+// around a value or a list, and that of DeleteModels, which takes any JSON.
 var decodePaths = []string{"getModelById", "getModels", "deleteModels"}
 
 // requireUnread makes a call whose response cannot be read.
@@ -103,6 +103,9 @@ func TestDecodeHostileResponses(t *testing.T) {
 		"NaN elsewhere":         `{"x":NaN,"data":{}}`,
 	} {
 		for _, operation := range decodePaths {
+			if operation == "deleteModels" && json.Valid([]byte(body)) {
+				continue
+			}
 			t.Run(name+" "+operation, func(t *testing.T) {
 				t.Parallel()
 				requireUnread(t, operation, body)
@@ -123,6 +126,9 @@ func TestDecodeHostileData(t *testing.T) {
 		"number": `1`, "string": `"ok"`, "boolean": `true`, "mixed array": `[1,"a",{}]`, "too deep": decodeNested(10_001),
 	} {
 		for operation := range decodeCalls {
+			if done := operation == "deleteModels" || operation == "setLicense"; done && json.Valid([]byte(data)) {
+				continue // what was done counts, however the service says so
+			}
 			t.Run(name+" "+operation, func(t *testing.T) {
 				t.Parallel()
 				requireUnread(t, operation, `{"data":`+data+`}`)
@@ -225,7 +231,6 @@ func TestDecodeRefuses(t *testing.T) {
 		{"null prediction", "predictItems", `null`},
 		{"null parameters", "setModelPredictParameters", `null`},
 		{"null callback", "setModelPredictCallback", `null`},
-		{"null license", "setLicense", `null`},
 		{"null added items", "addItem", `null`},
 		{"null in a list", "getModels", `[{"model_id":"m1"},null]`},
 
@@ -264,12 +269,6 @@ func TestDecodeRefuses(t *testing.T) {
 		{"number in place of an image's raw_url", "getItemById", `{"item_id":"a","images":[{"raw_url":1805}]}`},
 		{"text in place of an earlier figure", "active", `{"model_id":"m1","precision":{"computed":"high"}}`},
 		{"text in place of ids", "addItem", `{"item_ids":"a"}`},
-
-		{"another model", "getModelById", `{"model_id":"m2"}`},
-		{"another item", "getItemById", `{"item_id":"A"}`},
-		{"another algorithm", "getAlgorithmById", `{"algorithm_id":"IF"}`},
-		{"another target", "getInspectionTargetById", `{"target_id":13}`},
-		{"another default target", "setInspectionTargetById", `{"target_id":1}`},
 
 		{"number beyond float64", "active", `{"model_id":"m1","precision":1e400}`},
 		{"number beyond float64 below", "active", `{"model_id":"m1","precision":-1e400}`},
@@ -452,7 +451,7 @@ func TestDecodeErrorsAreShort(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := factAnswer(t, 200, body).GetModel(t.Context(), "m1")
+			_, err := factAnswer(t, 200, body).getThisModel(t.Context(), "m1")
 			require.ErrorIs(t, err, ErrDecode)
 			require.Less(t, len(err.Error()), 1000)
 			require.NotContains(t, err.Error(), "\n")

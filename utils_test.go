@@ -97,6 +97,14 @@ func TestFactLicense(t *testing.T) {
 			func(ctx context.Context, c *Client) (any, error) { return c.SetLicense(ctx, license) }, &License{},
 		},
 		{
+			"34 license by a word", 200, `{"data":"ok"}`,
+			func(ctx context.Context, c *Client) (any, error) { return c.SetLicense(ctx, license) }, &License{},
+		},
+		{
+			"34 license without a word", 200, ``,
+			func(ctx context.Context, c *Client) (any, error) { return c.SetLicense(ctx, license) }, &License{},
+		},
+		{
 			"34 license", 200, `{"data":{"license_expiry":"2027-03-31"}}`,
 			func(ctx context.Context, c *Client) (any, error) { return c.SetLicense(ctx, license) }, &License{LicenseExpiry: "2027-03-31"},
 		},

@@ -21,7 +21,7 @@ import (
 var fuzzTargets = []string{
 	"FuzzBaseURL", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart",
 	"FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzSafeName", "FuzzScanLine", "FuzzTime",
-	"FuzzUnpack",
+	"FuzzUnmarshal", "FuzzUnpack",
 }
 
 // S11: the fuzz targets are there and have seeds, and what fuzzing has found

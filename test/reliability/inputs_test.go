@@ -229,7 +229,7 @@ func particular(t *testing.T) map[string][]badInput {
 	return map[string][]badInput{
 		"getInspectionTargetById": {target("negative", -1, getTarget), target("most negative", math.MinInt, getTarget)},
 		"setInspectionTargetById": {target("negative", -1, setTarget), target("most negative", math.MinInt, setTarget)},
-		"getModelResults":         append(lists("model_ids", results, inURL("model_ids")), none(results, inQuery("model_ids"))),
+		"getModelResults":         lists("model_ids", results, inURL("model_ids")),
 		"exportModelsWithId":      append(lists("model_ids", exports, inJSON("model_ids")), none(exports, inBody(map[string]any{}))),
 		"deleteModels":            lists("model_ids", deletion, inURL("model_ids")),
 		"delItem": lists("item_ids", func(ctx context.Context, c client, ids ...string) error {

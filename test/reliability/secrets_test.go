@@ -317,7 +317,12 @@ func echoSecrets() []secretCase {
 						s := secretStage(t, w, true)
 						defer s.server.Close()
 						s.server.Inject(op.id, hacarustest.Repeat(2*maxAttempts, response(strings.Join(text, "|")))...)
-						err := op.call(t.Context(), s.client)
+						value, err := op.do(t.Context(), s.client)
+						if op.id == "setLicense" && err == nil { // a success, however the service says so
+							require.Equal(t, "response", place)
+							require.Equal(t, &hacarus.License{}, value)
+							return
+						}
 						require.Error(t, err)
 						w.seeError(err)
 					})
