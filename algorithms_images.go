@@ -40,6 +40,9 @@ type ImageSizesError struct {
 
 // Error lists the images, up to five of them.
 func (e *ImageSizesError) Error() string {
+	if e == nil {
+		return nilError
+	}
 	const most = 5
 	var odd []string
 	for _, i := range e.Odd[:min(len(e.Odd), most)] {
@@ -63,6 +66,9 @@ func (e *ImageSizesError) Is(target error) bool { return target == ErrInvalidArg
 // other kinds, damaged ones, and files that can be read only once are left out.
 // A file that cannot be opened is [ErrInvalidArgument], too.
 func (a *Algorithm) CheckImages(files ...File) error {
+	if a == nil {
+		return argumentError("CheckImages", "nil algorithm")
+	}
 	if !a.needsOneSize() {
 		return nil
 	}

@@ -108,6 +108,9 @@ const (
 //
 // The error is [ErrInvalidArgument].
 func (a *Algorithm) Override(name string, value any) (OverrideParam, error) {
+	if a == nil {
+		return OverrideParam{}, argumentError("Override", "nil algorithm")
+	}
 	p, err := a.parameter(name)
 	if err != nil {
 		return OverrideParam{}, argumentError("Override", "%w", err)

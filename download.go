@@ -73,10 +73,18 @@ func checkDownload(response *http.Response) error {
 	return nil
 }
 
+// errZeroDownload refuses to read what no call has made.
+var errZeroDownload = argumentError("Download", "it was not made by a call of a Client")
+
+func (d *Download) isZero() bool { return d == nil || d.body == nil }
+
 // Read reads the file. A file shorter than announced ends in
 // io.ErrUnexpectedEOF, never in a clean end. Where Size is -1 the connection's
 // end is the file's end, and a cut cannot be noticed.
 func (d *Download) Read(p []byte) (int, error) {
+	if d.isZero() {
+		return 0, errZeroDownload
+	}
 	if d.err != nil {
 		return 0, d.err
 	}
@@ -126,6 +134,9 @@ var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
 // Close releases the connection. It is safe to call it more than once.
 func (d *Download) Close() error {
+	if d.isZero() {
+		return nil
+	}
 	_ = d.exchange.finish(nil)
 	err := d.body.Close()
 	d.exchange.current.end()
@@ -150,6 +161,9 @@ var errClosedDownload = errors.New("hacarus: read of a closed download")
 func (d *Download) SaveFile(path string) error { return d.saveFile(path, os.CreateTemp) }
 
 func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.File, error)) (err error) {
+	if d.isZero() {
+		return errZeroDownload
+	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := d.checkSave(path); err != nil {
 		return argumentError(d.exchange.op.id, "%w", err)

@@ -43,6 +43,9 @@ var (
 	ErrTrainingFailed = errors.New("training failed")
 )
 
+// nilError is what a nil pointer to an error prints, as fmt does for one.
+const nilError = "<nil>"
+
 // Outcome says what is known of a failed call's effect on the service.
 type Outcome string
 
@@ -165,6 +168,9 @@ func decodeKeyValue(d *decoding, v *KeyValueError) error {
 // Error describes the error: title, detail and messages, or the name of the
 // HTTP status where the service gave none of them.
 func (e *BaseError) Error() string {
+	if e == nil {
+		return nilError
+	}
 	return fmt.Sprintf("hacarus: %s: %d: %s%s", e.Operation, e.StatusCode, e.message(), unknownSuffix(e.Outcome))
 }
 
@@ -206,6 +212,9 @@ var licenseTitles = [...]string{"invalid license!", "invalid license", "invalid 
 // Is reports whether target is the kind of this error, or [ErrOutcomeUnknown]
 // where the outcome is unknown.
 func (e *BaseError) Is(target error) bool {
+	if e == nil {
+		return false
+	}
 	switch target {
 	case ErrOutcomeUnknown:
 		return e.Outcome == OutcomeUnknown
@@ -253,6 +262,9 @@ func kindOfStatus(status int) error {
 
 // LogValue gives a structured log the parts of the error, without the body.
 func (e *BaseError) LogValue() slog.Value {
+	if e == nil {
+		return slog.StringValue(nilError)
+	}
 	return slog.GroupValue(
 		slog.String("operation", e.Operation),
 		slog.Int("status", e.StatusCode),
@@ -282,19 +294,30 @@ type RequestError struct {
 
 // Error describes the error and its cause.
 func (e *RequestError) Error() string {
+	if e == nil {
+		return nilError
+	}
 	return fmt.Sprintf("hacarus: %s: %v%s", e.Operation, e.Err, unknownSuffix(e.Outcome))
 }
 
 // Unwrap returns the cause.
-func (e *RequestError) Unwrap() error { return e.Err }
+func (e *RequestError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Is reports whether target is [ErrOutcomeUnknown] and the outcome is unknown.
 func (e *RequestError) Is(target error) bool {
-	return target == ErrOutcomeUnknown && e.Outcome == OutcomeUnknown
+	return e != nil && target == ErrOutcomeUnknown && e.Outcome == OutcomeUnknown
 }
 
 // LogValue gives a structured log the parts of the error.
 func (e *RequestError) LogValue() slog.Value {
+	if e == nil {
+		return slog.StringValue(nilError)
+	}
 	return slog.GroupValue(
 		slog.String("operation", e.Operation),
 		slog.String("cause", fmt.Sprint(e.Err)),

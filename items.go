@@ -316,10 +316,10 @@ type Item struct {
 func (i *Item) UnmarshalJSON(document []byte) error { return unmarshal(document, i, readItem) }
 
 // Verdict returns the verdict on the item. A person's label wins, and is
-// [VerdictUnknown] where it is neither OK nor NG. Without one it is the last
-// assessment of the model with the given id, or of any model when modelID is "".
+// [VerdictUnknown] where it is neither OK nor NG. Without one it is that of
+// [Item.Assessment], and [VerdictUnknown] where there is none.
 func (i *Item) Verdict(modelID string) Verdict {
-	if i.UserAssessment != nil && i.UserAssessment.Label != "" {
+	if i != nil && i.UserAssessment != nil && i.UserAssessment.Label != "" {
 		return i.UserAssessment.Label.verdict()
 	}
 	if a := i.Assessment(modelID); a != nil {
@@ -329,8 +329,13 @@ func (i *Item) Verdict(modelID string) Verdict {
 }
 
 // Assessment returns the last assessment of the model with the given id, or of
-// any model when modelID is "". It is nil when there is none.
+// any model when modelID is "" or [ActiveModel]: an item does not tell which model
+// was the active one. It is nil when there is none, and for a nil item.
 func (i *Item) Assessment(modelID string) *Assessment {
+	if i == nil {
+		return nil
+	}
+	modelID = modelOrAny(modelID)
 	for n := len(i.Assessments) - 1; n >= 0; n-- {
 		if a := &i.Assessments[n]; modelID == "" || a.ModelID == modelID {
 			return a
@@ -407,8 +412,12 @@ func (a *Assessment) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, a, decodeAssessment)
 }
 
-// Score returns AnomalyScore as a number, and false where there is none or it is not one.
-func (a Assessment) Score() (float64, bool) {
+// Score returns AnomalyScore as a number, and false where there is none or it is
+// not one, and for a nil assessment, as [Item.Assessment] returns it.
+func (a *Assessment) Score() (float64, bool) {
+	if a == nil {
+		return 0, false
+	}
 	score, err := strconv.ParseFloat(strings.TrimSpace(a.AnomalyScore), 64)
 	if err != nil || math.IsNaN(score) || math.IsInf(score, 0) {
 		return 0, false

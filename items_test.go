@@ -178,12 +178,12 @@ func TestScore(t *testing.T) {
 	for text, want := range map[string]float64{
 		"0.75": 0.75, "0": 0, "-1.5": -1.5, " 3 ": 3, "1e-3": 0.001, "0.3077000000": 0.3077,
 	} {
-		got, ok := Assessment{AnomalyScore: text}.Score()
+		got, ok := (&Assessment{AnomalyScore: text}).Score()
 		require.True(t, ok, text)
 		require.InDelta(t, want, got, 0, text)
 	}
 	for _, text := range []string{"", " ", "high", "NaN", "Inf", "-inf", "1e400", "0,75", "1 2", "null"} {
-		got, ok := Assessment{AnomalyScore: text}.Score()
+		got, ok := (&Assessment{AnomalyScore: text}).Score()
 		require.False(t, ok, text)
 		require.Zero(t, got, text)
 	}

@@ -98,6 +98,9 @@ var timeLayouts = [...]string{
 
 // UnmarshalText reads any of the known forms; the empty string is the zero Time.
 func (t *Time) UnmarshalText(text []byte) error {
+	if t == nil {
+		return argumentError("UnmarshalText", "nil %T", t)
+	}
 	parsed, err := parseTime(text)
 	if err != nil {
 		return err

@@ -138,6 +138,9 @@ type WaitError struct {
 
 // Error names what was waited for, its last known status, and why the wait ended.
 func (e *WaitError) Error() string {
+	if e == nil {
+		return nilError
+	}
 	what, status := "model "+e.ModelID, ""
 	if e.Model != nil {
 		status = string(e.Model.Status)
@@ -152,7 +155,12 @@ func (e *WaitError) Error() string {
 }
 
 // Unwrap returns why the wait ended.
-func (e *WaitError) Unwrap() error { return e.Err }
+func (e *WaitError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // TrainingError is a model that will not become usable: its training failed, or
 // it was deleted. It is [ErrTrainingFailed].
@@ -163,6 +171,9 @@ type TrainingError struct {
 
 // Error names the model, its status, and the service's reason.
 func (e *TrainingError) Error() string {
+	if e == nil {
+		return nilError
+	}
 	text := fmt.Sprintf("hacarus: %v: model %s is %s", ErrTrainingFailed, e.Model.ModelID, e.Model.Status)
 	if e.Model.StatusText != "" {
 		text += ": " + e.Model.StatusText
