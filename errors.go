@@ -78,6 +78,10 @@ type BaseError struct {
 	Attempts int
 	// Outcome says whether the service may have acted.
 	Outcome Outcome
+	// Hint is what the SDK can see of the cause, such as a file that is no PNG, JPEG
+	// or TIFF, or a name in place of an id; "" for nothing. The service has not said
+	// so, and may have had another reason.
+	Hint string
 	// Body holds the first 4 KiB of the response with known secrets masked.
 	Body []byte
 	// ItemIDs are the ids that a failed [Client.AddItems] would have made, in
@@ -166,12 +170,16 @@ func decodeKeyValue(d *decoding, v *KeyValueError) error {
 }
 
 // Error describes the error: title, detail and messages, or the name of the
-// HTTP status where the service gave none of them.
+// HTTP status where the service gave none of them, and the hint.
 func (e *BaseError) Error() string {
 	if e == nil {
 		return nilError
 	}
-	return fmt.Sprintf("hacarus: %s: %d: %s%s", e.Operation, e.StatusCode, e.message(), unknownSuffix(e.Outcome))
+	hint := ""
+	if e.Hint != "" {
+		hint = " (" + e.Hint + ")"
+	}
+	return fmt.Sprintf("hacarus: %s: %d: %s%s%s", e.Operation, e.StatusCode, e.message(), hint, unknownSuffix(e.Outcome))
 }
 
 func (e *BaseError) message() string {
@@ -265,14 +273,18 @@ func (e *BaseError) LogValue() slog.Value {
 	if e == nil {
 		return slog.StringValue(nilError)
 	}
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.String("operation", e.Operation),
 		slog.Int("status", e.StatusCode),
 		slog.String("message", e.message()),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("attempts", e.Attempts),
 		slog.String("request_id", e.RequestID),
-	)
+	}
+	if e.Hint != "" {
+		attrs = append(attrs, slog.String("hint", e.Hint))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // RequestError is a call that got no usable response: the network or the context

@@ -97,8 +97,9 @@ type AddItemsRequest struct {
 // No files, equal names and names that cannot be sent are [ErrInvalidArgument].
 // Names that the service refuses are [ErrBadRequest]: names with spaces or with
 // more than one dot were seen to be refused. What else it cannot process is
-// [ErrUnprocessable]. A missing license was seen as [ErrLicense], and a proxy may
-// refuse a large upload with [ErrTooLarge].
+// [ErrUnprocessable]. The error's Hint names the files that the service is not
+// known to take. A missing license was seen as [ErrLicense], and a proxy may refuse
+// a large upload with [ErrTooLarge].
 //
 // Operation addItem: POST /api/v1/items/.
 func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, error) {

@@ -19,6 +19,7 @@ type body struct {
 	open        func() (io.ReadCloser, error)
 	once        bool // cannot be opened a second time
 	secrets     *redact.Set
+	form        *form // nil for JSON
 }
 
 // jsonBody encodes value, which must fit the operation's schema.

@@ -204,6 +204,7 @@ func (x *exchange) observeRefusal(o *observation, response *http.Response) error
 		RequestID:  x.mask(response.Header.Get("X-Request-Id")),
 		Attempts:   x.attempts,
 		Body:       []byte(masked[:min(len(masked), maxErrorBody)]),
+		Hint:       x.mask(x.hint(response.StatusCode)),
 	}
 	if after, ok := parseRetryAfter(response.Header.Get("Retry-After"), time.Now()); ok {
 		base.RetryAfter = after

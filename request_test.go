@@ -50,7 +50,7 @@ func invoke(ctx context.Context, c *Client, op operation) error {
 		return errors.Join(err, d.Close())
 	}
 	discard := func(_ any, err error) error { return err }
-	file := FileFromBytes("a.png", []byte("image"))
+	file := FileFromBytes("a.png", []byte(pngHead))
 	half := 0.5
 	switch op.id {
 	case opLogin.id:

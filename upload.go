@@ -356,7 +356,7 @@ func multipartBody(op operation, fields []field, name string, files []File, prog
 	if err != nil {
 		return nil, argumentError(op.id, "%w", err)
 	}
-	return &body{contentType: contentType, length: form.length(), open: form.open, once: once, secrets: form.secrets}, nil
+	return &body{contentType: contentType, length: form.length(), open: form.open, once: once, secrets: form.secrets, form: form}, nil
 }
 
 // form is a multipart body whose files are read while it is sent: between

@@ -5,8 +5,10 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -14,11 +16,55 @@ import (
 // file's name without its extension.
 func ItemID(fileName string) string { return strings.TrimSuffix(fileName, path.Ext(fileName)) }
 
+// signatures are the first bytes of images that net/http does not know.
+var signatures = []struct{ head, contentType string }{
+	{"II*\x00", "image/tiff"},
+	{"MM\x00*", "image/tiff"},
+	{"\x00\x00\x00\x0cjP  ", "image/jp2"},
+	{"\x00\x00\x00\x0cJXL ", "image/jxl"},
+}
+
 // ContentType detects a file's content type from its first bytes. Beside what
-// net/http knows, it knows TIFF, which the service takes.
+// net/http knows, it knows TIFF, which the service takes, and what phones and
+// cameras write, which it does not.
 func ContentType(head []byte) string {
-	if bytes.HasPrefix(head, []byte("II*\x00")) || bytes.HasPrefix(head, []byte("MM\x00*")) {
-		return "image/tiff"
+	for _, s := range signatures {
+		if bytes.HasPrefix(head, []byte(s.head)) {
+			return s.contentType
+		}
+	}
+	if contentType := mediaContainer(head); contentType != "" {
+		return contentType
 	}
 	return http.DetectContentType(head)
+}
+
+// brands of ISO media files that are images, the more special ones first: a file
+// may have several.
+var brands = []struct{ brand, contentType string }{
+	{"avif", "image/avif"}, {"avis", "image/avif"},
+	{"heic", "image/heic"}, {"heix", "image/heic"}, {"heim", "image/heic"}, {"heis", "image/heic"},
+	{"hevc", "image/heic"}, {"hevx", "image/heic"},
+	{"mif1", "image/heif"}, {"msf1", "image/heif"},
+}
+
+// mediaContainer detects an image in an ISO media file (ISO/IEC 14496-12), whose
+// first box lists the brands that it is of: a size, "ftyp", the major brand, a
+// version, and further brands. It is "" for anything else.
+func mediaContainer(head []byte) string {
+	const sizeAndName, major, further = 8, 12, 16
+	if len(head) < major || string(head[4:sizeAndName]) != "ftyp" {
+		return ""
+	}
+	box := head[:min(uint64(len(head)), uint64(binary.BigEndian.Uint32(head)))]
+	found := []string{string(head[sizeAndName:major])}
+	for at := further; at+4 <= len(box); at += 4 {
+		found = append(found, string(box[at:at+4]))
+	}
+	for _, known := range brands {
+		if slices.Contains(found, known.brand) {
+			return known.contentType
+		}
+	}
+	return ""
 }

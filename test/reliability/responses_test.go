@@ -66,9 +66,9 @@ var idKeys = map[string]bool{
 }
 
 var (
-	listResponses    = []string{"getInspectionTargets", "getAlgorithms", "getModels", "importModels"}
-	bareResponses    = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "setLicense"} // without anything that they must hold
-	successes        = []string{"deleteModels", "setLicense"} // what was done counts, however the service says so
+	listResponses = []string{"getInspectionTargets", "getAlgorithms", "getModels", "importModels"}
+	bareResponses = []string{"setModelPredictParameters", "setModelPredictCallback", "predictItems", "setLicense"} // without anything that they must hold
+	successes     = []string{"deleteModels", "setLicense"}                                                         // what was done counts, however the service says so
 )
 
 func (a responseCase) among(ids []string) bool { return slices.Contains(ids, a.id) }
