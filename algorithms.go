@@ -1,9 +1,12 @@
 package hacarus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 )
 
 var (
@@ -31,12 +34,61 @@ func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorit
 	return doData(ctx, c, request{op: opGetAlgorithm, params: []string{algorithmID}}, decodeAlgorithm)
 }
 
+// FindAlgorithm returns the algorithm with a name as people read it, such as
+// [AlgorithmPatternMatching], whatever its case: [Client.Train] takes an id, which
+// may differ from service to service. It lists the algorithms, and its errors are
+// those of [Client.ListAlgorithms].
+//
+// Where no algorithm has the name, the error is [ErrNotFound] and tells the names
+// that there are. Where several have it, as versions of one may, it is a
+// [*RequestError] that tells their ids, for [Client.GetAlgorithm]: the choice is
+// not the SDK's. No name is [ErrInvalidArgument].
+//
+// Operation getAlgorithms: GET /api/v1/algorithms/.
+func (c *Client) FindAlgorithm(ctx context.Context, name string) (*Algorithm, error) {
+	if name == "" {
+		return nil, argumentError(opListAlgorithms.id, "no name")
+	}
+	var found *Algorithm
+	err := c.do(ctx, request{op: opListAlgorithms}, func(raw []byte) error {
+		algorithms, err := decodeEnvelope(raw, listOf(decodeAlgorithm))
+		if err == nil {
+			found, err = algorithmNamed(*algorithms, name)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// algorithmNamed is the only algorithm of the name.
+func algorithmNamed(algorithms []Algorithm, name string) (found *Algorithm, err error) {
+	var names, ids []string
+	for i, a := range algorithms {
+		names = append(names, strconv.Quote(a.Name))
+		if strings.EqualFold(a.Name, name) {
+			ids = append(ids, strconv.Quote(a.AlgorithmID))
+			found = &algorithms[i]
+		}
+	}
+	switch len(ids) {
+	case 0:
+		return nil, fmt.Errorf("%w: no algorithm is named %q; there are %s", ErrNotFound, name, cmp.Or(strings.Join(names, ", "), "none"))
+	case 1:
+		return found, nil
+	}
+	return nil, fmt.Errorf("%d algorithms are named %q, with the ids %s", len(ids), name, strings.Join(ids, ", "))
+}
+
 // Train starts the training of a new model, which goes on in the background:
 // the returned model is [ModelStatusCreating], and [Client.GetModel] tells how
-// far it is. It needs a license ([ErrLicense]); items that are not the user's are
+// far it is. The algorithm's id is not its name: see [Client.FindAlgorithm]. It
+// needs a license ([ErrLicense]); items that are not the user's are
 // [ErrForbidden]; a request that the service cannot process is
-// [ErrUnprocessable]. Values that do not fit a parameter show in the status of
-// the model, which becomes [ModelStatusFailed].
+// [ErrUnprocessable]. Values that do not fit a parameter show in the status of the
+// model, which becomes [ModelStatusFailed].
 //
 // Every execution makes another model, so it is not repeated when its outcome
 // is unknown: on [ErrOutcomeUnknown] look for the model by its name first.

@@ -12,7 +12,7 @@ import (
 )
 
 // The algorithms of the documentation (chapter "アルゴリズム V0.5.1"), as the
-// Name of an [Algorithm]. All of them learn from images of good products alone,
+// Name of an [Algorithm]: [Client.FindAlgorithm] finds it with its id. All of them learn from images of good products alone,
 // without annotations. A service may have others, and other versions.
 const (
 	// AlgorithmReconstructor learns a dictionary of good textures, and calls an

@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -97,5 +98,47 @@ func TestFactAlgorithms(t *testing.T) {
 		algorithm, err := factAnswer(t, 200, body).GetAlgorithm(t.Context(), "AE")
 		require.NoError(t, err)
 		require.Equal(t, []AlgorithmParameter{{AlgorithmParameterID: 221, Value: "50", RangeLower: "0", RangeUpper: "0.5"}}, algorithm.Parameters)
+	})
+}
+
+// TestFindAlgorithm: an algorithm is found by its name, if it is the only one.
+func TestFindAlgorithm(t *testing.T) {
+	t.Parallel()
+	const algorithms = `{"data":[{"algorithm_id":17,"name":"Pattern Matching"},{"algorithm_id":"a","name":"Own"},{"algorithm_id":"b","name":"own"}]}`
+	for name, test := range map[string]struct {
+		body string
+		want string
+		err  error
+		says string
+	}{
+		AlgorithmPatternMatching: {algorithms, "17", nil, ""},
+		"PATTERN matching":       {algorithms, "17", nil, ""},
+		"Pattern":                {algorithms, "", ErrNotFound, `no algorithm is named "Pattern"; there are "Pattern Matching", "Own", "own"`},
+		"17":                     {algorithms, "", ErrNotFound, `no algorithm is named "17"`},
+		"Own":                    {algorithms, "", nil, `2 algorithms are named "Own", with the ids "a", "b"`},
+		"any":                    {`{"data":[]}`, "", ErrNotFound, "there are none"},
+		"unread":                 {`<html></html>`, "", ErrDecode, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			algorithm, err := factAnswer(t, http.StatusOK, test.body).FindAlgorithm(t.Context(), name)
+			if test.want != "" {
+				require.NoError(t, err)
+				require.Equal(t, test.want, algorithm.AlgorithmID)
+				return
+			}
+			var failed *RequestError
+			require.ErrorAs(t, err, &failed)
+			require.Equal(t, 1, failed.Attempts)
+			require.ErrorContains(t, err, test.says)
+			require.True(t, test.err == nil || errors.Is(err, test.err))
+			require.Nil(t, algorithm)
+		})
+	}
+	t.Run("without a name", func(t *testing.T) {
+		t.Parallel()
+		neverSent(t, map[string]func(context.Context, *Client) error{
+			"find": func(ctx context.Context, c *Client) error { _, err := c.FindAlgorithm(ctx, ""); return err },
+		})
 	})
 }

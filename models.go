@@ -30,7 +30,8 @@ const ActiveModel = "active"
 
 // ListModelsOptions filters [Client.ListModels].
 type ListModelsOptions struct {
-	// AlgorithmID keeps the models of one algorithm; "" keeps all.
+	// AlgorithmID keeps the models of one algorithm; "" keeps all. It is an id, not a
+	// name: see [Client.FindAlgorithm].
 	AlgorithmID string `url:"algorithm_id,omitempty"`
 }
 
