@@ -79,6 +79,7 @@
 //   - Images are served below /raw/, to clients with a token only.
 //   - An export contains a model's training images. An import trains a new model
 //     with them, under a new id.
+//   - A results file without model ids is that of all models.
 //   - The columns of a results file, and the files in an export or a log archive,
 //     are this package's.
 package hacarustest

@@ -339,6 +339,12 @@ func TestItems(t *testing.T) {
 			{"item_id", "name", "model_id", "label", "result", "anomaly_score", "detected_objects"},
 			{"dark", "dark", "m2", "NG", "[PM] Defected product", "1.0000", "1"},
 		}, rows)
+		all, err := c.GetModelResults(ctx)
+		require.NoError(t, err)
+		defer all.Close()
+		rows, err = csv.NewReader(all).ReadAll()
+		require.NoError(t, err)
+		require.Len(t, rows, 3, "those of both models")
 	})
 	t.Run("deleted", func(t *testing.T) {
 		require.NoError(t, c.DeleteItems(ctx, "dark"))

@@ -123,16 +123,3 @@ func TestTheReportHasItsPlaces(t *testing.T) {
 	_, err = replacePart(document, "weather", "")
 	require.Error(t, err)
 }
-
-// TestContract makes sure that the contract is still one that ogen can be
-// given: its own answer takes too long for a test.
-func TestContract(t *testing.T) {
-	t.Parallel()
-	l := &lab{root: "..", folder: t.TempDir()}
-	path, err := l.contract()
-	require.NoError(t, err)
-	changed, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Contains(t, string(changed), "        files:\n          type: array\n          items:\n            type: string\n            format: binary\n")
-	require.Contains(t, string(changed), "            application/zip:\n              schema:\n                type: string\n                format: binary\n")
-}

@@ -3,20 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 )
 
 // generate makes a client from the contract with ogen and builds its program.
 // The generated files are laid over the folder ogen, and never written there.
 func (l *lab) generate(ctx context.Context) (string, error) {
-	contract, err := l.contract()
-	if err != nil {
-		return "", err
-	}
+	contract := filepath.Join(l.root, "testdata", "openapi.yaml")
 	config := filepath.Join(l.folder, "ogen.yml")
 	if err := os.WriteFile(config, []byte(ogenConfig), 0o600); err != nil {
 		return "", err
@@ -42,27 +37,6 @@ generator:
     disable_all: true
     enable: [paths/client]
 `
-
-var (
-	files       = regexp.MustCompile(`(?m)^( +)files:\n +type: array\n +items:\n( +)type: string\n`)
-	attachments = regexp.MustCompile(`(?m)^ +application/(?:zip|octet-stream):\n +schema:\n( +)type: string\n`)
-)
-
-// contract is a copy of the contract in which files are binary: as it is
-// documented, ogen would take images for text.
-func (l *lab) contract() (string, error) {
-	raw, err := os.ReadFile(filepath.Join(l.root, "testdata", "openapi.yaml"))
-	if err != nil {
-		return "", err
-	}
-	if !files.Match(raw) || !attachments.Match(raw) {
-		return "", errors.New("the contract has not the files that it had")
-	}
-	raw = files.ReplaceAll(raw, []byte("$0${2}format: binary\n"))
-	raw = attachments.ReplaceAll(raw, []byte("$0${1}format: binary\n"))
-	path := filepath.Join(l.folder, "openapi.yaml")
-	return path, os.WriteFile(path, raw, 0o600)
-}
 
 // overlay tells the go command to see the files of one folder in another.
 func (l *lab) overlay(from, to string) (string, error) {

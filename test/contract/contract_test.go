@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +87,7 @@ var calls = map[string][]call{
 		func(ctx context.Context, s *scene) error {
 			return discard(drain(s.client.GetModelResults(ctx, s.model.ModelID, s.model.ModelID)))
 		},
+		func(ctx context.Context, s *scene) error { return discard(drain(s.client.GetModelResults(ctx))) },
 	},
 	"getAlgorithms": {func(ctx context.Context, s *scene) error { return discard(s.client.ListAlgorithms(ctx)) }},
 	"getAlgorithmById": {
@@ -398,3 +400,51 @@ func TestValidatorFindsWhatIsWrong(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestFilesAreBinary holds that the description is valid and calls every file
+// binary, so that clients which are generated from it take files for files: in
+// requests those parts that the SDK sends as files, in responses all that is
+// not JSON.
+func TestFilesAreBinary(t *testing.T) {
+	t.Parallel()
+	document := load(t)
+	for schema, part := range map[string]string{"AddItemRequest": "files", "ImportModels": "models", "License": "license_data"} {
+		file := document.Components.Schemas[schema].Value.Properties[part].Value
+		if file.Items != nil {
+			file = file.Items.Value
+		}
+		require.True(t, file.Type.Is("string"), schema)
+		require.Equal(t, "binary", file.Format, "%s.%s", schema, part)
+	}
+	var binary []string
+	for _, path := range document.Paths.Map() {
+		for _, op := range path.Operations() {
+			if op.RequestBody != nil {
+				for contentType := range op.RequestBody.Value.Content {
+					require.Contains(t, []string{"application/json", "multipart/form-data"}, contentType, op.OperationID)
+				}
+			}
+			for status, response := range op.Responses.Map() {
+				for contentType, media := range response.Value.Content {
+					if contentType == "application/json" {
+						continue
+					}
+					require.Equal(t, "binary", media.Schema.Value.Format, "%s %s", op.OperationID, status)
+					binary = append(binary, op.OperationID)
+				}
+			}
+		}
+	}
+	slices.Sort(binary)
+	require.Equal(t, []string{"exportModelsWithId", "getLogs", "getModelResults"}, binary)
+}
+
+// TestDescriptionNamesItsSource holds that a reader of the description alone
+// learns where it comes from.
+func TestDescriptionNamesItsSource(t *testing.T) {
+	t.Parallel()
+	document := load(t)
+	require.NotNil(t, document.ExternalDocs)
+	require.NotEmpty(t, document.ExternalDocs.URL)
+	require.Contains(t, document.Info.Description, "binary")
+}
