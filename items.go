@@ -50,6 +50,10 @@ func (o ListItemsOptions) check() error {
 
 // ListItems returns one page of items. Use [Client.AllItems] for all of them.
 //
+// What is on a page changes with the items before it: after deletions, the items
+// that were on the next page are on this one. To work through items that are
+// deleted on the way, ask for the first page again and again until it is empty.
+//
 // No type, or a negative count or page, is [ErrInvalidArgument]; a query that
 // the service does not take is [ErrUnprocessable]. "Cannot find context" was
 // seen as [ErrNotFound] in the official SDK's fixtures.
@@ -149,6 +153,10 @@ func withItemIDs(err error, files []File) error {
 // DeleteItems deletes items. At least one id is required ([ErrInvalidArgument]).
 // A request that the service cannot process is [ErrUnprocessable]; what becomes
 // of ids that do not exist is not documented.
+//
+// Deletion moves the items behind to other pages. To delete all items of a kind,
+// collect their ids with [Client.AllItems] first, and delete when that has ended,
+// as the example does: deletions within the range leave items out.
 //
 // It is retried, and an item may be found deleted by an attempt whose response
 // was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].

@@ -18,6 +18,12 @@ import (
 // stored side by side. Copy what is needed of an item, such as its ItemID, if it
 // is to outlive the range by long.
 //
+// Pages are numbered, not remembered: an item that is deleted while the range
+// runs, by whomever, moves each item after it one place ahead, and one of them to
+// a page that was read before, where the range does not see it. One that is added
+// may let another come twice. So do not delete within the range: collect the ids
+// first, and then delete, as the example of [Client.DeleteItems] does.
+//
 // The documentation does not say what follows the last page, so the range ends
 // at the announced last page, at an empty page, and at a page that repeats the
 // one before.

@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,6 +121,27 @@ func ExampleClient_ListAlgorithms() {
 		}
 	}
 	// Output: train with PM
+}
+
+// Train takes an algorithm's id, which may be another on another service. Its
+// name is the same.
+func ExampleClient_FindAlgorithm() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	server.AddItem(hacarus.Item{ItemID: "master", IsTrainingData: true})
+	client := server.Client()
+	ctx := context.Background()
+
+	algorithm, err := client.FindAlgorithm(ctx, hacarus.AlgorithmPatternMatching)
+	if err != nil {
+		log.Fatal(err)
+	}
+	model, err := client.Train(ctx, algorithm.AlgorithmID, hacarus.TrainRequest{Name: "plates"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(algorithm.AlgorithmID, model.Name, model.Status)
+	// Output: PM plates creating
 }
 
 // The parameters of an algorithm, with their defaults and ranges.
@@ -432,6 +454,40 @@ func ExampleClient_DeleteItems() {
 	// Output: true
 }
 
+// Delete all items to inspect: collect the ids first, for a deletion moves the
+// items behind it to pages that were read before.
+func ExampleClient_DeleteItems_all() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	for n := range 95 {
+		server.AddItem(hacarus.Item{ItemID: fmt.Sprintf("plate-%04d", n)})
+	}
+	server.AddItem(hacarus.Item{ItemID: "master", IsTrainingData: true})
+	client := server.Client()
+	ctx := context.Background()
+
+	var ids []string
+	for item, err := range client.AllItems(ctx, hacarus.ListItemsOptions{Type: hacarus.ItemTypePrediction, Count: 20}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		ids = append(ids, item.ItemID)
+	}
+	for some := range slices.Chunk(ids, 50) {
+		if err := client.DeleteItems(ctx, some...); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	left, err := client.ListItems(ctx, hacarus.ListItemsOptions{Type: hacarus.ItemTypePrediction})
+	if err != nil {
+		log.Fatal(err)
+	}
+	kept, err := client.GetItem(ctx, "master", nil)
+	fmt.Println(len(ids), "deleted,", len(left.Items), "left, kept:", kept.ItemID, err)
+	// Output: 95 deleted, 0 left, kept: master <nil>
+}
+
 // What a model says of an item, with the boxes of the defects.
 func ExampleClient_GetItem() {
 	server := hacarustest.NewServer()
@@ -656,6 +712,21 @@ func ExampleFileFromPath() {
 	})
 	fmt.Println(ids, err)
 	// Output: [OK-01] <nil>
+}
+
+// The images of a folder, as people count them: plate-2 comes before plate-10.
+func ExampleFilesFromDir() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+
+	files, err := hacarus.FilesFromDir("testdata/plates/inspect", "OK-*.jpg")
+	if err != nil {
+		log.Fatal(err)
+	}
+	ids, err := client.AddItems(context.Background(), hacarus.AddItemsRequest{Files: files[:2]})
+	fmt.Println(ids, err)
+	// Output: [OK-01 OK-02] <nil>
 }
 
 // An image in any file system, such as one that is embedded in the program.
