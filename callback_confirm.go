@@ -2,7 +2,6 @@ package hacarus
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 )
 
@@ -85,12 +84,9 @@ func (q *callbackQueue) fetchAll(events []callbackEvent) (result callbackResult)
 
 // fetch returns the item as the service has it, if it is assessed as claimed.
 func (q *callbackQueue) fetch(e *callbackEvent) (Item, error) {
-	item, err := q.client.GetItem(q.ctx, e.itemID, &GetItemOptions{ShowAssessments: new(true), ShowAnnotations: new(true)})
+	item, err := q.client.getThisItem(q.ctx, e.itemID, &GetItemOptions{ShowAssessments: new(true), ShowAnnotations: new(true)})
 	if err != nil {
 		return Item{}, err
-	}
-	if item.ItemID != e.itemID {
-		return Item{}, fmt.Errorf("%w: it is item %q", ErrDecode, item.ItemID)
 	}
 	assessed := item.Assessment("") != nil
 	for _, model := range e.models {

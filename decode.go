@@ -136,14 +136,15 @@ func lenient[T any](d *decoding, v *T, decode decoder[T]) error {
 	return err
 }
 
-// expect refuses a response about something else than was asked for.
-func expect[T any, K comparable](asked K, decode decoder[T], id func(*T) K) decoder[T] {
+// expect refuses a response about something else than was asked for. A service may
+// change the case of an id.
+func expect[T any](asked string, decode decoder[T], id func(*T) string) decoder[T] {
 	return func(d *decoding, v *T) error {
 		if err := decode(d, v); err != nil {
 			return err
 		}
-		if got := id(v); got != asked {
-			return fmt.Errorf("asked for %v, got %v", asked, got)
+		if got := id(v); !strings.EqualFold(got, asked) {
+			return fmt.Errorf("asked for %s, got %s", asked, got)
 		}
 		return nil
 	}

@@ -135,6 +135,9 @@ func (i *Inspection) Score() (float64, bool) {
 //
 //	{"file":"a.png","index":0,"item_id":"a","verdict":"NG","score":0.93}
 func (i *Inspection) MarshalJSON() ([]byte, error) {
+	if i == nil {
+		return []byte("null"), nil
+	}
 	line := struct {
 		File    string   `json:"file"`
 		Index   int      `json:"index"`

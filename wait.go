@@ -9,7 +9,6 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -413,10 +412,6 @@ func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 	item, err := w.client.getThisItem(ctx, a.id, &GetItemOptions{
 		ShowAssessments: new(true), ShowAnnotations: new(true), ModelID: modelOrAny(w.modelID),
 	})
-	if err == nil && !strings.EqualFold(item.ItemID, a.id) { // a service may change the case of an id
-		err = &RequestError{Operation: opGetItem.id, Attempts: 1, Outcome: OutcomeExecuted, Err: fmt.Errorf("%w: item %q in the place of %q", ErrDecode, item.ItemID, a.id)}
-		item = nil
-	}
 	if w.pacer != nil {
 		w.pacer.note(opGetItem, err)
 	}

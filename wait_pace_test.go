@@ -82,3 +82,28 @@ func TestWokenWait(t *testing.T) {
 		require.Equal(t, 5, api.count())
 	})
 }
+
+// TestWaitsWantTheirOwn: what is waited for is what was asked for. GetModel and
+// GetItem return whatever comes; a wait acts on it, and another model or item says
+// nothing of this one.
+func TestWaitsWantTheirOwn(t *testing.T) {
+	t.Parallel()
+	t.Run("model", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			model, err := factAnswer(t, 200, `{"data":{"model_id":"m2","status":"active"}}`).WaitForModel(t.Context(), "m1")
+			require.ErrorIs(t, err, ErrDecode)
+			require.Nil(t, model)
+		})
+	})
+	t.Run("item", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			const other = `{"data":{"item_id":"b","status":"done","assessments":[{"model_id":"m1","label":"OK"}]}}`
+			for item, err := range factAnswer(t, 200, other).WaitForItems(t.Context(), "m1", []string{"a"}) {
+				require.ErrorIs(t, err, ErrDecode)
+				require.Nil(t, item)
+			}
+		})
+	})
+}

@@ -26,13 +26,15 @@ var exportedTypes = []reflect.Type{
 	reflect.TypeFor[ErrorSource](), reflect.TypeFor[File](), reflect.TypeFor[GetItemOptions](), reflect.TypeFor[ImageMeta](),
 	reflect.TypeFor[ImageSize](), reflect.TypeFor[ImageSizesError](), reflect.TypeFor[InspectProgress](), reflect.TypeFor[InspectRequest](),
 	reflect.TypeFor[Inspection](), reflect.TypeFor[InspectionTarget](), reflect.TypeFor[Item](), reflect.TypeFor[ItemStatus](),
-	reflect.TypeFor[ItemType](), reflect.TypeFor[ItemsPage](), reflect.TypeFor[KeyValueError](), reflect.TypeFor[Label](),
+	reflect.TypeFor[ItemType](), reflect.TypeFor[ItemsPage](), reflect.TypeFor[JournalEntry](), reflect.TypeFor[JournalStore](),
+	reflect.TypeFor[KeyValueError](), reflect.TypeFor[Label](),
 	reflect.TypeFor[License](), reflect.TypeFor[ListItemsOptions](), reflect.TypeFor[ListModelsOptions](), reflect.TypeFor[Model](),
 	reflect.TypeFor[ModelPrecision](), reflect.TypeFor[ModelStats](), reflect.TypeFor[ModelStatus](), reflect.TypeFor[Option](),
 	reflect.TypeFor[Outcome](), reflect.TypeFor[OverrideParam](), reflect.TypeFor[PredictCallback](), reflect.TypeFor[PredictItemsResponse](),
 	reflect.TypeFor[PredictParameters](), reflect.TypeFor[Preprocessing](), reflect.TypeFor[RequestAnnotation](), reflect.TypeFor[RequestError](),
 	reflect.TypeFor[ResponseInfo](), reflect.TypeFor[RetryPolicy](), reflect.TypeFor[Time](), reflect.TypeFor[TrainRequest](),
-	reflect.TypeFor[TrainingError](), reflect.TypeFor[UserAssessment](), reflect.TypeFor[Verdict](), reflect.TypeFor[WaitError](),
+	reflect.TypeFor[TrainingError](), reflect.TypeFor[UploadProgress](), reflect.TypeFor[UploadRequest](), reflect.TypeFor[Uploaded](),
+	reflect.TypeFor[UserAssessment](), reflect.TypeFor[Verdict](), reflect.TypeFor[WaitError](),
 	reflect.TypeFor[WaitOption](), reflect.TypeFor[WaitProgress](),
 }
 
