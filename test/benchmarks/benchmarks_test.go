@@ -17,7 +17,7 @@ import (
 // startTestService runs the service in this process.
 func startTestService(t *testing.T) (work.Target, func() service.Counts) {
 	t.Helper()
-	l := &lab{root: "..", folder: t.TempDir()}
+	l := &lab{root: filepath.Join("..", ".."), folder: t.TempDir()}
 	path, err := l.model()
 	require.NoError(t, err)
 	model, err := os.ReadFile(path)
