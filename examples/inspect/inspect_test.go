@@ -10,6 +10,7 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -342,7 +343,16 @@ func TestRefusedImage(t *testing.T) {
 	t.Parallel()
 	s := hacarustest.NewServer()
 	t.Cleanup(s.Close)
-	s.Inject("addItem", append(make([]hacarustest.Fault, 1), hacarustest.Repeat(4, hacarustest.Status(http.StatusBadRequest, nil, "{}"))...)...)
+	s.Inject("addItem", hacarustest.Repeat(30, hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		if bytes.Contains(body, []byte(`filename="NG-01-scratch.jpg"`)) {
+			http.Error(w, "{}", http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		service.ServeHTTP(w, r)
+	}))...)
 	_, args := onPlates(t)
 	got := runCommand(t.Context(), environment(s), args...)
 	require.Equal(t, exitError, got.code, got.stderr)
