@@ -244,3 +244,201 @@ func TestJournalFromTheFuture(t *testing.T) {
 		require.Equal(t, 1, s.Executions("addItem"))
 	})
 }
+
+// Two files whose names differ in bytes that are no text are two files, in every run.
+func TestJournalKnowsRawNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{})
+		req := hacarus.InspectRequest{
+			Files: []hacarus.File{
+				hacarus.FileFromBytes("\x8c\x9f.png", picture(4)), hacarus.FileFromBytes("\x8d\xb8.png", picture(4)),
+				hacarus.FileFromBytes("\ufffd.png", picture(4)), hacarus.FileFromBytes("\ufffd\ufffd.png", picture(4)),
+			},
+			Journal: filepath.Join(t.TempDir(), "journal"),
+		}
+		for range 3 {
+			results, err := outcomes(t, c, req)
+			require.NoError(t, err)
+			requireVerdicts(t, 4, results[:1])
+			ids := map[string]bool{}
+			for _, result := range results {
+				require.Equal(t, hacarus.VerdictNG, result.Verdict)
+				ids[result.ItemID] = true
+			}
+			require.Len(t, ids, 4)
+			requireOnce(t, 4, uploads(s))
+		}
+		var names []string
+		for entry, err := range hacarus.ReadJournal(req.Journal) {
+			require.NoError(t, err)
+			names = append(names, entry.File)
+		}
+		require.ElementsMatch(t, []string{"\x8c\x9f.png", "\x8d\xb8.png", "\ufffd.png", "\ufffd\ufffd.png"}, names)
+	})
+}
+
+// A journal tells what became of each file, also while it is in use.
+func TestReadJournal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{})
+		req := hacarus.InspectRequest{
+			Files: append(pictures(0, 5), hacarus.FileFromBytes("bad one.png", []byte("no image"))), BatchSize: 5, Concurrency: 1,
+			Journal: filepath.Join(t.TempDir(), "journal"),
+		}
+		seen := 0
+		for _, err := range c.Inspect(t.Context(), req) {
+			require.NoError(t, err)
+			n := 0
+			for _, err := range hacarus.ReadJournal(req.Journal) {
+				require.NoError(t, err)
+				n++
+			}
+			require.GreaterOrEqual(t, n, seen)
+			seen = n
+		}
+		entries := map[string]hacarus.JournalEntry{}
+		for entry, err := range hacarus.ReadJournal(req.Journal) {
+			require.NoError(t, err)
+			require.Less(t, time.Since(entry.Time), time.Minute)
+			entries[entry.File] = entry
+		}
+		require.Len(t, entries, 6)
+		require.Equal(t, "done", entries["plate-00004.png"].Step)
+		require.Equal(t, hacarus.VerdictNG, entries["plate-00004.png"].Verdict)
+		require.Equal(t, "plate-00004", entries["plate-00004.png"].ItemID)
+		require.Empty(t, entries["bad one.png"].Step)
+		require.Equal(t, hacarus.VerdictUnknown, entries["bad one.png"].Verdict)
+		require.Equal(t, hacarus.SafeName("bad one.png"), entries["bad one.png"].Upload)
+
+		other := filepath.Join(t.TempDir(), "photograph")
+		require.NoError(t, os.WriteFile(other, []byte("\xff\xd8\xff"), 0o600))
+		for _, err := range hacarus.ReadJournal(other) {
+			require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+		}
+		for _, err := range hacarus.ReadJournal(filepath.Join(other, "nothing")) {
+			require.Error(t, err)
+		}
+	})
+}
+
+// A store is used in the place of a file, by one run after the other.
+func TestJournalStores(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		file, err := hacarus.NewFileJournal(filepath.Join(t.TempDir(), "journal"))
+		require.NoError(t, err)
+		for _, store := range []hacarus.JournalStore{hacarus.NewMemoryJournal(), file} {
+			s, c := newService(t)
+			s.AddModel(hacarus.Model{})
+			for range 3 {
+				results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 30), Store: store})
+				require.NoError(t, err)
+				requireVerdicts(t, 0, results)
+				requireOnce(t, 30, uploads(s))
+			}
+			require.NoError(t, store.Close())
+		}
+		_, err = hacarus.NewFileJournal(t.TempDir())
+		require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+	})
+}
+
+// A journal that was moved away, so that another run could begin a new one, ends
+// the run: nothing is uploaded that nobody would know of.
+func TestJournalThatWasMoved(t *testing.T) {
+	t.Parallel()
+	for name, move := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"renamed": func(path string) error { return os.Rename(path, path+".old") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "journal")
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
+				s.AddModel(hacarus.Model{})
+				source := func(yield func(hacarus.File) bool) {
+					for n, file := range pictures(0, 20) {
+						if n == 10 {
+							time.Sleep(time.Minute)
+							require.NoError(t, move(path))
+						}
+						if !yield(file) {
+							return
+						}
+					}
+				}
+				results, err := all(t.Context(), t, c, hacarus.InspectRequest{Source: source, Journal: path})
+				require.ErrorIs(t, err, hacarus.ErrJournalLocked)
+				require.ErrorContains(t, err, path)
+				for n, result := range results {
+					if n < 10 {
+						require.Equal(t, truth(result.Index), result.Verdict)
+					} else {
+						require.ErrorIs(t, result.Err, hacarus.ErrJournalLocked)
+					}
+				}
+				requireOnce(t, 10, uploads(s))
+				results, err = outcomes(t, c, hacarus.InspectRequest{Files: pictures(10, 20), Journal: path})
+				require.NoError(t, err)
+				requireVerdicts(t, 10, results)
+				requireOnce(t, 20, uploads(s))
+			})
+		})
+	}
+}
+
+// An endless inspection forgets what is old, in its journal and in memory.
+func TestJournalRemembers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{})
+		path := filepath.Join(t.TempDir(), "journal")
+		source := func(yield func(hacarus.File) bool) {
+			for _, file := range pictures(0, 200) {
+				if !yield(file) {
+					return
+				}
+				time.Sleep(10 * time.Minute)
+			}
+		}
+		results, err := all(t.Context(), t, c, hacarus.InspectRequest{Source: source, Journal: path, Remember: 2 * time.Hour})
+		require.NoError(t, err)
+		require.Len(t, results, 200)
+		n := 0
+		for entry, err := range hacarus.ReadJournal(path) {
+			require.NoError(t, err)
+			require.Less(t, time.Since(entry.Time), 3*time.Hour)
+			n++
+		}
+		require.Greater(t, n, 11)
+		require.Less(t, n, 20)
+	})
+}
+
+// A clock that was years ahead, or behind, of what it is now makes nobody ask
+// again at once for what was asked for a moment ago.
+func TestJournalOfAnotherClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(20*time.Second))
+		s.AddModel(hacarus.Model{})
+		req := hacarus.InspectRequest{Files: pictures(0, 3), Grace: time.Minute, Journal: filepath.Join(t.TempDir(), "shift")}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := outcomesIn(ctx, t, c, req)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		text, err := os.ReadFile(req.Journal)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(req.Journal, bytes.ReplaceAll(text, []byte(`"2000-01-01T`), []byte(`"1997-01-01T`)), 0o600))
+		results, err := outcomes(t, c, req)
+		require.NoError(t, err)
+		requireVerdicts(t, 0, results)
+		requireOnce(t, 3, predictions(t, s))
+	})
+}

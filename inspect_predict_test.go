@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"image"
+	"io"
 	"net/http"
 	"path"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,4 +153,121 @@ func TestInspectWithoutAssessment(t *testing.T) {
 		require.Equal(t, 40, late)
 		requireOnce(t, 200, predictions(t, s))
 	})
+}
+
+// What an inspection waits for is told while it does, and when the context ends.
+func TestInspectTellsWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	t.Run("the model", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
+			s.AddModel(hacarus.Model{ModelID: "m", Status: hacarus.ModelStatusCreating})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var seen *hacarus.Model
+			results, err := outcomesIn(ctx, t, c, hacarus.InspectRequest{
+				ModelID: "m", Files: pictures(0, 3), Progress: func(p hacarus.InspectProgress) {
+					if p.Model != nil {
+						seen = p.Model
+					}
+				},
+			})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, "model m (creating)")
+			require.ErrorContains(t, results[0].Err, "model m (creating)")
+			require.Equal(t, hacarus.ModelStatusCreating, seen.Status)
+		})
+	})
+	t.Run("a busy service", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
+			s.AddModel(hacarus.Model{})
+			s.Inject("predictItems", hacarustest.Repeat(1000, refusal(425))...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var seen error
+			_, err := outcomesIn(ctx, t, c, hacarus.InspectRequest{Files: pictures(0, 3), Progress: func(p hacarus.InspectProgress) {
+				if p.Err != nil {
+					seen = p.Err
+				}
+			}})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, hacarus.ErrBusy)
+			require.ErrorIs(t, seen, hacarus.ErrBusy)
+		})
+	})
+	for name, path := range map[string]string{"a proxy that wants credentials": "", "the same, later": "/api/v1/items/"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				m := s.AddModel(hacarus.Model{})
+				c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+					if path == "" || r.URL.Path == path {
+						return page(r, http.StatusProxyAuthRequired), nil
+					}
+					return next.RoundTrip(r)
+				})
+				begun := time.Now()
+				_, err := outcomes(t, c, hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 3)})
+				require.ErrorContains(t, err, "407")
+				require.Zero(t, time.Since(begun).Truncate(time.Second))
+			})
+		})
+	}
+}
+
+// A file without an assessment tells what is known of it.
+func TestInspectTellsWhatWasLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{})
+		s.Inject("predictItems", hacarustest.Repeat(9, hacarustest.Status(503, nil, `{"errors":{"title":"maintenance"}}`))...)
+		results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 3), Grace: 2 * time.Second})
+		require.NoError(t, err)
+		for _, result := range results {
+			require.ErrorIs(t, result.Err, hacarus.ErrNoAssessment)
+			require.ErrorIs(t, result.Err, hacarus.ErrServer)
+			require.ErrorContains(t, result.Err, "3 times")
+			require.ErrorContains(t, result.Err, "maintenance")
+		}
+	})
+}
+
+// No model is active for a moment, while another one takes over: by whatever
+// words the service says so, neither the run nor a file ends.
+func TestInspectWhileModelsChange(t *testing.T) {
+	t.Parallel()
+	for _, title := range []string{"There is no available model", "利用可能なモデルがありません"} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				m := s.AddModel(hacarus.Model{})
+				begun := time.Now()
+				c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+					text, status := "", http.StatusOK
+					switch path.Base(r.URL.Path) {
+					case "predict":
+						text, status = `{"errors":{"title":"`+title+`"}}`, http.StatusBadRequest
+					case "models":
+						text = `{"data":[{"model_id":"` + m.ModelID + `","active":false}]}`
+					}
+					if text == "" || time.Since(begun) > 3*time.Second {
+						return next.RoundTrip(r)
+					}
+					answer := page(r, status)
+					answer.Body = io.NopCloser(strings.NewReader(text))
+					return answer, nil
+				})
+				results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100)})
+				require.NoError(t, err)
+				requireVerdicts(t, 0, results)
+				requireOnce(t, 100, predictions(t, s))
+			})
+		})
+	}
 }
