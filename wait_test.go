@@ -415,3 +415,72 @@ func TestWaitArguments(t *testing.T) {
 		require.Empty(t, s.Calls(""))
 	})
 }
+
+// The progress of a wait for a model has one, also before it was seen.
+func TestWaitProgressHasItsModel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		s.AddModel(hacarus.Model{ModelID: "m"})
+		s.Inject("getModelById", hacarustest.Repeat(3, refusal(503))...)
+		var seen []hacarus.ModelStatus
+		_, err := c.WaitForModel(t.Context(), "m", hacarus.WithProgress(func(p hacarus.WaitProgress) {
+			assert.Equal(t, "m", p.Model.ModelID)
+			seen = append(seen, p.Model.Status)
+		}))
+		require.NoError(t, err)
+		require.Equal(t, []hacarus.ModelStatus{"", "", "", hacarus.ModelStatusActive}, seen)
+	})
+}
+
+// A proxy's page is not the service's word, for a while; that the proxy wants
+// credentials ends a wait at once.
+func TestWaitBehindAProxy(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403, 404, 407} {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := newService(t)
+			s.AddModel(hacarus.Model{ModelID: "m"})
+			s.AddItem(hacarus.Item{ItemID: "a", Assessments: []hacarus.Assessment{{ModelID: "m", Label: hacarus.LabelOK}}})
+			begun := time.Now()
+			c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				if time.Since(begun) < 30*time.Second {
+					return page(r, status), nil
+				}
+				return next.RoundTrip(r)
+			})
+			_, err := c.WaitForModel(t.Context(), "m")
+			if status == http.StatusProxyAuthRequired {
+				require.ErrorContains(t, err, "407")
+				require.Zero(t, time.Since(begun))
+				for _, err := range c.WaitForItems(t.Context(), "m", []string{"a"}) {
+					require.ErrorContains(t, err, "407")
+				}
+				require.Zero(t, time.Since(begun))
+				return
+			}
+			require.NoError(t, err)
+			begun = time.Now()
+			require.Equal(t, []string{"a"}, ready(t, c.WaitForItems(t.Context(), "m", []string{"a"})))
+		})
+	}
+}
+
+// What panics on a goroutine of a wait does so where it is ranged over.
+func TestWaitForItemsPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newService(t)
+		s.AddItem(hacarus.Item{ItemID: "a"})
+		c := s.Client(hacarus.WithObserver(func(_ context.Context, a hacarus.Attempt) {
+			if a.Operation == "getItemById" {
+				panic("mine")
+			}
+		}))
+		require.PanicsWithValue(t, "mine", func() {
+			for range c.WaitForItems(t.Context(), "m", []string{"a"}) {
+				t.Error("nothing comes of it")
+			}
+		})
+	})
+}

@@ -1,0 +1,91 @@
+package hacarus_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+// An assessment that was there before a prediction is not taken for its result.
+func TestPredictAndWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(time.Minute))
+		m := s.AddModel(hacarus.Model{})
+		for n := range 3 {
+			s.AddItem(hacarus.Item{ItemID: string(rune('a' + n))}, picture(n+2))
+		}
+		s.AddItem(hacarus.Item{ItemID: "old", Status: hacarus.ItemStatusDone, Assessments: []hacarus.Assessment{
+			{ModelID: m.ModelID, Label: hacarus.LabelNG}, {ModelID: "other", Label: hacarus.LabelNG},
+		}}, picture(0))
+		ids := []string{"a", "b", "c", "old", "a"}
+		for _, model := range []string{m.ModelID, hacarus.ActiveModel, ""} {
+			if model == "" {
+				model = m.ModelID
+			}
+			begun, got := time.Now(), map[string]hacarus.Verdict{}
+			for item, err := range c.PredictAndWait(t.Context(), model, ids) {
+				require.NoError(t, err)
+				require.GreaterOrEqual(t, time.Since(begun), time.Minute)
+				got[item.ItemID] = item.Verdict(m.ModelID)
+			}
+			require.Equal(t, map[string]hacarus.Verdict{"a": "OK", "b": "OK", "c": "NG", "old": "OK"}, got)
+		}
+		require.Len(t, s.Calls("predictItems"), 3)
+	})
+}
+
+func TestPredictAndWaitFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t)
+		m := s.AddModel(hacarus.Model{})
+		s.AddItem(hacarus.Item{ItemID: "a"}, picture(0))
+		for name, test := range map[string]struct {
+			model string
+			ids   []string
+			want  error
+		}{
+			"no such item":  {m.ModelID, []string{"a", "nobody"}, hacarus.ErrNotFound},
+			"no such model": {"nobody", []string{"a"}, hacarus.ErrBadRequest},
+			"no items":      {m.ModelID, nil, hacarus.ErrInvalidArgument},
+			"no id":         {m.ModelID, []string{".."}, hacarus.ErrInvalidArgument},
+		} {
+			n := 0
+			for item, err := range c.PredictAndWait(t.Context(), test.model, test.ids) {
+				require.Nil(t, item, name)
+				require.ErrorIs(t, err, test.want, name)
+				n++
+			}
+			require.Equal(t, 1, n, name)
+		}
+		for _, err := range c.PredictAndWait(t.Context(), m.ModelID, []string{"a"}, nil) {
+			require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
+		}
+
+		// The old assessment again, and never a new one.
+		next := s.Transport()
+		deaf := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPost && r.URL.Path != "/api/auth/token" {
+				answer := page(r, http.StatusAccepted)
+				answer.Body = http.NoBody
+				return answer, nil
+			}
+			return next.RoundTrip(r)
+		})}))
+		s.AddItem(hacarus.Item{ItemID: "old", Status: hacarus.ItemStatusDone, Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: hacarus.LabelNG}}}, picture(0))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for _, err := range deaf.PredictAndWait(ctx, m.ModelID, []string{"old"}) {
+			require.True(t, errors.Is(err, context.DeadlineExceeded) || errors.Is(err, hacarus.ErrDecode), err)
+		}
+	})
+}
