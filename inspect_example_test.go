@@ -1,0 +1,292 @@
+package hacarus_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+// product is what a station knows of an image beside its content.
+type product struct{ Lot, Serial string }
+
+// A station takes images as HTTP posts and inspects them for as long as it runs:
+// one endless inspection, one source, one journal. What belongs to an image
+// travels with it as its tag. Posts are confirmed when the image is on the disk,
+// and the journal knows after a crash what became of it.
+func ExampleClient_Inspect_station() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	server.AddModel(hacarus.Model{Name: "plates"})
+	spool, err := os.MkdirTemp("", "station")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(spool) }()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	images := make(chan hacarus.File)
+	intake := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := product{r.Header.Get("Lot"), r.Header.Get("Serial")}
+		content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
+		path := filepath.Join(spool, hacarus.SafeName(p.Lot+"-"+p.Serial+".jpg"))
+		if err != nil || os.WriteFile(path, content, 0o600) != nil {
+			http.Error(w, "not taken", http.StatusInternalServerError)
+			return
+		}
+		file := hacarus.FileFromPath(path)
+		file.Tag = p
+		select {
+		case images <- file:
+			w.WriteHeader(http.StatusAccepted)
+		case <-r.Context().Done():
+		}
+	})
+	source := func(yield func(hacarus.File) bool) {
+		for {
+			select {
+			case file := <-images:
+				if !yield(file) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	go post(intake, "testdata/plates/inspect/OK-01.jpg", "L7", "0001")
+
+	for result, err := range client.Inspect(ctx, hacarus.InspectRequest{
+		Source: source, Journal: filepath.Join(spool, "journal"), Remember: 30 * 24 * time.Hour,
+	}) {
+		switch {
+		case errors.Is(err, context.Canceled):
+			fmt.Println("the shift is over")
+		case err != nil:
+			log.Fatal(err)
+		case result.Err != nil:
+			fmt.Println(result.Tag, "is for a person to look at:", result.Err)
+		default:
+			p := result.Tag.(product)
+			fmt.Println("lot", p.Lot, "serial", p.Serial, "is", result.Verdict)
+			cancel()
+		}
+	}
+	// Output:
+	// lot L7 serial 0001 is OK
+	// the shift is over
+}
+
+// post is a camera's post of an image.
+func post(station http.Handler, path, lot, serial string) {
+	image, err := os.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer image.Close()
+	request := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/images", image)
+	request.Header.Set("Lot", lot)
+	request.Header.Set("Serial", serial)
+	station.ServeHTTP(httptest.NewRecorder(), request)
+}
+
+// Upload a training set, whatever its files are called, and train with it.
+func ExampleClient_Upload() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	ctx := context.Background()
+
+	var ids []string
+	for result, err := range client.Upload(ctx, hacarus.UploadRequest{
+		Files: []hacarus.File{
+			hacarus.FileFromPath("testdata/plates/train/T-001.jpg"),
+			hacarus.FileFromPath("testdata/plates/train/T-002.jpg"),
+		},
+		Training: true, Good: new(true),
+	}) {
+		switch {
+		case err != nil:
+			log.Fatal(err) // what ended the upload
+		case result.Err != nil:
+			fmt.Println(result.File, "was not uploaded:", result.Err)
+		default:
+			ids = append(ids, result.ItemID)
+		}
+	}
+	model, err := client.TrainAndWait(ctx, "PM", hacarus.TrainRequest{Name: "plates", ItemIDs: ids})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(ids), "items,", model.Status)
+	// Output: 2 items, active
+}
+
+// Predict items again after a change of parameters, and wait for what is new.
+func ExampleClient_PredictAndWait() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	model := server.AddModel(hacarus.Model{Name: "plates"})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	ids, err := client.AddItems(ctx, hacarus.AddItemsRequest{Files: []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg")}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		for item, err := range client.PredictAndWait(ctx, model.ModelID, ids) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(item.ItemID, item.Verdict(model.ModelID), len(item.Assessments))
+		}
+	}
+	// Output:
+	// OK-01 OK 1
+	// OK-01 OK 2
+}
+
+// What became of each file is in the journal, also while it is in use.
+func ExampleReadJournal() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	server.AddModel(hacarus.Model{Name: "plates"})
+	folder, err := os.MkdirTemp("", "journal")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	path := filepath.Join(folder, "shift.journal")
+
+	for _, err := range client.Inspect(context.Background(), hacarus.InspectRequest{
+		Files: []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg")}, Journal: path,
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	for entry, err := range hacarus.ReadJournal(path) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(entry.File, entry.ItemID, entry.Step, entry.Verdict)
+	}
+	// Output: OK-01.jpg OK-01 done OK
+}
+
+// Open a journal once, and let one inspection after the other use it.
+func ExampleNewFileJournal() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	server.AddModel(hacarus.Model{Name: "plates"})
+	folder, err := os.MkdirTemp("", "journal")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+
+	store, err := hacarus.NewFileJournal(filepath.Join(folder, "line.journal"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	for _, name := range []string{"OK-01.jpg", "OK-02.jpg", "OK-01.jpg"} {
+		for result, err := range client.Inspect(context.Background(), hacarus.InspectRequest{
+			Files: []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/" + name)}, Store: store,
+		}) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(result.ItemID, result.Verdict)
+		}
+	}
+	fmt.Println("uploads:", server.Executions("addItem"))
+	// Output:
+	// OK-01 OK
+	// OK-02 OK
+	// OK-01 OK
+	// uploads: 2
+}
+
+// A journal in memory goes on after an error, but not after a crash.
+func ExampleNewMemoryJournal() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	server.AddModel(hacarus.Model{Name: "plates"})
+
+	request := hacarus.InspectRequest{
+		Files: []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg")},
+		Store: hacarus.NewMemoryJournal(),
+	}
+	for range 2 {
+		for result, err := range client.Inspect(context.Background(), request) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(result.ItemID, result.Verdict)
+		}
+	}
+	fmt.Println("uploads:", server.Executions("addItem"))
+	// Output:
+	// OK-01 OK
+	// OK-01 OK
+	// uploads: 1
+}
+
+// Outcomes as lines of JSON, for the program that comes next.
+func ExampleInspection_MarshalJSON() {
+	outcome := &hacarus.Inspection{
+		File: "images/plate-7.png", Index: 6, Tag: "lot 4711", ItemID: "plate-7", Verdict: hacarus.VerdictUnknown, Err: hacarus.ErrNoVerdict,
+	}
+	line, err := json.Marshal(outcome)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(line))
+	// Output: {"file":"images/plate-7.png","index":6,"tag":"lot 4711","item_id":"plate-7","verdict":"unknown","error":"neither OK nor NG"}
+}
+
+// The score of the model that inspected, where it tells one.
+func ExampleInspection_Score() {
+	outcome := &hacarus.Inspection{
+		File: "plate-7.png", Verdict: hacarus.VerdictNG,
+		Item: &hacarus.Item{Assessments: []hacarus.Assessment{{Label: hacarus.LabelNG, AnomalyScore: "0.93"}}},
+	}
+	if score, ok := outcome.Score(); ok {
+		fmt.Println(outcome.Verdict, score)
+	}
+	// Output: NG 0.93
+}
+
+// A file that has no verdict is for a person, or for another try.
+func ExampleErrNoVerdict() {
+	err := fmt.Errorf("hacarus: item plate-7: %w: the label is %q", hacarus.ErrNoVerdict, "Defected")
+	if errors.Is(err, hacarus.ErrNoVerdict) {
+		fmt.Println(strings.TrimPrefix(err.Error(), "hacarus: "))
+	}
+	// Output: item plate-7: neither OK nor NG: the label is "Defected"
+}
