@@ -211,7 +211,7 @@ func ExampleNewFileJournal() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	for _, name := range []string{"OK-01.jpg", "OK-02.jpg", "OK-01.jpg"} {
 		for result, err := range client.Inspect(context.Background(), hacarus.InspectRequest{
 			Files: []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/" + name)}, Store: store,

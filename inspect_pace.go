@@ -27,7 +27,7 @@ type limiter struct {
 	kinds   map[operation]*callsOfKind
 	refused int           // in a row
 	until   time.Time     // no call before that, since the service said so
-	alone   *operation    // no call of another kind takes its turn before one of these succeeds; nil: any does
+	alone   *operation    // no call of another kind takes its turn before one of these has another end; nil: any does
 	failed  int           // calls in a row
 	lost    time.Duration // for which the service was away in former outages
 	away    time.Time     // since when the service is away; zero: it is not
@@ -124,12 +124,15 @@ func (l *limiter) note(op operation, err error) {
 func (l *limiter) learn(op operation, err error) {
 	k := l.kind(op)
 	switch {
+	case errors.Is(err, errNoModel):
+		l.alone = &op
+	case l.alone != nil && *l.alone == op:
+		l.alone = nil
+	}
+	switch {
 	case err == nil:
 		k.succeeded++
 		k.failing = time.Time{}
-		if l.alone != nil && *l.alone == op {
-			l.alone = nil
-		}
 		l.refused = 0
 		l.width = min(l.width+1, l.most)
 		l.recover()
@@ -145,9 +148,6 @@ func (l *limiter) learn(op operation, err error) {
 		return
 	default:
 		return
-	}
-	if errors.Is(err, errNoModel) {
-		l.alone = &op
 	}
 	l.last = err
 	if k.failing.IsZero() {

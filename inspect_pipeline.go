@@ -193,14 +193,19 @@ type counts struct{ uploaded, predicted, succeeded, failed int }
 
 func newTally() *tally { return &tally{changed: make(chan struct{}, 1)} }
 
+// add counts, and lets the progress be told.
 func (t *tally) add(c counts) {
+	t.count(c)
+	t.signal()
+}
+
+func (t *tally) count(c counts) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.counts.uploaded += c.uploaded
 	t.counts.predicted += c.predicted
 	t.counts.succeeded += c.succeeded
 	t.counts.failed += c.failed
-	t.mu.Unlock()
-	t.signal()
 }
 
 // signal lets the progress be told.
@@ -305,7 +310,7 @@ func (p *pipeline) each(progress func(), yield func(finished) bool) {
 	for {
 		select {
 		case f := <-p.results:
-			p.add(f.counts())
+			p.count(f.counts())
 			progress()
 			if !yield(f) {
 				return
@@ -406,7 +411,7 @@ func (p *pipeline) begin(u *unit, m measure, err error) {
 		return
 	}
 	p.prepare.settle(u, m)
-	p.count(u)
+	p.resume(u)
 	p.place(u)
 }
 
@@ -418,8 +423,8 @@ func (p *pipeline) abandoned() error {
 	return contextError(p.ctx, nil) // the range was left
 }
 
-// count notes what was done with a file in an earlier run.
-func (p *pipeline) count(u *unit) {
+// resume counts what was done with a file in an earlier run.
+func (p *pipeline) resume(u *unit) {
 	switch u.step {
 	case journal.Uploaded:
 		p.add(counts{uploaded: 1})

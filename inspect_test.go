@@ -562,7 +562,8 @@ func TestInspectSourceThatBlocks(t *testing.T) {
 		results, err := all(ctx, t, c, hacarus.InspectRequest{Source: source})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Len(t, results, 3)
-		for range c.Inspect(t.Context(), hacarus.InspectRequest{Source: source}) {
+		for _, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Source: source}) {
+			require.NoError(t, err)
 			break
 		}
 		close(forever)

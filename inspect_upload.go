@@ -339,8 +339,8 @@ func byName(units []*unit, ids []string) (named, others []*unit, rest []string) 
 // behind it that is no letter and no digit.
 func resembles(id, expected string) bool {
 	before, after, found := strings.Cut(strings.ToLower(id), strings.ToLower(expected))
-	letter := func(r rune) bool { return letterOrDigit(r) }
-	return found && !strings.ContainsFunc(before[max(0, len(before)-1):], letter) && !strings.ContainsFunc(after[:min(1, len(after))], letter)
+	joins := strings.ContainsFunc(before[max(0, len(before)-1):], letterOrDigit) || strings.ContainsFunc(after[:min(1, len(after))], letterOrDigit)
+	return found && !joins
 }
 
 // unclaimed takes the files out whose ids are other files' already.

@@ -478,8 +478,8 @@ func TestWaitForItemsPanics(t *testing.T) {
 			}
 		}))
 		require.PanicsWithValue(t, "mine", func() {
-			for range c.WaitForItems(t.Context(), "m", []string{"a"}) {
-				t.Error("nothing comes of it")
+			for _, err := range c.WaitForItems(t.Context(), "m", []string{"a"}) {
+				t.Error("nothing comes of it", err)
 			}
 		})
 	})

@@ -474,8 +474,8 @@ func (j *Journal) forget() {
 		*kept[n] = *e
 	}
 	for n := range kept {
-		j.files[digestOf(kept[n].key())] = int32(n) //nolint:gosec // memory ends before
-		j.index(int32(n))                           //nolint:gosec // as above
+		j.files[digestOf(kept[n].key())] = int32(n)
+		j.index(int32(n))
 	}
 }
 
