@@ -14,11 +14,11 @@ import (
 	"hash/maphash"
 	"iter"
 	"os"
-	"path"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 var (
@@ -78,7 +78,7 @@ type entry struct {
 }
 
 func (e *entry) key() Key     { return Key{Name: e.name, Sum: e.sum, Nth: int(e.nth)} }
-func (e *entry) item() string { return itemOf(e.upload) }
+func (e *entry) item() string { return wire.ItemID(e.upload) }
 
 func (e *entry) public() Entry {
 	public := Entry{
@@ -89,9 +89,6 @@ func (e *entry) public() Entry {
 	}
 	return public
 }
-
-// itemOf is the id that the service derives from the name of an upload.
-func itemOf(upload string) string { return strings.TrimSuffix(upload, path.Ext(upload)) }
 
 // digest is what an entry is found by: a part of a hash of its key.
 type digest [16]byte

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 func keyOf(n int) Key {
@@ -23,11 +25,11 @@ func keyOf(n int) Key {
 // begin is the first line of a file, and step is a later one.
 func begin(n int) Line {
 	k := keyOf(n)
-	return Line{Time: time.Now(), Step: Uploading, Item: itemOf(k.Name), Key: k, Upload: k.Name}
+	return Line{Time: time.Now(), Step: Uploading, Item: wire.ItemID(k.Name), Key: k, Upload: k.Name}
 }
 
 func step(n int, s Step) Line {
-	l := Line{Time: time.Now(), Step: s, Item: itemOf(keyOf(n).Name)}
+	l := Line{Time: time.Now(), Step: s, Item: wire.ItemID(keyOf(n).Name)}
 	if s == Done {
 		l.Verdict = "OK"
 	}
