@@ -154,7 +154,7 @@ func allocatedBytes(t *testing.T, f func() error) uint64 {
 }
 
 func TestAllocationsOfSmallCalls(t *testing.T) { //nolint:paralleltest // counts what the process allocates
-	c := (&responder{answers: [][]byte{readFixture(t, "getModelById").answer()}}).start(t)
+	c := (&responder{answers: [][]byte{readFixture(t, "getModelById").ResponseBody()}}).start(t)
 	var err error
 	got := testing.AllocsPerRun(200, func() {
 		if _, e := c.GetModel(t.Context(), ActiveModel); e != nil {
@@ -344,7 +344,7 @@ func itemsPage(tb testing.TB, n int) []byte {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	model := readFixture(b, "getModelById").answer()
+	model := readFixture(b, "getModelById").ResponseBody()
 	refusal := []byte(`{"errors": {"status": 422, "title": "Unprocessable Entity", "detail": "bad item_ids", ` +
 		`"source": {"pointer": "/api/v1/items/"}, "message": [{"key": "item_ids", "errors": ["not found", "archived"]}]}}`)
 	unmasked := func(text string) string { return text }
@@ -452,7 +452,7 @@ func zeroFiles(n int, size int64) []File {
 
 // BenchmarkRequest is a call without a connection: what the SDK itself costs.
 func BenchmarkRequest(b *testing.B) {
-	model := readFixture(b, "getModelById").answer()
+	model := readFixture(b, "getModelById").ResponseBody()
 	header := http.Header{"Content-Type": {"application/json"}}
 	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 		raw := model

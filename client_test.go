@@ -152,8 +152,8 @@ func TestClientNotMadeByNew(t *testing.T) {
 	for name, c := range map[string]*Client{"nil": nil, "zero": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, op := range operations() {
-				require.ErrorIs(t, invoke(t.Context(), c, op), ErrInvalidArgument)
+			for _, op := range operationTable {
+				require.ErrorIs(t, op.invoke(t.Context(), c), ErrInvalidArgument)
 			}
 			_, err := c.GetImage(t.Context(), ImageMeta{URL: "/images/1"})
 			require.ErrorIs(t, err, ErrInvalidArgument)

@@ -42,9 +42,6 @@ func readFixture(tb testing.TB, operation string) fixture {
 	return fixture{f}
 }
 
-// answer is the body of the response.
-func (f fixture) answer() []byte { return f.ResponseBody() }
-
 // files are the request's file parts as the caller has them.
 func (f fixture) files() []File {
 	var files []File
@@ -79,8 +76,23 @@ type operationCall struct {
 	call func(context.Context, *Client, fixture) (any, error)
 }
 
-// operationTable is the table of all operations. The tests outside of the
-// package have one of their own, in test/reliability.
+// invoke makes the call where only its error matters.
+func (o operationCall) invoke(ctx context.Context, c *Client) error {
+	_, err := o.call(ctx, c, fixture{testkit.Fixtures()[o.id]})
+	return err
+}
+
+// response is the body of a good response.
+func (o operationCall) response() string { return string(testkit.Fixtures()[o.id].ResponseBody()) }
+
+// invoke makes the call that the table has for the operation.
+func invoke(ctx context.Context, c *Client, op operation) error {
+	row := slices.IndexFunc(operationTable, func(o operationCall) bool { return o.operation == op })
+	return operationTable[row].invoke(ctx, c)
+}
+
+// operationTable is the one table of all operations in this package. The tests
+// outside of it have one of their own, operationsOn in test/reliability.
 var operationTable = []operationCall{
 	{opLogin, func(ctx context.Context, c *Client, _ fixture) (any, error) { return c.Login(ctx) }},
 	{opListTargets, func(ctx context.Context, c *Client, _ fixture) (any, error) { return c.ListInspectionTargets(ctx) }},
@@ -156,6 +168,8 @@ var operationTable = []operationCall{
 	{opGetHashID, func(ctx context.Context, c *Client, _ fixture) (any, error) { return c.GetHashID(ctx) }},
 }
 
+// TestFixtures holds that each operation sends its fixture's request, to the
+// contract's path (fact 5), and returns its fixture's value.
 func TestFixtures(t *testing.T) {
 	t.Parallel()
 	for _, op := range operationTable {
@@ -201,7 +215,7 @@ func (f fixture) respond(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set(name, value)
 	}
 	w.WriteHeader(f.Response.Status)
-	_, _ = w.Write(f.answer())
+	_, _ = w.Write(f.ResponseBody())
 }
 
 type fixtureRequest struct {
@@ -263,7 +277,7 @@ func (f fixture) checkParts(t *testing.T, r fixtureRequest) {
 func (f fixture) checkValue(t *testing.T, got any) {
 	t.Helper()
 	if download, ok := got.(*fixtureDownload); ok {
-		require.Equal(t, f.answer(), download.content)
+		require.Equal(t, f.ResponseBody(), download.content)
 		download.content = nil
 	}
 	encoded, err := json.Marshal(got)

@@ -27,141 +27,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// operations is every row of the API, for tests that hold for all of them.
-func operations() []operation {
-	return []operation{
-		opLogin,
-		opListTargets, opGetTarget, opSetDefaultTarget, opGetModelResults,
-		opListAlgorithms, opGetAlgorithm, opTrain,
-		opListModels, opDeleteModels, opGetModel, opExportModels, opImportModels,
-		opSetPredictParameters, opSetPredictCallback, opPredictItems,
-		opListItems, opAddItems, opDeleteItems, opGetItem, opAnnotateItem,
-		opSetLicense, opGetLogs, opGetHashID,
-	}
-}
-
-// invoke calls one operation with arguments that are fine.
-func invoke(ctx context.Context, c *Client, op operation) error {
-	drain := func(d *Download, err error) error {
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(io.Discard, d)
-		return errors.Join(err, d.Close())
-	}
-	discard := func(_ any, err error) error { return err }
-	file := FileFromBytes("a.png", []byte(pngHead))
-	half := 0.5
-	switch op.id {
-	case opLogin.id:
-		return discard(c.Login(ctx))
-	case opListTargets.id:
-		return discard(c.ListInspectionTargets(ctx))
-	case opGetTarget.id:
-		return discard(c.GetInspectionTarget(ctx, 1))
-	case opSetDefaultTarget.id:
-		return discard(c.SetDefaultInspectionTarget(ctx, 1))
-	case opGetModelResults.id:
-		return drain(c.GetModelResults(ctx, "m1"))
-	case opListAlgorithms.id:
-		return discard(c.ListAlgorithms(ctx))
-	case opGetAlgorithm.id:
-		return discard(c.GetAlgorithm(ctx, "AE"))
-	case opTrain.id:
-		return discard(c.Train(ctx, "AE", TrainRequest{Name: "n"}))
-	case opListModels.id:
-		return discard(c.ListModels(ctx, nil))
-	case opDeleteModels.id:
-		return discard(c.DeleteModels(ctx, "m1"))
-	case opGetModel.id:
-		return discard(c.GetModel(ctx, "m1"))
-	case opExportModels.id:
-		return drain(c.ExportModels(ctx, "m1"))
-	case opImportModels.id:
-		return discard(c.ImportModels(ctx, file))
-	case opSetPredictParameters.id:
-		return discard(c.SetPredictParameters(ctx, "m1", PredictParameters{Threshold: &half}))
-	case opSetPredictCallback.id:
-		return discard(c.SetPredictCallback(ctx, "m1", PredictCallback{"https://h/hook", CallbackPost}))
-	case opPredictItems.id:
-		return discard(c.PredictItems(ctx, "m1", "a"))
-	case opListItems.id:
-		return discard(c.ListItems(ctx, ListItemsOptions{Type: ItemTypePrediction}))
-	case opAddItems.id:
-		return discard(c.AddItems(ctx, AddItemsRequest{Files: []File{file}}))
-	case opDeleteItems.id:
-		return c.DeleteItems(ctx, "a")
-	case opGetItem.id:
-		return discard(c.GetItem(ctx, "a", nil))
-	case opAnnotateItem.id:
-		return c.AnnotateItem(ctx, "a", RequestAnnotation{Notes: "x"})
-	case opSetLicense.id:
-		return discard(c.SetLicense(ctx, file))
-	case opGetLogs.id:
-		return drain(c.GetLogs(ctx))
-	case opGetHashID.id:
-		return discard(c.GetHashID(ctx))
-	}
-	panic("no call for " + op.id)
-}
-
-// bodyOf is a good answer to an operation.
-func bodyOf(op operation) string {
-	switch op.id {
-	case opLogin.id:
-		return `{"access_token":"` + testToken + `"}`
-	case opListTargets.id:
-		return `{"data":[{"target_id":1}]}`
-	case opGetTarget.id, opSetDefaultTarget.id:
-		return `{"data":{"target_id":1}}`
-	case opListAlgorithms.id:
-		return `{"data":[{"algorithm_id":"AE"}]}`
-	case opGetAlgorithm.id:
-		return `{"data":{"algorithm_id":"AE"}}`
-	case opTrain.id, opGetModel.id:
-		return modelBody
-	case opListModels.id, opImportModels.id:
-		return `{"data":[{"model_id":"m1"}]}`
-	case opDeleteModels.id:
-		return `{"data":{"model_ids":["m1"]}}`
-	case opSetPredictParameters.id:
-		return `{"data":{"threshold":0.5}}`
-	case opSetPredictCallback.id:
-		return `{"data":{"callback_url":"https://h/hook","callback_method":"post"}}`
-	case opPredictItems.id:
-		return `{"data":{"model_version":"v","item_ids":["a"]}}`
-	case opListItems.id:
-		return `{"data":{"items":[{"item_id":"a"}],"current_page":1,"end_page":1}}`
-	case opAddItems.id:
-		return idsBody
-	case opDeleteItems.id, opAnnotateItem.id:
-		return ""
-	case opGetItem.id:
-		return `{"data":{"item_id":"a"}}`
-	case opSetLicense.id:
-		return `{"data":{"license_expiry":"2027-03-31"}}`
-	case opGetModelResults.id, opExportModels.id, opGetLogs.id:
-		return "file"
-	case opGetHashID.id:
-		return `{"data":{"hash_id":"h"}}`
-	}
-	panic("no body for " + op.id)
-}
-
 func TestEveryOperation(t *testing.T) {
 	t.Parallel()
-	require.Len(t, operations(), 24)
-	for _, op := range operations() {
+	for _, op := range operationTable {
 		t.Run(op.id, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: ok(bodyOf(op))}
+			api := &fakeAPI{next: ok(op.response())}
 			c := overTCP(t, api)
-			require.NoError(t, invoke(t.Context(), c, op))
+			require.NoError(t, op.invoke(t.Context(), c))
 			if op.class != classLogin {
 				require.Equal(t, 1, api.count())
 			}
 			//nolint:staticcheck // a nil context is the point
-			require.ErrorIs(t, invoke(nil, c, op), ErrInvalidArgument)
+			require.ErrorIs(t, op.invoke(nil, c), ErrInvalidArgument)
 		})
 	}
 }
@@ -590,49 +468,6 @@ type closeFunc func() error
 
 func (f closeFunc) Close() error { return f() }
 
-func TestFactPaths(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name string
-		op   operation
-		want string
-	}{
-		{"05 login", opLogin, "POST /api/auth/token"},
-		{"05 targets", opListTargets, "GET /api/v1/targets/"},
-		{"05 target", opGetTarget, "GET /api/v1/targets/1"},
-		{"05 default target", opSetDefaultTarget, "POST /api/v1/targets/1"},
-		{"05 results", opGetModelResults, "POST /api/v1/targets/model/results"},
-		{"05 algorithms", opListAlgorithms, "GET /api/v1/algorithms/"},
-		{"05 algorithm", opGetAlgorithm, "GET /api/v1/algorithms/AE"},
-		{"05 train", opTrain, "POST /api/v1/algorithms/AE/train"},
-		{"05 models", opListModels, "GET /api/v1/models/"},
-		{"05 delete models", opDeleteModels, "DELETE /api/v1/models/"},
-		{"05 model", opGetModel, "GET /api/v1/models/m1"},
-		{"05 export", opExportModels, "POST /api/v1/models/export"},
-		{"05 import", opImportModels, "POST /api/v1/models/import"},
-		{"05 parameters", opSetPredictParameters, "POST /api/v1/models/m1/update_predict_parameters"},
-		{"05 callback", opSetPredictCallback, "POST /api/v1/models/m1/update_predict_callback"},
-		{"05 predict", opPredictItems, "POST /api/v1/models/m1/predict"},
-		{"05 items", opListItems, "GET /api/v1/items/"},
-		{"05 add items", opAddItems, "POST /api/v1/items/"},
-		{"05 delete items", opDeleteItems, "DELETE /api/v1/items/"},
-		{"05 item", opGetItem, "GET /api/v1/items/a"},
-		{"05 annotate", opAnnotateItem, "PATCH /api/v1/items/a"},
-		{"05 license", opSetLicense, "POST /api/v1/utils/"},
-		{"05 logs", opGetLogs, "POST /api/v1/utils/debug"},
-		{"05 hash", opGetHashID, "POST /api/v1/utils/node_hash"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var requests factRequests
-			c := overMemory(t, requests.before(t, (&fakeAPI{next: ok(bodyOf(test.op))}).ServeHTTP))
-			require.NoError(t, invoke(t.Context(), c, test.op))
-			last := requests.all()[len(requests.all())-1]
-			require.Equal(t, test.want, last.Method+" "+last.URL.Path)
-		})
-	}
-}
-
 func TestFactRequestBodies(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -681,7 +516,7 @@ func TestFactRequestBodies(t *testing.T) {
 func TestOperationNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, op := range append(operations(), opGetImage) {
+	for _, op := range append(operationTable, operationCall{operation: opGetImage}) {
 		_, exists := reflect.TypeFor[*Client]().MethodByName(op.name)
 		require.True(t, exists, "%s: no method %s", op.id, op.name)
 		require.False(t, seen[op.name], "%s stands twice", op.name)

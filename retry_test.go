@@ -17,16 +17,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
-func TestClasses(t *testing.T) {
+func TestOperationWithoutClassIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	count := map[class]int{}
-	for _, op := range operations() {
-		count[op.class]++
-	}
-	require.Equal(t, map[class]int{classRead: 12, classOverwrite: 3, classDelete: 2, classNonIdempotent: 6, classLogin: 1}, count)
-	require.False(t, operation{}.class.repeatable(), "an operation without a class is not repeated")
+	require.False(t, operation{}.class.repeatable())
 }
 
 // TestRetriesByStatus counts executions: what is promised for each class of
@@ -58,7 +55,7 @@ func TestRetriesByStatus(t *testing.T) {
 		{status: 504, repeatable: attempts, once: 1, unknown: true, kind: ErrServer},
 		{status: 599, repeatable: attempts, once: 1, unknown: true, kind: ErrServer},
 	} {
-		for _, op := range operations() {
+		for _, op := range operationTable {
 			if op.class == classLogin {
 				continue
 			}
@@ -66,7 +63,7 @@ func TestRetriesByStatus(t *testing.T) {
 				t.Parallel()
 				api := &fakeAPI{next: status(test.status, `{"errors":{"title":"no","detail":null,"status":418}}`)}
 				c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: attempts, MinWait: 1, MaxWait: 1}))
-				err := invoke(t.Context(), c, op)
+				err := op.invoke(t.Context(), c)
 				var base *BaseError
 				require.ErrorAs(t, err, &base)
 				want := test.repeatable
@@ -89,7 +86,7 @@ func TestRetriesByStatus(t *testing.T) {
 
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	for _, op := range operations() {
+	for _, op := range operationTable {
 		if op.class == classLogin {
 			continue
 		}
@@ -98,8 +95,8 @@ func TestLostReplies(t *testing.T) {
 			api := &fakeAPI{next: answers(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				panic(http.ErrAbortHandler)
-			}, ok(bodyOf(op)))}
-			err := invoke(t.Context(), overTCP(t, api), op)
+			}, ok(op.response()))}
+			err := op.invoke(t.Context(), overTCP(t, api))
 			if op.class.repeatable() {
 				require.NoError(t, err)
 				require.Equal(t, 2, api.count())
@@ -116,10 +113,10 @@ func TestLostReplies(t *testing.T) {
 
 func TestRefusedConnectionsAreRetriedForAll(t *testing.T) {
 	t.Parallel()
-	for _, op := range operations() {
+	for _, op := range operationTable {
 		t.Run(op.id, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: ok(bodyOf(op))}
+			api := &fakeAPI{next: ok(op.response())}
 			var dials atomic.Int32
 			refuse := roundTrip(func(r *http.Request) (*http.Response, error) {
 				if dials.Add(1)%2 == 1 {
@@ -127,7 +124,7 @@ func TestRefusedConnectionsAreRetriedForAll(t *testing.T) {
 				}
 				return inMemory(api)(r)
 			})
-			require.NoError(t, invoke(t.Context(), overTransport(t, refuse), op))
+			require.NoError(t, op.invoke(t.Context(), overTransport(t, refuse)))
 		})
 	}
 	t.Run("for ever", func(t *testing.T) {
@@ -172,19 +169,19 @@ func TestUntracedTransportProvesNothing(t *testing.T) {
 
 func TestTruncatedAnswers(t *testing.T) {
 	t.Parallel()
-	for _, op := range operations() {
-		if op.class == classLogin || bodyOf(op) == "" || bodyOf(op) == "file" {
+	for _, op := range operationTable {
+		if op.class == classLogin || len(testkit.Fixtures()[op.id].Response.Body) == 0 {
 			continue
 		}
 		t.Run(op.id, func(t *testing.T) {
 			t.Parallel()
 			cut := func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
-				w.Header().Set("Content-Length", "1000")
-				_, _ = io.WriteString(w, bodyOf(op))
+				w.Header().Set("Content-Length", strconv.Itoa(len(op.response())+1))
+				_, _ = io.WriteString(w, op.response())
 			}
-			api := &fakeAPI{next: answers(cut, ok(bodyOf(op)))}
-			err := invoke(t.Context(), overTCP(t, api), op)
+			api := &fakeAPI{next: answers(cut, ok(op.response()))}
+			err := op.invoke(t.Context(), overTCP(t, api))
 			if op.class.repeatable() {
 				require.NoError(t, err)
 				return
