@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -214,18 +215,18 @@ var calls = map[string][]call{
 // is as it describes them.
 func TestEveryOperation(t *testing.T) {
 	t.Parallel()
-	described := 0
+	var described []string
 	for _, path := range load(t).Paths.Map() {
 		for _, op := range path.Operations() {
-			described++
-			require.NotEmpty(t, calls[op.OperationID], "%s is never called", op.OperationID)
+			described = append(described, op.OperationID)
 		}
 	}
-	require.NotZero(t, described)
-	require.Len(t, calls, described)
+	require.NotEmpty(t, described)
+	require.ElementsMatch(t, described, slices.Collect(maps.Keys(calls)))
 	for operation, all := range calls {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
+			require.NotEmpty(t, all, "never called")
 			s := newScene(t)
 			for _, call := range all {
 				require.NoError(t, call(t.Context(), s))

@@ -470,7 +470,7 @@ func (c authCase) run(t *testing.T, s *authStage) {
 func TestSuiteAuth(t *testing.T) {
 	t.Parallel()
 	cases := authCases()
-	require.Len(t, cases, 30)
+	requireCount(t, 30, len(cases))
 	s4 := part{name: "S4", what: "logins and tokens that go wrong"}
 	t.Run("all", func(t *testing.T) {
 		for _, c := range cases {

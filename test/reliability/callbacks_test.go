@@ -510,7 +510,7 @@ func overConnection(t *testing.T, h http.Handler, write func(io.Writer)) (status
 func TestSuiteCallbacks(t *testing.T) {
 	t.Parallel()
 	cases := callbackCases()
-	require.Len(t, cases, 60)
+	requireCount(t, 60, len(cases))
 	s10 := part{name: "S10", what: "callbacks: tokens, methods, forms, sizes, repetitions, a full queue, failures, forgeries"}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -270,7 +270,7 @@ func hostileNames(t *testing.T, s *downloadStage) {
 func TestSuiteDownloads(t *testing.T) {
 	t.Parallel()
 	cases := downloadCases()
-	require.Len(t, cases, 19)
+	requireCount(t, 19, len(cases))
 	s6 := part{name: "S6", what: "downloads that break off, and places that take no file"}
 	t.Run("all", func(t *testing.T) {
 		for _, op := range downloadOperations(t) {

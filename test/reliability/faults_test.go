@@ -389,7 +389,7 @@ func requireTyped(t *testing.T, op operation, err error, executions int) {
 func TestSuiteSingleFaults(t *testing.T) {
 	t.Parallel()
 	faults := singleFaults()
-	require.Len(t, faults, 40)
+	requireCount(t, 40, len(faults))
 	s1 := part{name: "S1", what: "one fault, each with each operation"}
 	t.Run("all", func(t *testing.T) {
 		for _, op := range operations() {
@@ -437,7 +437,7 @@ func TestSuiteSequences(t *testing.T) {
 		"stall":           {faults: []fault{stall}},
 		"503 for ever":    {faults: slices.Repeat([]fault{away}, 2*maxAttempts)},
 	}
-	require.Len(t, scripts, 12)
+	requireCount(t, 12, len(scripts))
 	s2 := part{name: "S2", what: "several faults in one call"}
 	t.Run("all", func(t *testing.T) {
 		for _, op := range operations() {
@@ -560,7 +560,7 @@ func blockedDial(t *testing.T) func() (net.Conn, error) {
 func TestSuiteCancellations(t *testing.T) {
 	t.Parallel()
 	s3 := part{name: "S3", what: "the context ends, in nine phases"}
-	require.Len(t, phases, 9)
+	requireCount(t, 9, len(phases))
 	t.Run("all", func(t *testing.T) {
 		for _, op := range operations() {
 			for name, phase := range phases {

@@ -7,6 +7,8 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -96,6 +98,12 @@ func operationsOn(on objects) []operation {
 	}
 }
 
+// requireCount compares numbers of cases. [require.Len] would print all of them.
+func requireCount(t *testing.T, want, got int) {
+	t.Helper()
+	require.Equal(t, want, got)
+}
+
 // named is the table's operation of that id.
 func named(id string) operation {
 	for _, op := range operations() {
@@ -173,15 +181,12 @@ func TestOperations(t *testing.T) {
 	t.Cleanup(s.Close)
 	c := s.Client()
 	var ids []string
-	counts := map[byte]int{}
 	for _, op := range operations() {
 		ids = append(ids, op.id)
-		counts[op.class()]++
 		require.NoError(t, op.call(t.Context(), c), op.id)
 		require.Equal(t, 1, s.Executions(op.id), op.id)
 		seed(s)
 	}
 	require.ElementsMatch(t, testkit.Operations(), ids)
-	require.Len(t, testkit.Classes(), len(ids))
-	require.Equal(t, map[byte]int{'A': 1, 'R': 12, 'O': 3, 'D': 2, 'N': 6}, counts)
+	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Classes())), ids)
 }

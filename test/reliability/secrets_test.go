@@ -611,6 +611,6 @@ func TestSuiteSecrets(t *testing.T) {
 	require.ErrorIs(t, err, hacarus.ErrInvalidArgument)
 	require.Empty(t, leak(testkit.EveryText(err)))
 	require.Empty(t, said())
-	require.Len(t, cases, 240+30+330+16+13)
+	requireCount(t, 240+30+330+16+13, len(cases))
 	s9.done(t)
 }

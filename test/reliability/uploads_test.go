@@ -537,9 +537,9 @@ func (c uploadCase) runSparse(t *testing.T, op uploadOperation) {
 func uploadCases(t *testing.T) []uploadCase {
 	t.Helper()
 	names, sources, sizes := uploadNames(), uploadSources(t), uploadSizes()
-	require.Len(t, names, 25)
-	require.Len(t, sources, 12)
-	require.Len(t, sizes, 10)
+	requireCount(t, 25, len(names))
+	requireCount(t, 12, len(sources))
+	requireCount(t, 10, len(sizes))
 	return slices.Concat(names, sources, sizes)
 }
 
