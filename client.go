@@ -20,7 +20,7 @@
 // [Client.Inspect] takes any number of files to their verdicts, and
 // [Client.TrainAndWait] training images to a model.
 //
-// Beneath them, each of the service's 24 operations is one method of [Client],
+// Beneath them, each of the service's operations is one method of [Client],
 // in the file named after its tag in the API documentation. Methods log in by
 // themselves, retry what may be retried, and return typed values and typed errors: a
 // *[BaseError] when the service responded with an error, a *[RequestError] when

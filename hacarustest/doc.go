@@ -1,6 +1,6 @@
 // Package hacarustest is the HACARUS CHECK service inside your own process: a
 // server that keeps targets, algorithms, models, items and tokens, trains
-// models, inspects images, and serves all 24 documented operations. Use it to
+// models, inspects images, and serves all documented operations. Use it to
 // try the SDK, and to test programs that use the SDK, without an account and
 // without a network:
 //
