@@ -90,7 +90,7 @@ func decodeTarget(d *decoding, v *InspectionTarget) error {
 	err := d.NullableObject(func(key []byte) error {
 		switch string(key) {
 		case "target_id":
-			return nullable(d, &targetID, integer)
+			return nullableInteger(d, &targetID)
 		case "name":
 			return stringValue(d, &v.Name)
 		case "preprocessing":

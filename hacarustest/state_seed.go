@@ -10,8 +10,8 @@ import (
 )
 
 // AddTarget adds an inspection target, or replaces the one with the same id, and
-// returns it as the server will return it. If TargetID is zero, it becomes one
-// more than the highest id there is.
+// returns it as the server will return it. A TargetID of zero stands for one more
+// than the highest id there is, so no target of id 0 can be added.
 func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget {
 	s.mu.Lock()
 	defer s.mu.Unlock()

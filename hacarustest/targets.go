@@ -18,7 +18,7 @@ func (s *Server) getTargets(*request) (response, error) {
 func (s *Server) getTarget(r *request) (response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	target, err := s.target(r)
+	target, err := s.targetOf(r)
 	if err != nil {
 		return response{}, err
 	}
@@ -28,7 +28,7 @@ func (s *Server) getTarget(r *request) (response, error) {
 func (s *Server) setTarget(r *request) (response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	target, err := s.target(r)
+	target, err := s.targetOf(r)
 	if err != nil {
 		return response{}, err
 	}
@@ -36,7 +36,9 @@ func (s *Server) setTarget(r *request) (response, error) {
 	return dataResponse(target)
 }
 
-func (s *Server) target(r *request) (hacarus.InspectionTarget, error) {
+// targetOf is the target whose id the request's path has. The service calls what
+// is not there a missing context.
+func (s *Server) targetOf(r *request) (hacarus.InspectionTarget, error) {
 	id, err := strconv.Atoi(r.PathValue("target_id"))
 	target := s.state.target(id)
 	if err != nil || target == nil {
