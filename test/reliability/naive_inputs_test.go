@@ -31,10 +31,6 @@ func (f change) send(ctx context.Context, c naiveClient, good sent) error {
 	return c.call(ctx, good, operation{})
 }
 
-func inPath(path string) change {
-	return func(good *sent) error { good.path = path; return nil }
-}
-
 // inQuery sets pairs of names and values; a name alone leaves the query empty.
 func inQuery(namesAndValues ...string) change {
 	return func(good *sent) error {
