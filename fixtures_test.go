@@ -5,9 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"maps"
 	"mime"
@@ -15,13 +12,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -295,79 +288,21 @@ func (f fixture) checkValue(t *testing.T, got any) {
 func TestOperationTableIsComplete(t *testing.T) {
 	t.Parallel()
 	var ids []string
+	var contract []testkit.Operation
 	letters := map[class]byte{classRead: 'R', classOverwrite: 'O', classDelete: 'D', classNonIdempotent: 'N', classLogin: 'A'}
-	contract := fixtureContract(t)
 	for _, op := range operationTable {
 		ids = append(ids, op.id)
+		contract = append(contract, testkit.Operation{ID: op.id, Method: op.method, Path: op.path})
 		require.Equal(t, string(testkit.Classes()[op.id]), string(letters[op.class]), op.id)
 		f := readFixture(t, op.id)
 		require.Equal(t, op.method, f.Request.Method, op.id)
 		pattern := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(op.path, `[^/]+`)
 		require.Regexp(t, "^"+pattern+"$", f.Request.Path, op.id)
-		require.Equal(t, fixtureRoute{op.method, op.path}, contract[op.id])
 	}
-	require.ElementsMatch(t, declaredOperations(t), append(slices.Clone(ids), opGetImage.id)) // which is no operation of the contract
-	require.ElementsMatch(t, testkit.Operations(), ids)
-	require.ElementsMatch(t, slices.Collect(maps.Keys(contract)), ids)
+	require.ElementsMatch(t, testkit.Contract(), contract)
+	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Fixtures())), ids)
 	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Classes())), ids)
-}
-
-// declaredOperations are the ids of all operations in the package's source.
-func declaredOperations(t *testing.T) (ids []string) {
-	t.Helper()
-	files, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		require.NoError(t, err)
-		ast.Inspect(file, func(n ast.Node) bool {
-			literal, ok := n.(*ast.CompositeLit)
-			if !ok || len(literal.Elts) == 0 {
-				return true
-			}
-			if kind, ok := literal.Type.(*ast.Ident); !ok || kind.Name != "operation" {
-				return true
-			}
-			first := literal.Elts[0]
-			if pair, ok := first.(*ast.KeyValueExpr); ok {
-				first = pair.Value
-			}
-			if literal, ok := first.(*ast.BasicLit); ok {
-				id, err := strconv.Unquote(literal.Value)
-				require.NoError(t, err)
-				ids = append(ids, id)
-			}
-			return true
-		})
-	}
-	return ids
-}
-
-type fixtureRoute struct{ method, path string }
-
-// fixtureContract scans the contract for its operations. Indentation tells a
-// path from a method.
-func fixtureContract(t *testing.T) map[string]fixtureRoute {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("testdata", "openapi.yaml"))
-	require.NoError(t, err)
-	contract := map[string]fixtureRoute{}
-	var route fixtureRoute
-	method := regexp.MustCompile(`^    (get|post|put|patch|delete):$`)
-	for line := range strings.Lines(string(raw)) {
-		line = strings.TrimRight(line, "\r\n")
-		if strings.HasPrefix(line, "  /") {
-			route.path = strings.TrimSuffix(strings.TrimSpace(line), ":")
-		} else if match := method.FindStringSubmatch(line); match != nil {
-			route.method = strings.ToUpper(match[1])
-		} else if id, ok := strings.CutPrefix(line, "      operationId: "); ok {
-			contract[id] = route
-		}
-	}
-	return contract
+	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Methods())), append(ids, opGetImage.id)) // which is no operation of the contract
 }
 
 // The tests prove what is known about the real service, from its documentation and

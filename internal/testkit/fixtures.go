@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -60,8 +59,7 @@ func (f Fixture) IsFile() bool { return f.Response.Text != "" || f.Response.Base
 // IsSilent says whether the response has no body.
 func (f Fixture) IsSilent() bool { return len(f.ResponseBody()) == 0 }
 
-// Fixtures are all fixtures by their operation's id. They are the one list of
-// operations that tests go by.
+// Fixtures are all fixtures by their operation's id.
 var Fixtures = sync.OnceValue(func() map[string]Fixture {
 	files, err := filepath.Glob(filepath.Join(Root(), fixtureFolder, "*.json"))
 	if err != nil {
@@ -83,6 +81,3 @@ var Fixtures = sync.OnceValue(func() map[string]Fixture {
 	}
 	return fixtures
 })
-
-// Operations are the ids of all operations, sorted.
-func Operations() []string { return slices.Sorted(maps.Keys(Fixtures())) }
