@@ -467,6 +467,7 @@ func TestFactErrors(t *testing.T) {
 				}
 				require.Equal(t, test.want, base.Errors)
 				require.Equal(t, test.status, base.StatusCode)
+				base.Hint = "" // of the fixture's file names, and not of the service
 				require.Equal(t, fmt.Sprintf("hacarus: %s: %d: %s", test.op.id, test.status, test.message), err.Error())
 			})
 		}
