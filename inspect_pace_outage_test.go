@@ -70,7 +70,7 @@ func TestInspectRidesOutOutages(t *testing.T) {
 				requireOnce(t, 300, uploads(s))
 				requireOnce(t, 300, predictions(t, s))
 				require.Less(t, time.Since(begun), 3*time.Hour+15*time.Minute)
-				require.Less(t, requests, 5000, "in three hours")
+				require.Less(t, requests, 2000, "in three hours")
 				lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 				require.LessOrEqual(t, len(lines), 2, log.String())
 				require.Contains(t, lines[0], "the service is away")
