@@ -100,13 +100,27 @@ func (s *Server) trainInspector(ctx context.Context, m *model) (inspector Inspec
 		}
 		good, decodeErr := decodeAll(m.training)
 		if err = decodeErr; err == nil {
-			inspector, err = s.trainer.Train(ctx, good, m.overrides)
+			inspector, err = s.trainerOf(m.AlgorithmID).Train(ctx, good, m.overrides)
 		}
 	})
 	if stopped != nil {
 		return nil, stopped
 	}
 	return inspector, err
+}
+
+// trainerOf is what trains the models of an algorithm.
+func (s *Server) trainerOf(algorithmID string) Trainer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.state.algorithm(algorithmID)
+	switch {
+	case s.trainer != nil:
+		return s.trainer
+	case a != nil && a.Name == hacarus.AlgorithmReconstructor:
+		return Reconstructor{}
+	}
+	return PatternMatching{}
 }
 
 func (s *Server) finishTraining(m *model, inspector Inspector, err error, begun time.Time) {

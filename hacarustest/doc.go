@@ -12,9 +12,9 @@
 // port. Inside a bubble of testing/synctest it opens no port, everything in it
 // waits by the bubble's clock, and [Server.Client] needs no network.
 //
-// Its verdicts come from the pixels of the images: [PatternMatching] compares
-// them with the good training images. [WithInspector] replaces it by a [Trainer]
-// of your own. [Server.AddModel], [Server.AddItem] and the like prepare what a
+// Its verdicts come from the pixels of the images: [PatternMatching] and
+// [Reconstructor] compare them with the good training images. [WithInspector]
+// replaces both by a [Trainer] of your own. [Server.AddModel], [Server.AddItem] and the like prepare what a
 // test starts with. [Server.Inject] makes things go wrong. [Server.Calls] tells
 // which requests arrived and which of them were executed. [Server.Advance] moves
 // the clock by which tokens and licenses expire and jobs take their time.
@@ -29,9 +29,10 @@
 //     rotation and change of light. The documentation of the real algorithm says
 //     that a variation of the position is not allowed, and that misalignment and
 //     rotation may cause wrong verdicts. Images that are good here may be NG there.
-//   - All algorithms use the same inspector, with the parameters that it knows
-//     and with its own defaults. The real algorithms other than Pattern Matching
-//     would give other verdicts.
+//   - [Reconstructor] is a method of this package that has the documented
+//     parameters of Reconstructor Inspection. All other algorithms are inspected by
+//     [PatternMatching], with the parameters that it knows and with its own
+//     defaults. The real algorithms would give other verdicts.
 //   - Assessments have no images. There is no heat map, so anomaly_range has no
 //     effect.
 //   - The server is never busy. Only [Server.Inject] makes it return status 425.

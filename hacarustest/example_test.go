@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"log"
@@ -557,6 +558,35 @@ func ExampleParameters_Pair() {
 	// 32 16
 	// 4 4
 	// 0 0
+}
+
+// Reconstructor by itself, without a server. It learns from three good plates, and
+// finds that another one has a scratch.
+func ExampleReconstructor_Train() {
+	var images []image.Image
+	for _, name := range []string{"train/T-001.jpg", "train/T-002.jpg", "train/T-003.jpg", "inspect/NG-02-scratch.jpg"} {
+		file, err := os.Open("../testdata/plates/" + name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer file.Close()
+		img, err := jpeg.Decode(file)
+		if err != nil {
+			log.Fatal(err)
+		}
+		images = append(images, img)
+	}
+	ctx := context.Background()
+	inspector, err := hacarustest.Reconstructor{}.Train(ctx, images[:3], nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	finding, err := inspector.Inspect(ctx, images[3], nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(finding.NG, len(finding.Defects) > 0)
+	// Output: true true
 }
 
 // Pattern Matching by itself, without a server: it learns from a gray plate, and

@@ -9,7 +9,8 @@ import (
 )
 
 // Trainer learns from images of good products and makes an [Inspector].
-// [PatternMatching] is one; [WithInspector] makes a [Server] use another.
+// [PatternMatching] and [Reconstructor] are trainers; [WithInspector] makes a
+// [Server] use another one.
 type Trainer interface {
 	// Train learns from good images what a good product looks like; it does not
 	// change them. The parameters are those that the training overrides; nil
@@ -109,6 +110,33 @@ type PatternMatching struct{}
 // no pixels, and with images of different sizes.
 func (PatternMatching) Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error) {
 	return train(ctx, vision.PatternMatching{}, good, p)
+}
+
+// Reconstructor is a [Trainer] after the service's algorithm Reconstructor
+// Inspection: its inspectors look for places of an image that good images do not
+// have anywhere. It learns from one or more good images of any sizes; two are much
+// better than one. Where the product lies does not matter, nor a change of light by
+// a tenth, but a rotation by more than ten degrees may. Very faint defects are
+// missed. The zero value is ready for use.
+//
+// It has the documented parameters. Windows of min_inspection_size, in steps of
+// min_inspection_step, are rebuilt from n_components features, which are learned
+// from train_size windows in max_iter rounds. A window is odd if more of it is left
+// than reconstruct_thresh times the usual, and no good image has one like it. This
+// is done at several sizes of the image. Where more than a share of threshold of the
+// windows in a place are odd, from 0 to 1, the odd ones form defects; those whose Box
+// has fewer pixels than min_detected_area, or that lie in the margin of
+// ignore_outer, do not count. An image with at least one defect is NG. Its Score is
+// the largest share of odd windows in a place, from 0 to 1. Values out of range
+// count as the nearest possible ones.
+//
+// It is this package's own method: the real algorithm gives other verdicts.
+type Reconstructor struct{}
+
+// Train learns the features. It fails without images, and with an image that has
+// no pixels. For images of a megapixel it takes some seconds.
+func (Reconstructor) Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error) {
+	return train(ctx, vision.Reconstructor{}, good, p)
 }
 
 // learned is an Inspector that an algorithm of package vision has made.

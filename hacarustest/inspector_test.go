@@ -1,9 +1,11 @@
 package hacarustest_test
 
 import (
+	"bytes"
 	"context"
 	"image"
 	"image/color"
+	"image/png"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -90,6 +92,32 @@ func TestInspectorFuncGetsAllParameters(t *testing.T) {
 	_, err = c.PredictItems(t.Context(), model.ModelID, "a")
 	require.NoError(t, err)
 	require.Equal(t, hacarustest.Parameters{"min_inspection_step": "8", "threshold": "0.25"}, <-seen)
+}
+
+// Each algorithm has the trainer of its name, or else that of Pattern Matching:
+// Reconstructor does not mind images of another size.
+func TestTrainersByAlgorithm(t *testing.T) {
+	t.Parallel()
+	for algorithm, verdict := range map[string]hacarus.Verdict{"RI": hacarus.VerdictOK, "PM": hacarus.VerdictUnknown, "LPI": hacarus.VerdictUnknown} {
+		t.Run(algorithm, func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			c := s.Client()
+			s.AddItem(hacarus.Item{ItemID: "good", IsTrainingData: true}, plate(180))
+			small := image.NewGray(image.Rect(0, 0, 32, 32))
+			for i := range small.Pix {
+				small.Pix[i] = 180
+			}
+			var b bytes.Buffer
+			require.NoError(t, png.Encode(&b, small))
+			s.AddItem(hacarus.Item{ItemID: "small"}, b.Bytes())
+			model, err := c.TrainAndWait(t.Context(), algorithm, hacarus.TrainRequest{})
+			require.NoError(t, err)
+			_, err = c.PredictItems(t.Context(), model.ModelID, "small")
+			require.NoError(t, err)
+			require.Equal(t, verdict, itemDone(t.Context(), t, c, "small").Verdict(model.ModelID))
+		})
+	}
 }
 
 // endless learns, and inspects, until its context ends.

@@ -14,7 +14,7 @@ type config struct {
 	addr              string
 	clientID          string
 	clientSecret      string
-	trainer           Trainer
+	trainer           Trainer // of all algorithms; nil: each has its own
 	license           bool
 	tokenLifetime     time.Duration
 	trainingTime      time.Duration
@@ -29,7 +29,6 @@ func newConfig(opts []Option) config {
 		addr:          "127.0.0.1:0",
 		clientID:      "hacarustest",
 		clientSecret:  rand.Text(),
-		trainer:       PatternMatching{},
 		license:       true,
 		tokenLifetime: 30 * 24 * time.Hour,
 	}
@@ -59,13 +58,10 @@ func WithClient(id, secret string) Option {
 
 // WithInspector sets what trains the inspectors of all models, whatever their
 // algorithm. For verdicts that need no training, give it an [InspectorFunc].
-// Without this option, and with nil, it is [PatternMatching].
+// Without this option, and with nil, [Reconstructor] trains the models of the
+// algorithm of that name, and [PatternMatching] all others.
 func WithInspector(t Trainer) Option {
-	return func(c *config) {
-		if t != nil {
-			c.trainer = t
-		}
-	}
+	return func(c *config) { c.trainer = t }
 }
 
 // WithoutLicense starts the server without a license: uploads, training and

@@ -63,8 +63,8 @@ func freeID(kind string, n int, taken func(string) bool) string {
 // algorithm with "PM", the status with active. An active model becomes the one
 // that "active" stands for.
 //
-// The model is trained without images. Where that is not possible, as with
-// [PatternMatching], it calls everything OK with score 0.
+// The model is trained without images. Where that is not possible, as with the
+// documented algorithms, it calls everything OK with score 0.
 func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	added := &model{Model: m, seeded: true, inspector: s.seededInspector()}
 	s.mu.Lock()
@@ -82,8 +82,12 @@ func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 }
 
 // seededInspector is the inspector of models that nobody trained. It calls
-// everything good if the trainer cannot learn from nothing.
+// everything good if nothing can be learned without images, as with the
+// documented algorithms.
 func (s *Server) seededInspector() Inspector {
+	if s.trainer == nil {
+		return InspectorFunc(allGood)
+	}
 	inspector, err := s.trainer.Train(s.running, nil, Parameters{})
 	if err != nil {
 		return InspectorFunc(allGood)

@@ -78,16 +78,20 @@ func positions(low, high, size, step int) []int {
 // defects are the groups of near changed pixels, less those that hardly
 // contribute to an anomalous window.
 func (w windows) defects(changed *mask) []Defect {
-	near := changed.around(nearness, 1)
-	least := crumb * w.threshold * float64(w.size.X*w.size.Y)
+	return w.groups(changed, crumb*w.threshold*float64(w.size.X*w.size.Y))
+}
+
+// groups are the groups of near marked pixels that have more than the least number
+// of them, in boxes that are not too small.
+func (w windows) groups(marked *mask, least float64) []Defect {
+	near := marked.around(nearness, 1)
 	var found []Defect
 	for i := range near.set {
 		if !near.set[i] {
 			continue
 		}
-		d := near.take(i, changed)
-		box := float64(d.Box.Dx() * d.Box.Dy())
-		if d.Area > least && box >= w.leastArea {
+		d := near.take(i, marked)
+		if d.Area > least && float64(area(d.Box)) >= w.leastArea {
 			found = append(found, d)
 		}
 	}

@@ -167,6 +167,22 @@ func (p *plane) slide(r int, join func(a, b float32) float32) *plane {
 	return both
 }
 
+// window copies the pixels at a place, less their mean, and returns the mean and
+// the contrast, which is their standard deviation.
+func (p *plane) window(x, y int, size image.Point, into []float32) (mean, contrast float32) {
+	for row := range size.Y {
+		copy(into[row*size.X:][:size.X], p.row(y + row)[x:])
+	}
+	for _, v := range into {
+		mean += v
+	}
+	mean /= float32(len(into))
+	for i := range into {
+		into[i] -= mean
+	}
+	return mean, float32(math.Sqrt(float64(dot(into, into) / float32(len(into)))))
+}
+
 // median is the value in the middle. It sorts the values.
 func median(values []float64) float64 {
 	slices.Sort(values)

@@ -34,6 +34,29 @@ func (m *mask) keep(other *mask) {
 	}
 }
 
+// mark marks a rectangle, as far as there are pixels.
+func (m *mask) mark(r image.Rectangle) {
+	r = r.Intersect(m.bounds())
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			m.set[y*m.w+x] = true
+		}
+	}
+}
+
+// within is what is marked in a box.
+func (m *mask) within(box image.Rectangle) (d Defect) {
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		for x := box.Min.X; x < box.Max.X; x++ {
+			if m.set[y*m.w+x] {
+				d.Box = d.Box.Union(image.Rect(x, y, x+1, y+1))
+				d.Area++
+			}
+		}
+	}
+	return d
+}
+
 // sums is an integral image: it counts the marked pixels of any rectangle at once.
 type sums struct {
 	stride int

@@ -1,0 +1,91 @@
+package vision
+
+import "image"
+
+const (
+	placeShare = 8   // a place is a square of that part of the shorter side
+	placeSteps = 4   // places are that part of themselves apart
+	outskirts  = 0.5 // of the threshold is enough, once a place is above it
+	loose      = 2   // times as large as a finer level's box is too large
+)
+
+// evidence looks for places, squares of many windows, in which a larger share of
+// the windows is odd than the threshold. It marks what the odd windows there stand
+// for in an image of that size, and returns the largest share. Each pixel of the
+// grid's plane stands for scale by scale pixels.
+func (w windows) evidence(g *grid, odd *mask, img image.Point, scale int) (marked *mask, score float64) {
+	marked = newMask(img.X, img.Y)
+	w.leaveOuter(g, odd, scale)
+	side := min(img.X, img.Y) / placeShare / (scale * g.step)
+	size := image.Pt(min(max(side, 2*g.size.X/g.step, 1), odd.w), min(max(side, 2*g.size.Y/g.step, 1), odd.h))
+	least := max(w.size.X/w.step, 1) * max(w.size.Y/w.step, 1) // windows show one pixel at the finest level
+	sums, cover := odd.sums(), newCover(odd.w, odd.h)
+	for _, y := range positions(0, odd.h, size.Y, max(size.Y/placeSteps, 1)) {
+		for _, x := range positions(0, odd.w, size.X, max(size.X/placeSteps, 1)) {
+			place := image.Rectangle{Min: image.Pt(x, y), Max: image.Pt(x, y).Add(size)}
+			n := sums.count(place)
+			if n < least {
+				continue
+			}
+			share := float64(n) / float64(size.X*size.Y)
+			score = max(score, share)
+			if share > outskirts*w.threshold {
+				cover.add(place)
+			}
+		}
+	}
+	if score > w.threshold {
+		odd.keep(cover.mask())
+		odd.keep(odd.around(1, speckle))
+		markMiddles(g, odd, scale, marked)
+	}
+	return marked, score
+}
+
+// leaveOuter unmarks the windows that reach into the margin.
+func (w windows) leaveOuter(g *grid, odd *mask, scale int) {
+	for i := range odd.set {
+		window := image.Rectangle{Min: g.at(i).Mul(scale), Max: g.at(i).Add(g.size).Mul(scale)}
+		odd.set[i] = odd.set[i] && window.In(w.inner)
+	}
+}
+
+// markMiddles marks the middle of each odd window, which reaches to the next one's.
+func markMiddles(g *grid, odd *mask, scale int, marked *mask) {
+	step := image.Pt(min(g.step, g.size.X), min(g.step, g.size.Y))
+	for i, set := range odd.set {
+		if !set {
+			continue
+		}
+		at := g.at(i).Add(g.size.Sub(step).Div(2))
+		marked.mark(image.Rectangle{Min: at.Mul(scale), Max: at.Add(step).Mul(scale)})
+	}
+}
+
+// united are the defects that the levels mark, of which the finest comes first.
+// Coarse levels find what fine ones miss, and fine ones tell better where it is.
+func (w windows) united(marks []*mask) []Defect {
+	all := newMask(marks[0].w, marks[0].h)
+	for _, m := range marks {
+		for i, set := range m.set {
+			all.set[i] = all.set[i] || set
+		}
+	}
+	coarse := w
+	coarse.leastArea = 0
+	var found []Defect
+	for _, d := range coarse.groups(all, 0) {
+		for _, m := range marks {
+			if fine := m.within(d.Box); loose*area(fine.Box) >= area(d.Box) {
+				d = fine
+				break
+			}
+		}
+		if float64(area(d.Box)) >= w.leastArea {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+func area(r image.Rectangle) int { return r.Dx() * r.Dy() }
