@@ -38,7 +38,11 @@ func ExampleNewCallbackReceiver() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer receiver.Close() // waits for what is queued
+	defer func() {
+		if err := receiver.Close(); err != nil { // it waits for what is queued
+			log.Print(err)
+		}
+	}()
 	server := httptest.NewServer(receiver)
 	defer server.Close()
 
@@ -90,7 +94,11 @@ func ExampleWithCallbacks() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer receiver.Close()
+	defer func() {
+		if err := receiver.Close(); err != nil {
+			log.Print(err)
+		}
+	}()
 	server := httptest.NewServer(receiver)
 	defer server.Close()
 	_, err = client.SetPredictCallback(ctx, "plates", hacarus.PredictCallback{URL: server.URL, Method: hacarus.CallbackPost})
@@ -246,7 +254,11 @@ func ExampleWithCallbackLogger() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer receiver.Close()
+	defer func() {
+		if err := receiver.Close(); err != nil {
+			log.Print(err)
+		}
+	}()
 
 	report(receiver, "/hacarus/guess", "plate-0042")
 	// Output: level=WARN msg="hacarus: callback refused" status=404 error="wrong token"
