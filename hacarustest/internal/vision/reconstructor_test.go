@@ -39,7 +39,7 @@ func (b board) draw() *image.Gray {
 			if image.Pt(x, y).In(plank) {
 				at := float64(y) + slope*float64(x) + 3*math.Sin(float64(x)/40+phase)
 				low := int(at + float64(b.h)/2)
-				v = 150 + float64(x)/8 + rows[low] + (at+float64(b.h)/2-float64(low))*(rows[low+1]-rows[low])
+				v = 150 + 40*float64(x)/float64(b.w) + rows[low] + (at+float64(b.h)/2-float64(low))*(rows[low+1]-rows[low])
 				d := math.Hypot(float64(x-knot.X), float64(y-knot.Y)*1.5)
 				v -= 12 * math.Exp(-d*d/50)
 			}
