@@ -1,0 +1,111 @@
+package proxies
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+// proxy stands before the service and does to requests what a script says.
+type proxy struct {
+	address string
+	service *hacarustest.Server
+	script  script
+	// number counts the requests that the script was asked about.
+	number atomic.Int64
+}
+
+// script is what a proxy does to a request, which is the n-th that is not a
+// login, from 1. A function that returns false leaves the request to what
+// follows: to the other function, and then to the service.
+type script struct {
+	// head acts before the body is read, whole after it. Nil leaves the request alone.
+	head, whole func(x exchange, n int) bool
+	// silent never answers Expect with 100 Continue.
+	silent bool
+}
+
+// exchange is one request at the proxy, in either protocol.
+type exchange interface {
+	// inform writes an informational response.
+	inform(status int, header http.Header)
+	// respond writes a final response.
+	respond(status int, header http.Header, body string)
+	// execute lets the service act, and keeps its response back.
+	execute()
+	// pass lets the service act, and passes its response on.
+	pass()
+	// cut closes the connection, reset breaks it.
+	cut()
+	reset()
+	// refuse, goAway and stop are HTTP/2's: a stream that is reset with a code, a
+	// GOAWAY that names the last stream which is worked on.
+	refuse(code uint32)
+	goAway(last uint32)
+	stream() uint32
+	// readBody reads so many bytes of the body.
+	readBody(n int)
+}
+
+// isLogin keeps logins out of the scripts.
+func isLogin(r *http.Request) bool { return r.URL.Path == "/api/auth/token" }
+
+// forward lets the service act on a request whose body has arrived.
+func (p *proxy) forward(r *http.Request, body []byte) *http.Response {
+	out := httptest.NewRequest(r.Method, p.service.URL+r.URL.RequestURI(), bytes.NewReader(body))
+	out.Header = r.Header.Clone()
+	out.Header.Del("Expect")
+	out.RequestURI = ""
+	response, err := p.service.Transport().RoundTrip(out)
+	if err != nil {
+		panic(err)
+	}
+	return response
+}
+
+// collect is a response whose body is whole.
+func collect(response *http.Response) (status int, header http.Header, body string) {
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		panic(err)
+	}
+	return response.StatusCode, response.Header, string(raw)
+}
+
+// listen serves connections until the test ends.
+func listen(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// breakConnection closes a connection so that the other side sees a reset.
+func breakConnection(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
