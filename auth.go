@@ -312,6 +312,7 @@ func (a *authenticator) token(ctx context.Context) (*bearer, error) {
 		return nil, &RequestError{Operation: opLogin.id, Outcome: OutcomeNotSent, Err: ctx.Err()}
 	case <-waitFor.landed:
 		waitFor.landed <- struct{}{} // to the next one
+		rethrow(waitFor.err)
 		// Its token is used even if it is short-lived: asking again would not end.
 		return waitFor.bearer, waitFor.err
 	}
@@ -336,7 +337,11 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 		defer cancel()
 		defer stop()
 		defer abandon(nil)
-		granted, err := a.exchange(ctx)
+		var granted grant
+		var err error
+		if p := guard(func() { granted, err = a.exchange(ctx) }); p != nil {
+			err = p
+		}
 		a.land(f, granted, err)
 	})
 	return f

@@ -61,6 +61,7 @@
 package hacarus
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -72,7 +73,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
-	"unicode/utf8"
+	"time"
 
 	"golang.org/x/oauth2"
 )
@@ -85,16 +86,15 @@ const Version = "0.1.0"
 // with [New], and release it with [Client.Close].
 type Client struct {
 	*service
-	policy   RetryPolicy
-	logger   *slog.Logger
-	observer func(context.Context, Attempt)
-	header   http.Header // sent with every request of the API
+	settings
+	header http.Header // sent with every request of the API
 }
 
 // service is what belongs to one service however its calls are configured: the
 // way there, the permission to use it, and what was learned of it.
 type service struct {
-	origin    *url.URL // scheme, host and path prefix
+	origin    *url.URL   // scheme, host and path prefix
+	images    []*url.URL // further origins of images that may have the token
 	http      *http.Client
 	transport *http.Transport // nil when the user brought one
 	auth      *authenticator
@@ -109,14 +109,27 @@ type service struct {
 type Option func(*config) error
 
 type config struct {
+	settings
+	connection
+}
+
+// settings are how a client makes its calls; [Client.With] may change them.
+type settings struct {
+	policy   RetryPolicy
+	stall    time.Duration
+	logger   *slog.Logger
+	observer func(context.Context, Attempt)
+	language string
+	product  string
+}
+
+// connection is where a client's calls go, and with whose permission.
+type connection struct {
 	credentials  func() (id, secret string)
 	tokenSource  oauth2.TokenSource
 	httpClient   *http.Client
-	policy       RetryPolicy
-	logger       *slog.Logger
-	observer     func(context.Context, Attempt)
-	language     string
-	product      string
+	wraps        []func(http.RoundTripper) http.RoundTripper
+	imageOrigins []string
 	insecureHTTP bool
 	rootCAs      *x509.CertPool
 }
@@ -187,158 +200,73 @@ func (cfg *config) apply(opts []Option) error {
 }
 
 func (cfg *config) client(baseURL string) (*Client, error) {
-	origin, err := parseBaseURL(baseURL, cfg.insecureHTTP)
+	origin, err := parseBaseURL("New", baseURL, cfg.insecureHTTP)
 	if err != nil {
 		return nil, err
 	}
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	c := &Client{
-		service:  &service{origin: origin},
-		policy:   cfg.policy.withDefaults(),
-		logger:   cfg.logger,
-		observer: cfg.observer,
-		header:   cfg.header(),
+	c := cfg.settings.client(&service{origin: origin})
+	for _, baseURL := range cfg.imageOrigins {
+		origin, err := parseBaseURL("WithImageOrigins", baseURL, cfg.insecureHTTP)
+		if err != nil {
+			return nil, err
+		}
+		c.images = append(c.images, origin)
 	}
-	c.http, c.transport = cfg.newHTTPClient()
+	base, own := cfg.newHTTPClient()
+	if c.http, err = cfg.wrap(base); err != nil {
+		return nil, err
+	}
+	c.transport = own
 	c.auth = newAuthenticator(c.tokenExchange(cfg))
 	if cfg.credentials != nil {
 		_, secret := cfg.credentials()
 		c.auth.secrets.Add(secret)
 	}
-	c.auth.secrets.Add(proxySecrets(c.http.Transport, origin)...)
+	c.auth.secrets.Add(proxySecrets(base.Transport, origin)...)
 	return c, nil
 }
 
-// WithCredentials logs in with a client id and its secret.
-func WithCredentials(clientID, clientSecret string) Option {
-	return func(cfg *config) error {
-		if clientID == "" || clientSecret == "" {
-			return argumentError("WithCredentials", "empty client id or secret")
-		}
-		if !utf8.ValidString(clientID) || !utf8.ValidString(clientSecret) {
-			return argumentError("WithCredentials", "client id or secret is not valid UTF-8")
-		}
-		// A closure keeps the secret out of reach of every printing verb.
-		cfg.credentials = func() (string, string) { return clientID, clientSecret }
-		return nil
-	}
+// client is one of the service, with these settings.
+func (s settings) client(of *service) *Client {
+	header := s.header()
+	s.policy = s.policy.withDefaults()
+	s.stall = cmp.Or(s.stall, defaultStallTimeout)
+	return &Client{service: of, settings: s, header: header}
 }
 
-// WithTokenSource takes access tokens from ts in place of logging in. The
-// client keeps a token until it expires or the service refuses it, so ts is
-// asked rarely, and never by two goroutines at once.
-func WithTokenSource(ts oauth2.TokenSource) Option {
-	return func(cfg *config) error {
-		if ts == nil {
-			return argumentError("WithTokenSource", "nil token source")
-		}
-		cfg.tokenSource = ts
-		return nil
-	}
-}
-
-// WithHTTPClient sends through the transport of hc. The client is copied and
-// never changed, and its redirect policy is replaced: redirects are not
-// followed. A Timeout of hc bounds each attempt whole, transfers included.
-// Without a transport in hc, the SDK makes its own.
+// With returns a client of the same service that makes its calls in another way,
+// such as with fewer retries, another logger or another language. Options that
+// are not given stay as they are for c. Both clients share the login, the
+// connections and the retry budget, so closing either closes both; logins are
+// made, and told of, as the client of [New] has it.
 //
-// A transport should close idle connections before the service does, as the
-// SDK's own does after 1.5 seconds: a request that meets a connection which is
-// being closed is lost, and where it creates something, nobody can know that.
-func WithHTTPClient(hc *http.Client) Option {
-	return func(cfg *config) error {
-		if hc == nil {
-			return argumentError("WithHTTPClient", "nil client")
-		}
-		if hc.Timeout < 0 {
-			return argumentError("WithHTTPClient", "negative timeout")
-		}
-		copied := *hc
-		cfg.httpClient = &copied
-		return nil
+// The options of credentials and connections are refused: [WithCredentials],
+// [WithTokenSource], [WithHTTPClient], [WithTransport], [WithImageOrigins],
+// [WithRootCAs] and [WithInsecureHTTP]. The error is [ErrInvalidArgument].
+func (c *Client) With(opts ...Option) (*Client, error) {
+	if c == nil || c.service == nil {
+		return nil, argumentError("With", "the client was not made by New")
 	}
+	if c.closed.Load() {
+		return nil, argumentError("With", "the client is closed")
+	}
+	cfg := &config{settings: c.settings}
+	if err := cfg.apply(opts); err != nil {
+		return nil, err
+	}
+	if cfg.connection.isSet() {
+		return nil, argumentError("With", "credentials and connections belong to New: both clients share them")
+	}
+	return cfg.settings.client(c.service), nil
 }
 
-// WithRetry replaces the default [RetryPolicy].
-func WithRetry(p RetryPolicy) Option {
-	return func(cfg *config) error {
-		cfg.policy = p
-		return p.validate("WithRetry")
-	}
-}
-
-// WithLogger logs each request to l: at debug level, and at warn level where
-// one failed and is tried again. Bodies, headers and tokens are never logged.
-// Without this option the SDK logs nothing.
-func WithLogger(l *slog.Logger) Option {
-	return func(cfg *config) error {
-		if l == nil {
-			return argumentError("WithLogger", "nil logger")
-		}
-		cfg.logger = l
-		return nil
-	}
-}
-
-// WithObserver calls f once for every request made, logins included. It runs
-// on the goroutine of the call, so it should be quick, and may run on several
-// at once.
-func WithObserver(f func(context.Context, Attempt)) Option {
-	return func(cfg *config) error {
-		if f == nil {
-			return argumentError("WithObserver", "nil observer")
-		}
-		cfg.observer = f
-		return nil
-	}
-}
-
-// WithLanguage asks for the descriptions of errors in a language: "en" and "ja"
-// are known to work. Errors are classified by status, so errors.Is does not
-// depend on it, except for [ErrLicense], which knows the English title only.
-func WithLanguage(tag string) Option {
-	return func(cfg *config) error {
-		if tag == "" || strings.Trim(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ") != "" {
-			return argumentError("WithLanguage", "%q is not a language tag", tag)
-		}
-		cfg.language = tag
-		return nil
-	}
-}
-
-// WithUserAgent puts a product such as "line7-camera/1.2" before the SDK's own User-Agent.
-func WithUserAgent(product string) Option {
-	return func(cfg *config) error {
-		if strings.TrimSpace(product) == "" || !validHeaderValue(product) {
-			return argumentError("WithUserAgent", "%q is not a header value", product)
-		}
-		cfg.product = strings.TrimSpace(product)
-		return nil
-	}
-}
-
-// WithInsecureHTTP allows a base URL with plain http to a host that is not
-// loopback. Credentials and images then travel in clear text.
-func WithInsecureHTTP() Option {
-	return func(cfg *config) error {
-		cfg.insecureHTTP = true
-		return nil
-	}
-}
-
-// WithRootCAs trusts the certificate authorities of pool in place of the
-// system's, as a service on own hardware with its own certificate needs. It
-// cannot be combined with [WithHTTPClient]: set the pool in that transport.
-func WithRootCAs(pool *x509.CertPool) Option {
-	return func(cfg *config) error {
-		if pool == nil {
-			return argumentError("WithRootCAs", "nil pool")
-		}
-		cfg.rootCAs = pool
-		return nil
-	}
+// isSet says whether any option of a connection was given.
+func (n connection) isSet() bool {
+	return n.credentials != nil || n.tokenSource != nil || n.httpClient != nil || n.wraps != nil || n.imageOrigins != nil ||
+		n.insecureHTTP || n.rootCAs != nil
 }
 
 func (cfg *config) validate() error {
@@ -353,14 +281,14 @@ func (cfg *config) validate() error {
 	return nil
 }
 
-func (cfg *config) header() http.Header {
+func (s settings) header() http.Header {
 	agent := "hacarus-check-go/" + Version + " (" + runtime.Version() + "; " + runtime.GOOS + "/" + runtime.GOARCH + ")"
-	if cfg.product != "" {
-		agent = cfg.product + " " + agent
+	if s.product != "" {
+		agent = s.product + " " + agent
 	}
 	header := http.Header{"User-Agent": {agent}}
-	if cfg.language != "" {
-		header.Set("Accept-Language", cfg.language)
+	if s.language != "" {
+		header.Set("Accept-Language", s.language)
 	}
 	return header
 }

@@ -9,35 +9,49 @@ import (
 	"unicode/utf8"
 )
 
-// parseBaseURL returns scheme, host and path prefix of a base URL. Its errors
-// never repeat the URL, which may hold a password.
-func parseBaseURL(baseURL string, insecureHTTP bool) (*url.URL, error) {
+// parseBaseURL returns scheme, host and path prefix of a base URL, for a function
+// or option. Its errors never repeat the URL, which may hold a password.
+func parseBaseURL(where, baseURL string, insecureHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	switch {
 	case err != nil || !utf8.ValidString(baseURL):
-		return nil, argumentError("New", "base URL does not parse")
+		return nil, argumentError(where, "base URL does not parse")
 	case u.User != nil:
-		return nil, argumentError("New", "base URL holds user information; use WithCredentials")
+		return nil, argumentError(where, "base URL holds user information; use WithCredentials")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, argumentError("New", "base URL must begin with https:// or http://")
+		return nil, argumentError(where, "base URL must begin with https:// or http://")
 	case !validHost(u.Hostname()) || u.Opaque != "":
-		return nil, argumentError("New", "base URL has no valid host")
+		return nil, argumentError(where, "base URL has no valid host")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(baseURL, "#"):
-		return nil, argumentError("New", "base URL has a query or a fragment")
+		return nil, argumentError(where, "base URL has a query or a fragment")
 	case !validPort(u):
-		return nil, argumentError("New", "base URL has no valid port")
+		return nil, argumentError(where, "base URL has no valid port")
 	case u.Scheme == "http" && !insecureHTTP && !isLoopback(u.Hostname()):
-		return nil, argumentError("New", "plain http to %s needs WithInsecureHTTP", u.Hostname())
+		return nil, argumentError(where, "plain http to %s needs WithInsecureHTTP", u.Hostname())
 	}
 	path := strings.TrimRight(u.Path, "/")
 	if strings.HasSuffix(path, "/api/v1") {
-		return nil, argumentError("New", "base URL ends in /api/v1: leave out /v1, not all of the API is below it")
+		return nil, argumentError(where, "base URL ends in /api/v1: leave out /v1, not all of the API is below it")
+	}
+	if operation := operationIn(path); operation != "" {
+		return nil, argumentError(where, "base URL has the path of an operation: leave out %s", operation)
 	}
 	prefix := strings.TrimSuffix(path, "/api")
 	if prefix = strings.TrimRight(prefix, "/"); !validPrefix(prefix) || u.RawPath != "" {
-		return nil, argumentError("New", "base URL has an unclean path")
+		return nil, argumentError(where, "base URL has an unclean path")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: prefix}, nil
+}
+
+// operationIn is where a path goes on below the API's root, as that of an operation
+// does which somebody copied from the documentation; "" where it does not.
+func operationIn(path string) string {
+	for _, below := range []string{"/api/auth/", "/api/v1/"} {
+		if i := strings.Index(path+"/", below); i >= 0 {
+			return path[i:]
+		}
+	}
+	return ""
 }
 
 // validHost says whether a host is a name or an address.

@@ -75,7 +75,7 @@ func FuzzBaseURL(f *testing.F) {
 		f.Add(seed, false)
 	}
 	f.Fuzz(func(t *testing.T, base string, insecure bool) {
-		origin, err := parseBaseURL(base, insecure)
+		origin, err := parseBaseURL("New", base, insecure)
 		if err != nil {
 			require.ErrorIs(t, err, ErrInvalidArgument)
 			require.NotContains(t, err.Error(), "hunter2secret")
@@ -87,7 +87,7 @@ func FuzzBaseURL(f *testing.F) {
 			if strings.HasSuffix(origin.Path, "/api") && !strings.HasPrefix(suffix, "/api") {
 				continue // of two, the last one is the API's
 			}
-			again, err := parseBaseURL(origin.String()+suffix, insecure)
+			again, err := parseBaseURL("New", origin.String()+suffix, insecure)
 			require.NoError(t, err)
 			require.Equal(t, origin, again)
 		}

@@ -10,6 +10,17 @@ import (
 	"time"
 )
 
+// wrap is a client with the transports of the options around that of base.
+func (cfg *config) wrap(base *http.Client) (*http.Client, error) {
+	wrapped := *base
+	for _, wrap := range cfg.wraps {
+		if wrapped.Transport = wrap(wrapped.Transport); wrapped.Transport == nil {
+			return nil, argumentError("WithTransport", "the function returned no transport")
+		}
+	}
+	return &wrapped, nil
+}
+
 // newHTTPClient returns the client that sends single attempts, and the
 // transport in it if it is the SDK's own.
 func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
@@ -34,7 +45,6 @@ func newTransport(rootCAs *x509.CertPool) *http.Transport {
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: rootCAs},
 		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  60 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    256,

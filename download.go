@@ -30,10 +30,17 @@ type Download struct {
 	// Size in bytes; -1 when the service did not announce it.
 	Size int64
 
-	body     io.ReadCloser
-	exchange *exchange
+	body     io.ReadCloser // nil: there is none
+	exchange *exchange     // nil: no call has made it
 	received int64
 	err      error // what Read ended with
+}
+
+// NewDownload makes a download of a body, for tests of code that takes one; Size
+// is as in [Download]. What a call's download does with the body's end, this one
+// does, too. A nil body is a download that was closed, as the zero Download is.
+func NewDownload(body io.ReadCloser, size int64) *Download {
+	return &Download{Size: size, body: body}
 }
 
 func newDownload(response *http.Response, x *exchange) *Download {
@@ -62,7 +69,7 @@ func checkDownload(response *http.Response) error {
 		return fmt.Errorf("%w: content encoding %q was not asked for", ErrDecode, encoding)
 	}
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/html" {
-		return fmt.Errorf("%w: a web page in place of a file", ErrDecode) // a proxy's
+		return fmt.Errorf("%w: %w", ErrDecode, errFilePage) // a proxy's
 	}
 	if response.StatusCode == http.StatusPartialContent {
 		return fmt.Errorf("%w: a part of the file, which was not asked for", ErrDecode)
@@ -101,21 +108,39 @@ func (d *Download) Read(p []byte) (int, error) {
 func (d *Download) finish(err error) {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("%w: %w", ErrDecode, err)
+		err = transferError{err}
 	case errors.Is(err, io.EOF) && d.Size > d.received:
-		err = fmt.Errorf("%w: %w", ErrDecode, io.ErrUnexpectedEOF)
+		err = transferError{io.ErrUnexpectedEOF}
 	case errors.Is(err, io.EOF) && d.received == 0:
 		err = fmt.Errorf("%w: an empty file", ErrDecode)
 	}
 	if err == io.EOF { //nolint:errorlint // a clean end is never wrapped
 		d.err = err
-		_ = d.exchange.finish(nil)
+		_ = d.report(nil)
 		return
 	}
-	if caller := d.exchange.current.clock.caller; caller.Err() != nil {
-		err = contextError(caller, nil)
+	if d.exchange != nil {
+		if caller := d.exchange.current.clock.caller; caller.Err() != nil {
+			err = contextError(caller, nil)
+		}
 	}
-	d.err = d.exchange.finish(err)
+	d.err = d.report(err)
+}
+
+// report tells what reading came to, and returns it as the call's error.
+func (d *Download) report(err error) error {
+	if d.exchange == nil {
+		return err
+	}
+	return d.exchange.finish(err)
+}
+
+// failure is the error of the call that made the download.
+func (d *Download) failure(err error) error {
+	if d.exchange == nil {
+		return err
+	}
+	return d.exchange.requestError(err)
 }
 
 // WriteTo writes the rest of the file to w.
@@ -137,9 +162,11 @@ func (d *Download) Close() error {
 	if d.isZero() {
 		return nil
 	}
-	_ = d.exchange.finish(nil)
+	_ = d.report(nil)
 	err := d.body.Close()
-	d.exchange.current.end()
+	if d.exchange != nil {
+		d.exchange.current.end()
+	}
 	if d.err == nil {
 		d.err = errClosedDownload
 	}
@@ -166,7 +193,7 @@ func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.F
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	if err := d.checkSave(path); err != nil {
-		return argumentError(d.exchange.op.id, "%w", err)
+		return argumentError("SaveFile", "%w", err)
 	}
 	file, err := create(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
 	if err != nil {
@@ -195,7 +222,7 @@ func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.F
 
 // checkSave refuses what would not become the whole file at path.
 func (d *Download) checkSave(path string) error {
-	if d.received > 0 || d.err != nil {
+	if d.body == nil || d.received > 0 || d.err != nil {
 		return errors.New("the download was read from, or closed, before")
 	}
 	if path == "" {
@@ -218,7 +245,7 @@ func (d *Download) checkArchive(file io.ReaderAt, size int64) error {
 	if !beginsArchive(head) || wholeArchive(file, size, head) {
 		return nil
 	}
-	return d.exchange.requestError(fmt.Errorf("%w: a ZIP file without its end: %w", ErrDecode, io.ErrUnexpectedEOF))
+	return d.failure(transferError{fmt.Errorf("a ZIP file without its end: %w", io.ErrUnexpectedEOF)})
 }
 
 // localHeader is how long the header of a file in an archive is, without what varies.
@@ -254,8 +281,9 @@ var opGetImage = operation{"getImage", "GetImage", http.MethodGet, "{image}", cl
 
 // GetImage fetches an image of an item, such as one of [Item.Images] or of an
 // assessment. The access token goes along only if the image is on the
-// configured origin; images elsewhere, such as signed storage URLs, are
-// fetched without.
+// configured origin, or on one of [WithImageOrigins]; images elsewhere, such as
+// signed storage URLs, are fetched without. Where one of those is refused with
+// [ErrUnauthorized] or [ErrForbidden], the error names both origins.
 //
 // A URL without a host is taken as a path on the configured origin. A bare
 // storage key, as earlier services sent it, cannot be fetched and is [ErrInvalidArgument],
@@ -270,9 +298,17 @@ func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, erro
 		return nil, argumentError(opGetImage.id, "%w", err)
 	}
 	return c.doDownload(ctx, request{
-		op: opGetImage, target: target, foreign: !sameOrigin(target, c.origin), accept: "image/*, */*;q=0.5",
+		op: opGetImage, target: target, foreign: !c.trusts(target), accept: "image/*, */*;q=0.5",
 	})
 }
+
+// trusts says whether the token may go to where an image is.
+func (c *Client) trusts(image *url.URL) bool {
+	return sameOrigin(image, c.origin) || slices.ContainsFunc(c.images, func(origin *url.URL) bool { return sameOrigin(image, origin) })
+}
+
+// originOf is scheme, host and port.
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // imageURL resolves an image's URL. Its errors do not repeat the URL, which
 // may be signed.

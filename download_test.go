@@ -293,7 +293,7 @@ func TestDownloadTiming(t *testing.T) {
 	t.Run("a slow network is waited for", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			got, err := io.ReadAll(getLogs(t, overSlowBody(t, stallTimeout-time.Second)))
+			got, err := io.ReadAll(getLogs(t, overSlowBody(t, defaultStallTimeout-time.Second)))
 			require.NoError(t, err)
 			require.Equal(t, "contents", string(got))
 		})
@@ -305,7 +305,7 @@ func TestDownloadTiming(t *testing.T) {
 			start := time.Now()
 			_, err := io.ReadAll(d)
 			require.ErrorAs(t, err, new(stallError))
-			require.Equal(t, stallTimeout, time.Since(start))
+			require.Equal(t, defaultStallTimeout, time.Since(start))
 		})
 	})
 	t.Run("a slow reader may take its time", func(t *testing.T) {
@@ -318,7 +318,7 @@ func TestDownloadTiming(t *testing.T) {
 				_, err := d.Read(p)
 				require.NoError(t, err)
 				got = append(got, p...)
-				time.Sleep(10 * stallTimeout)
+				time.Sleep(10 * defaultStallTimeout)
 			}
 			require.Equal(t, "contents", string(got))
 		})
@@ -327,7 +327,7 @@ func TestDownloadTiming(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			d := getLogs(t, overSlowBody(t, 0))
-			time.Sleep(10 * stallTimeout)
+			time.Sleep(10 * defaultStallTimeout)
 			got, err := io.ReadAll(d)
 			require.NoError(t, err)
 			require.Equal(t, "contents", string(got))

@@ -32,7 +32,8 @@ var (
 	ErrInvalidArgument = errors.New("invalid argument")
 	// ErrRedirect: the service responded with a redirect, which is never followed.
 	ErrRedirect = errors.New("redirect refused")
-	// ErrDecode: a response of status 2xx could not be read as documented.
+	// ErrDecode: a response of status 2xx could not be read as documented, or is
+	// a web page of whatever stands before the service.
 	ErrDecode = errors.New("unreadable response")
 	// ErrResponseTooLarge: a response exceeded the limit on decoded bytes.
 	ErrResponseTooLarge = errors.New("response too large")
@@ -170,7 +171,8 @@ func decodeKeyValue(d *decoding, v *KeyValueError) error {
 }
 
 // Error describes the error: title, detail and messages, or the name of the
-// HTTP status where the service gave none of them, and the hint.
+// HTTP status where the service gave none of them, and the hint. The operation
+// stands there as its method and its operationId.
 func (e *BaseError) Error() string {
 	if e == nil {
 		return nilError
@@ -179,7 +181,7 @@ func (e *BaseError) Error() string {
 	if e.Hint != "" {
 		hint = " (" + e.Hint + ")"
 	}
-	return fmt.Sprintf("hacarus: %s: %d: %s%s%s", e.Operation, e.StatusCode, e.message(), hint, unknownSuffix(e.Outcome))
+	return fmt.Sprintf("hacarus: %s: %d: %s%s%s", callLabel(e.Operation), e.StatusCode, e.message(), hint, unknownSuffix(e.Outcome))
 }
 
 func (e *BaseError) message() string {
@@ -309,7 +311,7 @@ func (e *RequestError) Error() string {
 	if e == nil {
 		return nilError
 	}
-	return fmt.Sprintf("hacarus: %s: %v%s", e.Operation, e.Err, unknownSuffix(e.Outcome))
+	return fmt.Sprintf("hacarus: %s: %v%s", callLabel(e.Operation), e.Err, unknownSuffix(e.Outcome))
 }
 
 // Unwrap returns the cause.
@@ -343,5 +345,17 @@ func errClosed(op operation) error { return argumentError(op.id, "the client is 
 
 // argumentError is a refused argument: what was wrong, and with which operation or option.
 func argumentError(where, format string, args ...any) error {
-	return fmt.Errorf("hacarus: %s: %w: %w", where, ErrInvalidArgument, fmt.Errorf(format, args...))
+	return fmt.Errorf("hacarus: %s: %w: %w", labelOf(where), ErrInvalidArgument, fmt.Errorf(format, args...))
+}
+
+// labelOf is an operation in the words of both readers of an error, the one of
+// the program and the one of the API's documentation: its method and its
+// operationId. Other names, such as those of options, stand for themselves.
+func labelOf(name string) string {
+	for _, op := range operations {
+		if op.id == name {
+			return op.name + " (" + op.id + ")"
+		}
+	}
+	return name
 }

@@ -117,7 +117,7 @@ func TestMessages(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			err := &BaseError{Operation: "train", StatusCode: test.status, Errors: test.errors}
-			require.Equal(t, fmt.Sprintf("hacarus: train: %d: %s", test.status, test.want), err.Error())
+			require.Equal(t, fmt.Sprintf("hacarus: Train (train): %d: %s", test.status, test.want), err.Error())
 		})
 	}
 }
@@ -145,7 +145,7 @@ func TestErrorBodies(t *testing.T) {
 				require.ErrorAs(t, err, &base)
 				require.ErrorIs(t, err, ErrServer)
 				require.Equal(t, test.want, string(base.Body))
-				require.Equal(t, "hacarus: getModelById: 502: "+test.message, err.Error())
+				require.Equal(t, "hacarus: GetModel (getModelById): 502: "+test.message, err.Error())
 			})
 		}
 	}
@@ -209,9 +209,9 @@ func TestErrorsInLogs(t *testing.T) {
 func TestRequestErrorText(t *testing.T) {
 	t.Parallel()
 	err := &RequestError{Operation: "train", Attempts: 1, Outcome: OutcomeNotSent, Err: syscall.ECONNREFUSED}
-	require.Equal(t, "hacarus: train: connection refused", err.Error())
+	require.Equal(t, "hacarus: Train (train): connection refused", err.Error())
 	err.Outcome = OutcomeUnknown
-	require.Equal(t, "hacarus: train: connection refused (the service may have executed the call)", err.Error())
+	require.Equal(t, "hacarus: Train (train): connection refused (the service may have executed the call)", err.Error())
 }
 
 // TestNetworkErrorsStayReachable: what went wrong can be asked for, and
@@ -468,7 +468,7 @@ func TestFactErrors(t *testing.T) {
 				require.Equal(t, test.want, base.Errors)
 				require.Equal(t, test.status, base.StatusCode)
 				base.Hint = "" // of the fixture's file names, and not of the service
-				require.Equal(t, fmt.Sprintf("hacarus: %s: %d: %s", test.op.id, test.status, test.message), err.Error())
+				require.Equal(t, fmt.Sprintf("hacarus: %s (%s): %d: %s", test.op.name, test.op.id, test.status, test.message), err.Error())
 			})
 		}
 	}

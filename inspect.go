@@ -303,9 +303,10 @@ func (f feed) namer() *namer {
 
 // newCalls opens the journal of a run, and makes what its steps have in common.
 func (c *Client) newCalls(ctx context.Context, operation, modelID string, s sizes, from feed, place journalPlace, wait []WaitOption) (*calls, error) {
-	if c == nil || ctx == nil {
-		return nil, argumentError(operation, "nil client or context")
+	if err := c.usable(ctx, operationNamed(operation)); err != nil {
+		return nil, err
 	}
+	ctx = withoutCapture(ctx)
 	if err := errors.Join(from.check(operation), place.check(operation)); err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (f failure) isPage() bool {
 // repetition gives it.
 func isProxyLogin(err error) bool {
 	return failureOf(err).status() == http.StatusProxyAuthRequired ||
-		err != nil && strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired))
+		err != nil && wantsProxyCredentials(err)
 }
 
 // mayBeExecuted says whether the service may have done what it was asked for.
@@ -84,7 +84,7 @@ func mayBeExecuted(err error) bool {
 // that has no such item.
 func isMissing(err error) bool {
 	f := failureOf(err)
-	return f.response != nil && errors.Is(f.response, ErrNotFound) && (f.response.Errors.Title != "" || f.response.Errors.Detail != "")
+	return f.response != nil && errors.Is(f.response, ErrNotFound) && f.response.isServices()
 }
 
 // reaction is what follows from the end of a call.

@@ -31,8 +31,8 @@ import (
 // Operation getItemsByType: GET /api/v1/items/, once for each page.
 func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
-		if ctx == nil {
-			yield(nil, argumentError(opListItems.id, "nil context"))
+		if err := c.usable(ctx, opListItems); err != nil {
+			yield(nil, err)
 			return
 		}
 		for items, err := range c.itemPages(ctx, opts) {
@@ -55,7 +55,7 @@ func (c *Client) itemPages(ctx context.Context, opts ListItemsOptions) iter.Seq2
 	return func(yield func([]Item, error) bool) {
 		var fetches sync.WaitGroup
 		defer fetches.Wait()
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(withoutCapture(ctx))
 		defer cancel()
 		fetch := func(number int) *pageFetch {
 			page := &pageFetch{received: make(chan struct{}), decoded: make(chan struct{})}
@@ -75,6 +75,7 @@ func (c *Client) itemPages(ctx context.Context, opts ListItemsOptions) iter.Seq2
 			case <-page.decoded:
 			}
 			<-page.decoded
+			rethrow(page.err)
 			if page.err != nil {
 				yield(nil, page.err)
 				return
@@ -110,9 +111,14 @@ type pageFetch struct {
 func (p *pageFetch) fetch(ctx context.Context, c *Client, opts ListItemsOptions, number int) {
 	defer close(p.decoded)
 	opts.Page = number
-	page, err := c.listItems(ctx, opts, func() { close(p.received) })
-	if p.err = err; err == nil {
-		p.items, p.last = page.Items, page.EndPage
+	panicked := guard(func() {
+		var page *ItemsPage
+		if page, p.err = c.listItems(ctx, opts, func() { close(p.received) }); p.err == nil {
+			p.items, p.last = page.Items, page.EndPage
+		}
+	})
+	if panicked != nil {
+		p.err = panicked
 	}
 }
 

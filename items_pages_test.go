@@ -274,7 +274,8 @@ func TestReceived(t *testing.T) {
 	}{
 		"success":               {ok(`{"data":{"items":[]}}`), []string{"received", "decoded"}},
 		"success after a retry": {answers(status(503, ""), ok(`{"data":{"items":[]}}`)), []string{"received", "decoded"}},
-		"nothing to decode":     {ok(`<html>`), []string{"received"}},
+		"nothing to decode":     {ok(``), []string{"received"}},
+		"a web page":            {ok(`<html>`), nil},
 		"refusal":               {status(404, ""), nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,17 @@ type operation struct {
 	class                  class
 }
 
+// operations are all of the API, for who looks for one by its id.
+var operations = [...]operation{
+	opLogin,
+	opListTargets, opGetTarget, opSetDefaultTarget, opGetModelResults,
+	opListAlgorithms, opGetAlgorithm, opTrain,
+	opListModels, opDeleteModels, opGetModel, opExportModels, opImportModels,
+	opSetPredictParameters, opSetPredictCallback, opPredictItems,
+	opListItems, opAddItems, opDeleteItems, opGetItem, opAnnotateItem, opGetImage,
+	opSetLicense, opGetLogs, opGetHashID,
+}
+
 // request is what one call asks for.
 type request struct {
 	op     operation

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -15,13 +16,21 @@ import (
 )
 
 const (
-	// stallTimeout ends an attempt that waits for the network without a byte moving.
-	stallTimeout = 60 * time.Second
+	// defaultStallTimeout ends an attempt that waits for the network without a byte moving.
+	defaultStallTimeout = 60 * time.Second
 	// successGrace is how long a success that has begun to arrive may still
 	// take after the caller's context ended: it is not thrown away for that.
 	successGrace = 25 * time.Millisecond
 	// expectFrom is the body size from which the service is asked before it is sent.
 	expectFrom = 1 << 20
+	// expectPatience is how long the question is waited for: as long as the
+	// SDK's own transport does.
+	expectPatience = time.Second
+	// settleTime is what a response may take from the transport's reader to the call.
+	settleTime = 25 * time.Millisecond
+	// maxHints bounds the informational responses to one request. net/http bounds
+	// them only for those who do not look at them.
+	maxHints = 100
 )
 
 // attempt is one request of a call on its way.
@@ -44,7 +53,8 @@ type attemptAccess struct {
 // attach gives the attempt's request its body. If it asks, the service is asked
 // first whether it wants it.
 func (a *attempt) attach(req *http.Request, b *body, asks bool) error {
-	a.outgoing.clock, a.outgoing.expect = &a.clock, &a.expect
+	a.outgoing.clock, a.outgoing.expect, a.outgoing.length = &a.clock, &a.expect, b.length
+	a.trace.watchBody()
 	if err := a.outgoing.open(b); err != nil {
 		return err
 	}
@@ -52,7 +62,9 @@ func (a *attempt) attach(req *http.Request, b *body, asks bool) error {
 	if b.length == 0 {
 		req.Body = http.NoBody
 	}
-	req.Header["Content-Type"] = []string{b.contentType}
+	if b.contentType != "" {
+		req.Header["Content-Type"] = []string{b.contentType}
+	}
 	if asks {
 		req.Header["Expect"] = []string{"100-continue"}
 		a.expect.ask(&a.trace.hooks)
@@ -70,7 +82,8 @@ func (a *attempt) receive(response *http.Response, streams bool) {
 		_ = response.Body.Close()
 		response.Body = http.NoBody
 	}
-	a.report.status = response.StatusCode
+	a.expect.responded()
+	a.report.status, a.report.requestID = response.StatusCode, response.Header.Get("X-Request-Id")
 	a.incoming = incoming{ReadCloser: response.Body, clock: &a.clock}
 	response.Body = &a.incoming
 	if streams {
@@ -84,10 +97,22 @@ func (a *attempt) receive(response *http.Response, streams bool) {
 // come: without it the service cannot act.
 func (a *attempt) withheld() bool { return a.expect.asked() && a.outgoing.count() == 0 }
 
-// reached is how far the request may have come, unless it certainly did not leave.
+// reached is how far the request may have come, unless it certainly did not
+// leave. It takes the body away from the transport first, which may go on
+// sending it for as long as it can: what it has not taken now, it never will.
+//
+// A service that lacks the end of a body cannot act on it. Its length is
+// announced, so that the service knows that the end is missing; JSON without its
+// last byte is no JSON, and a form without its last boundary is no form. The end
+// is missing where the transport never took the last byte, and where it took it
+// and says that writing the request failed.
 func (a *attempt) reached() reach {
-	if a.withheld() {
+	_ = a.outgoing.Close()
+	switch {
+	case a.withheld():
 		return reachedHead
+	case a.outgoing.isCut(), a.trace.unwritten.Load():
+		return reachedInPart
 	}
 	return reachedService
 }
@@ -101,18 +126,23 @@ func (a *attempt) end() {
 // attemptClock is the time of an attempt. Its context ends with the caller's, but not
 // while a success is arriving, and when nothing moves on the network.
 type attemptClock struct {
-	caller   context.Context //nolint:containedctx // an attempt belongs to one call
+	values   attemptValues
+	caller   context.Context //nolint:containedctx // the call's, with values
 	ctx      context.Context //nolint:containedctx // the attempt's own: it may outlive caller a little
 	cancel   context.CancelFunc
 	unlink   func() bool // takes the attempt off the caller's context
+	patience time.Duration
 	stall    *time.Timer
 	stalled  atomic.Bool
 	arriving atomic.Bool // a success
 }
 
-func (c *attemptClock) start(caller context.Context) {
-	c.caller = caller
-	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(caller))
+// start begins an attempt of the operation, which bears with a silence as long
+// as its patience.
+func (c *attemptClock) start(caller context.Context, op *operation, patience time.Duration) {
+	c.values = attemptValues{caller, op}
+	c.caller, c.patience = &c.values, patience
+	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(c.caller))
 	c.unlink = context.AfterFunc(caller, c.callerEnded)
 }
 
@@ -127,18 +157,18 @@ func (c *attemptClock) callerEnded() {
 // watch begins to wait for the network. pause and resume bracket the time in
 // which the caller's reader or writer is waited for instead.
 func (c *attemptClock) watch() {
-	c.stall = time.AfterFunc(stallTimeout, func() {
+	c.stall = time.AfterFunc(c.patience, func() {
 		c.stalled.Store(true)
 		c.cancel()
 	})
 }
 func (c *attemptClock) pause()  { c.stall.Stop() }
-func (c *attemptClock) resume() { c.stall.Reset(stallTimeout) }
+func (c *attemptClock) resume() { c.stall.Reset(c.patience) }
 
 // explain replaces a cancellation that the stall caused by its reason.
 func (c *attemptClock) explain(err error) error {
 	if c.stalled.Load() {
-		return stallError{}
+		return stallError{c.patience}
 	}
 	return err
 }
@@ -154,38 +184,77 @@ func (c *attemptClock) end() {
 }
 
 // stallError says that nothing moved on the network for too long.
-type stallError struct{}
+type stallError struct{ after time.Duration }
 
-func (stallError) Error() string   { return fmt.Sprintf("no byte moved for %v", stallTimeout) }
+func (e stallError) Error() string { return fmt.Sprintf("no byte moved for %v", e.after) }
 func (stallError) Timeout() bool   { return true }
 func (stallError) Temporary() bool { return true }
 
 // expectation is the question whether the service wants the body at all, which
 // a large upload asks with Expect: 100-continue. The zero expectation does not ask.
 type expectation struct {
-	granted    chan struct{} // closed when the service says 100 Continue; nil: it is not asked
-	responding atomic.Bool   // something of a response has come
+	granted   chan struct{} // closed when the service says 100 Continue; nil: it is not asked
+	hinted    chan struct{} // closed by another informational response, which is no word on the body
+	final     chan struct{} // closed when there is a response that ends the call or the attempt
+	since     time.Time
+	answering atomic.Bool // something has come: a response of whatever kind
 }
 
 // ask lets the attempt's trace tell what becomes of the question.
 func (e *expectation) ask(hooks *httptrace.ClientTrace) {
-	e.granted = make(chan struct{})
+	e.granted, e.hinted, e.final = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	e.since = time.Now()
 	hooks.Got100Continue = sync.OnceFunc(func() { close(e.granted) })
-	hooks.GotFirstResponseByte = func() { e.responding.Store(true) }
+	hooks.GotFirstResponseByte = func() { e.answering.Store(true) }
+	hints := 0
+	hooks.Got1xxResponse = func(status int, _ textproto.MIMEHeader) error {
+		if hints++; hints > maxHints {
+			return errTooManyHints
+		}
+		if hints == 1 && status != http.StatusContinue {
+			close(e.hinted)
+		}
+		return nil
+	}
+}
+
+// errTooManyHints is worded as net/http words the end of its own patience.
+var errTooManyHints = fmt.Errorf("%s %d informational responses", tooLargeHeaders, maxHints)
+
+// responded tells that there is a response, and no permission can follow.
+func (e *expectation) responded() {
+	if e.asked() {
+		close(e.final)
+	}
 }
 
 // permits says whether the body may be sent: the service said 100 Continue, or
-// nothing for too long. With any other response it refuses the body. Where the
-// connection stays open net/http sends it all the same, so it is held back here
-// until the attempt is over.
+// no word on the body for too long. With any response but an informational one it
+// refuses the body. Where the connection stays open net/http sends it all the
+// same, so it is held back here until the attempt is over.
 func (e *expectation) permits(over <-chan struct{}) bool {
-	if !e.asked() || !e.responding.Load() {
+	if !e.asked() || !e.answering.Load() {
 		return true
 	}
 	select {
 	case <-e.granted:
 		return true
 	case <-over:
+		return false
+	case <-e.hinted:
+	}
+	// No hook tells that a final response follows on a hint, but the attempt does.
+	patience := time.NewTimer(max(expectPatience-time.Since(e.since), settleTime))
+	defer patience.Stop()
+	select {
+	case <-e.granted:
+		return true
+	case <-over:
+		return false
+	case <-patience.C:
+		return true
+	case <-e.final:
+		<-over
 		return false
 	}
 }
@@ -207,14 +276,25 @@ func (e *expectation) ungranted() bool {
 
 // attemptTrace is what the transport reports of an attempt.
 type attemptTrace struct {
-	hooks   httptrace.ClientTrace
-	tracing atomic.Bool // the transport reports at all
-	wrote   atomic.Bool // the request's head went out
+	hooks     httptrace.ClientTrace
+	tracing   atomic.Bool // the transport reports at all
+	wrote     atomic.Bool // the request's head went out
+	unwritten atomic.Bool // the rest of it did not
 }
 
 func (t *attemptTrace) start() {
 	t.hooks.GetConn = func(string) { t.tracing.Store(true) }
 	t.hooks.WroteHeaders = func() { t.wrote.Store(true) }
+}
+
+// watchBody learns whether writing the body failed. A transport that begins again
+// by itself, on another connection, takes that back.
+func (t *attemptTrace) watchBody() {
+	t.hooks.WroteHeaders = func() {
+		t.wrote.Store(true)
+		t.unwritten.Store(false)
+	}
+	t.hooks.WroteRequest = func(written httptrace.WroteRequestInfo) { t.unwritten.Store(written.Err != nil) }
 }
 
 // unsent says whether it is certain that a request did not leave which failed

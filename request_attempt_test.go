@@ -28,7 +28,7 @@ func TestClockEndsWithItsCaller(t *testing.T) {
 		}{"in silence": {false, 0}, "while a success arrives": {true, successGrace}} {
 			caller, cancel := context.WithCancel(t.Context())
 			var c attemptClock
-			c.start(caller)
+			c.start(caller, &opGetModel, defaultStallTimeout)
 			c.arriving.Store(test.arriving)
 			began := time.Now()
 			cancel()
@@ -43,21 +43,21 @@ func TestClockStalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var c attemptClock
-		c.start(t.Context())
+		c.start(t.Context(), &opGetModel, defaultStallTimeout)
 		defer c.end()
 		c.watch()
 		broken := errors.New("broken")
 		require.Same(t, broken, c.explain(broken))
 
-		time.Sleep(stallTimeout - 1)
+		time.Sleep(defaultStallTimeout - 1)
 		c.pause()
-		time.Sleep(10 * stallTimeout) // the caller's time, not the network's
+		time.Sleep(10 * defaultStallTimeout) // the caller's time, not the network's
 		require.NoError(t, c.ctx.Err())
 
 		c.resume()
 		began := time.Now()
 		<-c.ctx.Done()
-		require.Equal(t, stallTimeout, time.Since(began))
+		require.Equal(t, defaultStallTimeout, time.Since(began))
 		require.ErrorAs(t, c.explain(c.ctx.Err()), new(stallError))
 	})
 }
@@ -145,7 +145,7 @@ func TestIncomingCountsAndStalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var c attemptClock
-		c.start(t.Context())
+		c.start(t.Context(), &opGetModel, defaultStallTimeout)
 		defer c.end()
 		c.watch()
 		reads := 0
@@ -158,7 +158,7 @@ func TestIncomingCountsAndStalls(t *testing.T) {
 		}))}
 		_, err := body.Read(make([]byte, 8))
 		require.NoError(t, err)
-		time.Sleep(2 * stallTimeout) // the caller looks at what came
+		time.Sleep(2 * defaultStallTimeout) // the caller looks at what came
 		_, err = body.Read(make([]byte, 8))
 		require.ErrorAs(t, err, new(stallError))
 		require.EqualValues(t, 4, body.received)

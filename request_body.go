@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -22,11 +23,25 @@ type body struct {
 	form        *form // nil for JSON
 }
 
+// emptyBody is a body of nothing, whose length is not announced. It keeps net/http
+// from sending a request again by itself, as it does with those that have no body.
+func emptyBody() *body {
+	return &body{length: -1, open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }}
+}
+
 // jsonBody encodes value, which must fit the operation's schema.
 func jsonBody(op operation, value any) (*body, error) {
-	raw, err := json.Marshal(value)
+	b, err := encodedBody(value)
 	if err != nil {
 		return nil, argumentError(op.id, "%w", err)
+	}
+	return b, nil
+}
+
+func encodedBody(value any) (*body, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
 	}
 	return &body{
 		contentType: acceptJSON,
@@ -41,6 +56,7 @@ func jsonBody(op operation, value any) (*body, error) {
 type outgoing struct {
 	clock  *attemptClock
 	expect *expectation
+	length int64
 
 	mu     sync.Mutex
 	source io.ReadCloser
@@ -89,6 +105,16 @@ func readSafely(r io.Reader, p []byte) (n int, err error) {
 	return r.Read(p)
 }
 
+// closeSafely is readSafely for the source's end.
+func closeSafely(c io.Closer) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic while closing: %v", r)
+		}
+	}()
+	return c.Close()
+}
+
 // Close waits for a read in flight, and lets none follow.
 func (o *outgoing) Close() error {
 	o.mu.Lock()
@@ -97,7 +123,7 @@ func (o *outgoing) Close() error {
 		return nil
 	}
 	o.closed = true
-	return o.source.Close()
+	return closeSafely(o.source)
 }
 
 // count is how many bytes the transport took.
@@ -105,6 +131,14 @@ func (o *outgoing) count() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.sent
+}
+
+// isCut says whether the transport was given less than all of the body. Once it
+// is closed, that stays so.
+func (o *outgoing) isCut() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.source != nil && o.sent < o.length
 }
 
 // failure is the error of the source, if that is what ended the attempt.

@@ -20,7 +20,7 @@ import (
 func sending(t *testing.T, source io.ReadCloser) *outgoing {
 	t.Helper()
 	clock := &attemptClock{}
-	clock.start(t.Context())
+	clock.start(t.Context(), &opAddItems, defaultStallTimeout)
 	clock.watch()
 	t.Cleanup(clock.end)
 	return &outgoing{clock: clock, expect: &expectation{}, source: source}
@@ -81,7 +81,7 @@ func TestOutgoingStopsTheClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := sending(t, io.NopCloser(readFunc(func([]byte) (int, error) {
-			time.Sleep(10 * stallTimeout)
+			time.Sleep(10 * defaultStallTimeout)
 			return 1, nil
 		})))
 		_, err := o.Read(make([]byte, 1))
@@ -89,7 +89,7 @@ func TestOutgoingStopsTheClock(t *testing.T) {
 		require.NoError(t, o.clock.ctx.Err())
 		began := time.Now()
 		<-o.clock.ctx.Done()
-		require.Equal(t, stallTimeout, time.Since(began), "from then on it is the network that is waited for")
+		require.Equal(t, defaultStallTimeout, time.Since(began), "from then on it is the network that is waited for")
 	})
 }
 
@@ -129,7 +129,7 @@ func TestOutgoingIsHeldBack(t *testing.T) {
 	t.Parallel()
 	refused := sending(t, io.NopCloser(strings.NewReader("image")))
 	refused.expect.granted = make(chan struct{})
-	refused.expect.responding.Store(true)
+	refused.expect.answering.Store(true)
 	refused.clock.cancel()
 	_, err := refused.Read(make([]byte, 1))
 	require.ErrorIs(t, err, errDetached)

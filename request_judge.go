@@ -11,6 +11,9 @@ type reach int
 const (
 	// reachedService: the service may have all of the request.
 	reachedService reach = iota
+	// reachedInPart: the service never had the end of it, and acts on no half of
+	// a form or of JSON; or it said, as HTTP/2 lets it, that it will not look at it.
+	reachedInPart
 	// reachedHead: its body was held back, and without it the service cannot act.
 	reachedHead
 	// reachedNothing: no byte of it left the process.
@@ -96,7 +99,7 @@ func outcomeOf(c class, o observation) Outcome {
 		return OutcomeNotExecuted
 	case o.reach == reachedNothing:
 		return OutcomeNotSent
-	case o.reach == reachedHead, c.stateless(), declinedStatus(o.status):
+	case o.reach != reachedService, c.stateless(), declinedStatus(o.status):
 		return OutcomeNotExecuted
 	}
 	return OutcomeUnknown

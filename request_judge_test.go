@@ -53,21 +53,26 @@ func matrix() []matrixRow {
 		maybeAgain = "✓ unknown"
 		once       = "↻ not executed"
 	)
-	declined := []int{400, 402, 403, 404, 405, 406, 407, 409, 410, 411, 412, 413, 414, 415, 416, 418, 421, 422, 423, 424, 426, 428, 431, 451, 499, 501, 505}
+	declined := []int{400, 402, 403, 404, 405, 406, 407, 409, 410, 411, 412, 413, 414, 415, 416, 418, 421, 422, 423, 424, 426, 428, 431, 451, 501, 505}
 	return []matrixRow{
 		alike("no such host, no connection", "✓ not sent", observation{failure: failedConnection, reach: reachedNothing}),
 		alike("unknown certificate, wrong host, TLS below 1.2", notSent, observation{failure: failedForGood, reach: reachedNothing}),
 		{"no token, because the login failed", notSent, notSent, notSent, notSent, "–", []observation{{failure: failedLogin, reach: reachedNothing}}},
 		{"a reset, an end, garbage or a minute of silence before the response", again, maybeAgain, maybeAgain, unknown, again,
 			[]observation{{failure: failedConnection}}},
-		alike("the same while the body is held back, because the service has not answered `Expect`", again,
+		alike("the same while the body is held back, because the service has not responded to `Expect`", again,
 			observation{failure: failedConnection, reach: reachedHead}),
+		alike("the same before the end of the body was written", again, observation{failure: failedConnection, reach: reachedInPart}),
+		alike("over HTTP/2: a stream that is refused, or above the last one of a GOAWAY", again,
+			observation{failure: failedConnection, reach: reachedInPart}),
 		{"headers that are too large", notDone, unknown, unknown, unknown, notDone, []observation{{failure: failedForGood}}},
 		alike("425, 429, with or without Retry-After", again, slices.Concat(statuses(observation{}, 425, 429),
 			statuses(observation{retryAfter: time.Second}, 425, 429))...),
-		{"408, 500, 502, 503, 504, 599, with or without Retry-After", again, maybeAgain, maybeAgain, unknown, again, slices.Concat(
-			statuses(observation{}, 408, 500, 502, 503, 504, 507, 599), statuses(observation{retryAfter: time.Second}, 503))},
-		alike("the same to `Expect`, before the body", again, statuses(observation{reach: reachedHead}, 408, 500, 502, 503, 504, 599)...),
+		{"408, 499, 500, 502, 503, 504, 599, with or without Retry-After", again, maybeAgain, maybeAgain, unknown, again, slices.Concat(
+			statuses(observation{}, 408, 499, 500, 502, 503, 504, 507, 599), statuses(observation{retryAfter: time.Second}, 503))},
+		alike("the same to `Expect`, or before the end of the body", again, slices.Concat(
+			statuses(observation{reach: reachedHead}, 408, 499, 500, 502, 503, 504, 599),
+			statuses(observation{reach: reachedInPart}, 408, 499, 500, 502, 503, 504, 599))...),
 		alike("425, 429 whose Retry-After is negative or above the limit", notDone,
 			statuses(observation{retryAfter: time.Hour, overlong: true}, 425, 429)...),
 		{"503 whose Retry-After is negative or above the limit", notDone, unknown, unknown, unknown, notDone,
@@ -86,6 +91,8 @@ func matrix() []matrixRow {
 		alike("a file to be sent that cannot be read, or changes", notDone, observation{failure: failedSource},
 			observation{failure: failedSource, spent: true}, observation{failure: failedSource, reach: reachedHead}),
 		alike("425, 429 after a reader that can be read once", notDone, statuses(observation{spent: true}, 425, 429)...),
+		alike("any end before the end of such a reader", notDone, append(
+			statuses(observation{spent: true, reach: reachedInPart}, 408, 500, 503), observation{failure: failedConnection, spent: true, reach: reachedInPart})...),
 		{"any other end after a reader that can be read once", notDone, unknown, unknown, unknown, notDone,
 			append(statuses(observation{spent: true}, 408, 500, 503), observation{failure: failedConnection, spent: true})},
 	}

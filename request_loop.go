@@ -18,7 +18,8 @@ type exchange struct {
 	client *Client
 	request
 	callProgress
-	err     error // what the last attempt ended with
+	err     error      // what the last attempt ended with
+	refusal *BaseError // the last response that told of something that may pass
 	current *attempt
 	payload payload
 
@@ -97,7 +98,7 @@ func (x *exchange) start(a *attempt, req *http.Request) (*http.Request, error) {
 	}
 	x.attempts++
 	a.report.start(x.attempts)
-	a.clock.start(req.Context())
+	a.clock.start(req.Context(), &x.op, x.client.stall)
 	a.trace.start()
 	out := req.WithContext(httptrace.WithClientTrace(a.clock.ctx, &a.trace.hooks))
 	out.Header = header
@@ -133,11 +134,15 @@ func (x *exchange) header(added http.Header) http.Header {
 // next looks at what came of an attempt, and says whether another one follows,
 // and after what wait.
 func (x *exchange) next(ctx context.Context, response *http.Response, err error) (wait time.Duration, again bool) {
+	rethrow(x.current.outgoing.failure())
 	seen, cause := x.observe(response, err)
 	x.learn(seen)
 	d := judge(x.op.class, seen)
 	x.outcome = afterwards(x.op.class, x.outcome, d.outcome)
 	x.err = x.errorOf(ctx, seen, cause)
+	if refusal, ok := cause.(*BaseError); ok && d.again == repeatLater { //nolint:errorlint // one within a file's error is not this call's
+		x.refusal = refusal
+	}
 	switch {
 	case x.err == nil:
 		x.earn()
@@ -148,7 +153,7 @@ func (x *exchange) next(ctx context.Context, response *http.Response, err error)
 	case d.again == repeatLater:
 		wait, again = x.takeRetry(ctx, d.wait)
 	}
-	x.tell(x.err, wait)
+	x.tell(x.err, wait, !again)
 	return wait, again
 }
 
@@ -178,7 +183,7 @@ func (x *exchange) takeRetry(ctx context.Context, asked time.Duration) (wait tim
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		if asked == 0 {
-			x.err = x.requestError(&contextEndError{context.DeadlineExceeded, x.err})
+			x.err = x.requestError(&sequel{context.DeadlineExceeded, x.err})
 		}
 		return 0, false
 	}
@@ -201,7 +206,7 @@ func (x *exchange) finish(err error) error {
 	if err != nil {
 		err = x.requestError(err)
 	}
-	x.tell(err, 0)
+	x.tell(err, 0, true)
 	return err
 }
 

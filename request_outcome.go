@@ -63,7 +63,12 @@ func (x *exchange) loginFailure(ctx context.Context, err error) error {
 	return err
 }
 
+// requestError is a failure of the call. Where its last attempt had no response,
+// the last one before stays reachable.
 func (x *exchange) requestError(err error) *RequestError {
+	if x.refusal != nil && x.current.report.status == 0 && !errors.As(err, new(*BaseError)) {
+		err = &sequel{err, x.refusal}
+	}
 	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: x.outcome, Err: redact.Error(err, x.mask)}
 }
 
@@ -87,11 +92,11 @@ func contextError(ctx context.Context, last error) error {
 	if last == nil {
 		return err
 	}
-	return &contextEndError{err: err, last: last}
+	return &sequel{err: err, before: last}
 }
 
-// contextEndError joins the end of a context with the last failure before it, in one line.
-type contextEndError struct{ err, last error }
+// sequel joins what ended a call with the last failure before it, in one line.
+type sequel struct{ err, before error }
 
-func (e *contextEndError) Error() string   { return e.err.Error() + "; before that: " + e.last.Error() }
-func (e *contextEndError) Unwrap() []error { return []error{e.err, e.last} }
+func (e *sequel) Error() string   { return e.err.Error() + "; before that: " + e.before.Error() }
+func (e *sequel) Unwrap() []error { return []error{e.err, e.before} }

@@ -55,6 +55,7 @@ func TestBrokenRefusalAfterALostAttempt(t *testing.T) {
 		defer cancel()
 		attempts := 0
 		c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
+			_, _ = io.Copy(io.Discard, r.Body)
 			if attempts++; attempts == 1 {
 				return nil, io.ErrUnexpectedEOF
 			}

@@ -2,6 +2,7 @@ package hacarus
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -131,7 +132,7 @@ func (x *exchange) observe(response *http.Response, err error) (observation, err
 	if err != nil {
 		return x.observeSilence(err)
 	}
-	o := observation{status: response.StatusCode, reach: x.current.reached(), spent: x.spent()}
+	o := observation{status: response.StatusCode}
 	switch {
 	case isSuccess(o.status) && x.streams():
 		o.failure, err = observeStream(response)
@@ -141,6 +142,9 @@ func (x *exchange) observe(response *http.Response, err error) (observation, err
 		err = x.observeRedirect(response)
 	default:
 		err = x.observeRefusal(&o, response)
+	}
+	if !isSuccess(o.status) { // only now: a transport whose body is taken away closes the connection
+		o.reach, o.spent = x.current.reached(), x.spent()
 	}
 	return o, err
 }
@@ -163,13 +167,40 @@ func observeStream(response *http.Response) (fault, error) {
 func (x *exchange) observeSuccess(response *http.Response) (fault, error) {
 	err := x.payload.read(response, maxResponse)
 	switch {
+	case err == nil && isWebPage(x.payload.raw):
+		return failedContent, fmt.Errorf("%w: %w", ErrDecode, errWebPage)
 	case err == nil:
 		return failedNothing, nil
 	case errors.Is(err, ErrResponseTooLarge):
 		return failedContent, err
 	}
-	return failedTransfer, fmt.Errorf("%w: %w", ErrDecode, err)
+	return failedTransfer, transferError{err}
 }
+
+// transferError is a success whose rest did not come.
+type transferError struct{ error }
+
+func (e transferError) Error() string   { return ErrDecode.Error() + ": " + e.error.Error() }
+func (e transferError) Unwrap() []error { return []error{ErrDecode, e.error} }
+
+// errWebPage is a page in place of a value: a proxy's, a portal's, or that of the
+// service's own website.
+var errWebPage = errors.New("a web page, not the API: check the base URL")
+
+// hintOfOrigin tells of an image where the token did not go; "" for nothing.
+func (x *exchange) hintOfOrigin(status int) string {
+	if x.foreign && (status == http.StatusUnauthorized || status == http.StatusForbidden) {
+		return fmt.Sprintf("the image is at %s, and the access token is for %s alone: if it may be sent there too, use WithImageOrigins",
+			originOf(x.target), originOf(x.client.origin))
+	}
+	return ""
+}
+
+// errFilePage is the same in place of a file, which may be anywhere.
+var errFilePage = errors.New("a web page in place of a file")
+
+// isWebPage says whether a body is markup, with which no JSON begins.
+func isWebPage(raw []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("<")) }
 
 // observeRedirect refuses a redirect: following one could turn a POST into a
 // GET, or carry the token elsewhere.
@@ -204,9 +235,9 @@ func (x *exchange) observeRefusal(o *observation, response *http.Response) error
 		RequestID:  x.mask(response.Header.Get("X-Request-Id")),
 		Attempts:   x.attempts,
 		Body:       []byte(masked[:min(len(masked), maxErrorBody)]),
-		Hint:       x.mask(x.hint(response.StatusCode)),
+		Hint:       x.mask(cmp.Or(x.hintOfOrigin(o.status), x.hint(o.status))),
 	}
-	if after, ok := parseRetryAfter(response.Header.Get("Retry-After"), time.Now()); ok {
+	if after, ok := parseRetryAfter(response.Header); ok {
 		base.RetryAfter = after
 		if retryAfterStatus(o.status) {
 			o.retryAfter, o.overlong = after, after < 0 || after > x.client.policy.MaxRetryAfter

@@ -22,8 +22,12 @@ func (x *exchange) observeSilence(err error) (observation, error) {
 		o.failure = failedSource
 		return o, sourceError{source}
 	}
-	if err = stripURL(err); a.trace.unsent(err) {
+	err = stripURL(err)
+	switch {
+	case a.trace.unsent(err):
 		o.reach = reachedNothing
+	case o.reach == reachedService && (isRefusedStream(err) || isUnwritten(err)):
+		o.reach = reachedInPart
 	}
 	err = nameHeaderTooLarge(a.clock.explain(err))
 	if permanent(err) {
@@ -46,12 +50,59 @@ func stripURL(err error) error {
 	return err
 }
 
-// nameHeaderTooLarge gives a kind to an error for which net/http has no type.
+// tooLargeHeaders begins net/http's error for headers that are too large.
+const tooLargeHeaders = "server response headers exceeded"
+
+// nameHeaderTooLarge gives a kind to errors for which net/http has no type: that
+// of HTTP/1.1, and those of HTTP/2, for one head and for all informational ones.
 func nameHeaderTooLarge(err error) error {
-	if strings.Contains(err.Error(), "server response headers exceeded") {
-		return fmt.Errorf("%w: %w", ErrResponseTooLarge, err)
+	for _, text := range []string{tooLargeHeaders, "response header list larger than advertised limit", "header list too large"} {
+		if strings.Contains(err.Error(), text) {
+			return fmt.Errorf("%w: %w", ErrResponseTooLarge, err)
+		}
 	}
 	return err
+}
+
+// isRefusedStream says whether an HTTP/2 server told that it has not looked at
+// the request and never will: its stream was refused (RFC 9113, 8.7), or is above
+// the last one that a GOAWAY names (6.8).
+//
+// net/http would send such a request again by itself, if it had a GetBody. It
+// has none, because net/http then also repeats a request whose stream was reset
+// with PROTOCOL_ERROR (http2canRetryError in net/http/h2_bundle.go), which proves
+// nothing. Without it, http2shouldRetryRequest there returns an error that only
+// its text tells from others: the refusal stands in brackets. A request without a
+// body is sent again up to seven times, and then fails with the refusal itself.
+// TestRefusedStreams notices when a release of Go words them otherwise; the
+// outcome would be unknown then, and nothing would be executed twice.
+func isRefusedStream(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) { // a user's transport may have wrapped it
+		text := err.Error()
+		if inner, ok := strings.CutPrefix(text, "http2: Transport: cannot retry err ["); ok {
+			text, _, _ = strings.Cut(inner, "] after Request.Body was written")
+		}
+		if stream, ok := strings.CutPrefix(text, "stream error: stream ID "); ok {
+			_, reason, _ := strings.Cut(stream, "; ")
+			return reason == "REFUSED_STREAM" || strings.HasPrefix(reason, "REFUSED_STREAM;")
+		}
+		// Both are said of streams above the last one only, by setGoAway.
+		if text == "http2: Transport received Server's graceful shutdown GOAWAY" ||
+			strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:") {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnwritten says whether the end of an HTTP/1.1 request was never written, by
+// the error that its write failed with: net/http gives it that prefix
+// (mapRoundTripError in net/http/transport.go). A connection of HTTP/1.1 writes
+// nothing once a request is out; over HTTP/2 the write may have been another's.
+// The transport's trace does not tell: it ends before the last flush.
+func isUnwritten(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && failed.Op == "write" && strings.HasPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
 }
 
 // permanent says whether the same connection would fail the same way again.

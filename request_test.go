@@ -311,7 +311,7 @@ func TestStalledAnswerIsAbandoned(t *testing.T) {
 		_, err := c.GetModel(t.Context(), "m1")
 		require.ErrorAs(t, err, new(stallError))
 		require.ErrorIs(t, err, ErrDecode)
-		require.InDelta(t, 2*stallTimeout.Seconds(), time.Since(start).Seconds(), 1)
+		require.InDelta(t, 2*defaultStallTimeout.Seconds(), time.Since(start).Seconds(), 1)
 	})
 }
 

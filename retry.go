@@ -148,19 +148,28 @@ func retryAfterStatus(status int) bool {
 // maxRetryAfter is what overlong waits are cut to, so that adding one to a time cannot overflow.
 const maxRetryAfter = 10 * 365 * 24 * time.Hour
 
-// parseRetryAfter reads a Retry-After of seconds or a date. It is false for one
-// that means nothing: no number and no date, or a date in the past. A negative
-// number of seconds is returned as such.
-func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
-	value = strings.TrimSpace(value)
+// parseRetryAfter reads a response's Retry-After of seconds or a date. It is
+// false for one that means nothing: no number and no date, or a date that has
+// passed. A negative number of seconds is returned as such. A date is one of the
+// clock that the response was written by, and this computer's may differ: the
+// wait is the difference to the response's own Date, if it has one.
+func parseRetryAfter(header http.Header) (time.Duration, bool) {
+	value := strings.TrimSpace(header.Get("Retry-After"))
 	if digits := strings.TrimLeft(value, "+-"); digits != "" && strings.Trim(digits, "0123456789") == "" && len(value)-len(digits) <= 1 {
 		return secondsOf(value), true
 	}
-	date, err := http.ParseTime(value)
-	if err != nil || date.Before(now) {
+	until, err := http.ParseTime(value)
+	if err != nil {
 		return 0, false
 	}
-	return min(date.Sub(now), maxRetryAfter), true
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	if until.Before(now) {
+		return 0, false
+	}
+	return min(until.Sub(now), maxRetryAfter), true
 }
 
 // secondsOf turns digits with an optional sign into a duration, cut where it would overflow.
@@ -176,10 +185,15 @@ func secondsOf(digits string) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
+// statusClientClosed is what nginx, and networks built with it, respond with in
+// place of the service once they believe that the client has gone: as with 504,
+// the service may have acted.
+const statusClientClosed = 499
+
 // transientStatus says whether a response of this status may differ next time.
 func transientStatus(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, statusClientClosed:
 		return true
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return false
@@ -191,7 +205,7 @@ func transientStatus(status int) bool {
 // did not act on the request.
 func declinedStatus(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
+	case http.StatusRequestTimeout, statusClientClosed, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
 		return false // all may follow an execution
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return true

@@ -213,10 +213,23 @@ func TestParseRetryAfter(t *testing.T) {
 		{now.Add(-90 * time.Second).Format(http.TimeFormat), 0, false},
 		{"Fri, 31 Dec 9999 23:59:59 GMT", maxRetryAfter, true},
 	} {
-		got, ok := parseRetryAfter(test.value, now)
+		got, ok := parseRetryAfter(http.Header{"Retry-After": {test.value}, "Date": {now.Format(http.TimeFormat)}})
 		require.Equal(t, test.ok, ok, test.value)
 		require.Equal(t, test.want, got, test.value)
 	}
+}
+
+// A response without a date, or with one that nobody can read, is taken for written now.
+func TestParseRetryAfterWithoutDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		until := time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)
+		for _, date := range []string{"", "today"} {
+			wait, ok := parseRetryAfter(http.Header{"Retry-After": {until}, "Date": {date}})
+			require.True(t, ok)
+			require.Equal(t, time.Minute, wait)
+		}
+	})
 }
 
 func FuzzParseRetryAfter(f *testing.F) {
@@ -225,7 +238,7 @@ func FuzzParseRetryAfter(f *testing.F) {
 	}
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, value string) {
-		d, ok := parseRetryAfter(value, now)
+		d, ok := parseRetryAfter(http.Header{"Retry-After": {value}, "Date": {now.Format(http.TimeFormat)}})
 		if !ok && d != 0 || d > maxRetryAfter || d < -time.Second {
 			t.Fatalf("%q: %v %v", value, d, ok)
 		}

@@ -491,7 +491,9 @@ func (r *formReader) readContent(p []byte) (int, error) {
 	r.left -= int64(n)
 	r.sent += int64(n)
 	if n > 0 && r.form.progress != nil {
-		r.form.progress(r.sent, r.form.total)
+		if err := guard(func() { r.form.progress(r.sent, r.form.total) }); err != nil {
+			return n, err
+		}
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil

@@ -527,6 +527,18 @@ func TestBrokenSources(t *testing.T) {
 		{"claims too much", with(readerFunc(func(p []byte) (int, error) { return len(p) + 1, nil }), 10), nil},
 		{"claims less than nothing", with(readerFunc(func([]byte) (int, error) { return -1, nil }), 10), nil},
 		{"never gives anything", with(idle, 10), io.ErrNoProgress},
+		{"panic in the end", File{Name: "a.png", Size: 3, Open: func() func() (io.ReadCloser, error) {
+			looks := 0
+			return func() (io.ReadCloser, error) {
+				looks++
+				return closer{strings.NewReader("abc"), func() error {
+					if looks > 1 {
+						panic("no camera")
+					}
+					return nil
+				}}, nil
+			}
+		}()}, nil},
 		{"close fails", File{Name: "a.png", Size: 3, Open: func() (io.ReadCloser, error) {
 			return closer{strings.NewReader("abc"), func() error { return broken }}, nil
 		}}, broken},
@@ -651,7 +663,10 @@ func TestFilesAreOpenedOneAtATime(t *testing.T) {
 			}
 			return nil, io.ErrUnexpectedEOF // without closing the body
 		})
-		require.ErrorIs(t, addFiles(t.Context(), c, files...), ErrOutcomeUnknown)
+		err := addFiles(t.Context(), c, files...)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		require.NotErrorIs(t, err, ErrOutcomeUnknown, "the end was never sent")
+		require.EqualValues(t, 4, counted.opened.Load(), "a reader is sent once")
 		require.Zero(t, counted.open.Load())
 	})
 }
@@ -730,19 +745,24 @@ func TestProgress(t *testing.T) {
 	}
 	t.Run("panic", func(t *testing.T) {
 		t.Parallel()
-		api := &fakeAPI{next: ok(idsBody)}
-		_, err := overMemory(t, api).AddItems(t.Context(), AddItemsRequest{
-			Files: []File{FileFromBytes("a.png", []byte("abc"))},
-			Progress: func(sent, _ int64) {
-				if sent > 0 {
-					panic("no display")
-				}
-			},
-		})
-		var failed *RequestError
-		require.ErrorAs(t, err, &failed)
-		require.Equal(t, OutcomeNotExecuted, failed.Outcome)
-		require.Zero(t, api.count())
+		for name, c := range map[string]*Client{
+			"in memory": overMemory(t, &fakeAPI{next: ok(idsBody)}),
+			"over TCP":  overTCP(t, &fakeAPI{next: ok(idsBody)}),
+		} {
+			for _, at := range []int64{0, 3} {
+				require.PanicsWithValue(t, "no display", func() {
+					_, _ = c.AddItems(t.Context(), AddItemsRequest{
+						Files: []File{FileFromBytes("a.png", []byte("abc"))},
+						Progress: func(sent, _ int64) {
+							if sent == at {
+								panic("no display")
+							}
+						},
+					})
+				}, name)
+			}
+			require.NoError(t, addFiles(t.Context(), c, FileFromBytes("a.png", []byte("abc"))), "the client goes on")
+		}
 	})
 }
 

@@ -218,8 +218,8 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 	if err != nil {
 		return nil, err
 	}
-	if ctx == nil || c == nil {
-		return nil, argumentError(opGetModel.id, "nil client or context")
+	if err := c.usable(ctx, opGetModel); err != nil {
+		return nil, err
 	}
 	begun, pace, doubt := time.Now(), newPace(cfg, c.policy), tolerance{patience: briefly}
 	for last == nil || !last.Status.IsTerminal() {
@@ -278,8 +278,8 @@ func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []str
 // newItemsWait is a wait for any assessment of a model.
 func (c *Client) newItemsWait(ctx context.Context, op operation, modelID string, opts []WaitOption) (*itemsWait, error) {
 	cfg, err := newWaitConfig(op, opts)
-	if err == nil && (ctx == nil || c == nil) {
-		err = argumentError(op.id, "nil client or context")
+	if err == nil {
+		err = c.usable(ctx, op)
 	}
 	return &itemsWait{
 		client: c, waitConfig: cfg, modelID: modelID, slots: make(chan struct{}, waitConcurrency), patience: briefly,
@@ -289,7 +289,7 @@ func (c *Client) newItemsWait(ctx context.Context, op operation, modelID string,
 
 // each runs the wait, and yields an item or an error for each id.
 func (w *itemsWait) each(ctx context.Context, itemIDs []string, yield func(*Item, error) bool) {
-	w.run(ctx, itemIDs, func(_ string, item *Item, err error) bool {
+	w.run(withoutCapture(ctx), itemIDs, func(_ string, item *Item, err error) bool {
 		if err != nil {
 			item = nil
 		}

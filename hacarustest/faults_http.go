@@ -15,8 +15,14 @@ import (
 )
 
 // ResetConnection breaks the connection without a response once the request was
-// executed. Over TCP the client sees a reset.
-func ResetConnection() Fault { return Fault{send: exchange.reset} }
+// executed, or, with [Fault.Before], once all of it has arrived. Over TCP the
+// client sees a reset.
+func ResetConnection() Fault {
+	return Fault{send: func(x exchange) {
+		x.takeBody()
+		x.reset()
+	}}
+}
 
 // ResetInBody breaks the connection when that many bytes of the request's
 // body, or all of a shorter one, were read. The request is not executed.
@@ -28,12 +34,21 @@ func ResetInBody(after int64) Fault {
 }
 
 // CloseConnection closes the connection without a response once the request was
-// executed.
+// executed, or, with [Fault.Before], once all of it has arrived.
 func CloseConnection() Fault { return Raw(nil) }
 
 // Raw sends these bytes in place of an HTTP response once the request was
 // executed, and closes the connection.
-func Raw(b []byte) Fault { return Fault{send: func(x exchange) { x.raw(b) }} }
+func Raw(b []byte) Fault {
+	return Fault{send: func(x exchange) {
+		x.takeBody()
+		x.raw(b)
+	}}
+}
+
+// takeBody reads what is left of the request's body, as a service has done before
+// it acts. A client that could not send all of it knows that nothing was executed.
+func (x exchange) takeBody() { _, _ = io.Copy(io.Discard, x.r.Body) }
 
 // Garbage sends bytes that are not HTTP once the request was executed, and closes
 // the connection.
@@ -43,7 +58,7 @@ func Garbage() Fault { return Raw([]byte("\x16\x03\x01\x02\x00\x01 no HTTP at al
 // The body is sent as it is; without a Content-Type in the header it is JSON.
 func Status(code int, header http.Header, body string) Fault {
 	return Fault{instead: true, send: func(x exchange) {
-		_, _ = io.Copy(io.Discard, x.r.Body) // as a service does, unlike EarlyReply
+		x.takeBody() // unlike EarlyReply
 		statusResponse(code, header, body).write(x.w)
 	}}
 }
@@ -100,7 +115,12 @@ func TruncatedChunks(after int) Fault {
 
 // Stall sends nothing, for as long as the client waits, once the request was
 // executed.
-func Stall() Fault { return Fault{send: exchange.stall} }
+func Stall() Fault {
+	return Fault{send: func(x exchange) {
+		x.takeBody()
+		x.stall()
+	}}
+}
 
 // StallInBody sends that many bytes of the response's body, all but the last one
 // at most, and then nothing for as long as the client waits, once the request was

@@ -36,13 +36,14 @@ type Set struct {
 	fixed   []string
 	tokens  []string // the latest
 	content []byte   // the beginning of a file
+	known   []string // the forms of all of them; nil: one was added
 }
 
 // Add adds secrets for good.
 func (s *Set) Add(secrets ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fixed = append(s.fixed, secrets...)
+	s.fixed, s.known = append(s.fixed, secrets...), nil
 }
 
 // AddToken adds a secret that others will replace: only the latest ones are
@@ -50,7 +51,7 @@ func (s *Set) Add(secrets ...string) {
 func (s *Set) AddToken(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tokens = append(s.tokens, token)
+	s.tokens, s.known = append(s.tokens, token), nil
 	if len(s.tokens) > rememberedTokens {
 		s.tokens = s.tokens[1:]
 	}
@@ -63,16 +64,22 @@ func (s *Set) AddContent(offset int64, p []byte) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if offset == int64(len(s.content)) {
+	if offset == int64(len(s.content)) && len(s.content) < rememberedContent {
+		s.known = nil
 		s.content = append(s.content, p[:min(len(p), rememberedContent-len(s.content))]...)
 	}
 }
 
-// Mask replaces secrets in a string, in whatever form they stand there.
+// Mask replaces secrets in a string, in whatever form they stand there, and what
+// has the shape of credentials.
 func (s *Set) Mask(shown string) string {
-	if s == nil {
+	if s == nil || shown == "" {
 		return shown
 	}
+	return MaskCredentials(s.maskKnown(shown))
+}
+
+func (s *Set) maskKnown(shown string) string {
 	forms := s.forms()
 	if !slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(shown, form) }) {
 		return shown
@@ -88,8 +95,11 @@ func (s *Set) Mask(shown string) string {
 func (s *Set) forms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.known != nil {
+		return s.known
+	}
 	content := string(s.content)
-	var forms []string
+	forms := []string{}
 	for _, list := range [][]string{s.fixed, s.tokens, {content}, strings.FieldsFunc(content, isLineEnd)} {
 		for _, secret := range list {
 			if len(secret) >= minLength {
@@ -98,6 +108,7 @@ func (s *Set) forms() []string {
 		}
 	}
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	s.known = forms
 	return forms
 }
 

@@ -1,0 +1,62 @@
+package hacarus
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+)
+
+// IsTemporary says whether the same call may succeed later, as it is: the service
+// is busy or restarts, the network or the context failed, or a proxy responded
+// with a page of its own in place of the service, whatever that page's status. It
+// is false for what only another input, other credentials or another license
+// mends, for a service that cannot be trusted or does not speak the documented
+// language, for errors of other packages, and for nil.
+//
+// Three statuses count whoever says them: 407, with which a proxy wants
+// credentials, and 413 and 414, with which it finds a request too large.
+//
+// It says nothing of the call that failed: where errors.Is tells
+// [ErrOutcomeUnknown], look before you repeat it.
+func IsTemporary(err error) bool {
+	switch {
+	case errors.Is(err, ErrInvalidArgument), errors.Is(err, ErrTrainingFailed), errors.Is(err, ErrResponseTooLarge):
+		return false
+	case errors.As(err, new(sourceError)):
+		return false
+	}
+	if response, ok := errors.AsType[*BaseError](err); ok && !response.isTemporary() {
+		return false // also where the network failed after it
+	}
+	if lost, ok := errors.AsType[*RequestError](err); ok {
+		return lost.isTemporary()
+	}
+	_, responded := errors.AsType[*BaseError](err)
+	_, network := errors.AsType[net.Error](err)
+	return responded || network || errors.Is(err, context.Canceled)
+}
+
+func (e *BaseError) isTemporary() bool {
+	switch e.StatusCode {
+	case http.StatusProxyAuthRequired, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
+		return false
+	}
+	return transientStatus(e.StatusCode) || !e.isServices()
+}
+
+func (e *RequestError) isTemporary() bool {
+	switch {
+	case permanent(e.Err):
+		return false
+	case errors.Is(e.Err, ErrDecode):
+		return errors.Is(e.Err, errWebPage) || errors.Is(e.Err, errFilePage) || errors.As(e.Err, new(transferError))
+	}
+	return true
+}
+
+// isServices says whether the error is the word of the service, which describes
+// its errors in an envelope of its own, and not the page of a proxy before it.
+func (e *BaseError) isServices() bool {
+	return e.Errors.Title != "" || e.Errors.Detail != "" || len(e.Errors.Message) > 0
+}
