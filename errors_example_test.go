@@ -24,7 +24,7 @@ func ExampleBaseError_Error() {
 		},
 	}
 	fmt.Println(err)
-	// Output: hacarus: train: 422: Unprocessable Entity: item_ids: is required
+	// Output: hacarus: Train (train): 422: Unprocessable Entity: item_ids: is required
 }
 
 // A model that is not there any more is as good as deleted.
@@ -58,7 +58,7 @@ func ExampleBaseError_LogValue() {
 func ExampleRequestError_Error() {
 	err := &hacarus.RequestError{Operation: "train", Outcome: hacarus.OutcomeUnknown, Err: io.ErrUnexpectedEOF}
 	fmt.Println(err)
-	// Output: hacarus: train: unexpected EOF (the service may have executed the call)
+	// Output: hacarus: Train (train): unexpected EOF (the service may have executed the call)
 }
 
 // A training whose answer was lost must not be asked for again blindly.

@@ -94,8 +94,18 @@ func (o *outgoing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readSafely turns a panic into an error: on a goroutine of the transport it
-// would end the program, where nobody could recover it.
+// openSafely, readSafely and closeSafely turn a panic of a file into its error: on
+// a goroutine of the transport it would end the program, where nobody could
+// recover it.
+func openSafely(open func() (io.ReadCloser, error)) (content io.ReadCloser, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			content, err = nil, fmt.Errorf("panic while opening: %v", r)
+		}
+	}()
+	return open()
+}
+
 func readSafely(r io.Reader, p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -105,7 +115,6 @@ func readSafely(r io.Reader, p []byte) (n int, err error) {
 	return r.Read(p)
 }
 
-// closeSafely is readSafely for the source's end.
 func closeSafely(c io.Closer) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

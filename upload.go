@@ -467,7 +467,7 @@ func (r *formReader) readPiece(p []byte) (int, error) {
 
 func (r *formReader) openNext() error {
 	s := r.form.files[r.next]
-	content, err := s.open()
+	content, err := openSafely(s.open)
 	if err != nil {
 		return fmt.Errorf("file %q: %w", s.Name, err)
 	}
@@ -480,7 +480,7 @@ func (r *formReader) readContent(p []byte) (int, error) {
 	if r.left == 0 {
 		return 0, r.closeContent(s)
 	}
-	n, err := r.content.Read(p[:min(int64(len(p)), r.left)])
+	n, err := readSafely(r.content, p[:min(int64(len(p)), r.left)])
 	if n < 0 || int64(n) > min(int64(len(p)), r.left) {
 		return 0, fmt.Errorf("file %q: its reader claims %d bytes", s.Name, n)
 	}
@@ -516,7 +516,7 @@ func (r *formReader) closeContent(s *source) error {
 	if n, _ := io.ReadFull(patient{r.content}, more[:]); n > 0 {
 		return fmt.Errorf("file %q: %w: more bytes than announced", s.Name, errSourceChanged)
 	}
-	err := errors.Join(s.unchanged(r.content), r.content.Close())
+	err := errors.Join(s.unchanged(r.content), closeSafely(r.content))
 	r.content = nil
 	r.next++
 	r.head = r.form.heads[r.next]
@@ -530,7 +530,7 @@ func (r *formReader) Close() error {
 	if r.content == nil {
 		return nil
 	}
-	err := r.content.Close()
+	err := closeSafely(r.content)
 	r.content = nil
 	return err
 }

@@ -527,6 +527,15 @@ func TestBrokenSources(t *testing.T) {
 		{"claims too much", with(readerFunc(func(p []byte) (int, error) { return len(p) + 1, nil }), 10), nil},
 		{"claims less than nothing", with(readerFunc(func([]byte) (int, error) { return -1, nil }), 10), nil},
 		{"never gives anything", with(idle, 10), io.ErrNoProgress},
+		{"panic at the beginning", File{Name: "a.png", Size: 3, Open: func() func() (io.ReadCloser, error) {
+			looks := 0
+			return func() (io.ReadCloser, error) {
+				if looks++; looks > 1 {
+					panic("no camera")
+				}
+				return io.NopCloser(strings.NewReader("abc")), nil
+			}
+		}()}, nil},
 		{"panic in the end", File{Name: "a.png", Size: 3, Open: func() func() (io.ReadCloser, error) {
 			looks := 0
 			return func() (io.ReadCloser, error) {
