@@ -16,7 +16,7 @@ import (
 
 // Call is a call of an endpoint that has no method; see [Client.Call].
 type Call struct {
-	// Operation names the call in errors, and for observers; "" is "call".
+	// Operation names the call in errors, and for observers; "" is "Call".
 	Operation string
 	// Method is the HTTP method: GET, POST, PUT, PATCH or DELETE.
 	Method string
@@ -67,17 +67,19 @@ func (call Call) request(origin *url.URL) (request, error) {
 	if !slices.Contains(methods, call.Method) {
 		return request{}, fmt.Errorf("method %q is none of %s", call.Method, strings.Join(methods, ", "))
 	}
-	target, err := parsePath(call.Path)
+	path, err := parsePath(call.Path)
 	if err != nil {
 		return request{}, err
 	}
-	target = origin.JoinPath(target.EscapedPath())
+	target := *origin
+	target.Path += path.Path
+	target.RawPath = origin.EscapedPath() + path.EscapedPath()
 	target.RawQuery = call.Query.Encode()
-	op := operation{cmp.Or(call.Operation, "call"), callName, call.Method, call.Path, classNonIdempotent}
+	op := operation{cmp.Or(call.Operation, callName), callName, call.Method, call.Path, classNonIdempotent}
 	if call.Idempotent {
 		op.class = classOverwrite
 	}
-	r := request{op: op, target: target}
+	r := request{op: op, target: &target}
 	switch {
 	case call.Body != nil:
 		if r.body, err = encodedBody(call.Body); err != nil {

@@ -1,9 +1,11 @@
 package hacarus
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -43,6 +45,7 @@ func newTransport(rootCAs *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
+		OnProxyConnectResponse: refusedByProxy,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: rootCAs},
 		TLSHandshakeTimeout:    10 * time.Second,
 		ExpectContinueTimeout:  time.Second,
@@ -58,6 +61,22 @@ func newTransport(rootCAs *x509.CertPool) *http.Transport {
 		ReadBufferSize:  16 << 10,
 		WriteBufferSize: 16 << 10,
 	}
+}
+
+// proxyError is a proxy that does not let the client through to the service.
+type proxyError struct{ status int }
+
+func (e proxyError) Error() string {
+	return fmt.Sprintf("the proxy refused the connection: %d %s", e.status, http.StatusText(e.status))
+}
+
+// refusedByProxy keeps the status of a proxy's refusal, and not the text of its
+// status line, in which it may say back what it was sent.
+func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	return proxyError{response.StatusCode}
 }
 
 // proxySecrets are the credentials of the proxy that a transport would use for

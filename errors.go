@@ -348,6 +348,15 @@ func argumentError(where, format string, args ...any) error {
 	return fmt.Errorf("hacarus: %s: %w: %w", labelOf(where), ErrInvalidArgument, fmt.Errorf(format, args...))
 }
 
+// callLabel is labelOf for the error of a call: an operation that is none of the
+// documented ones is one of [Client.Call].
+func callLabel(id string) string {
+	if label := labelOf(id); label != id || id == "" || id == callName {
+		return label
+	}
+	return callName + " (" + id + ")"
+}
+
 // labelOf is an operation in the words of both readers of an error, the one of
 // the program and the one of the API's documentation: its method and its
 // operationId. Other names, such as those of options, stand for themselves.

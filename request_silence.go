@@ -119,6 +119,8 @@ func permanent(err error) bool {
 		dns         *net.DNSError
 	)
 	switch {
+	case wantsProxyCredentials(err):
+		return true
 	case errors.As(err, &network) && network.Op == "remote error": // a TLS alert, whose own type is not exported
 		return true
 	case errors.As(err, &unknownCA), errors.As(err, &hostname), errors.As(err, &invalid),
@@ -132,4 +134,13 @@ func permanent(err error) bool {
 	message := err.Error()
 	return strings.HasPrefix(message, "unsupported protocol scheme") || strings.HasPrefix(message, "tls: ") ||
 		errors.Is(err, ErrResponseTooLarge)
+}
+
+// wantsProxyCredentials says whether a proxy lets nobody through without them. A
+// transport of the user's tells no more than the text of the status line.
+func wantsProxyCredentials(err error) bool {
+	if refused, ok := errors.AsType[proxyError](err); ok {
+		return refused.status == http.StatusProxyAuthRequired
+	}
+	return strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired))
 }
