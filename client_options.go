@@ -48,7 +48,8 @@ func checkCredential(name, value string) error {
 
 // WithTokenSource takes access tokens from ts in place of logging in. The
 // client keeps a token until it expires or the service refuses it, so ts is
-// asked rarely, and never by two goroutines at once.
+// asked rarely, and never by two goroutines at once. An error of ts, or its panic,
+// is that of the calls that wait for the token.
 func WithTokenSource(ts oauth2.TokenSource) Option {
 	return func(cfg *config) error {
 		if ts == nil {
@@ -174,7 +175,7 @@ func WithObserver(f func(context.Context, Attempt)) Option {
 // depend on it, except for [ErrLicense], which knows the English title only.
 func WithLanguage(tag string) Option {
 	return func(cfg *config) error {
-		if tag == "" || strings.Trim(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ") != "" {
+		if tag == "" || strings.TrimSpace(tag) != tag || strings.Trim(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ") != "" {
 			return argumentError("WithLanguage", "%q is not a language tag", tag)
 		}
 		cfg.language = tag

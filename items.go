@@ -85,7 +85,8 @@ type AddItemsRequest struct {
 	// Progress, if not nil, is told during the upload how many bytes of the
 	// files' contents were sent so far, and how many there are in all. Each
 	// attempt begins at 0 again; the total stays. The upload waits for it, so it
-	// must be quick. It is not called after AddItems has returned.
+	// must be quick. It is not called after AddItems has returned. Its panic ends
+	// the upload, and goes on in AddItems.
 	Progress func(sent, total int64)
 }
 

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestClockEndsWithItsCaller(t *testing.T) {
@@ -96,6 +98,121 @@ func TestExpectation(t *testing.T) {
 			}
 			require.Equal(t, test.permits, e.permits(ends))
 			require.Equal(t, test.ungranted, e.ungranted())
+		})
+	}
+}
+
+// A hint, such as 103 Early Hints, is no word on the body: it is sent once the
+// service has been waited for, as if nothing had come, unless a response comes.
+func TestExpectationAfterAHint(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		asks    time.Duration // when the transport asks for the body, or the body is to be sent
+		then    func(*expectation, *httptrace.ClientTrace)
+		permits bool
+		at      time.Duration
+	}{
+		"nothing":           {0, nil, true, expectPatience},
+		"nothing for long":  {3 * time.Second, nil, true, 3*time.Second + settleTime},
+		"the permission":    {0, func(_ *expectation, h *httptrace.ClientTrace) { h.Got100Continue() }, true, expectPatience / 2},
+		"a final response":  {0, func(e *expectation, _ *httptrace.ClientTrace) { e.responded() }, false, 5 * time.Second},
+		"a late one":        {expectPatience/2 - time.Millisecond, func(e *expectation, _ *httptrace.ClientTrace) { e.responded() }, false, 5 * time.Second},
+		"more hints":        {0, func(_ *expectation, h *httptrace.ClientTrace) { _ = h.Got1xxResponse(102, nil) }, true, expectPatience},
+		"the end of it all": {0, nil, false, expectPatience / 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var e expectation
+				var hooks httptrace.ClientTrace
+				e.ask(&hooks)
+				hooks.GotFirstResponseByte()
+				require.NoError(t, hooks.Got1xxResponse(http.StatusEarlyHints, nil))
+				over := make(chan struct{})
+				end := 5 * time.Second
+				if name == "the end of it all" {
+					end = test.at
+				}
+				time.AfterFunc(end, func() { close(over) })
+				if test.then != nil {
+					time.AfterFunc(expectPatience/2, func() { test.then(&e, &hooks) })
+				}
+				time.Sleep(test.asks)
+				require.Equal(t, test.permits, e.permits(over))
+				require.Equal(t, test.at, time.Since(began))
+				time.Sleep(10 * time.Second)
+			})
+		})
+	}
+}
+
+// Whoever looks at informational responses has to bound them.
+func TestHintsAreBounded(t *testing.T) {
+	t.Parallel()
+	var e expectation
+	var hooks httptrace.ClientTrace
+	e.ask(&hooks)
+	for range maxHints {
+		require.NoError(t, hooks.Got1xxResponse(http.StatusEarlyHints, nil))
+	}
+	require.ErrorIs(t, nameHeaderTooLarge(hooks.Got1xxResponse(http.StatusEarlyHints, nil)), ErrResponseTooLarge)
+}
+
+// A service that does not know Expect, behind something that sends hints, takes
+// an upload after a second, and is not asked again.
+func TestUploadsBehindHints(t *testing.T) {
+	t.Parallel()
+	for _, statuses := range [][]int{{103}, {102, 103, 103}} {
+		t.Run(fmt.Sprint(statuses), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				listener := testkit.NewListener()
+				var serving sync.WaitGroup
+				asked := 0
+				serving.Go(func() {
+					for {
+						conn, err := listener.Accept()
+						if err != nil {
+							return
+						}
+						serving.Go(func() {
+							requests := bufio.NewReader(conn)
+							for {
+								r, err := http.ReadRequest(requests)
+								if err != nil {
+									return
+								}
+								if r.Header.Get("Expect") != "" {
+									asked++
+									for _, status := range statuses {
+										_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d Hint\r\nLink: </x>\r\n\r\n", status)
+									}
+								}
+								_, _ = io.Copy(io.Discard, r.Body)
+								body := idsBody
+								if r.URL.Path == opLogin.path {
+									body = `{"access_token":"` + testToken + `"}`
+								}
+								_ = reply(conn, http.StatusCreated, body)
+							}
+						})
+					}
+				})
+				transport := newTransport(nil)
+				transport.DialContext = listener.Dial
+				c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: transport}))
+				require.NoError(t, discardToken(c.Login(t.Context())))
+				began := time.Now()
+				for range 2 {
+					require.NoError(t, addFiles(t.Context(), c, FileFromBytes("a.png", make([]byte, expectFrom))))
+				}
+				require.Equal(t, expectPatience+settleTime, time.Since(began))
+				require.Equal(t, 1, asked)
+				transport.CloseIdleConnections()
+				require.NoError(t, listener.Close())
+				serving.Wait()
+			})
 		})
 	}
 }

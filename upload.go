@@ -39,7 +39,8 @@ type File struct {
 	ContentType string
 	// Open returns the content from its beginning. It is called once for each
 	// attempt and once before, to look at the size and the first bytes. The
-	// SDK closes what it returns, and has one file open at a time. A read that
+	// SDK closes what it returns, and has one file open at a time. A panic of Open,
+	// or of what it returns, is the file's error. A read that
 	// blocks holds the call, even when its context has ended: the SDK reads
 	// nothing after the call, so it waits for the read that is under way.
 	Open func() (io.ReadCloser, error)
