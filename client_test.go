@@ -2,12 +2,14 @@ package hacarus
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -147,22 +149,52 @@ func TestClosedClientRefusesCalls(t *testing.T) {
 	require.Zero(t, logins+calls)
 }
 
+// Every method of a client that New did not make says so, whatever it is given.
 func TestClientNotMadeByNew(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]*Client{"nil": nil, "zero": {}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, op := range operationTable {
-				require.ErrorIs(t, op.invoke(t.Context(), c), ErrInvalidArgument)
-			}
-			_, err := c.GetImage(t.Context(), ImageMeta{URL: "/images/1"})
-			require.ErrorIs(t, err, ErrInvalidArgument)
-			for _, err := range c.AllItems(t.Context(), ListItemsOptions{Type: ItemTypeTraining}) {
-				require.ErrorIs(t, err, ErrInvalidArgument)
-			}
-			require.NoError(t, c.Close(), "the deferred Close of a client that New refused")
-		})
+		v := reflect.ValueOf(c)
+		for i := range v.NumMethod() {
+			method := v.Type().Method(i)
+			t.Run(name+"/"+method.Name, func(t *testing.T) {
+				t.Parallel()
+				switch method.Name {
+				case "String", "Format":
+					require.Equal(t, "hacarus.Client{}", fmt.Sprint(c))
+				case "Close":
+					require.NoError(t, c.Close(), "the deferred Close of a client that New refused")
+				default:
+					require.ErrorIs(t, zeroCall(t, v.Method(i)), ErrInvalidArgument)
+				}
+			})
+		}
 	}
+}
+
+// zeroCall calls a method with zero values, and with a context where it wants one,
+// and returns its error: the last result, or that of the sequence.
+func zeroCall(t *testing.T, method reflect.Value) error {
+	t.Helper()
+	var in []reflect.Value
+	for i := range method.Type().NumIn() {
+		kind := method.Type().In(i)
+		switch {
+		case method.Type().IsVariadic() && i == method.Type().NumIn()-1:
+		case kind == reflect.TypeFor[context.Context]():
+			in = append(in, reflect.ValueOf(t.Context()))
+		default:
+			in = append(in, reflect.Zero(kind))
+		}
+	}
+	out := method.Call(in)
+	last := out[len(out)-1]
+	if last.Kind() == reflect.Func {
+		for _, err := range last.Seq2() {
+			last = err
+		}
+	}
+	err, _ := last.Interface().(error)
+	return err
 }
 
 func TestHeadersOfEveryRequest(t *testing.T) {

@@ -705,3 +705,47 @@ func fullDisk(dir, pattern string) (*os.File, error) {
 	}
 	return os.OpenFile(name, os.O_WRONLY, 0)
 }
+
+// A download that no call has made, for tests of code that takes one, does as
+// others do.
+func TestNewDownload(t *testing.T) {
+	t.Parallel()
+	closed := 0
+	body := func(text string) io.ReadCloser {
+		return struct {
+			io.Reader
+			io.Closer
+		}{strings.NewReader(text), closeFunc(func() error { closed++; return nil })}
+	}
+	path := filepath.Join(t.TempDir(), "logs.zip")
+	d := NewDownload(body("logs"), 4)
+	require.NoError(t, d.SaveFile(path))
+	saved, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "logs", string(saved))
+	require.Equal(t, 1, closed)
+	_, err = d.Read(make([]byte, 1))
+	require.Error(t, err)
+
+	for size, want := range map[int64]error{-1: nil, 4: nil, 5: io.ErrUnexpectedEOF} {
+		raw, err := io.ReadAll(NewDownload(body("logs"), size))
+		require.ErrorIs(t, err, want)
+		require.Equal(t, "logs", string(raw))
+	}
+	_, err = io.ReadAll(NewDownload(body(""), 0))
+	require.ErrorIs(t, err, ErrDecode, "an empty file")
+	require.ErrorIs(t, NewDownload(body("PK\x03\x04, and no end"), -1).SaveFile(path), io.ErrUnexpectedEOF)
+}
+
+func TestZeroDownload(t *testing.T) {
+	t.Parallel()
+	for name, d := range map[string]*Download{"zero": {}, "nil body": NewDownload(nil, 3)} {
+		_, err := d.Read(make([]byte, 1))
+		require.ErrorIs(t, err, errClosedDownload, name)
+		_, err = d.WriteTo(io.Discard)
+		require.ErrorIs(t, err, errClosedDownload, name)
+		require.ErrorIs(t, d.SaveFile(filepath.Join(t.TempDir(), "a")), ErrInvalidArgument, name)
+		require.NoError(t, d.Close(), name)
+		require.NoError(t, d.Close(), name)
+	}
+}

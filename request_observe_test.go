@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,8 +31,63 @@ func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 	require.Equal(t, "/api/v1/models/{model_id}", attempts[1].Route)
 	require.EqualValues(t, len(modelBody), attempts[1].BytesReceived)
 	require.Zero(t, attempts[1].Wait)
+	require.Equal(t, []bool{false, true}, []bool{attempts[0].Final, attempts[1].Final})
+	require.True(t, seen.of("login")[0].Final)
 	require.Contains(t, log.String(), "operation=getModelById")
 	require.NotContains(t, log.String(), testToken)
+}
+
+// A token that is refused is followed by another request at once, which is told
+// of as a wait is.
+func TestResentRequestsAreTold(t *testing.T) {
+	t.Parallel()
+	var seen observed
+	var log bytes.Buffer
+	c := overMemory(t, &fakeAPI{next: answers(status(http.StatusUnauthorized, "", "X-Request-Id", "r-41"), status(http.StatusOK, modelBody, "X-Request-Id", "r-"+testToken))},
+		WithObserver(func(_ context.Context, a Attempt) { seen.add(a) }), WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	_, err := c.GetModel(t.Context(), "m1")
+	require.NoError(t, err)
+	attempts := seen.of("getModelById")
+	require.Len(t, attempts, 2)
+	require.False(t, attempts[0].Final)
+	require.Zero(t, attempts[0].Wait)
+	require.Equal(t, "r-41", attempts[0].RequestID)
+	require.True(t, attempts[1].Final)
+	require.Equal(t, "r-[masked]", attempts[1].RequestID)
+	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("level=WARN")))
+	require.Contains(t, log.String(), "request_id=r-41")
+}
+
+// Calls that have several requests under way leave info as it was.
+func TestCaptureResponseOfManyCalls(t *testing.T) {
+	t.Parallel()
+	item := func(w http.ResponseWriter, r *http.Request) {
+		id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		ok(`{"data":{"item_id":"`+id+`","assessments":[{"model_id":"m1","label":"OK"}]}}`)(w, r)
+	}
+	list := ok(`{"data":{"items":[{"item_id":"a"}],"end_page":9}}`)
+	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/items/") {
+			list(w, r)
+			return
+		}
+		item(w, r)
+	}})
+	info := ResponseInfo{RequestID: "mine"}
+	ctx := CaptureResponse(t.Context(), &info)
+	for _, err := range c.WaitForItems(ctx, "m1", []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}) {
+		require.NoError(t, err)
+		require.Equal(t, "mine", info.RequestID)
+	}
+	for _, err := range c.AllItems(ctx, ListItemsOptions{Type: ItemTypeTraining}) {
+		require.NoError(t, err)
+		require.Equal(t, "mine", info.RequestID)
+	}
+	for range c.Inspect(ctx, InspectRequest{Files: []File{FileFromBytes("a.png", []byte("a"))}, Grace: 1}) {
+		require.Equal(t, "mine", info.RequestID)
+		break
+	}
+	require.Equal(t, ResponseInfo{RequestID: "mine"}, info)
 }
 
 // TestCaptureResponseIsTheLastAnswers: nothing of an attempt before is left in it.
