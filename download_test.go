@@ -736,16 +736,3 @@ func TestNewDownload(t *testing.T) {
 	require.ErrorIs(t, err, ErrDecode, "an empty file")
 	require.ErrorIs(t, NewDownload(body("PK\x03\x04, and no end"), -1).SaveFile(path), io.ErrUnexpectedEOF)
 }
-
-func TestZeroDownload(t *testing.T) {
-	t.Parallel()
-	for name, d := range map[string]*Download{"zero": {}, "nil body": NewDownload(nil, 3)} {
-		_, err := d.Read(make([]byte, 1))
-		require.ErrorIs(t, err, errClosedDownload, name)
-		_, err = d.WriteTo(io.Discard)
-		require.ErrorIs(t, err, errClosedDownload, name)
-		require.ErrorIs(t, d.SaveFile(filepath.Join(t.TempDir(), "a")), ErrInvalidArgument, name)
-		require.NoError(t, d.Close(), name)
-		require.NoError(t, d.Close(), name)
-	}
-}

@@ -177,11 +177,16 @@ func (e *BaseError) Error() string {
 	if e == nil {
 		return nilError
 	}
+	return e.response() + unknownSuffix(e.Outcome)
+}
+
+// response is what the service answered, without what that means for the call.
+func (e *BaseError) response() string {
 	hint := ""
 	if e.Hint != "" {
 		hint = " (" + e.Hint + ")"
 	}
-	return fmt.Sprintf("hacarus: %s: %d: %s%s%s", callLabel(e.Operation), e.StatusCode, e.message(), hint, unknownSuffix(e.Outcome))
+	return fmt.Sprintf("hacarus: %s: %d: %s%s", callLabel(e.Operation), e.StatusCode, e.message(), hint)
 }
 
 func (e *BaseError) message() string {

@@ -87,7 +87,7 @@ func TestIsTemporaryByKind(t *testing.T) {
 // A web page in place of JSON is no response of the service.
 func TestWebPagesAreTold(t *testing.T) {
 	t.Parallel()
-	for _, op := range documented() {
+	for _, op := range operationTable {
 		if op.class == classLogin {
 			continue
 		}
@@ -96,7 +96,7 @@ func TestWebPagesAreTold(t *testing.T) {
 			page.Header.Set("Content-Type", "text/html; charset=utf-8")
 			return page, nil
 		}))
-		err := invoke(t.Context(), c, op)
+		err := op.invoke(t.Context(), c)
 		require.ErrorIs(t, err, ErrDecode, op.id)
 		require.ErrorContains(t, err, "a web page")
 		require.True(t, IsTemporary(err))

@@ -144,14 +144,14 @@ func TestRefusedStreams(t *testing.T) {
 		"GOAWAY below it":          first(func(c *peerConn, stream uint32) { c.goAway(stream-1, codeNone) }),
 		"GOAWAY below it, at once": first(func(c *peerConn, stream uint32) { c.goAway(stream-1, codeProtocol) }),
 	} {
-		for _, op := range documented() {
+		for _, op := range operationTable {
 			if op.class == classLogin {
 				continue
 			}
 			t.Run(name+"/"+op.id, func(t *testing.T) {
 				t.Parallel()
-				p := &peer{refuses: refuses, body: bodyOf(op)}
-				require.NoError(t, invoke(t.Context(), p.start(t), op))
+				p := &peer{refuses: refuses, body: op.response()}
+				require.NoError(t, op.invoke(t.Context(), p.start(t)))
 				require.Equal(t, 2, p.requests)
 			})
 		}

@@ -67,7 +67,9 @@ func (x *exchange) loginFailure(ctx context.Context, err error) error {
 // the last one before stays reachable.
 func (x *exchange) requestError(err error) *RequestError {
 	if x.refusal != nil && x.current.report.status == 0 && !errors.As(err, new(*BaseError)) {
-		err = &sequel{err, x.refusal}
+		last := *x.refusal
+		last.Outcome = x.outcome // whoever finds the response must not take its outcome for the call's
+		err = &sequel{err, &last}
 	}
 	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: x.outcome, Err: redact.Error(err, x.mask)}
 }
@@ -98,5 +100,12 @@ func contextError(ctx context.Context, last error) error {
 // sequel joins what ended a call with the last failure before it, in one line.
 type sequel struct{ err, before error }
 
-func (e *sequel) Error() string   { return e.err.Error() + "; before that: " + e.before.Error() }
 func (e *sequel) Unwrap() []error { return []error{e.err, e.before} }
+
+func (e *sequel) Error() string {
+	before := e.before.Error()
+	if base, ok := e.before.(*BaseError); ok { //nolint:errorlint // what the outcome is says the error around this one
+		before = base.response()
+	}
+	return e.err.Error() + "; before that: " + before
+}

@@ -516,7 +516,10 @@ func TestFactRequestBodies(t *testing.T) {
 func TestOperationNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, op := range append(operationTable, operationCall{operation: opGetImage}) {
+	rows := append(operationTable, operationCall{operation: opGetImage})
+	require.Len(t, operations, len(rows), "the list in request.go")
+	for _, op := range rows {
+		require.Contains(t, operations, op.operation, "the list in request.go")
 		_, exists := reflect.TypeFor[*Client]().MethodByName(op.name)
 		require.True(t, exists, "%s: no method %s", op.id, op.name)
 		require.False(t, seen[op.name], "%s stands twice", op.name)

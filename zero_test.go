@@ -21,7 +21,7 @@ import (
 // exportedTypes are all of the package.
 var exportedTypes = []reflect.Type{
 	reflect.TypeFor[AddItemsRequest](), reflect.TypeFor[Algorithm](), reflect.TypeFor[AlgorithmParameter](), reflect.TypeFor[Annotation](),
-	reflect.TypeFor[Assessment](), reflect.TypeFor[Attempt](), reflect.TypeFor[BaseError](), reflect.TypeFor[CallbackOption](), reflect.TypeFor[CallbackReceiver](),
+	reflect.TypeFor[Assessment](), reflect.TypeFor[Attempt](), reflect.TypeFor[BaseError](), reflect.TypeFor[Call](), reflect.TypeFor[CallbackOption](), reflect.TypeFor[CallbackReceiver](),
 	reflect.TypeFor[Callbacks](), reflect.TypeFor[Client](), reflect.TypeFor[Download](), reflect.TypeFor[ErrorDetails](),
 	reflect.TypeFor[ErrorSource](), reflect.TypeFor[File](), reflect.TypeFor[GetItemOptions](), reflect.TypeFor[ImageMeta](),
 	reflect.TypeFor[ImageSize](), reflect.TypeFor[ImageSizesError](), reflect.TypeFor[InspectProgress](), reflect.TypeFor[InspectRequest](),
@@ -195,7 +195,7 @@ func TestAssessmentOfActiveModel(t *testing.T) {
 // TestZeroDownload: a download that no call has made ends at once, with an error.
 func TestZeroDownload(t *testing.T) {
 	t.Parallel()
-	for name, d := range map[string]*Download{"nil": nil, "zero": {}} {
+	for name, d := range map[string]*Download{"nil": nil, "zero": {}, "without a body": NewDownload(nil, 3)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			content, err := io.ReadAll(d)

@@ -133,7 +133,8 @@ func behaviours() []behaviour {
 		// Connections.
 		{"the end of the connection after the execution", whole(executed(exchange.cut)), 0, "", lost(unknown)},
 		{"a reset after the execution", whole(executed(exchange.reset)), 0, "", lost(unknown)},
-		{"a reset within a large body", head(func(x exchange) { x.inform(100, nil); x.readBody(16 << 10); x.reset() }), 0, "", want{ok, ok, ok, either, either, ok}},
+		// The kernel may have taken all of the body before it learns of the reset.
+		{"a reset within a large body", head(func(x exchange) { x.inform(100, nil); x.readBody(16 << 10); x.reset() }), 0, "", want{ok, ok, ok, anyEnd, anyEnd, anyEnd}},
 		{"a connection that is closed after each response", script{whole: func(x exchange, _ int) bool { x.pass(); x.cut(); return true }}, 0, "HTTP/1.1", always(anyEnd)},
 		{"408 on an idle connection", whole(func(x exchange) { x.pass(); x.respond(408, http.Header{"Connection": {"close"}}, "") }), 0, "HTTP/1.1", always(ok)},
 

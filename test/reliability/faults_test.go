@@ -32,6 +32,7 @@ const (
 	served      effect = iota // no fault
 	notSent                   // certainly
 	lost                      // not executed, but nobody can know
+	unwritten                 // not executed, and known where there is a body whose end the service never had
 	executed                  // executed, and the response is lost
 	cutOff                    // executed, and the response broken off in its body
 	stalled                   // as cutOff, but silent
@@ -96,7 +97,7 @@ func singleFaults() []fault {
 	always := withStatus(401, hacarus.ErrUnauthorized, stranger)
 	always.name, always.always = "401 always", true
 	atAccept := dialFault("reset at accept", resetAtAccept, syscall.ECONNRESET)
-	atAccept.effect = lost
+	atAccept.effect = unwritten
 	slow := func(f fault) fault { f.virtual = true; return f }
 	return []fault{
 		dialFault("refused connection", dialError(syscall.ECONNREFUSED), syscall.ECONNREFUSED),
@@ -198,6 +199,8 @@ func promised(op operation, script []fault) promise {
 			p.ok = true
 			return p
 		case notSent, declined:
+		case unwritten:
+			maybe = maybe || !op.sendsBody()
 		case lost, failing:
 			maybe, again = true, op.class() != 'N'
 		case executed:

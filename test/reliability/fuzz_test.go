@@ -19,7 +19,7 @@ import (
 
 // fuzzTargets are those that there must be.
 var fuzzTargets = []string{
-	"FuzzBaseURL", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMultipart",
+	"FuzzBaseURL", "FuzzCallPath", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMaskCredentials", "FuzzMultipart",
 	"FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzSafeName", "FuzzScanLine", "FuzzTime",
 	"FuzzUnmarshal", "FuzzUnpack",
 }

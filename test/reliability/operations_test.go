@@ -38,6 +38,11 @@ func (o operation) class() byte { return testkit.Classes()[o.id] }
 // streams says whether the response is a file, which the caller reads.
 func (o operation) streams() bool { return testkit.Fixtures()[o.id].IsFile() }
 
+// sendsBody says whether the request has a body.
+func (o operation) sendsBody() bool {
+	return testkit.Fixtures()[o.id].Request.Header["Content-Type"] != ""
+}
+
 // silent says whether the response is documented to have no body.
 func (o operation) silent() bool { return testkit.Fixtures()[o.id].IsSilent() }
 
