@@ -251,7 +251,7 @@ func ExampleHTML() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, hacarus.ErrForbidden), errors.Is(err, hacarus.ErrLicense))
 	// Output:
-	// hacarus: setLicense: 403: Forbidden
+	// hacarus: SetLicense (setLicense): 403: Forbidden
 	// true false
 }
 
