@@ -257,7 +257,7 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 	if err := cfg.apply(opts); err != nil {
 		return nil, err
 	}
-	if cfg.connection.isSet() {
+	if cfg.isSet() {
 		return nil, argumentError("With", "credentials and connections belong to New: both clients share them")
 	}
 	return cfg.settings.client(c.service), nil

@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -58,7 +59,7 @@ func (c *peerConn) goAway(last, code uint32) {
 }
 
 func (p *peer) serve(c *peerConn) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, _ = io.CopyN(io.Discard, c, 24) // the preface
 	c.frame(frameSettings, 0, 0)
 	for head := make([]byte, 9); ; {
@@ -95,7 +96,7 @@ func (p *peer) respond(c *peerConn, stream uint32) {
 }
 
 // start returns a client of the peer.
-func (p *peer) start(t *testing.T, opts ...Option) *Client {
+func (p *peer) start(t *testing.T) *Client {
 	t.Helper()
 	certificate := httptest.NewUnstartedServer(nil)
 	certificate.EnableHTTP2 = true
@@ -118,10 +119,9 @@ func (p *peer) start(t *testing.T, opts ...Option) *Client {
 		serving.Wait()
 	})
 	roots := certificate.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:forcetypeassert // it is one
-	c, err := New("https://"+listener.Addr().String(), append([]Option{
+	c, err := New("https://"+listener.Addr().String(),
 		WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: testToken})), WithRootCAs(roots),
-		WithRetry(RetryPolicy{MaxAttempts: 3, MinWait: 1, MaxWait: 1}),
-	}, opts...)...)
+		WithRetry(RetryPolicy{MaxAttempts: 3, MinWait: 1, MaxWait: 1}))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c
@@ -185,16 +185,16 @@ func TestStreamsThatAreRefusedForEver(t *testing.T) {
 func TestResetStreamsProveNothing(t *testing.T) {
 	t.Parallel()
 	for _, code := range []uint32{codeProtocol, 2, 8, 11} {
-		for name, call := range map[string]func(*testing.T, *Client) error{
-			"with a body": func(t *testing.T, c *Client) error { return invoke(t.Context(), c, opPredictItems) },
-			"without": func(t *testing.T, c *Client) error {
-				return c.Call(t.Context(), Call{Method: http.MethodPost, Path: "/x"}, nil)
+		for name, call := range map[string]func(context.Context, *Client) error{
+			"with a body": func(ctx context.Context, c *Client) error { return invoke(ctx, c, opPredictItems) },
+			"without": func(ctx context.Context, c *Client) error {
+				return c.Call(ctx, Call{Method: http.MethodPost, Path: "/x"}, nil)
 			},
 		} {
 			t.Run(fmt.Sprint(name, ", ", code), func(t *testing.T) {
 				t.Parallel()
 				p := &peer{refuses: func(c *peerConn, _ int, stream uint32) bool { c.reset(stream, code); return true }}
-				require.ErrorIs(t, call(t, p.start(t)), ErrOutcomeUnknown)
+				require.ErrorIs(t, call(t.Context(), p.start(t)), ErrOutcomeUnknown)
 				require.Equal(t, 1, p.requests)
 			})
 		}

@@ -5,21 +5,21 @@ import (
 	"fmt"
 )
 
-// userPanic is a panic of the user's code on a goroutine of the SDK's or of the
+// panicError is a panic of the user's code on a goroutine of the SDK's or of the
 // transport's, where nobody could recover it and it would end the program. It is
 // carried as an error to the goroutine of the call, and goes on there, so that a
 // function that the SDK calls may panic as any other may: an observer, the
 // handler of a logger, a Progress. What is read from, a [File] or a token source,
 // has failed instead, and its panic is its error.
-type userPanic struct{ value any }
+type panicError struct{ value any }
 
-func (p *userPanic) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 // guard calls f, and returns its panic as an error.
 func guard(f func()) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = &userPanic{value}
+			err = &panicError{value}
 		}
 	}()
 	f()
@@ -28,7 +28,7 @@ func guard(f func()) (err error) {
 
 // rethrow lets a panic that err carries go on.
 func rethrow(err error) {
-	if p, ok := errors.AsType[*userPanic](err); ok {
+	if p, ok := errors.AsType[*panicError](err); ok {
 		panic(p.value)
 	}
 }

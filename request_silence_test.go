@@ -82,7 +82,7 @@ func TestProxyThatWantsCredentials(t *testing.T) {
 			var asked atomic.Int32
 			listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 			require.NoError(t, err)
-			defer listener.Close()
+			defer func() { _ = listener.Close() }()
 			go func() {
 				for {
 					conn, err := listener.Accept()

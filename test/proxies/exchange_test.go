@@ -2,6 +2,7 @@ package proxies
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -59,8 +60,8 @@ type exchange interface {
 func isLogin(r *http.Request) bool { return r.URL.Path == "/api/auth/token" }
 
 // forward lets the service act on a request whose body has arrived.
-func (p *proxy) forward(r *http.Request, body []byte) *http.Response {
-	out := httptest.NewRequest(r.Method, p.service.URL+r.URL.RequestURI(), bytes.NewReader(body))
+func (p *proxy) forward(r *http.Request, body []byte) (status int, header http.Header, text string) {
+	out := httptest.NewRequestWithContext(context.Background(), r.Method, p.service.URL+r.URL.RequestURI(), bytes.NewReader(body))
 	out.Header = r.Header.Clone()
 	out.Header.Del("Expect")
 	out.RequestURI = ""
@@ -68,11 +69,6 @@ func (p *proxy) forward(r *http.Request, body []byte) *http.Response {
 	if err != nil {
 		panic(err)
 	}
-	return response
-}
-
-// collect is a response whose body is whole.
-func collect(response *http.Response) (status int, header http.Header, body string) {
 	defer response.Body.Close()
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -84,7 +80,7 @@ func collect(response *http.Response) (status int, header http.Header, body stri
 // listen serves connections until the test ends.
 func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
@@ -94,7 +90,7 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 				return
 			}
 			go func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				serve(conn)
 			}()
 		}

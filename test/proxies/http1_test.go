@@ -96,11 +96,10 @@ func (x *exchange1) write(status int, header http.Header, body string) {
 	_, _ = io.WriteString(x.conn, b.String())
 }
 
-func (x *exchange1) execute() { _, _, _ = collect(x.proxy.forward(x.request, x.body)) }
+func (x *exchange1) execute() { _, _, _ = x.proxy.forward(x.request, x.body) }
 
 func (x *exchange1) pass() {
-	status, header, body := collect(x.proxy.forward(x.request, x.body))
-	x.respond(status, header, body)
+	x.respond(x.proxy.forward(x.request, x.body))
 }
 
 func (x *exchange1) cut() {

@@ -160,7 +160,7 @@ func (x *exchange2) end() {
 }
 
 func (x *exchange2) serve() {
-	defer x.incoming.Close()
+	defer func() { _ = x.incoming.Close() }()
 	n := 0
 	if !isLogin(x.request) {
 		n = int(x.conn.proxy.number.Add(1))
@@ -212,9 +212,9 @@ func (x *exchange2) respond(status int, header http.Header, body string) {
 	}
 }
 
-func (x *exchange2) execute() { _, _, _ = collect(x.conn.proxy.forward(x.request, x.body)) }
+func (x *exchange2) execute() { _, _, _ = x.conn.proxy.forward(x.request, x.body) }
 
-func (x *exchange2) pass() { x.respond(collect(x.conn.proxy.forward(x.request, x.body))) }
+func (x *exchange2) pass() { x.respond(x.conn.proxy.forward(x.request, x.body)) }
 
 func (x *exchange2) cut() { _ = x.conn.conn.Close() }
 

@@ -91,7 +91,7 @@ func startNginx(t *testing.T, id identity, upstream string, http2 bool) nginx {
 		_ = process.Wait()
 	})
 	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", n.Address)
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", n.Address)
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -102,9 +102,9 @@ func startNginx(t *testing.T, id identity, upstream string, http2 bool) nginx {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	return listener.Addr().String()
 }
 
@@ -152,7 +152,7 @@ func (c *claims) note(name string, err error) {
 // TestNginx uploads and predicts through nginx, which reloads its configuration
 // every two seconds, to a service that restarts every ten: nothing is executed
 // twice, and nothing that the SDK reports as done or not done is otherwise.
-func TestNginx(t *testing.T) {
+func TestNginx(t *testing.T) { //nolint:paralleltest // it takes what the machine has
 	if _, err := exec.LookPath("nginx"); err != nil {
 		t.Skip("NOT TESTED: nginx is not installed, so nobody looks at how the SDK fares behind it")
 	}
@@ -168,6 +168,7 @@ func TestNginx(t *testing.T) {
 }
 
 func runNginx(t *testing.T, http2 bool, duration, reload, restart time.Duration) {
+	t.Helper()
 	const workers = 16
 	id, service := newIdentity(t), newUpstream(t)
 	service.AddModel(hacarus.Model{ModelID: "plates"})

@@ -27,7 +27,7 @@ type upstream struct {
 func newUpstream(t *testing.T) *upstream {
 	t.Helper()
 	u := &upstream{Server: hacarustest.NewServer()}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	u.address = listener.Addr().String()
 	u.serve(listener)
@@ -60,8 +60,9 @@ func (u *upstream) stop() {
 
 // restart breaks all connections, also those on which a request is being worked on.
 func (u *upstream) restart(t *testing.T) {
+	t.Helper()
 	u.stop()
-	listener, err := net.Listen("tcp", u.address)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", u.address)
 	require.NoError(t, err)
 	u.serve(listener)
 }
