@@ -106,6 +106,8 @@ func (c *calls) reactTo(op operation, err error) reaction {
 		return proceed
 	case c.ctx.Err() != nil:
 		return giveUp
+	case errors.Is(err, errStrangeIDs): // of one of them
+		return halve
 	case mayBeExecuted(err):
 		return lookFirst
 	case c.isDoubtful(op, err):

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -151,67 +152,85 @@ func unescapeName(escaped string) (string, bool) {
 // namer gives the files of one run names of which no two make one item.
 type namer struct {
 	seed maphash.Seed
-	// shared are hashes of the ids that several of the files would have. Nil: the
-	// files come one by one, and nobody knows which ids will come again.
-	shared map[uint64]bool
+	// wanted are hashes of the ids that follow from the files' own names, sorted.
+	// Nil: the files come one by one, and nobody knows which ids will be wanted.
+	wanted []uint64
 	taken  map[uint64]bool     // hashes of the ids that were given, as far as they may come again
-	next   map[string]int      // by shared name, the next one to try
 	copies map[journal.Key]int // of files of one name and content, those met; or a one for each under way
 }
 
-// newNamer finds which files would share an id. What it keeps depends on their
-// number alone.
+// newNamer finds which files would share an id. It keeps eight bytes for each.
 func newNamer(files []File) *namer {
 	n := newOpenNamer()
-	n.shared = map[uint64]bool{}
-	hashes := make([]uint64, len(files))
+	n.wanted = make([]uint64, len(files))
 	for i, f := range files {
-		hashes[i] = n.hash(wire.ItemID(SafeName(f.Name)))
+		n.wanted[i] = n.hash(wire.ItemID(SafeName(f.Name)))
 	}
-	slices.Sort(hashes)
-	for i := 1; i < len(hashes); i++ {
-		if hashes[i] == hashes[i-1] {
-			n.shared[hashes[i]] = true
-		}
-	}
+	slices.Sort(n.wanted)
 	return n
 }
 
 // newOpenNamer is a namer of files of which nothing is known before they come.
 func newOpenNamer() *namer {
-	return &namer{seed: maphash.MakeSeed(), taken: map[uint64]bool{}, next: map[string]int{}, copies: map[journal.Key]int{}}
+	return &namer{seed: maphash.MakeSeed(), taken: map[uint64]bool{}, copies: map[journal.Key]int{}}
 }
 
 // hash is the same for ids that differ in case alone: nothing says that A and a
 // are two items.
 func (n *namer) hash(id string) uint64 { return maphash.String(n.seed, strings.ToLower(id)) }
 
+// wanting counts the files whose own names make an id, to two.
+func (n *namer) wanting(id uint64) int {
+	at, found := slices.BinarySearch(n.wanted, id)
+	switch {
+	case !found:
+		return 0
+	case at+1 < len(n.wanted) && n.wanted[at+1] == id:
+		return 2
+	}
+	return 1
+}
+
 // isShared says whether several files would have this file's id, or may.
 func (n *namer) isShared(name string) bool {
-	return n.shared == nil || n.shared[n.hash(wire.ItemID(SafeName(name)))]
+	return n.wanted == nil || n.wanting(n.hash(wire.ItemID(SafeName(name)))) > 1
 }
 
 // name returns the first free name for a file: its own, its safe name, and that
 // with numbers. Taken are those of earlier runs.
 func (n *namer) name(name string, taken func(folded string) bool) string {
-	shared := n.isShared(name)
-	for try := n.next[name]; ; try++ {
-		candidate := SafeName(name)
-		if try > 0 {
-			candidate = safeName(name, try)
-		}
-		id := wire.ItemID(candidate)
-		if n.taken[n.hash(id)] || taken(strings.ToLower(id)) {
-			continue
-		}
-		if shared {
-			n.taken[n.hash(id)] = true
-		}
-		if shared && n.shared != nil {
-			n.next[name] = try + 1
-		}
-		return candidate
+	number := firstTrue(func(number int) bool {
+		id := wire.ItemID(numbered(name, number))
+		hash := n.hash(id)
+		free := !n.taken[hash] && (number == 0 || n.wanting(hash) == 0) // what another file is called is left to it
+		return free && !taken(strings.ToLower(id))
+	})
+	given := numbered(name, number)
+	if n.isShared(name) {
+		n.taken[n.hash(wire.ItemID(given))] = true
 	}
+	return given
+}
+
+// numbered is the name that comes to a file after some others.
+func numbered(name string, number int) string {
+	if number == 0 {
+		return SafeName(name)
+	}
+	return safeName(name, number)
+}
+
+// firstTrue is a number for which something holds, and does not for the one
+// before it. It takes few steps, also where a camera has used one name for years.
+func firstTrue(holds func(int) bool) int {
+	if holds(0) {
+		return 0
+	}
+	not, does := 0, 1
+	for ; !holds(does); does *= 2 {
+		not = does
+	}
+	return not + 1 + sort.Search(does-not-1, func(n int) bool { return holds(not + 1 + n) })
 }
 
 // ordinal is the place of a file among those of its name and content: all that
@@ -221,7 +240,7 @@ func (n *namer) ordinal(name string, sum [32]byte) (nth int) {
 	if !n.isShared(name) {
 		return 0
 	}
-	if n.shared != nil {
+	if n.wanted != nil {
 		nth = n.copies[key]
 		n.copies[key]++
 		return nth
@@ -235,7 +254,7 @@ func (n *namer) ordinal(name string, sum [32]byte) (nth int) {
 // release forgets a file that is not under way any more, where files come one
 // by one. The journal knows the id that it had.
 func (n *namer) release(key journal.Key, id string) {
-	if n.shared == nil {
+	if n.wanted == nil {
 		delete(n.copies, key)
 		delete(n.taken, n.hash(id))
 	}

@@ -2,11 +2,13 @@ package hacarus
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hacarus/hacarus-check-go/internal/journal"
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
@@ -133,4 +135,41 @@ func TestNamerFoldsCase(t *testing.T) {
 	require.Equal(t, "safe-a_2e_png.png", n.name("a.png", old))
 	require.Equal(t, "B.png", n.name("B.png", old))
 	require.Equal(t, "safe-OLD_2e_png.png", n.name("OLD.png", old))
+}
+
+// What a file is called by its user is its own, also where it looks like what
+// another one of a name would be given, and whichever comes first.
+func TestNamerLeavesNames(t *testing.T) {
+	t.Parallel()
+	names := []string{"PLATE.PNG", "plate.png", "safe-PLATE_2e_png.png", "safe2-plate_2e_png.png", "Plate.png", "safe3-PLATE_2e_PNG.png"}
+	never := func(string) bool { return false }
+	for range 100 {
+		rand.Shuffle(len(names), func(i, k int) { names[i], names[k] = names[k], names[i] })
+		var files []File
+		for _, name := range names {
+			files = append(files, File{Name: name})
+		}
+		for order, n := range map[string]*namer{"known": newNamer(files), "open": newOpenNamer()} {
+			given := map[string]string{}
+			for _, f := range files {
+				folded := strings.ToLower(wire.ItemID(n.name(f.Name, never)))
+				require.Empty(t, given[folded], "%s: %q and %q of %q", order, f.Name, given[folded], names)
+				given[folded] = f.Name
+			}
+		}
+	}
+}
+
+// A camera may use one name for years.
+func TestNamerOfOneName(t *testing.T) {
+	t.Parallel()
+	n := newOpenNamer()
+	earlier, tries := map[string]bool{}, 0
+	for number := range 5000 {
+		name := n.name("latest.jpg", func(folded string) bool { tries++; return earlier[folded] })
+		require.Equal(t, numbered("latest.jpg", number), name)
+		earlier[wire.ItemID(name)] = true
+		n.release(journal.Key{}, wire.ItemID(name))
+	}
+	require.Less(t, tries, 5000*26, "few of the names that are taken are tried")
 }

@@ -112,6 +112,14 @@ func (l *limiter) leave(op operation, err error) {
 	l.notify()
 }
 
+// forgo ends a turn in which no call was made, and from which nothing is learnt.
+func (l *limiter) forgo(op operation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kind(op).busy--
+	l.notify()
+}
+
 // note takes up what a call ended with that had no turn of its own.
 func (l *limiter) note(op operation, err error) {
 	l.mu.Lock()

@@ -24,6 +24,7 @@ type unit struct {
 	step     journal.Step
 	since    time.Time // of the step
 	noted    bool      // the journal knows the file
+	missed   bool      // its item was looked for, and was not there
 	admitted bool      // it has a place in the room
 	answered bool      // the prediction was answered, and not only asked for
 	// predicted is true when the progress has the prediction.

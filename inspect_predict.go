@@ -107,7 +107,7 @@ var errNoModel = errors.New("no model is active")
 func (p *predictor) ask(units []*unit, hasTurn bool) (asked []*unit) {
 	if !p.write(true, journal.Predicting, units) {
 		if hasTurn {
-			p.limiter.leave(opPredictItems, nil)
+			p.limiter.forgo(opPredictItems)
 		}
 		return nil
 	}

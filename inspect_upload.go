@@ -187,9 +187,10 @@ func (p *pinnedContent) Read(b []byte) (int, error) {
 }
 
 // resume looks for files that an earlier run may have uploaded. The service may
-// still be at it, if that was not long ago.
+// still be at it: when they were sent is known by a clock that may have jumped
+// since.
 func (u *uploader) resume(units []*unit) {
-	missing := u.lookFor(units, max(briefly, slowly-time.Since(latest(units))))
+	missing := u.lookFor(units, slowly)
 	for _, f := range missing {
 		f.step = journal.New
 		u.place(f)
@@ -200,7 +201,7 @@ func (u *uploader) resume(units []*unit) {
 // are delivered with what went wrong.
 func (u *uploader) upload(units []*unit) {
 	if !u.write(true, journal.Uploading, units) {
-		u.limiter.leave(opAddItems, nil)
+		u.limiter.forgo(opAddItems)
 		return
 	}
 	u.send(units, true)
@@ -253,8 +254,12 @@ func (u *uploader) addItems(units []*unit, hasTurn bool) ([]string, error) {
 		}
 	}
 	if len(units) > 1 && totalSize(units) > u.limit.Load() { // it has become lower while they waited
-		u.limiter.leave(opAddItems, errOverLimit)
+		u.limiter.forgo(opAddItems)
 		return nil, errOverLimit
+	}
+	if u.notes.strange.Load() && slices.ContainsFunc(units, func(f *unit) bool { return f.missed }) {
+		u.limiter.forgo(opAddItems)
+		return nil, notThisFile(units[0], errStrangeIDs)
 	}
 	files := make([]File, len(units))
 	for n, f := range units {
@@ -424,9 +429,14 @@ func (u *uploader) reconcile(units []*unit, err error) (missing []*unit) {
 	return missing
 }
 
+// errStrangeIDs says that neither an item of the id that follows from a file's
+// name nor its absence tells anything.
+var errStrangeIDs = errors.New("the service chooses ids that do not follow from names")
+
 // lookFor polls the items of files that may have been uploaded, hands on those
 // that are there, and returns the files that have none. That an item is not
-// there proves nothing before its patience is over.
+// there proves nothing before its patience is over, and neither proves anything
+// once the service was seen to choose other ids.
 func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*unit) {
 	byID, ids := u.byItem(units)
 	w := u.look(func(*Item) bool { return true })
@@ -437,7 +447,7 @@ func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*un
 	w.run(u.ctx, ids, func(id string, item *Item, err error) bool {
 		f := byID[id]
 		switch {
-		case err == nil && !u.notes.strange.Load() && u.isFresh(f, item):
+		case err == nil && u.isFresh(f, item):
 			there = append(there, f)
 		case err == nil:
 			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, fmt.Errorf("item %s is there, but may be an older one", f.id)))
@@ -446,13 +456,22 @@ func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*un
 		case u.isFatal(err):
 			u.fail(err)
 			u.refuse([]*unit{f}, journal.Uploading, err)
-		case isMissing(err) && !u.notes.strange.Load():
+		case isMissing(err):
 			missing = append(missing, f)
-		default: // a proxy's "not found", or the service's where it chooses other ids
+		default: // a proxy's "not found"
 			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, err))
 		}
 		return true
 	})
+	if u.notes.strange.Load() {
+		for _, f := range append(there, missing...) {
+			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, errStrangeIDs))
+		}
+		return nil
+	}
+	for _, f := range missing {
+		f.missed = true
+	}
 	u.arrive(there)
 	return missing
 }
