@@ -27,7 +27,7 @@ import (
 
 // imports are what a fragment may use without saying so.
 var imports = []string{
-	"context", "crypto/rand", "errors", "fmt", "io", "log", "log/slog", "net/http", "os", "time",
+	"context", "crypto/rand", "errors", "fmt", "io", "iter", "log", "log/slog", "net/http", "os", "time",
 	"github.com/hacarus/hacarus-check-go",
 	"github.com/hacarus/hacarus-check-go/hacarustest",
 }
@@ -35,6 +35,7 @@ var imports = []string{
 // given declares the reader's own functions, which a fragment calls.
 const given = `
 func runYourProgram(*hacarus.Client) {}
+func fromCamera(context.Context) iter.Seq[hacarus.File] { return nil }
 `
 
 // parameters are the variables that a fragment finds in its place.
