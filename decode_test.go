@@ -2,7 +2,6 @@ package hacarus
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -17,40 +16,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// decodeCalls are the calls whose answer is JSON with data in it.
-var decodeCalls = map[string]func(context.Context, *Client) (any, error){
-	"getInspectionTargets":    func(ctx context.Context, c *Client) (any, error) { return c.ListInspectionTargets(ctx) },
-	"getInspectionTargetById": func(ctx context.Context, c *Client) (any, error) { return c.GetInspectionTarget(ctx, 12) },
-	"setInspectionTargetById": func(ctx context.Context, c *Client) (any, error) { return c.SetDefaultInspectionTarget(ctx, 12) },
-	"getAlgorithms":           func(ctx context.Context, c *Client) (any, error) { return c.ListAlgorithms(ctx) },
-	"getAlgorithmById":        func(ctx context.Context, c *Client) (any, error) { return c.GetAlgorithm(ctx, "AE") },
-	"train":                   func(ctx context.Context, c *Client) (any, error) { return c.Train(ctx, "AE", TrainRequest{}) },
-	"getModels":               func(ctx context.Context, c *Client) (any, error) { return c.ListModels(ctx, nil) },
-	"getModelById":            func(ctx context.Context, c *Client) (any, error) { return c.GetModel(ctx, "m1") },
-	"active":                  func(ctx context.Context, c *Client) (any, error) { return c.GetModel(ctx, ActiveModel) },
-	"deleteModels":            func(ctx context.Context, c *Client) (any, error) { return c.DeleteModels(ctx, "m1") },
-	"importModels": func(ctx context.Context, c *Client) (any, error) {
-		return c.ImportModels(ctx, FileFromBytes("m.zip", []byte("PK\x03\x04")))
-	},
-	"setModelPredictParameters": func(ctx context.Context, c *Client) (any, error) {
-		return c.SetPredictParameters(ctx, "m1", PredictParameters{Threshold: new(0.5)})
-	},
-	"setModelPredictCallback": func(ctx context.Context, c *Client) (any, error) {
-		return c.SetPredictCallback(ctx, "m1", PredictCallback{"https://h/hook", CallbackPost})
-	},
-	"predictItems": func(ctx context.Context, c *Client) (any, error) { return c.PredictItems(ctx, "m1", "a") },
-	"getItemsByType": func(ctx context.Context, c *Client) (any, error) {
-		return c.ListItems(ctx, ListItemsOptions{Type: ItemTypeTraining})
-	},
-	"addItem": func(ctx context.Context, c *Client) (any, error) {
-		return c.AddItems(ctx, AddItemsRequest{Files: []File{FileFromBytes("a.png", []byte("image"))}})
-	},
-	"getItemById": func(ctx context.Context, c *Client) (any, error) { return c.GetItem(ctx, "a", nil) },
-	"setLicense": func(ctx context.Context, c *Client) (any, error) {
-		return c.SetLicense(ctx, FileFromBytes("license0", []byte("license")))
-	},
-	"getHashId": func(ctx context.Context, c *Client) (any, error) { return c.GetHashID(ctx) },
-}
+// decodeCalls are the operations whose response is JSON with data in it.
+var decodeCalls = func() map[string]operationCall {
+	calls := map[string]operationCall{}
+	for _, op := range operationTable {
+		if op.data() != nil {
+			calls[op.id] = op
+		}
+	}
+	return calls
+}()
 
 // decodeUTF16 is text as a service may send it that was set up for UTF-16.
 func decodeUTF16(text string) string {
@@ -72,7 +47,7 @@ var decodePaths = []string{"getModelById", "getModels", "deleteModels"}
 // requireUnread makes a call whose response cannot be read.
 func requireUnread(t *testing.T, operation, body string) {
 	t.Helper()
-	value, err := decodeCalls[operation](t.Context(), factAnswer(t, 200, body))
+	value, err := decodeCalls[operation].do(t.Context(), factAnswer(t, 200, body))
 	lost := (*RequestError)(nil)
 	require.ErrorAs(t, err, &lost)
 	require.ErrorIs(t, err, ErrDecode)
@@ -141,7 +116,7 @@ func TestDecodeHostileData(t *testing.T) {
 func TestDecodeHostileEnds(t *testing.T) {
 	t.Parallel()
 	for _, operation := range decodePaths {
-		good := `{"data":` + decodeData[operation] + `}`
+		good := decodeCalls[operation].response()
 		for name, body := range map[string]string{
 			"a second response": good + good, "a brace": good + "}", "a comma": good + ",", "text": good + "ok",
 			"NUL": good + "\x00", "a second response on its line": good + "\n" + good, "a mark": good + "\ufeff",
@@ -153,36 +128,12 @@ func TestDecodeHostileEnds(t *testing.T) {
 			})
 		}
 	}
-	for operation, call := range decodeCalls {
+	for operation, op := range decodeCalls {
 		t.Run("good "+operation, func(t *testing.T) {
 			t.Parallel()
-			_, err := call(t.Context(), factAnswer(t, 200, " \r\n"+`{"data":`+decodeData[operation]+"}\t\n "))
-			require.NoError(t, err)
+			require.NoError(t, op.invoke(t.Context(), factAnswer(t, 200, " \r\n"+op.response()+"\t\n ")))
 		})
 	}
-}
-
-// decodeData is good data for each of decodeCalls.
-var decodeData = map[string]string{
-	"getInspectionTargets":      `[{"target_id":12}]`,
-	"getInspectionTargetById":   `{"target_id":12}`,
-	"setInspectionTargetById":   `{"target_id":12}`,
-	"getAlgorithms":             `[{"algorithm_id":"AE"}]`,
-	"getAlgorithmById":          `{"algorithm_id":"AE"}`,
-	"train":                     `{"model_id":"m2"}`,
-	"getModels":                 `[{"model_id":"m1"}]`,
-	"getModelById":              `{"model_id":"m1"}`,
-	"active":                    `{"model_id":"m2"}`,
-	"deleteModels":              `{"model_ids":["m1"]}`,
-	"importModels":              `[{"model_id":"m1"}]`,
-	"setModelPredictParameters": `{"threshold":0.5}`,
-	"setModelPredictCallback":   `{"callback_url":"https://h/hook"}`,
-	"predictItems":              `{"item_ids":["a"]}`,
-	"getItemsByType":            `{"items":[{"item_id":"a"}]}`,
-	"addItem":                   `{"item_ids":["a"]}`,
-	"getItemById":               `{"item_id":"a"}`,
-	"setLicense":                `{"license_expiry":"2027-03-31"}`,
-	"getHashId":                 `{"hash_id":"h"}`,
 }
 
 func TestDecodeRefuses(t *testing.T) {
@@ -201,7 +152,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"no id of a target in a list", "getInspectionTargets", `[{}]`},
 		{"no ids of added items", "addItem", `{}`},
 		{"no hash", "getHashId", `{}`},
-		{"null id of a model", "active", `{"model_id":null}`},
+		{"null id of a model", "getModelById", `{"model_id":null}`},
 		{"null id of an item", "getItemById", `{"item_id":null}`},
 		{"null id of an algorithm", "getAlgorithmById", `{"algorithm_id":null}`},
 		{"null id of a target", "getInspectionTargetById", `{"target_id":null}`},
@@ -209,19 +160,19 @@ func TestDecodeRefuses(t *testing.T) {
 		{"empty ids of added items", "addItem", `{"item_ids":[]}`},
 		{"a null id of an added item", "addItem", `{"item_ids":["a",null]}`},
 		{"null hash", "getHashId", `{"hash_id":null}`},
-		{"empty id of a model", "active", `{"model_id":""}`},
+		{"empty id of a model", "getModelById", `{"model_id":""}`},
 		{"empty id of an item", "getItemById", `{"item_id":""}`},
 		{"empty id of an added item", "addItem", `{"item_ids":[""]}`},
 		{"empty id of a target", "getInspectionTargetById", `{"target_id":""}`},
 		{"empty id of a target in a list", "getInspectionTargets", `[{"target_id":""}]`},
-		{"broken id of a model", "active", "{\"model_id\":\"m\xff\"}"},
+		{"broken id of a model", "getModelById", "{\"model_id\":\"m\xff\"}"},
 		{"broken id of an added item", "addItem", "{\"item_ids\":[\"a\",\"b\xff\"]}"},
 		{"broken hash", "getHashId", "{\"hash_id\":\"\xff\"}"},
-		{"empty text in place of a number", "active", `{"model_id":"m1","precision":""}`},
-		{"id that is a fraction", "active", `{"model_id":269.5}`},
-		{"id that is a boolean", "active", `{"model_id":true}`},
-		{"id that is an object", "active", `{"model_id":{"id":"m1"}}`},
-		{"id that is an array", "active", `{"model_id":["m1"]}`},
+		{"empty text in place of a number", "getModelById", `{"model_id":"m1","precision":""}`},
+		{"id that is a fraction", "getModelById", `{"model_id":269.5}`},
+		{"id that is a boolean", "getModelById", `{"model_id":true}`},
+		{"id that is an object", "getModelById", `{"model_id":{"id":"m1"}}`},
+		{"id that is an array", "getModelById", `{"model_id":["m1"]}`},
 
 		{"null model", "getModelById", `null`},
 		{"null item", "getItemById", `null`},
@@ -249,11 +200,11 @@ func TestDecodeRefuses(t *testing.T) {
 		{"no items on a page", "getItemsByType", `{"current_page":1,"end_page":1}`},
 		{"null items and nothing else", "getItemsByType", `{"items":null}`},
 		{"other data than items", "getItemsByType", `{"status":"ok"}`},
-		{"earlier lists, but not the one", "getItemsByType", `{"predict":[{"item_id":"a"}],"archived":[],"summary":{}}`},
-		{"null in place of an earlier list", "getItemsByType", `{"training":null,"predict":[]}`},
-		{"object in place of an earlier list", "getItemsByType", `{"training":{"defect":0,"good":1}}`},
-		{"text in an earlier list", "getItemsByType", `{"training":["a"]}`},
-		{"no id of an item in an earlier list", "getItemsByType", `{"training":[{"good":true}]}`},
+		{"earlier lists, but not the one", "getItemsByType", `{"training":[{"item_id":"a"}],"archived":[],"summary":{}}`},
+		{"null in place of an earlier list", "getItemsByType", `{"predict":null,"training":[]}`},
+		{"object in place of an earlier list", "getItemsByType", `{"predict":{"defect":0,"good":1}}`},
+		{"text in an earlier list", "getItemsByType", `{"predict":["a"]}`},
+		{"no id of an item in an earlier list", "getItemsByType", `{"predict":[{"good":true}]}`},
 		{"text in place of earlier models", "getItemById", `{"item_id":"a","models":"m1"}`},
 		{"ids in place of earlier models", "getItemById", `{"item_id":"a","models":["m1"]}`},
 		{"id of an earlier model that is a fraction", "getItemById", `{"item_id":"a","models":[{"model_id":1000.5}]}`},
@@ -267,31 +218,31 @@ func TestDecodeRefuses(t *testing.T) {
 		{"text in place of override_assessment", "getItemById", `{"item_id":"a","good":true,"override_assessment":"yes"}`},
 		{"object in place of an image's earlier boxes", "getItemById", `{"item_id":"a","images":[{"annotations":{}}]}`},
 		{"number in place of an image's raw_url", "getItemById", `{"item_id":"a","images":[{"raw_url":1805}]}`},
-		{"text in place of an earlier figure", "active", `{"model_id":"m1","precision":{"computed":"high"}}`},
+		{"text in place of an earlier figure", "getModelById", `{"model_id":"m1","precision":{"computed":"high"}}`},
 		{"text in place of ids", "addItem", `{"item_ids":"a"}`},
 
-		{"number beyond float64", "active", `{"model_id":"m1","precision":1e400}`},
-		{"number beyond float64 below", "active", `{"model_id":"m1","precision":-1e400}`},
-		{"infinity as text", "active", `{"model_id":"m1","precision":"Inf"}`},
-		{"NaN as text", "active", `{"model_id":"m1","precision":"NaN"}`},
-		{"integer beyond float64", "active", `{"model_id":"m1","ok_img_count":1e400}`},
-		{"integer beyond int64", "active", `{"model_id":"m1","ok_img_count":9223372036854775808}`},
-		{"integer with a fraction", "active", `{"model_id":"m1","ok_img_count":620.5}`},
-		{"leading zero", "active", `{"model_id":"m1","ok_img_count":0620}`},
-		{"plus sign", "active", `{"model_id":"m1","ok_img_count":+620}`},
-		{"no digit before the point", "active", `{"model_id":"m1","precision":.5}`},
-		{"text in place of a number", "active", `{"model_id":"m1","precision":"high"}`},
-		{"text in place of a boolean", "active", `{"model_id":"m1","active":"true"}`},
-		{"text in place of an object", "active", `{"model_id":"m1","stats":"none"}`},
-		{"number in place of a text", "active", `{"model_id":"m1","name":1}`},
-		{"number in place of a time", "active", `{"model_id":"m1","created_at":1646290110}`},
-		{"unknown form of a time", "active", `{"model_id":"m1","created_at":"3 March 2022"}`},
-		{"zone that is only a name", "active", `{"model_id":"m1","created_at":"Wed, 19 Jun 2019 05:03:09 JST"}`},
-		{"control character", "active", "{\"model_id\":\"m1\",\"name\":\"a\nb\"}"},
+		{"number beyond float64", "getModelById", `{"model_id":"m1","precision":1e400}`},
+		{"number beyond float64 below", "getModelById", `{"model_id":"m1","precision":-1e400}`},
+		{"infinity as text", "getModelById", `{"model_id":"m1","precision":"Inf"}`},
+		{"NaN as text", "getModelById", `{"model_id":"m1","precision":"NaN"}`},
+		{"integer beyond float64", "getModelById", `{"model_id":"m1","ok_img_count":1e400}`},
+		{"integer beyond int64", "getModelById", `{"model_id":"m1","ok_img_count":9223372036854775808}`},
+		{"integer with a fraction", "getModelById", `{"model_id":"m1","ok_img_count":620.5}`},
+		{"leading zero", "getModelById", `{"model_id":"m1","ok_img_count":0620}`},
+		{"plus sign", "getModelById", `{"model_id":"m1","ok_img_count":+620}`},
+		{"no digit before the point", "getModelById", `{"model_id":"m1","precision":.5}`},
+		{"text in place of a number", "getModelById", `{"model_id":"m1","precision":"high"}`},
+		{"text in place of a boolean", "getModelById", `{"model_id":"m1","active":"true"}`},
+		{"text in place of an object", "getModelById", `{"model_id":"m1","stats":"none"}`},
+		{"number in place of a text", "getModelById", `{"model_id":"m1","name":1}`},
+		{"number in place of a time", "getModelById", `{"model_id":"m1","created_at":1646290110}`},
+		{"unknown form of a time", "getModelById", `{"model_id":"m1","created_at":"3 March 2022"}`},
+		{"zone that is only a name", "getModelById", `{"model_id":"m1","created_at":"Wed, 19 Jun 2019 05:03:09 JST"}`},
+		{"control character", "getModelById", "{\"model_id\":\"m1\",\"name\":\"a\nb\"}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			value, err := decodeCalls[test.operation](t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
+			value, err := decodeCalls[test.operation].do(t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
 			require.ErrorIs(t, err, ErrDecode)
 			require.Zero(t, value)
 		})
@@ -313,8 +264,8 @@ func TestDecodeTolerates(t *testing.T) {
 		{"no items", "getItemsByType", `{"items":[]}`, &ItemsPage{Items: []Item{}}},
 		{"null items beside one number of a page", "getItemsByType", `{"count_per_page":10,"items":null}`, &ItemsPage{CountPerPage: 10}},
 		{"null predicted ids", "predictItems", `{"item_ids":null,"model_version":null}`, &PredictItemsResponse{}},
-		{"null deleted ids", "deleteModels", `{"model_ids":null}`, []string{"m1"}},
-		{"null deletion", "deleteModels", `null`, []string{"m1"}},
+		{"null deleted ids", "deleteModels", `{"model_ids":null}`, []string{"7d0c1f3e", "c5e77995"}},
+		{"null deletion", "deleteModels", `null`, []string{"7d0c1f3e", "c5e77995"}},
 		{"empty parameters", "setModelPredictParameters", `{}`, &PredictParameters{}},
 
 		{"whole numbers with a fraction", "getItemById", `{"item_id":"a","images":[{"width":620.0,"height":4.8e2,"file_size":1E3}]}`, &Item{
@@ -323,24 +274,24 @@ func TestDecodeTolerates(t *testing.T) {
 		{"a file of 3 GiB", "getItemById", `{"item_id":"a","images":[{"file_size":3221225472}]}`, &Item{
 			ItemID: "a", Images: []ImageMeta{{FileSize: 3 << 30}},
 		}},
-		{"numbers as text", "active", `{"model_id":"m1","ok_img_count":"9","precision":"0.5"}`, &Model{ModelID: "m1", OKImgCount: 9, Precision: new(0.5)}},
+		{"numbers as text", "getModelById", `{"model_id":"m1","ok_img_count":"9","precision":"0.5"}`, &Model{ModelID: "m1", OKImgCount: 9, Precision: new(0.5)}},
 		{"id as text", "getInspectionTargetById", `{"target_id":"12"}`, &InspectionTarget{TargetID: 12}},
-		{"id beyond int64", "active", `{"model_id":12345678901234567890123}`, &Model{ModelID: "12345678901234567890123"}},
+		{"id beyond int64", "getModelById", `{"model_id":12345678901234567890123}`, &Model{ModelID: "12345678901234567890123"}},
 		{"score beyond float64", "getItemById", `{"item_id":"a","assessments":[{"anomaly_score":1e400}]}`, &Item{
 			ItemID: "a", Assessments: []Assessment{{AnomalyScore: "1e400"}},
 		}},
-		{"number beyond float64 where nobody looks", "active", `{"model_id":"m1","loss":1e400}`, &Model{ModelID: "m1"}},
+		{"number beyond float64 where nobody looks", "getModelById", `{"model_id":"m1","loss":1e400}`, &Model{ModelID: "m1"}},
 
-		{"the last of two keys", "active", `{"model_id":"m1","name":"a","model_id":"m2","name":"b"}`, &Model{ModelID: "m2", Name: "b"}},
-		{"escaped key", "active", `{"model\u005fid":"m1"}`, &Model{ModelID: "m1"}},
-		{"keys in another case", "active", `{"model_id":"m1","Name":"no","NAME":"no"}`, &Model{ModelID: "m1"}},
-		{"unknown keys", "active", `{"model_id":"m1","":0,"x":{"model_id":"no"},"y":[{"model_id":"no"}],"z":null}`, &Model{ModelID: "m1"}},
-		{"deep where nobody looks", "active", `{"model_id":"m1","x":` + decodeNested(9_000) + `}`, &Model{ModelID: "m1"}},
-		{"invalid UTF-8", "active", "{\"model_id\":\"m1\",\"name\":\"a\xffb\"}", &Model{ModelID: "m1", Name: "a\ufffdb"}},
-		{"invalid UTF-8 where nobody looks", "active", "{\"model_id\":\"m1\",\"\xff\":\"\xff\"}", &Model{ModelID: "m1"}},
-		{"half a surrogate pair", "active", `{"model_id":"m1","name":"\ud800"}`, &Model{ModelID: "m1", Name: "\ufffd"}},
-		{"surrogate pair", "active", `{"model_id":"m1","name":"\ud83d\udd0d"}`, &Model{ModelID: "m1", Name: "🔍"}},
-		{"NUL in a text", "active", `{"model_id":"m1","name":"\u0000"}`, &Model{ModelID: "m1", Name: "\x00"}},
+		{"the last of two keys", "getModelById", `{"model_id":"m1","name":"a","model_id":"m2","name":"b"}`, &Model{ModelID: "m2", Name: "b"}},
+		{"escaped key", "getModelById", `{"model\u005fid":"m1"}`, &Model{ModelID: "m1"}},
+		{"keys in another case", "getModelById", `{"model_id":"m1","Name":"no","NAME":"no"}`, &Model{ModelID: "m1"}},
+		{"unknown keys", "getModelById", `{"model_id":"m1","":0,"x":{"model_id":"no"},"y":[{"model_id":"no"}],"z":null}`, &Model{ModelID: "m1"}},
+		{"deep where nobody looks", "getModelById", `{"model_id":"m1","x":` + decodeNested(9_000) + `}`, &Model{ModelID: "m1"}},
+		{"invalid UTF-8", "getModelById", "{\"model_id\":\"m1\",\"name\":\"a\xffb\"}", &Model{ModelID: "m1", Name: "a\ufffdb"}},
+		{"invalid UTF-8 where nobody looks", "getModelById", "{\"model_id\":\"m1\",\"\xff\":\"\xff\"}", &Model{ModelID: "m1"}},
+		{"half a surrogate pair", "getModelById", `{"model_id":"m1","name":"\ud800"}`, &Model{ModelID: "m1", Name: "\ufffd"}},
+		{"surrogate pair", "getModelById", `{"model_id":"m1","name":"\ud83d\udd0d"}`, &Model{ModelID: "m1", Name: "🔍"}},
+		{"NUL in a text", "getModelById", `{"model_id":"m1","name":"\u0000"}`, &Model{ModelID: "m1", Name: "\x00"}},
 
 		{
 			"nulls in the earlier forms", "getItemById",
@@ -355,7 +306,7 @@ func TestDecodeTolerates(t *testing.T) {
 			ItemID: "a", Assessments: []Assessment{{ModelID: "1", Label: "GRAY"}},
 		}},
 
-		{"unknown status of a model", "active", `{"model_id":"m1","status":"queued"}`, &Model{ModelID: "m1", Status: "queued"}},
+		{"unknown status of a model", "getModelById", `{"model_id":"m1","status":"queued"}`, &Model{ModelID: "m1", Status: "queued"}},
 		{"unknown status of an item", "getItemById", `{"item_id":"a","status":"failed"}`, &Item{ItemID: "a", Status: "failed"}},
 		{"unknown labels", "getItemById", `{"item_id":"a","user_assessment":{"label":"maybe"},"assessments":[{"label":"GRAY"}]}`, &Item{
 			ItemID: "a", UserAssessment: &UserAssessment{Label: "maybe"}, Assessments: []Assessment{{Label: "GRAY"}},
@@ -363,7 +314,7 @@ func TestDecodeTolerates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			value, err := decodeCalls[test.operation](t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
+			value, err := decodeCalls[test.operation].do(t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
 			require.NoError(t, err)
 			require.Equal(t, test.want, value)
 		})
@@ -527,8 +478,8 @@ func noIDs[T any](T) []string { return nil }
 // FuzzDecode holds for any response: no panic, no value without its id, nothing
 // accepted that is not JSON, and every error is ErrDecode.
 func FuzzDecode(f *testing.F) {
-	for _, data := range decodeData {
-		f.Add([]byte(`{"data":` + data + `}`))
+	for _, op := range decodeCalls {
+		f.Add([]byte(op.response()))
 	}
 	f.Add([]byte("\xef\xbb\xbf" + modelBody))
 	f.Add([]byte(`{"data":{"item_id":"a","assessments":[{"annotations":[{"x_min":620.0,"created_at":"2000-01-23T04:56:07.000+00:00"}]}]}}`))

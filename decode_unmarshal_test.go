@@ -117,8 +117,8 @@ func requireAgreement(t *testing.T, g tagged, document []byte) {
 
 // FuzzUnmarshal holds the agreement for every type and any document.
 func FuzzUnmarshal(f *testing.F) {
-	for _, data := range decodeData {
-		f.Add([]byte(data))
+	for _, op := range decodeCalls {
+		f.Add(op.data())
 	}
 	f.Add([]byte(`{"item_id":1001,"job_id":"a","models":[{"model_id":1,"aggregate":{"label":"NG"}}],"images":[{"key":"k","annotations":[{}]}]}`))
 	f.Add([]byte(`{"model_id":269,"precision":{},"created_at":"Wed, 19 Jun 2019 05:03:09 GMT","training_time":null}`))

@@ -69,14 +69,28 @@ type operationCall struct {
 	call func(context.Context, *Client, fixture) (any, error)
 }
 
-// invoke makes the call where only its error matters.
+// do makes the call.
+func (o operationCall) do(ctx context.Context, c *Client) (any, error) {
+	return o.call(ctx, c, fixture{testkit.Fixtures()[o.id]})
+}
+
+// invoke is do, where only the error matters.
 func (o operationCall) invoke(ctx context.Context, c *Client) error {
-	_, err := o.call(ctx, c, fixture{testkit.Fixtures()[o.id]})
+	_, err := o.do(ctx, c)
 	return err
 }
 
 // response is the body of a good response.
 func (o operationCall) response() string { return string(testkit.Fixtures()[o.id].ResponseBody()) }
+
+// data is what a good response has in its envelope; nil where it has none.
+func (o operationCall) data() []byte {
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	_ = json.Unmarshal([]byte(o.response()), &envelope) // a file has none
+	return envelope.Data
+}
 
 // invoke makes the call that the table has for the operation.
 func invoke(ctx context.Context, c *Client, op operation) error {
