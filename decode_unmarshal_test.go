@@ -111,7 +111,7 @@ func requireAgreement(t *testing.T, g tagged, document []byte) {
 		require.Equal(t, string(written(t, got)), string(written(t, again)))
 	case err == nil:
 		require.ErrorContains(t, refused, "no ")
-		require.Contains(t, []string{"Algorithm", "Model", "Item"}, g.typ.Name())
+		require.NotZero(t, g.least)
 	}
 }
 
