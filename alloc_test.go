@@ -454,7 +454,7 @@ func zeroFiles(n int, size int64) []File {
 func BenchmarkRequest(b *testing.B) {
 	model := readFixture(b, "getModelById").ResponseBody()
 	header := http.Header{"Content-Type": {"application/json"}}
-	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+	transport := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		raw := model
 		if r.URL.Path == opLogin.path {
 			raw = []byte(`{"access_token":"` + testToken + `"}`)

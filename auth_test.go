@@ -14,7 +14,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +24,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // tokenAPI gives out numbered tokens, and refuses those that were revoked.
@@ -109,17 +110,6 @@ func getModel(ctx context.Context, c *Client) error {
 	return err
 }
 
-// together makes n calls at the same time and returns how each ended.
-func together(n int, call func(i int) error) []error {
-	errs := make([]error, n)
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() { errs[i] = call(i) })
-	}
-	group.Wait()
-	return errs
-}
-
 func TestLoginRequest(t *testing.T) {
 	t.Parallel()
 	var requests factRequests
@@ -194,7 +184,7 @@ func TestOneLoginForAllCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &tokenAPI{login: time.Second}
 		c := overMemory(t, api)
-		for _, err := range together(100, func(int) error { return getModel(t.Context(), c) }) {
+		for _, err := range testkit.Together(100, func(int) error { return getModel(t.Context(), c) }) {
 			require.NoError(t, err)
 		}
 		api.requireCounts(t, 1, 100)
@@ -213,7 +203,7 @@ func TestOneRefreshForAllCalls(t *testing.T) {
 				c := overMemory(t, api)
 				require.NoError(t, getModel(t.Context(), c))
 				api.revoke()
-				for _, err := range together(100, func(int) error { return getModel(t.Context(), c) }) {
+				for _, err := range testkit.Together(100, func(int) error { return getModel(t.Context(), c) }) {
 					require.NoError(t, err)
 				}
 				api.requireCounts(t, 2, 1+200)
@@ -262,7 +252,7 @@ func TestWaitersForALogin(t *testing.T) {
 					api := &tokenAPI{login: 20 * time.Second}
 					c := overMemory(t, api)
 					start := time.Now()
-					errs := together(2, func(i int) error {
+					errs := testkit.Together(2, func(i int) error {
 						impatient := i == 0
 						if impatient != first {
 							synctest.Wait() // until the other one has begun the login
@@ -304,7 +294,7 @@ func TestRefusedLoginsAreRemembered(t *testing.T) {
 		c := overMemory(t, api)
 		for login := 1; login <= 2; login++ {
 			for range 3 {
-				for _, err := range together(50, func(int) error { return getModel(t.Context(), c) }) {
+				for _, err := range testkit.Together(50, func(int) error { return getModel(t.Context(), c) }) {
 					require.ErrorIs(t, err, ErrUnauthorized)
 				}
 			}
@@ -480,7 +470,7 @@ func (f sourceFunc) Token() (*oauth2.Token, error) { return f() }
 
 func overSource(t *testing.T, h http.Handler, source sourceFunc) *Client {
 	t.Helper()
-	c, err := New("http://127.0.0.1", WithTokenSource(source), WithHTTPClient(&http.Client{Transport: inMemory(h)}))
+	c, err := New("http://127.0.0.1", WithTokenSource(source), WithHTTPClient(&http.Client{Transport: testkit.InMemory(h)}))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	return c
@@ -504,7 +494,7 @@ func TestTokenSource(t *testing.T) {
 		var asked atomic.Int32
 		api := &tokenAPI{}
 		c := overSource(t, api, numberedSource(&asked, 0))
-		for _, err := range together(100, func(int) error { return getModel(t.Context(), c) }) {
+		for _, err := range testkit.Together(100, func(int) error { return getModel(t.Context(), c) }) {
 			require.NoError(t, err)
 		}
 		require.EqualValues(t, 1, asked.Load())
@@ -562,7 +552,7 @@ func TestTokenSourceExpiry(t *testing.T) {
 			return &oauth2.Token{AccessToken: fmt.Sprint("token-number-", asked), Expiry: time.Now().Add(lifetime)}, nil
 		})
 		var used []string
-		transport := inMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		transport := testkit.InMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			used = append(used, r.Header.Get("Authorization"))
 			ok(modelBody)(w, r)
 		}))
@@ -589,7 +579,7 @@ func TestTokenSourceExpiry(t *testing.T) {
 func TestCloseEndsALogin(t *testing.T) {
 	t.Parallel()
 	begun := make(chan struct{})
-	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+	transport := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		close(begun)
 		<-r.Context().Done()
 		return nil, context.Cause(r.Context())
@@ -629,7 +619,7 @@ func TestTokenSourceFailures(t *testing.T) {
 				require.Equal(t, "login", failed.Operation)
 				require.Equal(t, OutcomeNotSent, failed.Outcome)
 				require.Equal(t, name == "error", errors.Is(err, broken))
-				require.NotContains(t, everyText(err), "bad-token")
+				require.NotContains(t, testkit.EveryText(err), "bad-token")
 			}
 			api.requireCounts(t, 0, 0)
 		})
@@ -649,7 +639,7 @@ func TestTokenSourceIsAskedByOneAtATime(t *testing.T) {
 			time.Sleep(time.Second)
 			return &oauth2.Token{AccessToken: "token-number-1"}, nil
 		})
-		for _, err := range together(10, func(i int) error {
+		for _, err := range testkit.Together(10, func(i int) error {
 			if i%2 == 0 {
 				return getModel(t.Context(), c)
 			}
@@ -687,44 +677,6 @@ func TestLoginEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// everyText is all that an error and the errors in it show when printed or logged.
-func everyText(err error) string {
-	var text bytes.Buffer
-	text.WriteString(everyPrint(err))
-	switch e := err.(type) { //nolint:errorlint // each layer is looked at
-	case interface{ Unwrap() error }:
-		if inner := e.Unwrap(); inner != nil {
-			text.WriteString(everyText(inner))
-		}
-	case interface{ Unwrap() []error }:
-		for _, inner := range e.Unwrap() {
-			text.WriteString(everyText(inner))
-		}
-	}
-	if base := (*BaseError)(nil); errors.As(err, &base) {
-		text.Write(base.Body)
-		text.WriteString(everyPrint(*base))
-	}
-	return text.String()
-}
-
-// everyPrint is all that a value shows when printed or logged, by itself and in
-// another one, where fmt cannot call its methods.
-func everyPrint(v any) string {
-	var text bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, shown := range []any{v, struct{ Shown any }{v}, struct{ hidden any }{v}, []any{v}, reflect.Indirect(reflect.ValueOf(v))} {
-			_, _ = fmt.Fprintf(&text, verb+"\n", shown)
-		}
-	}
-	for _, handler := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
-		slog.New(handler).Error("failed", "shown", v, "in another", struct{ Shown any }{v})
-	}
-	raw, err := json.Marshal(v)
-	_, _ = fmt.Fprintln(&text, string(raw), err)
-	return text.String()
-}
-
 // TestNoErrorShowsASecret lets the service and the network say back what they were sent.
 func TestNoErrorShowsASecret(t *testing.T) {
 	t.Parallel()
@@ -752,16 +704,16 @@ func TestNoErrorShowsASecret(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			transport := roundTrip(func(r *http.Request) (answer *http.Response, err error) {
+			transport := testkit.RoundTrip(func(r *http.Request) (answer *http.Response, err error) {
 				defer func() {
 					if failure, ok := recover().(error); ok {
 						err = failure
 					}
 				}()
 				if r.URL.Path == opLogin.path {
-					return inMemory(test.login)(r)
+					return testkit.InMemory(test.login)(r)
 				}
-				return inMemory(test.call)(r)
+				return testkit.InMemory(test.call)(r)
 			})
 			var log bytes.Buffer
 			c, err := New("http://127.0.0.1", WithCredentials(testID, secret), WithHTTPClient(&http.Client{Transport: transport}),
@@ -771,7 +723,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 			defer c.Close()
 			err = getModel(t.Context(), c)
 			require.Error(t, err)
-			text := everyText(err) + log.String() + fmt.Sprintf("%v %+v %#v", c, c, c)
+			text := testkit.EveryText(err) + log.String() + fmt.Sprintf("%v %+v %#v", c, c, c)
 			asJSON, err := json.Marshal(secret)
 			require.NoError(t, err)
 			known := []string{
@@ -801,7 +753,7 @@ func TestTokenSourceErrorShowsNoToken(t *testing.T) {
 	})
 	err := getModel(t.Context(), c)
 	require.ErrorIs(t, err, broken)
-	require.NotContains(t, everyText(err), "token-number-1")
+	require.NotContains(t, testkit.EveryText(err), "token-number-1")
 }
 
 type panickingSource struct{}
@@ -826,7 +778,7 @@ func TestTokenSourcePanics(t *testing.T) {
 func TestLoginLongerThanATimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := roundTrip(func(r *http.Request) (*http.Response, error) {
+		slow := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestNewBaseURL(t *testing.T) {
@@ -29,10 +31,10 @@ func TestNewBaseURL(t *testing.T) {
 			t.Parallel()
 			var got string
 			api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) { ok(modelBody)(w, r) }}
-			record := roundTrip(func(r *http.Request) (*http.Response, error) {
+			record := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				got = r.URL.String()
 				r.URL.Path = r.URL.Path[len(r.URL.Path)-len("/api/v1/models/m1"):]
-				return inMemory(api)(r)
+				return testkit.InMemory(api)(r)
 			})
 			c, err := New(test.base, WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: testToken})),
 				WithHTTPClient(&http.Client{Transport: record}))

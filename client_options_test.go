@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestCredentialsAreChecked(t *testing.T) {
@@ -68,7 +70,7 @@ func TestBaseURLWithThePathOfAnOperation(t *testing.T) {
 // recorder is a transport that notes what it is asked for.
 func recorder(note func(operationID, route string)) func(http.RoundTripper) http.RoundTripper {
 	return func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			operationID, route, ok := OperationFromContext(r.Context())
 			if !ok {
 				return nil, errors.New("no operation")
@@ -185,7 +187,7 @@ func TestWith(t *testing.T) {
 func TestImageOrigins(t *testing.T) {
 	t.Parallel()
 	var tokens []string
-	images := roundTrip(func(r *http.Request) (*http.Response, error) {
+	images := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		tokens = append(tokens, r.Header.Get("Authorization"))
 		if r.Header.Get("Authorization") == "" {
 			return respond(r, http.StatusUnauthorized, strings.NewReader(`{}`)), nil
@@ -201,7 +203,7 @@ func TestImageOrigins(t *testing.T) {
 	for _, text := range []string{"https://10.0.0.5:8443", "https://check.example", "WithImageOrigins"} {
 		require.ErrorContains(t, err, text)
 	}
-	require.NotContains(t, everyText(err), "hunter2")
+	require.NotContains(t, testkit.EveryText(err), "hunter2")
 	require.Equal(t, []string{""}, tokens)
 
 	d, err := client(WithImageOrigins("https://other", "https://10.0.0.5:8443/api")).GetImage(t.Context(), image)

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestNewRefusesOptions(t *testing.T) {
@@ -200,9 +202,9 @@ func zeroCall(t *testing.T, method reflect.Value) error {
 func TestHeadersOfEveryRequest(t *testing.T) {
 	t.Parallel()
 	var seen []http.Header
-	record := roundTrip(func(r *http.Request) (*http.Response, error) {
+	record := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		seen = append(seen, r.Header)
-		return inMemory(&fakeAPI{next: ok(modelBody)})(r)
+		return testkit.InMemory(&fakeAPI{next: ok(modelBody)})(r)
 	})
 	c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: record}),
 		WithLanguage("ja"), WithUserAgent("line7/1.2"))
@@ -259,9 +261,9 @@ func TestFactBaseURLs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var urls []string
-			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			transport := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				urls = append(urls, r.URL.String())
-				return inMemory(&fakeAPI{next: ok(modelBody)})(r)
+				return testkit.InMemory(&fakeAPI{next: ok(modelBody)})(r)
 			})
 			c := newTestClient(t, test.base, WithHTTPClient(&http.Client{Transport: transport}))
 			_, err := c.GetModel(t.Context(), "m1")

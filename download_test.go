@@ -21,6 +21,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // downloads are all ways to a file.
@@ -279,7 +281,7 @@ func overSlowBody(t *testing.T, pause time.Duration) *Client {
 	const body = "contents"
 	return overTransport(t, func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
-			return inMemory(&fakeAPI{})(r)
+			return testkit.InMemory(&fakeAPI{})(r)
 		}
 		return &http.Response{
 			StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: int64(len(body)),
@@ -499,7 +501,7 @@ func TestImagesElsewhere(t *testing.T) {
 
 	_, err := c.GetImage(t.Context(), ImageMeta{URL: "/raw/1.png"})
 	require.ErrorIs(t, err, ErrRedirect)
-	require.NotContains(t, everyText(err), "s3cr3t")
+	require.NotContains(t, testkit.EveryText(err), "s3cr3t")
 	require.Zero(t, hops.Load())
 }
 
@@ -526,7 +528,7 @@ func TestImageErrorsShowNoURL(t *testing.T) {
 	} {
 		_, err := c.GetImage(t.Context(), ImageMeta{URL: url})
 		require.ErrorIs(t, err, ErrInvalidArgument, url)
-		require.NotContains(t, everyText(err), "s3cr3t")
+		require.NotContains(t, testkit.EveryText(err), "s3cr3t")
 	}
 }
 
@@ -552,12 +554,12 @@ func TestSameOrigin(t *testing.T) {
 		t.Run(test.base+" "+test.image, func(t *testing.T) {
 			t.Parallel()
 			var authorized []bool
-			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			transport := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				if strings.HasSuffix(r.URL.Path, opLogin.path) {
-					return inMemory(ok(`{"access_token":"` + testToken + `"}`))(r)
+					return testkit.InMemory(ok(`{"access_token":"` + testToken + `"}`))(r)
 				}
 				authorized = append(authorized, r.Header.Get("Authorization") != "")
-				return inMemory(ok("pixels"))(r)
+				return testkit.InMemory(ok("pixels"))(r)
 			})
 			c := newTestClient(t, test.base, WithHTTPClient(&http.Client{Transport: transport}))
 			d, err := c.GetImage(t.Context(), ImageMeta{URL: test.image})
@@ -618,7 +620,7 @@ func TestFactImages(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %d", test.name, code), func(t *testing.T) {
 				t.Parallel()
 				var requests factRequests
-				transport := inMemory(&fakeAPI{next: requests.before(t, status(code, "image"))})
+				transport := testkit.InMemory(&fakeAPI{next: requests.before(t, status(code, "image"))})
 				c := newTestClient(t, "http://127.0.0.1:8080", WithHTTPClient(&http.Client{Transport: transport}))
 				_, err := readFixtureDownload(c.GetImage(t.Context(), ImageMeta{URL: test.url}))
 				require.Equal(t, code == http.StatusOK, err == nil, err)
@@ -647,7 +649,7 @@ func TestFactImages(t *testing.T) {
 func TestFactForeignImageAsksForNoToken(t *testing.T) {
 	t.Parallel()
 	var requests factRequests
-	transport := inMemory(requests.before(t, ok("image")))
+	transport := testkit.InMemory(requests.before(t, ok("image")))
 	c, err := New("https://sdd-api.hacarus.com", WithHTTPClient(&http.Client{Transport: transport}),
 		WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: testToken})))
 	require.NoError(t, err)

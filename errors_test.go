@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // sentinels are all errors of the package that errors.Is finds.
@@ -226,7 +228,7 @@ func TestNetworkErrorsStayReachable(t *testing.T) {
 		t.Run(test.op.id, func(t *testing.T) {
 			t.Parallel()
 			c := overTransport(t, func(r *http.Request) (*http.Response, error) {
-				answer, err := inMemory(&fakeAPI{next: ok("")})(r)
+				answer, err := testkit.InMemory(&fakeAPI{next: ok("")})(r)
 				if r.URL.Path != opLogin.path {
 					return nil, reset
 				}

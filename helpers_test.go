@@ -17,20 +17,11 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m, nil) }
 
-// full says whether long tests run at full length.
-var full = testkit.Full
-
 const (
 	testID     = "client-7"
 	testSecret = "correct-horse-battery-staple"
 	testToken  = "token-one-of-a-kind"
 )
-
-// roundTrip is a transport made of a function.
-type roundTrip = testkit.RoundTrip
-
-// inMemory is a transport that ends in a handler.
-func inMemory(h http.Handler) roundTrip { return testkit.InMemory(h) }
 
 // fakeAPI answers logins itself and hands all else to next; it counts both.
 type fakeAPI struct {
@@ -105,7 +96,7 @@ const (
 // overMemory returns a client of an in-memory service, with short waits.
 func overMemory(t *testing.T, h http.Handler, opts ...Option) *Client {
 	t.Helper()
-	return newTestClient(t, "http://127.0.0.1", append([]Option{WithHTTPClient(&http.Client{Transport: inMemory(h)})}, opts...)...)
+	return newTestClient(t, "http://127.0.0.1", append([]Option{WithHTTPClient(&http.Client{Transport: testkit.InMemory(h)})}, opts...)...)
 }
 
 // overTCP returns a client of a service on a loopback port.

@@ -16,6 +16,8 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // A second run with the same files sends nothing again, and has all verdicts.
@@ -29,8 +31,8 @@ func TestJournalResumes(t *testing.T) {
 			all, err := outcomes(t, c, req)
 			require.NoError(t, err)
 			requireVerdicts(t, 0, all)
-			requireOnce(t, 50, uploads(s))
-			requireOnce(t, 50, predictions(t, s))
+			plates.RequireOnce(t, 50, plates.Uploads(s))
+			plates.RequireOnce(t, 50, plates.Predictions(t, s))
 		}
 		// Some new ones beside the old ones.
 		req.Files = append(pictures(50, 60), req.Files[10:20]...)
@@ -38,7 +40,7 @@ func TestJournalResumes(t *testing.T) {
 		require.NoError(t, err)
 		requireVerdicts(t, 50, all[:10])
 		requireVerdicts(t, 10, all[10:])
-		requireOnce(t, 60, uploads(s))
+		plates.RequireOnce(t, 60, plates.Uploads(s))
 	})
 }
 
@@ -65,8 +67,8 @@ func TestJournalAfterAnEnd(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Less(t, ended, 100)
 		}
-		requireOnce(t, 120, uploads(s))
-		requireOnce(t, 120, predictions(t, s))
+		plates.RequireOnce(t, 120, plates.Uploads(s))
+		plates.RequireOnce(t, 120, plates.Predictions(t, s))
 	})
 }
 
@@ -80,7 +82,7 @@ func TestJournalKnowsContent(t *testing.T) {
 		journal := filepath.Join(t.TempDir(), "journal")
 		latest := func(numbers ...int) (files []hacarus.File) {
 			for _, n := range numbers {
-				files = append(files, hacarus.FileFromBytes("latest.png", picture(n)))
+				files = append(files, hacarus.FileFromBytes("latest.png", plates.Picture(n)))
 			}
 			return files
 		}
@@ -91,14 +93,14 @@ func TestJournalKnowsContent(t *testing.T) {
 				require.NoError(t, err)
 				for n, result := range all {
 					require.NoError(t, result.Err)
-					require.Equal(t, truth(numbers[n]), result.Verdict)
+					require.Equal(t, plates.Verdict(numbers[n]), result.Verdict)
 					ids[result.ItemID] = true
 				}
 			}
 		}
 		require.Len(t, ids, 5)
-		requireOnce(t, 5, uploads(s))
-		requireOnce(t, 5, predictions(t, s))
+		plates.RequireOnce(t, 5, plates.Uploads(s))
+		plates.RequireOnce(t, 5, plates.Predictions(t, s))
 	})
 }
 
@@ -196,13 +198,13 @@ func TestJournalFiles(t *testing.T) {
 		s, c := newService(t)
 		s.AddModel(hacarus.Model{})
 		path := filepath.Join(t.TempDir(), "changing.png")
-		require.NoError(t, os.WriteFile(path, picture(1), 0o644))
+		require.NoError(t, os.WriteFile(path, plates.Picture(1), 0o644))
 		changing := hacarus.FileFromPath(path)
 		open := changing.Open
 		reads := 0
 		changing.Open = func() (io.ReadCloser, error) {
 			if reads++; reads == 2 {
-				require.NoError(t, os.WriteFile(path, picture(2), 0o644))
+				require.NoError(t, os.WriteFile(path, plates.Picture(2), 0o644))
 			}
 			return open()
 		}
@@ -217,7 +219,7 @@ func TestJournalFiles(t *testing.T) {
 		require.ErrorIs(t, all[0].Err, hacarus.ErrBadRequest)
 		require.ErrorContains(t, all[1].Err, "changed")
 		require.ErrorIs(t, all[2].Err, hacarus.ErrInvalidArgument)
-		require.Empty(t, uploads(s))
+		require.Empty(t, plates.Uploads(s))
 	})
 }
 
@@ -253,8 +255,8 @@ func TestJournalKnowsRawNames(t *testing.T) {
 		s.AddModel(hacarus.Model{})
 		req := hacarus.InspectRequest{
 			Files: []hacarus.File{
-				hacarus.FileFromBytes("\x8c\x9f.png", picture(4)), hacarus.FileFromBytes("\x8d\xb8.png", picture(4)),
-				hacarus.FileFromBytes("\ufffd.png", picture(4)), hacarus.FileFromBytes("\ufffd\ufffd.png", picture(4)),
+				hacarus.FileFromBytes("\x8c\x9f.png", plates.Picture(4)), hacarus.FileFromBytes("\x8d\xb8.png", plates.Picture(4)),
+				hacarus.FileFromBytes("\ufffd.png", plates.Picture(4)), hacarus.FileFromBytes("\ufffd\ufffd.png", plates.Picture(4)),
 			},
 			Journal: filepath.Join(t.TempDir(), "journal"),
 		}
@@ -268,7 +270,7 @@ func TestJournalKnowsRawNames(t *testing.T) {
 				ids[result.ItemID] = true
 			}
 			require.Len(t, ids, 4)
-			requireOnce(t, 4, uploads(s))
+			plates.RequireOnce(t, 4, plates.Uploads(s))
 		}
 		var names []string
 		for entry, err := range hacarus.ReadJournal(req.Journal) {
@@ -338,7 +340,7 @@ func TestJournalStores(t *testing.T) {
 				results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 30), Store: store})
 				require.NoError(t, err)
 				requireVerdicts(t, 0, results)
-				requireOnce(t, 30, uploads(s))
+				plates.RequireOnce(t, 30, plates.Uploads(s))
 			}
 			require.NoError(t, store.Close())
 		}
@@ -377,16 +379,16 @@ func TestJournalThatWasMoved(t *testing.T) {
 				require.ErrorContains(t, err, path)
 				for n, result := range results {
 					if n < 10 {
-						require.Equal(t, truth(result.Index), result.Verdict)
+						require.Equal(t, plates.Verdict(result.Index), result.Verdict)
 					} else {
 						require.ErrorIs(t, result.Err, hacarus.ErrJournalLocked)
 					}
 				}
-				requireOnce(t, 10, uploads(s))
+				plates.RequireOnce(t, 10, plates.Uploads(s))
 				results, err = outcomes(t, c, hacarus.InspectRequest{Files: pictures(10, 20), Journal: path})
 				require.NoError(t, err)
 				requireVerdicts(t, 10, results)
-				requireOnce(t, 20, uploads(s))
+				plates.RequireOnce(t, 20, plates.Uploads(s))
 			})
 		})
 	}
@@ -439,6 +441,6 @@ func TestJournalOfAnotherClock(t *testing.T) {
 		results, err := outcomes(t, c, req)
 		require.NoError(t, err)
 		requireVerdicts(t, 0, results)
-		requireOnce(t, 3, predictions(t, s))
+		plates.RequireOnce(t, 3, plates.Predictions(t, s))
 	})
 }

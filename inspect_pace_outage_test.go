@@ -17,6 +17,9 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // An outage is waited out, however long: no file is lost, none is uploaded twice,
@@ -41,7 +44,7 @@ func TestInspectRidesOutOutages(t *testing.T) {
 				next := s.Transport()
 				c := s.Client(
 					hacarus.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))),
-					hacarus.WithHTTPClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+					hacarus.WithHTTPClient(&http.Client{Transport: testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 						if !away() {
 							return next.RoundTrip(r)
 						}
@@ -63,12 +66,12 @@ func TestInspectRidesOutOutages(t *testing.T) {
 				for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Source: source, Journal: filepath.Join(t.TempDir(), "journal")}) {
 					require.NoError(t, err)
 					require.NoError(t, result.Err)
-					require.Equal(t, truth(result.Index), result.Verdict)
+					require.Equal(t, plates.Verdict(result.Index), result.Verdict)
 					n++
 				}
 				require.Equal(t, 300, n)
-				requireOnce(t, 300, uploads(s))
-				requireOnce(t, 300, predictions(t, s))
+				plates.RequireOnce(t, 300, plates.Uploads(s))
+				plates.RequireOnce(t, 300, plates.Predictions(t, s))
 				require.Less(t, time.Since(begun), 3*time.Hour+15*time.Minute)
 				require.Less(t, requests, 2000, "in three hours")
 				lines := strings.Split(strings.TrimSpace(log.String()), "\n")

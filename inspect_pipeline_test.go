@@ -24,6 +24,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/internal/wire"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // lineService is a service that keeps no image: it knows the items' ids, and
@@ -143,7 +145,7 @@ func noises(n int, size int64) (files []File) {
 func TestInspectOverlapsItsStages(t *testing.T) {
 	t.Parallel()
 	files := 2000
-	if *full {
+	if *testkit.Full {
 		files = 10_000
 	}
 	for name, s := range map[string]*lineService{
@@ -180,7 +182,7 @@ func TestInspectOverlapsItsStages(t *testing.T) {
 // Memory does not grow with the files.
 func TestInspectMemory(t *testing.T) { //nolint:paralleltest // it measures the heap of the process
 	files, size := 1000, int64(100<<10)
-	if *full {
+	if *testkit.Full {
 		files = 10_000
 	}
 	s := &lineService{ready: map[string]time.Time{}}

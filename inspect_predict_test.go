@@ -16,6 +16,8 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // A question that fails for ever ends with the grace time, and concerns one file.
@@ -94,14 +96,14 @@ func TestInspectGrace(t *testing.T) {
 		t.Parallel()
 		took, s, all := run(t, hacarustest.ResetConnection())
 		requireVerdicts(t, 0, all)
-		requireOnce(t, 10, predictions(t, s))
+		plates.RequireOnce(t, 10, plates.Predictions(t, s))
 		require.Less(t, took, grace)
 	})
 	t.Run("not executed", func(t *testing.T) {
 		t.Parallel()
 		took, s, all := run(t, hacarustest.ResetConnection().Before())
 		requireVerdicts(t, 0, all)
-		requireOnce(t, 10, predictions(t, s))
+		plates.RequireOnce(t, 10, plates.Predictions(t, s))
 		require.GreaterOrEqual(t, took, grace+2*time.Minute)
 		require.Less(t, took, grace+2*time.Minute+10*time.Second)
 	})
@@ -109,7 +111,7 @@ func TestInspectGrace(t *testing.T) {
 		t.Parallel()
 		took, s, all := run(t, hacarustest.ResetConnection().Before(), hacarustest.CloseConnection().Before())
 		requireVerdicts(t, 0, all)
-		requireOnce(t, 10, predictions(t, s))
+		plates.RequireOnce(t, 10, plates.Predictions(t, s))
 		require.GreaterOrEqual(t, took, 2*grace)
 	})
 	t.Run("never executed", func(t *testing.T) {
@@ -123,7 +125,7 @@ func TestInspectGrace(t *testing.T) {
 
 // squeamish is an inspector that fails on bad pictures.
 func squeamish(ctx context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
-	if f, err := firstPixel(ctx, img, p); err != nil || !f.NG {
+	if f, err := plates.FirstPixel(ctx, img, p); err != nil || !f.NG {
 		return f, err
 	}
 	return hacarustest.Finding{}, errors.New("cannot look at it")
@@ -139,7 +141,7 @@ func TestInspectWithoutAssessment(t *testing.T) {
 		begun, late := time.Now(), 0
 		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: 10 * time.Minute}) {
 			require.NoError(t, err)
-			if truth(result.Index) == hacarus.VerdictOK {
+			if plates.Verdict(result.Index) == hacarus.VerdictOK {
 				require.Equal(t, hacarus.VerdictOK, result.Verdict)
 				require.Less(t, time.Since(begun), time.Minute)
 				continue
@@ -151,7 +153,7 @@ func TestInspectWithoutAssessment(t *testing.T) {
 			require.Equal(t, hacarus.ItemStatusDone, waited.ItemStatus)
 		}
 		require.Equal(t, 40, late)
-		requireOnce(t, 200, predictions(t, s))
+		plates.RequireOnce(t, 200, plates.Predictions(t, s))
 	})
 }
 
@@ -266,7 +268,7 @@ func TestInspectWhileModelsChange(t *testing.T) {
 				results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100)})
 				require.NoError(t, err)
 				requireVerdicts(t, 0, results)
-				requireOnce(t, 100, predictions(t, s))
+				plates.RequireOnce(t, 100, plates.Predictions(t, s))
 			})
 		})
 	}

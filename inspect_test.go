@@ -23,12 +23,15 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // pictures are files with the pictures of some numbers.
 func pictures(from, to int) (files []hacarus.File) {
 	for n := from; n < to; n++ {
-		files = append(files, hacarus.FileFromBytes(fmt.Sprintf("plate-%05d.png", n), picture(n)))
+		files = append(files, hacarus.FileFromBytes(fmt.Sprintf("plate-%05d.png", n), plates.Picture(n)))
 	}
 	return files
 }
@@ -70,43 +73,7 @@ func requireVerdicts(t *testing.T, from int, all []*hacarus.Inspection) {
 	t.Helper()
 	for n, result := range all {
 		require.NoError(t, result.Err, result.File)
-		require.Equal(t, truth(from+n), result.Verdict, result.File)
-	}
-}
-
-// uploads counts how often each file was uploaded.
-func uploads(s *hacarustest.Server) map[string]int {
-	counts := map[string]int{}
-	for _, call := range s.Calls("addItem") {
-		if call.Executed {
-			for _, name := range call.Files {
-				counts[name]++
-			}
-		}
-	}
-	return counts
-}
-
-// predictions counts how often each item was predicted.
-func predictions(t *testing.T, s *hacarustest.Server) map[string]int {
-	t.Helper()
-	counts := map[string]int{}
-	for _, call := range s.Calls("predictItems") {
-		if call.Executed {
-			for _, id := range predictedIDs(t, call) {
-				counts[id]++
-			}
-		}
-	}
-	return counts
-}
-
-// requireOnce checks that n things were done, each once.
-func requireOnce(t *testing.T, n int, counts map[string]int) {
-	t.Helper()
-	require.Len(t, counts, n)
-	for name, count := range counts {
-		require.Equal(t, 1, count, name)
+		require.Equal(t, plates.Verdict(from+n), result.Verdict, result.File)
 	}
 }
 
@@ -128,8 +95,8 @@ func TestInspect(t *testing.T) {
 		requireVerdicts(t, 0, all)
 		require.Equal(t, "plate-00004.png", all[4].File)
 		require.Equal(t, "plate-00004", all[4].ItemID)
-		requireOnce(t, 95, uploads(s))
-		requireOnce(t, 95, predictions(t, s))
+		plates.RequireOnce(t, 95, plates.Uploads(s))
+		plates.RequireOnce(t, 95, plates.Predictions(t, s))
 		require.Len(t, s.Calls("addItem"), 5)
 		require.Len(t, s.Calls("predictItems"), 5)
 		require.Equal(t, hacarus.InspectProgress{Total: 95, Uploaded: 95, Predicted: 95, Assessed: 95}, last)
@@ -156,12 +123,12 @@ func TestInspectStreams(t *testing.T) {
 			require.NoError(t, err)
 			if n == 0 {
 				time.Sleep(time.Hour)
-				require.LessOrEqual(t, len(uploads(s)), 80)
+				require.LessOrEqual(t, len(plates.Uploads(s)), 80)
 			}
 			n++
 		}
 		require.Equal(t, 400, n)
-		requireOnce(t, 400, uploads(s))
+		plates.RequireOnce(t, 400, plates.Uploads(s))
 	})
 }
 
@@ -187,14 +154,14 @@ func TestInspectConcurrency(t *testing.T) {
 // Batches are split by bytes, and halved where the service refuses their size.
 func TestInspectSplitsBatches(t *testing.T) {
 	t.Parallel()
-	size := int64(len(picture(0)))
+	size := int64(len(plates.Picture(0)))
 	t.Run("by bytes", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s, c := newService(t)
 			s.AddModel(hacarus.Model{})
 			files := pictures(0, 30)
-			files[7] = hacarus.FileFromBytes("plate-00007.png", append(picture(7), make([]byte, 4*size)...)) // alone
+			files[7] = hacarus.FileFromBytes("plate-00007.png", append(plates.Picture(7), make([]byte, 4*size)...)) // alone
 			all, err := outcomes(t, c, hacarus.InspectRequest{Files: files, BatchBytes: 3*size + size/2})
 			require.NoError(t, err)
 			requireVerdicts(t, 0, all)
@@ -212,14 +179,14 @@ func TestInspectSplitsBatches(t *testing.T) {
 			s, c := newService(t, hacarustest.WithUploadLimit(2500))
 			s.AddModel(hacarus.Model{})
 			files := pictures(0, 200)
-			files[50] = hacarus.FileFromBytes("huge.png", append(picture(50), make([]byte, 5000)...))
+			files[50] = hacarus.FileFromBytes("huge.png", append(plates.Picture(50), make([]byte, 5000)...))
 			all, err := outcomes(t, c, hacarus.InspectRequest{Files: files, Concurrency: 1})
 			require.NoError(t, err)
 			require.ErrorIs(t, all[50].Err, hacarus.ErrTooLarge)
 			require.Empty(t, all[50].ItemID)
 			requireVerdicts(t, 0, all[:50])
 			requireVerdicts(t, 51, all[51:])
-			requireOnce(t, 199, uploads(s))
+			plates.RequireOnce(t, 199, plates.Uploads(s))
 			refused := 0
 			for _, call := range s.Calls("addItem") {
 				if !call.Executed {
@@ -243,8 +210,8 @@ func TestInspectBadFiles(t *testing.T) {
 		files[11] = hacarus.FileFromPath(filepath.Join("no", "such.png"))
 		files[17] = hacarus.FileFromReader("camera.png", iotest.ErrReader(broken), 100)
 		files[23] = hacarus.File{Name: "nothing.png"}
-		files[29] = hacarus.FileFromBytes("", picture(29))
-		files[31] = hacarus.FileFromReader("stream.png", iotest.OneByteReader(strings.NewReader(string(picture(31)))), int64(len(picture(31))))
+		files[29] = hacarus.FileFromBytes("", plates.Picture(29))
+		files[31] = hacarus.FileFromReader("stream.png", iotest.OneByteReader(strings.NewReader(string(plates.Picture(31)))), int64(len(plates.Picture(31))))
 		all, err := outcomes(t, c, hacarus.InspectRequest{Files: files})
 		require.NoError(t, err)
 		for n, want := range map[int]error{
@@ -252,7 +219,7 @@ func TestInspectBadFiles(t *testing.T) {
 		} {
 			require.ErrorIs(t, all[n].Err, want, n)
 			require.Empty(t, all[n].ItemID)
-			all[n] = &hacarus.Inspection{Verdict: truth(n)} // the others have theirs
+			all[n] = &hacarus.Inspection{Verdict: plates.Verdict(n)} // the others have theirs
 		}
 		requireVerdicts(t, 0, all)
 	})
@@ -265,7 +232,7 @@ func TestInspectNames(t *testing.T) {
 	at := func(name string, n int) hacarus.File {
 		path := filepath.Join(folder, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, picture(n), 0o644))
+		require.NoError(t, os.WriteFile(path, plates.Picture(n), 0o644))
 		return hacarus.FileFromPath(path)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -274,7 +241,7 @@ func TestInspectNames(t *testing.T) {
 		names := []string{"検査1.jpg", "a b.png", "2019-05-24 at 3.27.11 PM.png", "plain.png", "plain.jpg", "plain.png", "..", "line1/x.png"}
 		var files []hacarus.File
 		for n, name := range names {
-			files = append(files, hacarus.FileFromBytes(name, picture(n)))
+			files = append(files, hacarus.FileFromBytes(name, plates.Picture(n)))
 		}
 		files = append(files, at("line1/a.png", 8), at("line2/a.png", 9), hacarus.FileFromFS(os.DirFS(folder), "line1/a.png"))
 		all, err := outcomes(t, c, hacarus.InspectRequest{Files: files})
@@ -289,7 +256,7 @@ func TestInspectNames(t *testing.T) {
 			if n == 10 {
 				want = 8
 			}
-			require.Equal(t, truth(want), result.Verdict)
+			require.Equal(t, plates.Verdict(want), result.Verdict)
 			if original, ok := hacarus.OriginalName(result.ItemID); result.ItemID != "plain" && result.ItemID != "a" {
 				require.True(t, ok)
 				require.Equal(t, files[n].Name, original)
@@ -446,7 +413,7 @@ func TestInspectHoldsBack(t *testing.T) {
 				var until time.Time // no call before that
 				broken := 0
 				next := s.Transport()
-				watched := transport(func(r *http.Request) (*http.Response, error) {
+				watched := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 					mu.Lock()
 					// What went out in the same moment was on its way already.
 					if now := time.Now(); now.Before(until) && now.After(until.Add(-pause)) {
@@ -484,7 +451,7 @@ func TestInspectOutlastsABusyService(t *testing.T) {
 		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 60)})
 		require.NoError(t, err)
 		requireVerdicts(t, 0, all)
-		requireOnce(t, 60, predictions(t, s))
+		plates.RequireOnce(t, 60, plates.Predictions(t, s))
 	})
 }
 
@@ -530,7 +497,7 @@ func TestInspectSource(t *testing.T) {
 			require.NoError(t, result.Err)
 			number := result.Tag.(int)
 			require.Equal(t, result.Index, number)
-			require.Equal(t, truth(number), result.Verdict)
+			require.Equal(t, plates.Verdict(number), result.Verdict)
 			require.Less(t, time.Since(begun)-time.Duration((number+1)/33)*time.Hour, 10*time.Second, "not held back by what comes later")
 			n++
 		}
@@ -577,7 +544,7 @@ func TestInspectWithoutVerdict(t *testing.T) {
 		s, _ := newService(t)
 		m := s.AddModel(hacarus.Model{})
 		next := s.Transport()
-		c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		c := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			answer, err := next.RoundTrip(r)
 			if err == nil && strings.HasSuffix(r.URL.Path, "plate-00000") {
 				text, err := io.ReadAll(answer.Body)
@@ -644,11 +611,11 @@ func TestInspectPanics(t *testing.T) {
 			s.AddModel(hacarus.Model{})
 			files := pictures(0, 3)
 			for _, what := range []string{"open", "read", "close"} {
-				files = append(files, hacarus.File{Name: what + ".png", Size: int64(len(picture(0))), Open: func() (io.ReadCloser, error) {
+				files = append(files, hacarus.File{Name: what + ".png", Size: int64(len(plates.Picture(0))), Open: func() (io.ReadCloser, error) {
 					if what == "open" {
 						panic(what)
 					}
-					return &panicking{picture(0), what}, nil
+					return &panicking{plates.Picture(0), what}, nil
 				}})
 			}
 			results, err := outcomes(t, c, hacarus.InspectRequest{Files: files})

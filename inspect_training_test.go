@@ -12,6 +12,8 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // uploaded ranges to the end, and returns the outcome of each file. Every file
@@ -50,8 +52,8 @@ func TestUpload(t *testing.T) {
 				s, c := newService(t)
 				s.Inject("addItem", faults...)
 				files := pictures(0, 100)
-				files[7] = hacarus.FileFromBytes("良品 (1).png", picture(7))
-				files[8] = hacarus.FileFromBytes("良品 (1).png", picture(8))
+				files[7] = hacarus.FileFromBytes("良品 (1).png", plates.Picture(7))
+				files[8] = hacarus.FileFromBytes("良品 (1).png", plates.Picture(8))
 				files[9] = hacarus.FileFromBytes("text.png", []byte("no image"))
 				files[10].Tag = "lot 4711"
 				var last hacarus.UploadProgress
@@ -76,7 +78,7 @@ func TestUpload(t *testing.T) {
 				require.Len(t, ids, 99)
 				require.Equal(t, "lot 4711", results[10].Tag)
 				require.Equal(t, hacarus.UploadProgress{Total: 100, Uploaded: 99, Failed: 1}, last)
-				requireOnce(t, 99, uploads(s))
+				plates.RequireOnce(t, 99, plates.Uploads(s))
 				require.Empty(t, s.Calls("predictItems"))
 			})
 		})
@@ -107,7 +109,7 @@ func TestUploadResumes(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Less(t, ended, 20)
 		}
-		requireOnce(t, 120, uploads(s))
+		plates.RequireOnce(t, 120, plates.Uploads(s))
 		for _, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 1), Journal: req.Journal}) {
 			require.ErrorIs(t, err, hacarus.ErrInvalidArgument, "it is another one's journal")
 		}

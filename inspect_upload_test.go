@@ -24,6 +24,9 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // proxied returns a client of the service through a proxy.
@@ -31,7 +34,7 @@ func proxied(s *hacarustest.Server, proxy func(r *http.Request, next http.RoundT
 	next := s.Transport()
 	return s.Client(
 		hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}),
-		hacarus.WithHTTPClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) { return proxy(r, next) })}),
+		hacarus.WithHTTPClient(&http.Client{Transport: testkit.RoundTrip(func(r *http.Request) (*http.Response, error) { return proxy(r, next) })}),
 	)
 }
 
@@ -61,7 +64,7 @@ func TestInspectTellsOlderItems(t *testing.T) {
 				s, c := newService(t)
 				s.AddModel(hacarus.Model{ModelID: "m2"})
 				item.ItemID = "plate-00004"
-				s.AddItem(item, picture(4))
+				s.AddItem(item, plates.Picture(4))
 				s.Inject("addItem", hacarustest.ResetConnection().Before())
 				all, err := outcomes(t, c, hacarus.InspectRequest{ModelID: "m2", Files: pictures(4, 5)})
 				require.NoError(t, err)
@@ -201,8 +204,8 @@ func TestInspectReconcilesUploads(t *testing.T) {
 				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 100), BatchSize: 10})
 				require.NoError(t, err)
 				requireVerdicts(t, 0, all)
-				requireOnce(t, 100, uploads(s))
-				requireOnce(t, 100, predictions(t, s))
+				plates.RequireOnce(t, 100, plates.Uploads(s))
+				plates.RequireOnce(t, 100, plates.Predictions(t, s))
 			})
 		})
 	}
@@ -224,7 +227,7 @@ func TestInspectDoesNotTakeOldItems(t *testing.T) {
 			require.Equal(t, fmt.Sprintf("plate-%05d", n), all[n].ItemID, "the id to look for")
 		}
 		requireVerdicts(t, 2, all[2:])
-		requireOnce(t, 1, uploads(s))
+		plates.RequireOnce(t, 1, plates.Uploads(s))
 	})
 }
 
@@ -291,7 +294,7 @@ func TestInspectNumberedItems(t *testing.T) {
 		c := newNumbering(t, 3, func(n int) int { return n }, func([]string) {})
 		var files []hacarus.File
 		for n := 1; n <= 12; n++ {
-			files = append(files, hacarus.FileFromBytes(fmt.Sprintf("%d.png", n), picture(n)))
+			files = append(files, hacarus.FileFromBytes(fmt.Sprintf("%d.png", n), plates.Picture(n)))
 		}
 		results, err := outcomes(t, c, hacarus.InspectRequest{Files: files, Concurrency: 1})
 		require.NoError(t, err)
@@ -421,7 +424,7 @@ func TestInspectBehindARedeployedProxy(t *testing.T) {
 					results, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 30), Concurrency: 1})
 					require.NoError(t, err)
 					requireVerdicts(t, 0, results)
-					requireOnce(t, 30, uploads(s))
+					plates.RequireOnce(t, 30, plates.Uploads(s))
 				})
 			})
 		}
@@ -467,7 +470,7 @@ func TestInspectFileThatBreaksTheService(t *testing.T) {
 						require.Less(t, time.Since(begun), 15*time.Minute)
 						continue
 					}
-					require.Equal(t, truth(result.Index), result.Verdict)
+					require.Equal(t, plates.Verdict(result.Index), result.Verdict)
 					require.Less(t, time.Since(begun), time.Duration(result.Index)*5*time.Second+5*time.Minute)
 				}
 			})

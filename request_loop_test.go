@@ -160,7 +160,7 @@ func deadlineIn(d time.Duration) func(context.Context) context.Context {
 
 // countedIdle counts how often a transport is told to close idle connections.
 type countedIdle struct {
-	roundTrip
+	http.RoundTripper
 	closed atomic.Int32
 }
 
@@ -169,7 +169,7 @@ func (c *countedIdle) CloseIdleConnections() { c.closed.Add(1) }
 // A call that fails leaves the connections of others alone.
 func TestFailuresCloseNoConnections(t *testing.T) {
 	t.Parallel()
-	transport := &countedIdle{roundTrip: loggedIn(func(r *http.Request) (*http.Response, error) {
+	transport := &countedIdle{RoundTripper: loggedIn(func(r *http.Request) (*http.Response, error) {
 		return respond(r, http.StatusServiceUnavailable, strings.NewReader("{}")), nil
 	})}
 	c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: transport}))

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestOutcomesAddUp(t *testing.T) {
@@ -159,7 +161,7 @@ func TestSourceFailsAfterTheDeadline(t *testing.T) {
 func TestNotSentMeansNoRequest(t *testing.T) {
 	t.Parallel()
 	attempts := 0
-	transport := inMemory(decline(429))
+	transport := testkit.InMemory(decline(429))
 	c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
 		if attempts++; attempts > 1 {
 			return nil, &net.OpError{Op: "dial", Err: errors.New("no route to host")}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // A service that never had the end of a request cannot have acted on it: the
@@ -107,7 +109,7 @@ func TestProxyThatWantsCredentials(t *testing.T) {
 			require.Equal(t, OutcomeNotSent, lost.Outcome)
 			require.EqualValues(t, 1, asked.Load(), "asking again would not help")
 			require.Contains(t, err.Error(), "Proxy Authentication Required")
-			require.NotContains(t, everyText(err), said)
+			require.NotContains(t, testkit.EveryText(err), said)
 			require.False(t, IsTemporary(err))
 		})
 	}

@@ -25,6 +25,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestEveryOperation(t *testing.T) {
@@ -298,9 +300,9 @@ func TestConnectionsAreReused(t *testing.T) {
 func TestStalledAnswerIsAbandoned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		hang := roundTrip(func(r *http.Request) (*http.Response, error) {
+		hang := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.URL.Path, "/token") {
-				return inMemory(ok(`{"access_token":"t"}`))(r)
+				return testkit.InMemory(ok(`{"access_token":"t"}`))(r)
 			}
 			pr, pw := io.Pipe()
 			context.AfterFunc(r.Context(), func() { pw.CloseWithError(r.Context().Err()) })
@@ -386,7 +388,7 @@ func TestCancelledCalls(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		c := overTCP(t, &fakeAPI{next: ok(modelBody)})
 		next := c.http.Transport
-		c.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		c.http.Transport = testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			answer, err := next.RoundTrip(r)
 			if strings.HasSuffix(r.URL.Path, "/train") {
 				cancel()
@@ -436,7 +438,7 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 			_, err := overMemory(t, api).Train(t.Context(), "PM", TrainRequest{})
 			require.ErrorIs(t, err, ErrRedirect)
 			require.NotErrorIs(t, err, ErrOutcomeUnknown)
-			require.NotContains(t, everyText(err), "s3cr3t")
+			require.NotContains(t, testkit.EveryText(err), "s3cr3t")
 			require.Equal(t, 1, api.count())
 		})
 	}
@@ -451,7 +453,7 @@ func respond(r *http.Request, status int, body io.Reader) *http.Response {
 }
 
 // loggedIn answers logins, and leaves other requests to next.
-func loggedIn(next roundTrip) roundTrip {
+func loggedIn(next testkit.RoundTrip) testkit.RoundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
 			return respond(r, http.StatusOK, strings.NewReader(`{"access_token":"`+testToken+`"}`)), nil

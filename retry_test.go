@@ -118,11 +118,11 @@ func TestRefusedConnectionsAreRetriedForAll(t *testing.T) {
 			t.Parallel()
 			api := &fakeAPI{next: ok(op.response())}
 			var dials atomic.Int32
-			refuse := roundTrip(func(r *http.Request) (*http.Response, error) {
+			refuse := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				if dials.Add(1)%2 == 1 {
 					return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 				}
-				return inMemory(api)(r)
+				return testkit.InMemory(api)(r)
 			})
 			require.NoError(t, op.invoke(t.Context(), overTransport(t, refuse)))
 		})
@@ -143,7 +143,7 @@ func TestRefusedConnectionsAreRetriedForAll(t *testing.T) {
 	})
 }
 
-func overTransport(t *testing.T, f roundTrip) *Client {
+func overTransport(t *testing.T, f testkit.RoundTrip) *Client {
 	t.Helper()
 	return newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: f}))
 }
@@ -155,7 +155,7 @@ func TestUntracedTransportProvesNothing(t *testing.T) {
 	calls := 0
 	c := overTransport(t, func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/api/auth/token" {
-			return inMemory(ok(`{"access_token":"t"}`))(r)
+			return testkit.InMemory(ok(`{"access_token":"t"}`))(r)
 		}
 		calls++
 		_, _ = io.Copy(io.Discard, r.Body)

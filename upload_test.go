@@ -22,6 +22,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // addFiles uploads files; only the error matters.
@@ -389,9 +391,9 @@ type wireRecord struct {
 
 func (w *wireRecord) over(t *testing.T, h http.Handler, opts ...Option) *Client {
 	t.Helper()
-	record := roundTrip(func(r *http.Request) (*http.Response, error) {
+	record := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
-			return inMemory(h)(r)
+			return testkit.InMemory(h)(r)
 		}
 		raw, err := io.ReadAll(r.Body)
 		w.mu.Lock()
@@ -404,7 +406,7 @@ func (w *wireRecord) over(t *testing.T, h http.Handler, opts ...Option) *Client 
 		body := r.Body
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 		defer body.Close()
-		return inMemory(h)(r)
+		return testkit.InMemory(h)(r)
 	})
 	return newTestClient(t, "http://127.0.0.1", append([]Option{WithHTTPClient(&http.Client{Transport: record})}, opts...)...)
 }
@@ -664,7 +666,7 @@ func TestFilesAreOpenedOneAtATime(t *testing.T) {
 		files := []File{counted.file("a.png", "one"), counted.file("b.png", "two"), FileFromReader("c.png", strings.NewReader("three"), 5)}
 		c := overTransport(t, func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == opLogin.path {
-				return inMemory(&fakeAPI{})(r)
+				return testkit.InMemory(&fakeAPI{})(r)
 			}
 			for counted.opened.Load() < 4 { // the second file is open
 				_, err := io.CopyN(io.Discard, r.Body, 1)
@@ -819,7 +821,7 @@ func TestReaderIsLeftAloneAfterTheCall(t *testing.T) {
 	var transport sync.WaitGroup
 	c := overTransport(t, func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
-			return inMemory(&fakeAPI{})(r)
+			return testkit.InMemory(&fakeAPI{})(r)
 		}
 		body := r.Body
 		transport.Go(func() {
@@ -832,7 +834,7 @@ func TestReaderIsLeftAloneAfterTheCall(t *testing.T) {
 		<-reading
 		defer close(answered)
 		r.Body = http.NoBody
-		return inMemory(status(http.StatusRequestEntityTooLarge, ""))(r)
+		return testkit.InMemory(status(http.StatusRequestEntityTooLarge, ""))(r)
 	})
 	file := FileFromReader("a.png", slow, 1<<19)
 	file.ContentType = "image/png" // so that nothing is read to find it

@@ -12,6 +12,9 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // An assessment that was there before a prediction is not taken for its result.
@@ -21,11 +24,11 @@ func TestPredictAndWait(t *testing.T) {
 		s, c := newService(t, hacarustest.WithPredictionTime(time.Minute))
 		m := s.AddModel(hacarus.Model{})
 		for n := range 3 {
-			s.AddItem(hacarus.Item{ItemID: string(rune('a' + n))}, picture(n+2))
+			s.AddItem(hacarus.Item{ItemID: string(rune('a' + n))}, plates.Picture(n+2))
 		}
 		s.AddItem(hacarus.Item{ItemID: "old", Status: hacarus.ItemStatusDone, Assessments: []hacarus.Assessment{
 			{ModelID: m.ModelID, Label: hacarus.LabelNG}, {ModelID: "other", Label: hacarus.LabelNG},
-		}}, picture(0))
+		}}, plates.Picture(0))
 		ids := []string{"a", "b", "c", "old", "a"}
 		for _, model := range []string{m.ModelID, hacarus.ActiveModel, ""} {
 			if model == "" {
@@ -48,7 +51,7 @@ func TestPredictAndWaitFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newService(t)
 		m := s.AddModel(hacarus.Model{})
-		s.AddItem(hacarus.Item{ItemID: "a"}, picture(0))
+		s.AddItem(hacarus.Item{ItemID: "a"}, plates.Picture(0))
 		for name, test := range map[string]struct {
 			model string
 			ids   []string
@@ -73,7 +76,7 @@ func TestPredictAndWaitFails(t *testing.T) {
 
 		// The old assessment again, and never a new one.
 		next := s.Transport()
-		deaf := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+		deaf := s.Client(hacarus.WithHTTPClient(&http.Client{Transport: testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPost && r.URL.Path != "/api/auth/token" {
 				answer := page(r, http.StatusAccepted)
 				answer.Body = http.NoBody
@@ -81,7 +84,7 @@ func TestPredictAndWaitFails(t *testing.T) {
 			}
 			return next.RoundTrip(r)
 		})}))
-		s.AddItem(hacarus.Item{ItemID: "old", Status: hacarus.ItemStatusDone, Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: hacarus.LabelNG}}}, picture(0))
+		s.AddItem(hacarus.Item{ItemID: "old", Status: hacarus.ItemStatusDone, Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: hacarus.LabelNG}}}, plates.Picture(0))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		for _, err := range deaf.PredictAndWait(ctx, m.ModelID, []string{"old"}) {

@@ -16,13 +16,15 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 // newService returns a server, and a client of it that tries once. In a bubble
 // of testing/synctest all of it goes by the bubble's clock.
 func newService(t *testing.T, opts ...hacarustest.Option) (*hacarustest.Server, *hacarus.Client) {
 	t.Helper()
-	s := hacarustest.NewServer(append([]hacarustest.Option{hacarustest.WithInspector(hacarustest.InspectorFunc(firstPixel))}, opts...)...)
+	s := hacarustest.NewServer(append([]hacarustest.Option{hacarustest.WithInspector(plates.FirstPixel)}, opts...)...)
 	t.Cleanup(s.Close)
 	return s, s.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
 }
@@ -80,7 +82,7 @@ func TestWaitForModel(t *testing.T) {
 
 // goodItem adds a training item, and returns its id.
 func goodItem(s *hacarustest.Server) string {
-	return s.AddItem(hacarus.Item{IsTrainingData: true}, picture(1)).ItemID
+	return s.AddItem(hacarus.Item{IsTrainingData: true}, plates.Picture(1)).ItemID
 }
 
 // What is quick is noticed quickly.
@@ -331,7 +333,7 @@ func TestWaitForItemsOneOutcomeEach(t *testing.T) {
 		m := s.AddModel(hacarus.Model{})
 		ids := []string{"nobody", "a b/c"}
 		for i := range 40 {
-			ids = append(ids, s.AddItem(hacarus.Item{ItemID: fmt.Sprint("i", i)}, picture(i)).ItemID)
+			ids = append(ids, s.AddItem(hacarus.Item{ItemID: fmt.Sprint("i", i)}, plates.Picture(i)).ItemID)
 		}
 		time.AfterFunc(10*time.Second, func() {
 			_, err := c.PredictItems(t.Context(), m.ModelID, ids[2:]...)
@@ -350,7 +352,7 @@ func TestWaitForItemsOneOutcomeEach(t *testing.T) {
 			require.NoError(t, err)
 			n, err := strconv.Atoi(item.ItemID[1:])
 			require.NoError(t, err)
-			require.Equal(t, truth(n), item.Verdict(m.ModelID))
+			require.Equal(t, plates.Verdict(n), item.Verdict(m.ModelID))
 			got[item.ItemID]++
 		}
 		require.Len(t, got, 40)
