@@ -38,7 +38,7 @@ type Download struct {
 
 // NewDownload makes a download of a body, for tests of code that takes one; Size
 // is as in [Download]. What a call's download does with the body's end, this one
-// does, too. A nil body is a download that was closed, as the zero Download is.
+// does, too. A nil body makes a download that cannot be read, as the zero one.
 func NewDownload(body io.ReadCloser, size int64) *Download {
 	return &Download{Size: size, body: body}
 }
@@ -81,7 +81,7 @@ func checkDownload(response *http.Response) error {
 }
 
 // errZeroDownload refuses to read what no call has made.
-var errZeroDownload = argumentError("Download", "it was not made by a call of a Client")
+var errZeroDownload = argumentError("Download", "it was made by no call, nor by NewDownload of a body")
 
 func (d *Download) isZero() bool { return d == nil || d.body == nil }
 

@@ -1,6 +1,7 @@
 package hacarus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -42,7 +43,7 @@ func (e *BaseError) isTemporary() bool {
 	case http.StatusProxyAuthRequired, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
 		return false
 	}
-	return transientStatus(e.StatusCode) || !e.isServices()
+	return transientStatus(e.StatusCode) || e.isPage()
 }
 
 func (e *RequestError) isTemporary() bool {
@@ -55,8 +56,15 @@ func (e *RequestError) isTemporary() bool {
 	return true
 }
 
-// isServices says whether the error is the word of the service, which describes
-// its errors in an envelope of its own, and not the page of a proxy before it.
-func (e *BaseError) isServices() bool {
+// isPage says whether the error is a page of a proxy, or nothing at all, in the
+// place of the service's word, which is JSON.
+func (e *BaseError) isPage() bool {
+	text := bytes.TrimLeft(e.Body, "\ufeff \t\r\n")
+	return !e.isDescribed() && !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("["))
+}
+
+// isDescribed says whether the service has put the error into words, in an
+// envelope that is its own.
+func (e *BaseError) isDescribed() bool {
 	return e.Errors.Title != "" || e.Errors.Detail != "" || len(e.Errors.Message) > 0
 }

@@ -27,8 +27,8 @@ const (
 func TestIsTemporaryByResponse(t *testing.T) {
 	t.Parallel()
 	for code := 400; code < 600; code++ {
-		for _, body := range []string{servicesWord, proxysPage, "", "{}", `{"message":"no route"}`} {
-			want := transientStatus(code) || body != servicesWord
+		for body, isPage := range map[string]bool{servicesWord: false, proxysPage: true, "": true, "no route": true, " {}": false} {
+			want := transientStatus(code) || isPage
 			switch code {
 			case http.StatusProxyAuthRequired, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
 				want = false // whoever says it

@@ -1,7 +1,6 @@
 package hacarus
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,8 +60,7 @@ func (f failure) status() int {
 func (f failure) isPage() bool {
 	switch f.status() {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-		text := bytes.TrimLeft(f.response.Body, "\ufeff \t\r\n")
-		return !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("["))
+		return f.response.isPage()
 	}
 	return false
 }
@@ -84,7 +82,7 @@ func mayBeExecuted(err error) bool {
 // that has no such item.
 func isMissing(err error) bool {
 	f := failureOf(err)
-	return f.response != nil && errors.Is(f.response, ErrNotFound) && f.response.isServices()
+	return f.response != nil && errors.Is(f.response, ErrNotFound) && f.response.isDescribed()
 }
 
 // reaction is what follows from the end of a call.
