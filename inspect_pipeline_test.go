@@ -23,9 +23,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hacarus/hacarus-check-go/internal/wire"
-
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 // lineService is a service that keeps no image: it knows the items' ids, and

@@ -12,7 +12,6 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
-
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )

@@ -16,7 +16,6 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
-
 	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 

@@ -203,7 +203,7 @@ func (s *systemOfLife) Open(path string) (journal.Handle, bool, error) {
 
 func (s *systemOfLife) Close(file journal.Handle) error {
 	s.life.opened.Add(-1)
-	return file.(*fileOfLife).File.Close()
+	return file.(*fileOfLife).Close()
 }
 
 func (s *systemOfLife) Replace(old journal.Handle, path string, by journal.Handle, byPath string) (journal.Handle, error) {

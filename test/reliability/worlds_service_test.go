@@ -207,7 +207,7 @@ func (s *oddService) RoundTrip(r *http.Request) (*http.Response, error) {
 	served := make(chan *http.Response, 1)
 	s.late.Go(func() {
 		time.Sleep(s.dice.within(latest))
-		served <- s.serve(r, body)
+		served <- s.serve(r, body) //nolint:bodyclose // the client closes it
 	})
 	if f.execute == afterwards {
 		return f.respond(r, nil)
