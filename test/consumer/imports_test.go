@@ -103,7 +103,7 @@ func goTool(t *testing.T, args ...string) []byte {
 	return out
 }
 
-var link = regexp.MustCompile(`^\| \[(\S+)\]\(https://pkg\.go\.dev/(\S+)\) \|`)
+var link = regexp.MustCompile(`^\| \[([^\s\x60]+)\]\(https://pkg\.go\.dev/(\S+)\) \|`)
 
 // table are the modules in a README's rows that end with ending, "" for all.
 func table(t *testing.T, file, ending string) []string {
