@@ -23,8 +23,8 @@ const (
 
 // SafeName returns the name under which [Client.Inspect] uploads a file: one
 // that the service takes, and makes an item id from that tells the original
-// name. The service is known to refuse spaces and more than one dot
-// (wire-facts.md 29), and nothing is known of names that are not ASCII.
+// name. The service is known to refuse spaces and more than one dot, and nothing
+// is known of names that are not ASCII.
 //
 // A name of ASCII letters, digits, "-" and "_", with at most one dot before an
 // extension of letters and digits, stays as it is; so does a name that was made

@@ -244,7 +244,7 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 
 // WaitForItems waits until a model has assessed items, and yields each item
 // once, as soon as it is ready: those that are assessed already at once. An
-// item's status does not prove that this model has seen it (wire-facts.md 21),
+// item's status does not prove that this model has seen it,
 // so it is the assessment that is waited for; a label that nobody documented
 // counts once the item's status says that nothing is waiting. With
 // [ActiveModel] or "" the assessment of any model counts, since the service
