@@ -434,12 +434,18 @@ func TestJournalOfAnotherClock(t *testing.T) {
 		defer cancel()
 		_, err := outcomesIn(ctx, t, c, req)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		text, err := os.ReadFile(req.Journal)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(req.Journal, bytes.ReplaceAll(text, []byte(`"2000-01-01T`), []byte(`"1997-01-01T`)), 0o600))
+		moveJournal(t, req.Journal, "1997")
 		results, err := outcomes(t, c, req)
 		require.NoError(t, err)
 		requireVerdicts(t, 0, results)
 		plates.RequireOnce(t, 3, plates.Predictions(t, s))
 	})
+}
+
+// moveJournal makes a journal one of a year other than that of the bubbles.
+func moveJournal(t *testing.T, path, year string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(text, []byte(`"2000-`), []byte(`"`+year+`-`)), 0o600))
 }

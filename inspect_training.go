@@ -116,7 +116,7 @@ func (c *Client) newUpload(ctx context.Context, req UploadRequest) (*calls, erro
 		return nil, err
 	}
 	u := newUploader(calls, from.namer(), uploadParams{
-		operation: uploadName, training: req.Training, good: req.Good, batchSize: s.batchSize, batchBytes: s.batchBytes,
+		operation: uploadName, training: req.Training, good: req.Good, batchSize: s.batchSize, batchBytes: s.batchBytes, looks: true,
 	})
 	done := func(f *unit) {
 		if err := calls.notes.finish(f, ""); err != nil {

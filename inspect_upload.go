@@ -28,6 +28,7 @@ type uploadParams struct {
 	good       *bool
 	batchSize  int
 	batchBytes int64
+	looks      bool // at items that may be other files', since nothing else will
 }
 
 // uploader makes items of files: in batches, halved where the service refuses
@@ -315,7 +316,21 @@ func (u *uploader) assign(units []*unit, ids []string) {
 		ordered := oneEach && (len(certain) == 0 || len(others) == 1)
 		certain = append(certain, u.assignInOrder(others, rest, ordered)...)
 	}
+	inOrder := slices.EqualFunc(units, ids, func(f *unit, id string) bool { return f.expected == id })
+	if u.looks && !inOrder {
+		certain = u.confirmed(certain)
+	}
 	u.arrive(certain)
+}
+
+// confirmed returns the files whose items do not contradict them. What an order
+// says, or numbers that files are called by, too, is no more than likely.
+func (u *uploader) confirmed(units []*unit) []*unit {
+	there, missing := u.seek(units, briefly, contradiction)
+	for _, f := range missing {
+		u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, errors.New("the item is not there")))
+	}
+	return there
 }
 
 // byName gives files the ids that follow from their names, and returns the
@@ -438,31 +453,7 @@ var errStrangeIDs = errors.New("the service chooses ids that do not follow from 
 // there proves nothing before its patience is over, and neither proves anything
 // once the service was seen to choose other ids.
 func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*unit) {
-	byID, ids := u.byItem(units)
-	w := u.look(func(*Item) bool { return true })
-	w.modelID = "" // any model's assessment tells an older item
-	w.patience = min(patience, u.grace)
-	w.until = time.Now().Add(u.grace)
-	var there []*unit
-	w.run(u.ctx, ids, func(id string, item *Item, err error) bool {
-		f := byID[id]
-		switch {
-		case err == nil && u.isFresh(f, item):
-			there = append(there, f)
-		case err == nil:
-			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, fmt.Errorf("item %s is there, but may be an older one", f.id)))
-		case u.ctx.Err() != nil:
-			u.refuse([]*unit{f}, journal.Uploading, err)
-		case u.isFatal(err):
-			u.fail(err)
-			u.refuse([]*unit{f}, journal.Uploading, err)
-		case isMissing(err):
-			missing = append(missing, f)
-		default: // a proxy's "not found"
-			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, err))
-		}
-		return true
-	})
+	there, missing := u.seek(units, patience, u.older)
 	if u.notes.strange.Load() {
 		for _, f := range append(there, missing...) {
 			u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, errStrangeIDs))
@@ -476,9 +467,47 @@ func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*un
 	return missing
 }
 
-// isFresh says whether an item can be the one that a file was just uploaded as:
-// nothing contradicts it, and nobody has used it.
-func (u *uploader) isFresh(f *unit, item *Item) bool {
+// seek polls the items of files, and returns those whose item is there and is
+// theirs, for all that is against it, and those that have none. The others are
+// delivered.
+func (u *uploader) seek(units []*unit, patience time.Duration, against func(*unit, *Item) error) (there, missing []*unit) {
+	byID, ids := u.byItem(units)
+	w := u.look(func(*Item) bool { return true })
+	w.modelID = "" // any model's assessment tells an older item
+	w.patience = min(patience, u.grace)
+	w.until = time.Now().Add(u.grace)
+	w.run(u.ctx, ids, func(id string, item *Item, err error) bool {
+		f := byID[id]
+		if err == nil {
+			if err = against(f, item); err == nil {
+				there = append(there, f)
+			} else {
+				u.refuse([]*unit{f}, journal.Uploading, notThisFile(f, err))
+			}
+			return true
+		}
+		switch {
+		case isMissing(err):
+			missing = append(missing, f)
+			return true
+		case u.ctx.Err() != nil:
+		case u.isFatal(err):
+			u.fail(err)
+		default: // such as a proxy's "not found"
+			err = notThisFile(f, err)
+		}
+		u.refuse([]*unit{f}, journal.Uploading, err)
+		return true
+	})
+	return there, missing
+}
+
+// older is what tells that an item is not the one that a file was just uploaded
+// as: something contradicts that, or somebody has used it. Nil: nothing does.
+func (u *uploader) older(f *unit, item *Item) error {
 	labelled := item.UserAssessment != nil && u.good == nil
-	return contradiction(f, item) == nil && len(item.Assessments) == 0 && !labelled && item.IsTrainingData == u.training
+	if contradiction(f, item) == nil && len(item.Assessments) == 0 && !labelled && item.IsTrainingData == u.training {
+		return nil
+	}
+	return fmt.Errorf("item %s is there, but may be an older one", f.id)
 }

@@ -241,6 +241,7 @@ func TestInspectWaitsForASlowService(t *testing.T) {
 		"bad gateway": func(r *http.Request) (*http.Response, error) { return page(r, http.StatusBadGateway), nil },
 		"error page":  func(r *http.Request) (*http.Response, error) { return page(r, http.StatusInternalServerError), nil },
 		"run ended":   nil,
+		"clock ahead": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -274,6 +275,9 @@ func TestInspectWaitsForASlowService(t *testing.T) {
 				results, err := outcomesIn(ctx, t, c, req)
 				if instead == nil {
 					require.ErrorIs(t, err, context.Canceled)
+					if name == "clock ahead" {
+						moveJournal(t, req.Journal, "1997")
+					}
 					results, err = outcomes(t, c, req)
 				}
 				require.NoError(t, err)
@@ -331,6 +335,41 @@ func TestInspectItemsOfOthers(t *testing.T) {
 			}
 		})
 	})
+}
+
+// Upload looks at items itself where it is the order of a response, or a number
+// that a file is called by, too, which tells whose they are.
+func TestUploadItemsOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		first   int
+		reorder func([]string)
+		right   bool
+	}{
+		"in order":          {100, func([]string) {}, true},
+		"swapped":           {100, slices.Reverse[[]string], false},
+		"called by numbers": {1, func([]string) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newNumbering(t, test.first, func(n int) int { return n }, test.reorder)
+				var files []hacarus.File
+				for n := range 4 {
+					files = append(files, hacarus.FileFromBytes(fmt.Sprintf("%d.png", 4-n), picture(n)))
+				}
+				for u, err := range c.Upload(t.Context(), hacarus.UploadRequest{Files: files, Training: true}) {
+					require.NoError(t, err)
+					if !test.right {
+						require.ErrorIs(t, u.Err, hacarus.ErrOutcomeUnknown)
+						continue
+					}
+					require.NoError(t, u.Err)
+					require.Equal(t, fmt.Sprint(test.first+u.Index), u.ItemID)
+				}
+			})
+		})
+	}
 }
 
 // newNumbering is a client of a service that numbers its items from first on,

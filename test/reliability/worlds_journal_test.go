@@ -43,6 +43,9 @@ func shifted(text []byte, by time.Duration) []byte {
 	})
 }
 
+// saysStrange is in a journal that knows that ids do not follow from names.
+var saysStrange = regexp.MustCompile(`"strange":true.*\n`)
+
 // keptLines are the lines of a journal that is not a file.
 type keptLines struct {
 	mu    sync.Mutex
@@ -67,7 +70,12 @@ func (k *keptLines) edit(change func([]byte) []byte) {
 	}
 }
 
-func (k *keptLines) text() []byte { return bytes.Join(k.lines, []byte("\n")) }
+func (k *keptLines) text() (text []byte) {
+	for _, line := range k.lines {
+		text = append(append(text, line...), '\n')
+	}
+	return text
+}
 
 // linesOfLife is what one life of the program has of them.
 type linesOfLife struct {
@@ -152,7 +160,7 @@ func (k *keptFile) edit(change func([]byte) []byte) {
 // sector is what a disk writes whole or not at all, in bytes.
 const sector = 512
 
-// crash leaves what was synced, and of the rest some bytes and some zeros.
+// crash leaves what was synced, and of the rest some bytes, or zeros in their place.
 func (k *keptFile) crash(d *dice) {
 	if k.forbids || k.inUse == nil {
 		return
@@ -166,9 +174,6 @@ func (k *keptFile) crash(d *dice) {
 		if at := (sure + sector - 1) / sector * sector; at < len(kept) && d.chance(0.3) {
 			at += sector * d.below((len(kept)-at+sector-1)/sector)
 			clear(kept[at:min(at+sector, len(kept))]) // written later than those behind it
-		}
-		if d.chance(0.2) {
-			kept = append(kept, make([]byte, d.below(50))...)
 		}
 		return kept
 	})

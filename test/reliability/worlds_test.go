@@ -1,7 +1,6 @@
 package reliability
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -359,7 +358,7 @@ func (w *world) live(t *testing.T) {
 func (w *world) begin(ctx context.Context) *life {
 	ctx, end := context.WithCancel(ctx)
 	l := &life{world: w, ctx: ctx, end: end}
-	if w.keeping != nil && bytes.Contains(w.keeping.text(), []byte(`"strange":true`)) {
+	if w.keeping != nil && saysStrange.Match(w.keeping.text()) {
 		l.warned = time.Now().Add(-1)
 	}
 	w.mu.Lock()
