@@ -54,3 +54,16 @@ func TestLimiter(t *testing.T) {
 		require.Zero(t, l.hold(nil, 0))
 	})
 }
+
+// A turn in which nothing was sent says nothing of the service, and is free again.
+func TestLimiterForgoes(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(1, RetryPolicy{}.withDefaults(), nil)
+	for range 2 * leastFailures {
+		require.NoError(t, l.enter(t.Context(), opAddItems))
+		l.forgo(opAddItems)
+	}
+	require.False(t, l.isAway())
+	require.NoError(t, l.obstacle())
+	require.Zero(t, l.successes(opAddItems, true))
+}

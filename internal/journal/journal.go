@@ -216,7 +216,7 @@ func (j *Journal) note(l Line) error {
 	var e *entry
 	if l.Upload != "" {
 		e = j.enter(l)
-	} else if e = j.owner(l.Item); e == nil || e.item() != l.Item {
+	} else if e = j.named(l.Item); e == nil {
 		return fmt.Errorf("%w: item %q has no file", ErrInvalid, l.Item)
 	}
 	e.step, e.since = l.Step, l.Time.UnixNano()
@@ -258,6 +258,20 @@ func (j *Journal) owner(id string) *entry {
 		return j.order[at]
 	}
 	return nil
+}
+
+// named is the entry of the file from whose name an id follows; nil: none. Files
+// whose ids differ in case alone are given no more, but a journal may have some:
+// they are looked for one by one.
+func (j *Journal) named(item string) *entry {
+	if e := j.owner(item); e == nil || e.item() == item {
+		return e
+	}
+	n := slices.IndexFunc(j.order, func(e *entry) bool { return e.item() == item })
+	if n < 0 {
+		return nil
+	}
+	return j.order[n]
 }
 
 // find is the entry of a key; nil: none.

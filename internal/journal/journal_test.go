@@ -92,6 +92,30 @@ func TestJournalCompacts(t *testing.T) {
 	require.False(t, ok)
 }
 
+// Files whose ids differ in case alone are two files.
+func TestJournalOfOneIDInTwoCases(t *testing.T) {
+	t.Parallel()
+	store := new(Memory)
+	j, err := Open(t.Context(), store, "m", 0)
+	require.NoError(t, err)
+	names := []string{"A.png", "a.png", "A.PNG.png"}
+	for _, name := range names {
+		l := Line{Time: time.Now(), Step: Uploading, Item: wire.ItemID(name), Key: Key{Name: name}, Upload: name}
+		require.NoError(t, j.Add(t.Context(), true, l))
+	}
+	for n, name := range names[:2] {
+		require.NoError(t, j.Add(t.Context(), true, Line{Time: time.Now(), Step: Step(n + 2), Item: wire.ItemID(name)}))
+	}
+	require.ErrorIs(t, j.Add(t.Context(), true, Line{Time: time.Now(), Step: Done, Item: "b"}), ErrInvalid)
+	j, err = Open(t.Context(), store, "m", 0)
+	require.NoError(t, err)
+	for n, want := range []Step{Uploaded, Predicting, Uploading} {
+		e, known := j.Find(Key{Name: names[n]})
+		require.True(t, known)
+		require.Equal(t, want, e.Step, names[n])
+	}
+}
+
 // A store that cannot compact is used as it is, and one that somebody else has
 // taken over is not.
 func TestJournalThatCannotCompact(t *testing.T) {
