@@ -356,7 +356,7 @@ func TestUploadItemsOfOthers(t *testing.T) {
 				c := newNumbering(t, test.first, func(n int) int { return n }, test.reorder)
 				var files []hacarus.File
 				for n := range 4 {
-					files = append(files, hacarus.FileFromBytes(fmt.Sprintf("%d.png", 4-n), picture(n)))
+					files = append(files, hacarus.FileFromBytes(fmt.Sprintf("%d.png", 4-n), plates.Picture(n)))
 				}
 				for u, err := range c.Upload(t.Context(), hacarus.UploadRequest{Files: files, Training: true}) {
 					require.NoError(t, err)

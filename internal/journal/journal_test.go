@@ -191,21 +191,21 @@ func TestJournalOfManyFiles(t *testing.T) { //nolint:paralleltest // it measures
 		files = 1_000_000
 	}
 	path := filepath.Join(t.TempDir(), "journal")
+	func() {
+		f, err := OpenFile(path)
+		require.NoError(t, err)
+		j, err := Open(t.Context(), f, "m", 0)
+		require.NoError(t, err)
+		for n := range files {
+			require.NoError(t, finish(t.Context(), j, n))
+		}
+		require.NoError(t, f.Close())
+	}()
+	before := heap()
 	f, err := OpenFile(path)
 	require.NoError(t, err)
-	j, err := Open(t.Context(), f, "m", 0)
-	require.NoError(t, err)
-	for n := range files {
-		require.NoError(t, finish(t.Context(), j, n))
-	}
-	require.NoError(t, f.Close())
-	runtime.KeepAlive(j)
-	j = nil
-	before := heap()
-	f, err = OpenFile(path)
-	require.NoError(t, err)
 	used := processorTime()
-	j, err = Open(t.Context(), f, "m", 0)
+	j, err := Open(t.Context(), f, "m", 0)
 	opened := processorTime() - used
 	require.NoError(t, err)
 	each := float64(heap()-before) / float64(files)

@@ -140,13 +140,14 @@ func behaviours() []behaviour {
 
 		// A proxy's own responses.
 		{"407 from a proxy that wants credentials", whole(respond(407, http.Header{"Proxy-Authenticate": {"Basic"}})), 0, "", always(notExecuted)},
-		{"413 before the body, with close", head(respond(413, http.Header{"Connection": {"close"}})), 0, "", want{notExecuted, notExecuted, notExecuted, notExecuted, notExecuted, notExecuted}},
+		// Where the connection is closed at once, its end may overtake the response.
+		{"413 before the body, with close", head(respond(413, http.Header{"Connection": {"close"}})), 0, "", want{notExecuted, notExecuted, notExecuted, anyEnd, anyEnd, anyEnd}},
 		{"413 before the body, without close", head(respond(413, html)), 0, "", always(notExecuted)},
 		{"413 within the body, with close", head(func(x exchange) {
 			x.inform(100, nil)
 			x.readBody(16 << 10)
 			x.respond(413, http.Header{"Connection": {"close"}}, page)
-		}), 0, "", want{notExecuted, notExecuted, notExecuted, notExecuted, notExecuted, notExecuted}},
+		}), 0, "", want{notExecuted, notExecuted, notExecuted, anyEnd, anyEnd, anyEnd}},
 		{"499 in place of a response", whole(executed(respond(499, html))), 0, "", lost()},
 		{"502 in place of a response", whole(executed(respond(502, html))), 0, "", lost()},
 		{"503 in place of a response", whole(executed(respond(503, html))), 0, "", lost()},
