@@ -219,6 +219,8 @@ func TestJournalOfManyFiles(t *testing.T) { //nolint:paralleltest // it measures
 	require.Less(t, each, 300.0)
 	if !testkit.Race {
 		require.Less(t, opened, 3*time.Second)
+	}
+	if *testkit.Full { // what the disk takes is that of a machine with nothing else to do
 		require.Less(t, added, 50*time.Millisecond)
 	}
 
