@@ -2,7 +2,6 @@ package hacarus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,43 +9,48 @@ import (
 )
 
 // within waits for f, but not longer than until the context ends: f may read
-// what never comes, and nothing can end that. What it panics with is its error.
+// what never comes, and nothing can end that. What it opens after that is closed.
 func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
-	done := make(chan result, 1)
+	done, abandoned := make(chan result), make(chan struct{})
 	go func() {
-		var r result
-		defer func() {
-			if p := recover(); p != nil {
-				r.err = fmt.Errorf("panic while reading: %v", p)
+		value, err := rescued(f)
+		select {
+		case done <- result{value, err}:
+		case <-abandoned:
+			if opened, ok := any(value).(io.Closer); ok && err == nil {
+				_, _ = rescued(func() (struct{}, error) { return struct{}{}, opened.Close() })
 			}
-			done <- r
-		}()
-		r.value, r.err = f()
+		}
 	}()
 	select {
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
+		close(abandoned)
 		var none T
 		return none, contextError(ctx, nil)
 	}
+}
+
+// rescued is what f returns, or what it panics with as an error.
+func rescued[T any](f func() (T, error)) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while reading: %v", p)
+		}
+	}()
+	return f()
 }
 
 // attended is the file, of which nothing takes longer than the context lasts.
 func (f File) attended(ctx context.Context) File {
 	open := f.Open
 	f.Open = func() (io.ReadCloser, error) {
-		content, err := within(ctx, func() (io.ReadCloser, error) {
-			content, err := open()
-			if err == nil && ctx.Err() != nil { // nobody may be waiting for it any more
-				return nil, errors.Join(contextError(ctx, nil), content.Close())
-			}
-			return content, err
-		})
+		content, err := within(ctx, open)
 		if err != nil {
 			return nil, err
 		}
