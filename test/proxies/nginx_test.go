@@ -247,8 +247,13 @@ func every(ctx context.Context, interval time.Duration, f func()) {
 
 // plate is an image of 32×32 pixels, followed by up to 2 MiB that belong to no
 // image: a body of any length, some of them long enough to be asked for first.
+// The service keeps all of them, so that most are short.
 func plate(random *rand.Rand) []byte {
-	return append(slices.Clip(blank), make([]byte, 1<<random.IntN(22))...)
+	longest := 14
+	if random.IntN(8) == 0 {
+		longest = 22
+	}
+	return append(slices.Clip(blank), make([]byte, 1<<random.IntN(longest))...)
 }
 
 // blank is an image that the service takes.

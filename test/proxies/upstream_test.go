@@ -1,12 +1,14 @@
 package proxies
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,7 +64,11 @@ func (u *upstream) stop() {
 func (u *upstream) restart(t *testing.T) {
 	t.Helper()
 	u.stop()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", u.address)
-	require.NoError(t, err)
-	u.serve(listener)
+	require.Eventually(t, func() bool { // a connection of somebody's may have the port for a moment
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", u.address)
+		if err == nil {
+			u.serve(listener)
+		}
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond)
 }
