@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,6 +23,21 @@ type proxy struct {
 	script  script
 	// number counts the requests that the script was asked about.
 	number atomic.Int64
+	// busy counts the requests that the proxy works on.
+	busy atomic.Int64
+}
+
+// settle waits until the proxy works on no request.
+func (p *proxy) settle(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return p.busy.Load() == 0 }, patience, time.Millisecond)
+}
+
+// work counts a request while it is served.
+func (p *proxy) work(serve func()) {
+	p.busy.Add(1)
+	defer p.busy.Add(-1)
+	serve()
 }
 
 // script is what a proxy does to a request, which is the n-th that is not a
@@ -44,9 +60,11 @@ type exchange interface {
 	execute()
 	// pass lets the service act, and passes its response on.
 	pass()
-	// cut closes the connection, reset breaks it.
+	// cut closes the connection, reset breaks it, halfClose ends what is sent to
+	// the client and goes on reading.
 	cut()
 	reset()
+	halfClose()
 	// refuse, goAway and stop are HTTP/2's: a stream that is reset with a code, a
 	// GOAWAY that names the last stream which is worked on.
 	refuse(code uint32)
@@ -96,6 +114,13 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// endOutput closes one direction of a connection.
+func endOutput(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
 }
 
 // breakConnection closes a connection so that the other side sees a reset.

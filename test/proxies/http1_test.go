@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hacarus/hacarus-check-go/hacarustest"
@@ -27,8 +28,8 @@ func newHTTP1(t *testing.T, id identity, service *hacarustest.Server, s script) 
 				return
 			}
 			x := &exchange1{proxy: p, raw: raw, conn: conn, request: r}
-			x.serve()
-			if x.closed {
+			p.work(x.serve)
+			if x.closed.Load() {
 				return
 			}
 		}
@@ -44,7 +45,7 @@ type exchange1 struct {
 	request *http.Request
 	body    []byte
 	done    bool // there was a final response
-	closed  bool
+	closed  atomic.Bool
 }
 
 func (x *exchange1) serve() {
@@ -61,7 +62,7 @@ func (x *exchange1) serve() {
 	}
 	rest, err := io.ReadAll(x.request.Body)
 	if err != nil {
-		x.closed = true
+		x.closed.Store(true)
 		return
 	}
 	x.body = append(x.body, rest...)
@@ -103,14 +104,16 @@ func (x *exchange1) pass() {
 }
 
 func (x *exchange1) cut() {
-	x.closed = true
+	x.closed.Store(true)
 	_ = x.conn.Close()
 }
 
 func (x *exchange1) reset() {
-	x.closed = true
+	x.closed.Store(true)
 	breakConnection(x.raw)
 }
+
+func (x *exchange1) halfClose() { endOutput(x.raw) }
 
 func (x *exchange1) readBody(n int) {
 	part := make([]byte, n)

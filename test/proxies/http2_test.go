@@ -123,7 +123,7 @@ func (c *conn2) begin(f *http2.MetaHeadersFrame) {
 	if f.StreamEnded() {
 		x.receive(nil, true)
 	}
-	c.work.Go(x.serve)
+	c.work.Go(func() { c.proxy.work(x.serve) })
 }
 
 // exchange2 is an exchange of HTTP/2.
@@ -219,6 +219,8 @@ func (x *exchange2) pass() { x.respond(x.conn.proxy.forward(x.request, x.body)) 
 func (x *exchange2) cut() { _ = x.conn.conn.Close() }
 
 func (x *exchange2) reset() { breakConnection(x.conn.raw) }
+
+func (x *exchange2) halfClose() { endOutput(x.conn.raw) }
 
 func (x *exchange2) readBody(n int) {
 	part := make([]byte, n)
