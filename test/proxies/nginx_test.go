@@ -183,7 +183,7 @@ func runNginx(t *testing.T, http2 bool, duration, reload, restart time.Duration)
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() {
-		every(ctx, reload, func() { assert.NoError(t, proxy.command(ctx, "-s", "reload").Run()) })
+		every(ctx, reload, func() { assert.NoError(t, proxy.command(t.Context(), "-s", "reload").Run()) })
 	})
 	background.Go(func() { every(ctx, restart, func() { service.restart(t) }) })
 
