@@ -105,16 +105,11 @@ var errNoModel = errors.New("no model is active")
 // ask asks for the predictions of items, and returns those of which it may have
 // been asked for. The first try may have its turn already.
 func (p *predictor) ask(units []*unit, hasTurn bool) (asked []*unit) {
-	if !p.write(true, journal.Predicting, units) {
-		if hasTurn {
-			p.limiter.forgo(opPredictItems)
-		}
-		return nil
-	}
-	_, ids := p.byItem(units)
+	byID, ids := p.byItem(units)
+	units = slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return byID[u.id] != u })
 	var held doubt
 	for tries := 1; ; tries++ {
-		err := p.predictItems(ids, hasTurn)
+		err := p.predictItems(units, ids, hasTurn)
 		hasTurn = false
 		suspect, guilty := false, false
 		reaction := p.reactTo(opPredictItems, err)
@@ -142,11 +137,18 @@ func (p *predictor) ask(units []*unit, hasTurn bool) (asked []*unit) {
 	}
 }
 
-func (p *predictor) predictItems(ids []string, hasTurn bool) error {
+// predictItems makes one call. That it is made is written down when it has its
+// turn, which may take long: the grace time counts from there.
+func (p *predictor) predictItems(units []*unit, ids []string, hasTurn bool) error {
 	if !hasTurn {
 		if err := p.limiter.enter(p.ctx, opPredictItems); err != nil {
 			return err
 		}
+	}
+	if err := p.notes.write(true, journal.Predicting, units); err != nil {
+		p.limiter.forgo(opPredictItems)
+		p.fail(err)
+		return err
 	}
 	_, err := p.client.PredictItems(p.ctx, p.modelID, ids...)
 	if errors.Is(err, ErrBadRequest) && p.modelID == ActiveModel && !p.hasActiveModel() {

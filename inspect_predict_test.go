@@ -272,3 +272,31 @@ func TestInspectWhileModelsChange(t *testing.T) {
 		})
 	}
 }
+
+// A prediction that took long to be asked for, because the service was busy, is
+// not asked for again by the next run as if that had been long ago.
+func TestInspectRemembersWhenItAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newService(t, hacarustest.WithPredictionTime(5*time.Minute))
+		s.AddModel(hacarus.Model{})
+		s.Inject("predictItems", hacarustest.Repeat(100, hacarustest.Status(http.StatusTooManyRequests, nil, "{}"))...)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		begun := time.Now()
+		go func() {
+			for s.Executions("predictItems") == 0 {
+				time.Sleep(time.Second)
+			}
+			cancel()
+		}()
+		req := hacarus.InspectRequest{Files: pictures(0, 3), Store: hacarus.NewMemoryJournal()}
+		_, err := outcomesIn(ctx, t, c, req)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Greater(t, time.Since(begun), 10*time.Minute, "the grace time would be over")
+		results, err := outcomes(t, c, req)
+		require.NoError(t, err)
+		requireVerdicts(t, 0, results)
+		plates.RequireOnce(t, 3, plates.Predictions(t, s))
+	})
+}
