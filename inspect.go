@@ -196,12 +196,13 @@ var ErrNoVerdict = errors.New("neither OK nor NG")
 //
 // Nothing is done twice. An upload whose response was lost is looked for, by the
 // id that follows from its name, for a minute after it was sent, or for Grace if
-// that is shorter, and sent again only if it is not there. If the service has
-// been seen to choose other ids, or if an item of that id is there that may be
-// an older one, the file's outcome is [ErrOutcomeUnknown]; so it is where an
-// item's image has another name or size than the file, or where two files seem
-// to have become one item. An older item of the same name and size that nobody
-// had predicted or trained with is not told from the new one. A prediction whose
+// that is shorter, and sent again only if it is not there; a run that takes up
+// an earlier one's begins that minute anew. If the service has been seen to
+// choose other ids, or if an item of that id is there that may be an older one,
+// the file's outcome is [ErrOutcomeUnknown]; so it is where an item's image has
+// another name or size than the file, or where two files seem to have become one
+// item. An older item of the same name and size that nobody had predicted or
+// trained with is not told from the new one. A prediction whose
 // response was lost is asked for again when Grace is over without an assessment.
 //
 // An item of a former file of the same name is replaced, as far as is known

@@ -108,6 +108,7 @@ var errBroken = errors.New("the connection broke")
 func breaks(*http.Request, *http.Response) (*http.Response, error) { return nil, errBroken }
 
 func breaksInBody(_ *http.Request, own *http.Response) (*http.Response, error) {
+	own.Header.Del(strangeIDs) // nobody can read them
 	half := io.LimitReader(own.Body, own.ContentLength/2)
 	own.Body = io.NopCloser(io.MultiReader(half, iotest.ErrReader(io.ErrUnexpectedEOF)))
 	return own, nil
