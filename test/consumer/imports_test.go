@@ -17,15 +17,15 @@ const sdk = "github.com/hacarus/hacarus-check-go"
 func TestModulesAreThoseOfTheREADME(t *testing.T) {
 	t.Parallel()
 	client := modules(t, sdk)
-	stub := modules(t, sdk, sdk+"/hacarustest")
-	all := union(stub, required(t))
+	standIn := modules(t, sdk, sdk+"/hacarustest")
+	all := union(standIn, required(t))
 	for _, c := range []struct {
 		name, row string // row is what ends a row of the table
 		want      []string
 	}{
 		{"the client", "every program", client},
-		{"hacarustest", "who imports `hacarustest`", without(stub, client)},
-		{"tests of the SDK", "this repository's tests", without(all, stub)},
+		{"hacarustest", "who imports `hacarustest`", without(standIn, client)},
+		{"tests of the SDK", "this repository's tests", without(all, standIn)},
 		{"all", "", all},
 	} {
 		t.Run(c.name, func(t *testing.T) {
