@@ -378,15 +378,14 @@ func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspec
 
 // inspection is what became of a file as the user sees it.
 func (r *inspection) inspection(f finished) *Inspection {
-	model := modelOrAny(r.modelID)
 	result := &Inspection{
-		File: f.label, Index: f.index, Tag: f.file.Tag, Item: f.item, Verdict: VerdictUnknown, Err: f.err, model: model,
+		File: f.label, Index: f.index, Tag: f.file.Tag, Item: f.item, Verdict: VerdictUnknown, Err: f.err, model: r.modelID,
 	}
 	if f.step != journal.New {
 		result.ItemID = f.id
 	}
 	if f.item != nil {
-		result.Verdict = f.item.Verdict(model)
+		result.Verdict = f.item.Verdict(r.modelID)
 	}
 	return result
 }

@@ -88,7 +88,7 @@ func (p *predictor) giveUpOn(units []*unit) {
 		waited := &WaitError{ModelID: p.modelID, ItemID: u.id, Err: fmt.Errorf("%w within %v", ErrNoAssessment, p.grace)}
 		if u.seen != nil {
 			waited.ItemStatus = u.seen.Status
-			if a := u.seen.Assessment(modelOrAny(p.modelID)); a != nil {
+			if a := u.seen.Assessment(p.modelID); a != nil {
 				waited.Err = fmt.Errorf("%w, but one with the label %q", waited.Err, a.Label)
 			}
 		}
@@ -240,8 +240,8 @@ func (p *predictor) finish(u *unit, item *Item) {
 		p.refuse([]*unit{u}, u.step, notThisFile(u, err))
 		return
 	}
-	if err := p.notes.finish(u, item.Verdict(modelOrAny(p.modelID))); err != nil {
+	if err := p.notes.finish(u, item.Verdict(p.modelID)); err != nil {
 		p.fail(err)
 	}
-	p.deliver(u, item, noVerdict(item, modelOrAny(p.modelID)))
+	p.deliver(u, item, noVerdict(item, p.modelID))
 }

@@ -476,7 +476,7 @@ func (w *itemsWait) abandon(waiting []*awaited, err error, yield func(string, *I
 
 // assessed says whether the model has said what it thinks of the item.
 func assessed(item *Item, modelID string) bool {
-	a := item.Assessment(modelOrAny(modelID))
+	a := item.Assessment(modelID)
 	return a != nil && (a.Label.verdict() != VerdictUnknown || item.Status.IsTerminal())
 }
 
@@ -648,7 +648,7 @@ func (t *tolerance) judge(err error) error {
 }
 
 // transient failures may be over at the next attempt, however often there were
-// some: those of the network, an answer cut off included, and of a service that
+// some: those of the network, a response cut off included, and of a service that
 // is busy or down.
 func transient(err error) bool {
 	var base *BaseError
@@ -663,7 +663,7 @@ func transient(err error) bool {
 	return !momentary(err) && !permanent(err)
 }
 
-// momentary answers are right or wrong for a moment: what was just made is not
+// momentary responses are right or wrong for a moment: what was just made is not
 // found, or a proxy shows a page of its own.
 func momentary(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDecode) || errors.Is(err, ErrRedirect)
