@@ -111,7 +111,7 @@ func (c *conn2) begin(f *http2.MetaHeadersFrame) {
 	c.work.Go(func() {
 		for data := range x.input {
 			if _, err := writer.Write(data); err != nil {
-				break
+				return // nobody reads any more
 			}
 		}
 		if x.whole {
