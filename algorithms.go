@@ -10,9 +10,9 @@ import (
 )
 
 var (
-	opListAlgorithms = operation{"getAlgorithms", "ListAlgorithms", http.MethodGet, "/api/v1/algorithms/", classRead}
-	opGetAlgorithm   = operation{"getAlgorithmById", "GetAlgorithm", http.MethodGet, "/api/v1/algorithms/{algorithm_id}", classRead}
-	opTrain          = operation{"train", "Train", http.MethodPost, "/api/v1/algorithms/{algorithm_id}/train", classNonIdempotent}
+	opListAlgorithms = newOperation("getAlgorithms", "ListAlgorithms", http.MethodGet, "/api/v1/algorithms/", classRead)
+	opGetAlgorithm   = newOperation("getAlgorithmById", "GetAlgorithm", http.MethodGet, "/api/v1/algorithms/{algorithm_id}", classRead)
+	opTrain          = newOperation("train", "Train", http.MethodPost, "/api/v1/algorithms/{algorithm_id}/train", classNonIdempotent)
 )
 
 // ListAlgorithms returns the algorithms with their parameters. A service

@@ -33,7 +33,7 @@ const (
 	maxToken = 64 << 10
 )
 
-var opLogin = operation{"login", "Login", http.MethodPost, "/api/auth/token", classLogin}
+var opLogin = newOperation("login", "Login", http.MethodPost, "/api/auth/token", classLogin)
 
 // Login exchanges the credentials for a new access token, which later calls
 // use. Other methods log in by themselves, so it is needed only to check the

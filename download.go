@@ -277,7 +277,7 @@ func wholeArchive(file io.ReaderAt, size int64, head []byte) bool {
 	})
 }
 
-var opGetImage = operation{"getImage", "GetImage", http.MethodGet, "{image}", classRead}
+var opGetImage = newOperation("getImage", "GetImage", http.MethodGet, "{image}", classRead)
 
 // GetImage fetches an image of an item, such as one of [Item.Images] or of an
 // assessment. The access token goes along only if the image is on the

@@ -366,10 +366,8 @@ func callLabel(id string) string {
 // the program and the one of the API's documentation: its method and its
 // operationId. Other names, such as those of options, stand for themselves.
 func labelOf(name string) string {
-	for _, op := range operations {
-		if op.id == name {
-			return op.name + " (" + op.id + ")"
-		}
+	if method, ok := methodNames[name]; ok {
+		return method + " (" + name + ")"
 	}
 	return name
 }

@@ -13,11 +13,11 @@ import (
 )
 
 var (
-	opListItems    = operation{"getItemsByType", "ListItems", http.MethodGet, "/api/v1/items/", classRead}
-	opAddItems     = operation{"addItem", "AddItems", http.MethodPost, "/api/v1/items/", classNonIdempotent}
-	opDeleteItems  = operation{"delItem", "DeleteItems", http.MethodDelete, "/api/v1/items/", classDelete}
-	opGetItem      = operation{"getItemById", "GetItem", http.MethodGet, "/api/v1/items/{item_id}", classRead}
-	opAnnotateItem = operation{"annotate", "AnnotateItem", http.MethodPatch, "/api/v1/items/{item_id}", classNonIdempotent}
+	opListItems    = newOperation("getItemsByType", "ListItems", http.MethodGet, "/api/v1/items/", classRead)
+	opAddItems     = newOperation("addItem", "AddItems", http.MethodPost, "/api/v1/items/", classNonIdempotent)
+	opDeleteItems  = newOperation("delItem", "DeleteItems", http.MethodDelete, "/api/v1/items/", classDelete)
+	opGetItem      = newOperation("getItemById", "GetItem", http.MethodGet, "/api/v1/items/{item_id}", classRead)
+	opAnnotateItem = newOperation("annotate", "AnnotateItem", http.MethodPatch, "/api/v1/items/{item_id}", classNonIdempotent)
 )
 
 // ListItemsOptions selects items. Type is required.

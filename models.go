@@ -13,14 +13,14 @@ import (
 )
 
 var (
-	opListModels           = operation{"getModels", "ListModels", http.MethodGet, "/api/v1/models/", classRead}
-	opDeleteModels         = operation{"deleteModels", "DeleteModels", http.MethodDelete, "/api/v1/models/", classDelete}
-	opGetModel             = operation{"getModelById", "GetModel", http.MethodGet, "/api/v1/models/{model_id}", classRead}
-	opExportModels         = operation{"exportModelsWithId", "ExportModels", http.MethodPost, "/api/v1/models/export", classRead}
-	opImportModels         = operation{"importModels", "ImportModels", http.MethodPost, "/api/v1/models/import", classNonIdempotent}
-	opSetPredictParameters = operation{"setModelPredictParameters", "SetPredictParameters", http.MethodPost, "/api/v1/models/{model_id}/update_predict_parameters", classOverwrite}
-	opSetPredictCallback   = operation{"setModelPredictCallback", "SetPredictCallback", http.MethodPost, "/api/v1/models/{model_id}/update_predict_callback", classOverwrite}
-	opPredictItems         = operation{"predictItems", "PredictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", classNonIdempotent}
+	opListModels           = newOperation("getModels", "ListModels", http.MethodGet, "/api/v1/models/", classRead)
+	opDeleteModels         = newOperation("deleteModels", "DeleteModels", http.MethodDelete, "/api/v1/models/", classDelete)
+	opGetModel             = newOperation("getModelById", "GetModel", http.MethodGet, "/api/v1/models/{model_id}", classRead)
+	opExportModels         = newOperation("exportModelsWithId", "ExportModels", http.MethodPost, "/api/v1/models/export", classRead)
+	opImportModels         = newOperation("importModels", "ImportModels", http.MethodPost, "/api/v1/models/import", classNonIdempotent)
+	opSetPredictParameters = newOperation("setModelPredictParameters", "SetPredictParameters", http.MethodPost, "/api/v1/models/{model_id}/update_predict_parameters", classOverwrite)
+	opSetPredictCallback   = newOperation("setModelPredictCallback", "SetPredictCallback", http.MethodPost, "/api/v1/models/{model_id}/update_predict_callback", classOverwrite)
+	opPredictItems         = newOperation("predictItems", "PredictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", classNonIdempotent)
 )
 
 // ActiveModel stands for the id of the active model, as documented for

@@ -23,15 +23,15 @@ type operation struct {
 	class                  class
 }
 
-// operations are all of the API, for who looks for one by its id.
-var operations = [...]operation{
-	opLogin,
-	opListTargets, opGetTarget, opSetDefaultTarget, opGetModelResults,
-	opListAlgorithms, opGetAlgorithm, opTrain,
-	opListModels, opDeleteModels, opGetModel, opExportModels, opImportModels,
-	opSetPredictParameters, opSetPredictCallback, opPredictItems,
-	opListItems, opAddItems, opDeleteItems, opGetItem, opAnnotateItem, opGetImage,
-	opSetLicense, opGetLogs, opGetHashID,
+// methodNames are the methods of all operations by the operations' ids: an error
+// bears only the id, and shows both. Nothing is added once the program runs.
+var methodNames = map[string]string{}
+
+// newOperation is an operation of the API, of which there is one variable each,
+// in the file of its tag.
+func newOperation(id, name, method, path string, c class) operation {
+	methodNames[id] = name
+	return operation{id, name, method, path, c}
 }
 
 // request is what one call asks for.

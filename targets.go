@@ -7,10 +7,10 @@ import (
 )
 
 var (
-	opListTargets      = operation{"getInspectionTargets", "ListInspectionTargets", http.MethodGet, "/api/v1/targets/", classRead}
-	opGetTarget        = operation{"getInspectionTargetById", "GetInspectionTarget", http.MethodGet, "/api/v1/targets/{target_id}", classRead}
-	opSetDefaultTarget = operation{"setInspectionTargetById", "SetDefaultInspectionTarget", http.MethodPost, "/api/v1/targets/{target_id}", classOverwrite}
-	opGetModelResults  = operation{"getModelResults", "GetModelResults", http.MethodPost, "/api/v1/targets/model/results", classRead}
+	opListTargets      = newOperation("getInspectionTargets", "ListInspectionTargets", http.MethodGet, "/api/v1/targets/", classRead)
+	opGetTarget        = newOperation("getInspectionTargetById", "GetInspectionTarget", http.MethodGet, "/api/v1/targets/{target_id}", classRead)
+	opSetDefaultTarget = newOperation("setInspectionTargetById", "SetDefaultInspectionTarget", http.MethodPost, "/api/v1/targets/{target_id}", classOverwrite)
+	opGetModelResults  = newOperation("getModelResults", "GetModelResults", http.MethodPost, "/api/v1/targets/model/results", classRead)
 )
 
 // ListInspectionTargets returns the inspection targets of the user. No error

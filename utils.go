@@ -6,9 +6,9 @@ import (
 )
 
 var (
-	opSetLicense = operation{"setLicense", "SetLicense", http.MethodPost, "/api/v1/utils/", classNonIdempotent}
-	opGetLogs    = operation{"getLogs", "GetLogs", http.MethodPost, "/api/v1/utils/debug", classRead}
-	opGetHashID  = operation{"getHashId", "GetHashID", http.MethodPost, "/api/v1/utils/node_hash", classRead}
+	opSetLicense = newOperation("setLicense", "SetLicense", http.MethodPost, "/api/v1/utils/", classNonIdempotent)
+	opGetLogs    = newOperation("getLogs", "GetLogs", http.MethodPost, "/api/v1/utils/debug", classRead)
+	opGetHashID  = newOperation("getHashId", "GetHashID", http.MethodPost, "/api/v1/utils/node_hash", classRead)
 )
 
 // SetLicense installs a license file and returns when the license expires. A
