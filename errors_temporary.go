@@ -20,40 +20,51 @@ import (
 //
 // It says nothing of the call that failed: where errors.Is tells
 // [ErrOutcomeUnknown], look before you repeat it.
-func IsTemporary(err error) bool {
+func IsTemporary(err error) bool { return isTransient(err) || isStray(err) }
+
+// isTransient says whether an error may be over at the next attempt, however often
+// there was one: the network or the context failed, a response broke off, or the
+// service is busy or down.
+func isTransient(err error) bool {
 	switch {
 	case errors.Is(err, ErrInvalidArgument), errors.Is(err, ErrTrainingFailed), errors.Is(err, ErrResponseTooLarge):
 		return false
 	case errors.As(err, new(sourceError)):
 		return false
 	}
-	if response, ok := errors.AsType[*BaseError](err); ok && !response.isTemporary() {
+	if response, ok := errors.AsType[*BaseError](err); ok && !transientStatus(response.StatusCode) {
 		return false // also where the network failed after it
 	}
 	if lost, ok := errors.AsType[*RequestError](err); ok {
-		return lost.isTemporary()
+		return lost.isTransient()
 	}
 	_, responded := errors.AsType[*BaseError](err)
 	_, network := errors.AsType[net.Error](err)
 	return responded || network || errors.Is(err, context.Canceled)
 }
 
-func (e *BaseError) isTemporary() bool {
-	switch e.StatusCode {
-	case http.StatusProxyAuthRequired, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
-		return false
-	}
-	return transientStatus(e.StatusCode) || e.isPage()
-}
-
-func (e *RequestError) isTemporary() bool {
+func (e *RequestError) isTransient() bool {
 	switch {
-	case permanent(e.Err):
+	case permanent(e.Err), errors.Is(e.Err, ErrRedirect):
 		return false
 	case errors.Is(e.Err, ErrDecode):
-		return errors.Is(e.Err, errWebPage) || errors.Is(e.Err, errFilePage) || errors.As(e.Err, new(transferError))
+		return errors.As(e.Err, new(transferError))
 	}
 	return true
+}
+
+// isStray says whether an error is that of something in front of the service, which
+// speaks in its place for a while: it says nothing of what was asked. What wants
+// credentials for itself, or finds a request too large, will do so for ever.
+func isStray(err error) bool {
+	if response, ok := errors.AsType[*BaseError](err); ok {
+		switch response.StatusCode {
+		case http.StatusProxyAuthRequired, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
+			return false
+		}
+		return response.isPage()
+	}
+	return errors.Is(err, ErrRedirect) || errors.Is(err, errWebPage) || errors.Is(err, errFilePage)
 }
 
 // isPage says whether the error is a page of a proxy, or nothing at all, in the

@@ -55,16 +55,6 @@ func (f failure) status() int {
 	return f.response.StatusCode
 }
 
-// isPage says whether a proxy has put a page of its own in the place of the
-// service's word: "not found", or "not allowed", with no word of JSON.
-func (f failure) isPage() bool {
-	switch f.status() {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-		return f.response.isPage()
-	}
-	return false
-}
-
 // isProxyLogin says whether a proxy on the way wants credentials, which no
 // repetition gives it.
 func isProxyLogin(err error) bool {
@@ -114,17 +104,10 @@ func (c *calls) reactTo(op operation, err error) reaction {
 		return endRun
 	case errors.As(err, &sourceError{}), errors.Is(err, errOverLimit):
 		return halve
-	case transient(err):
+	case isTransient(err):
 		return again
 	}
 	return halve
-}
-
-// isStray says whether an error may be right for a moment only: it is not the
-// service's own word.
-func isStray(err error) bool {
-	f := failureOf(err)
-	return f.isPage() || errors.Is(err, ErrRedirect) || f.isLogin() && errors.Is(err, ErrDecode)
 }
 
 // isDoubtful says whether an error may be over at the next try: a proxy's, while
@@ -135,11 +118,17 @@ func (c *calls) isDoubtful(op operation, err error) bool {
 	switch {
 	case errors.Is(err, errNoModel):
 		patience = min(briefly, c.grace)
-	case !isStray(err) || isProxyLogin(err):
+	case !isStray(err) && !isUnreadableLogin(err):
 		return false
 	}
 	since := c.limiter.failing(op)
 	return since.IsZero() || time.Since(since) < patience
+}
+
+// isUnreadableLogin says whether the response to a login was no token, though the
+// status said so.
+func isUnreadableLogin(err error) bool {
+	return failureOf(err).isLogin() && errors.Is(err, ErrDecode)
 }
 
 // isFatal says whether every other file would meet an error too.

@@ -149,7 +149,7 @@ func (l *limiter) learn(op operation, err error) {
 		l.refuse(l.backoff(err))
 	case isOutage(err):
 		l.fail(err)
-	case transient(err):
+	case isTransient(err):
 	case failureOf(err).response != nil: // it answers, whatever it says
 		k.succeeded++
 		l.recover()
@@ -166,7 +166,7 @@ func (l *limiter) learn(op operation, err error) {
 // isOutage says whether an error may be one that every call has now. A status
 // of 500 is the service's word on what it was sent.
 func isOutage(err error) bool {
-	return !isProxyLogin(err) && failureOf(err).status() != http.StatusInternalServerError && (transient(err) || isStray(err))
+	return failureOf(err).status() != http.StatusInternalServerError && (IsTemporary(err) || isUnreadableLogin(err))
 }
 
 // hold notes what an attempt failed with before the same call tries again, and

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -630,12 +629,12 @@ type tolerance struct {
 func (t *tolerance) judge(err error) error {
 	patience := t.patience
 	switch {
-	case err == nil || transient(err):
+	case err == nil || isTransient(err):
 		t.doubtful = 0
 		return nil
-	case failureOf(err).isPage():
+	case isStray(err):
 		patience = max(patience, cmp.Or(t.pages, slowly))
-	case !momentary(err):
+	case !isMomentary(err):
 		return err
 	}
 	if t.doubtful++; t.doubtful == 1 {
@@ -647,27 +646,9 @@ func (t *tolerance) judge(err error) error {
 	return nil
 }
 
-// transient failures may be over at the next attempt, however often there were
-// some: those of the network, a response cut off included, and of a service that
-// is busy or down.
-func transient(err error) bool {
-	var base *BaseError
-	switch {
-	case errors.Is(err, ErrInvalidArgument), isProxyLogin(err):
-		return false
-	case errors.As(err, &base):
-		return transientStatus(base.StatusCode)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return true
-	}
-	return !momentary(err) && !permanent(err)
-}
-
-// momentary responses are right or wrong for a moment: what was just made is not
-// found, or a proxy shows a page of its own.
-func momentary(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDecode) || errors.Is(err, ErrRedirect)
-}
+// isMomentary says whether a response may be wrong for a moment: what was just made
+// is not found yet, or cannot be read.
+func isMomentary(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDecode) }
 
 // inParallel runs f for every input, on a few goroutines at a time, and hands over
 // the results as they come. Leaving the range early cancels the rest, and

@@ -225,18 +225,35 @@ func TestWaitEndsWithPermanentErrors(t *testing.T) {
 			})
 		})
 	}
-	t.Run("unreadable for good", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			s, c := newService(t)
-			s.Inject("getModelById", hacarustest.Repeat(1000, hacarustest.Status(200, nil, "<html>"))...)
-			begun := time.Now()
-			_, err := c.WaitForModel(t.Context(), "m")
-			require.ErrorIs(t, err, hacarus.ErrDecode)
-			require.Greater(t, time.Since(begun), 4*time.Second)
-			require.Less(t, time.Since(begun), 10*time.Second)
+}
+
+// What may pass by itself, but does not, ends the wait too. A proxy's page has more
+// time, whatever its status: while what is behind it is exchanged.
+func TestWaitEndsWithDoubtfulResponses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		response    hacarustest.Fault
+		least, most time.Duration
+	}{
+		"unreadable":           {hacarustest.Status(200, nil, `{"data":{}}`), 4 * time.Second, 10 * time.Second},
+		"a web page":           {hacarustest.Status(200, nil, "<html>"), time.Minute, 70 * time.Second},
+		"a page of not found":  {hacarustest.Status(404, nil, "<html>"), time.Minute, 70 * time.Second},
+		"a page of no methods": {hacarustest.Status(405, nil, "<html>"), time.Minute, 70 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
+				s.Inject("getModelById", hacarustest.Repeat(1000, test.response)...)
+				begun := time.Now()
+				_, err := c.WaitForModel(t.Context(), "m")
+				require.Error(t, err)
+				require.NotErrorIs(t, err, context.DeadlineExceeded)
+				require.GreaterOrEqual(t, time.Since(begun), test.least)
+				require.Less(t, time.Since(begun), test.most)
+			})
 		})
-	})
+	}
 }
 
 // The end of the context keeps what was last seen, and what went wrong before.

@@ -74,16 +74,16 @@ var Methods = sync.OnceValue(func() map[string]string {
 	return methods
 })
 
-// operationRow reads a literal operation{id, method, …}.
+// operationRow reads a call newOperation(id, method, …).
 func operationRow(n ast.Node) (id, method string, ok bool) {
-	row, ok := n.(*ast.CompositeLit)
-	if !ok || len(row.Elts) < 2 {
+	row, ok := n.(*ast.CallExpr)
+	if !ok || len(row.Args) < 2 {
 		return "", "", false
 	}
-	if kind, ok := row.Type.(*ast.Ident); !ok || kind.Name != "operation" {
+	if function, ok := row.Fun.(*ast.Ident); !ok || function.Name != "newOperation" {
 		return "", "", false
 	}
-	id, method = stringLiteral(row.Elts[0]), stringLiteral(row.Elts[1])
+	id, method = stringLiteral(row.Args[0]), stringLiteral(row.Args[1])
 	return id, method, id != ""
 }
 
