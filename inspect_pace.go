@@ -25,17 +25,35 @@ type limiter struct {
 	mu      sync.Mutex
 	width   int // calls of a kind at a time now
 	kinds   map[operation]*callsOfKind
-	refused int           // in a row
-	until   time.Time     // no call before that, since the service said so
-	alone   *operation    // no call of another kind takes its turn before one of these has another end; nil: any does
-	failed  int           // calls in a row
-	lost    time.Duration // for which the service was away in former outages
-	away    time.Time     // since when the service is away; zero: it is not
-	probe   time.Time     // no call before that, since the service is away
+	refused int        // in a row
+	until   time.Time  // no call before that, since the service said so
+	alone   *operation // no call of another kind takes its turn before one of these has another end; nil: any does
+	outage  outage
 	last    error         // what the last call failed with; nil: nothing
 	signal  func()        // is called when last may have changed
 	changed chan struct{} // closed when one of these has changed
 }
+
+// outage is what is known of the service's absences.
+type outage struct {
+	failed int           // calls in a row
+	since  time.Time     // since when the service is away; zero: it is not
+	probe  time.Time     // no call before that
+	former time.Duration // for which it was away before
+}
+
+func (o *outage) isOn() bool { return !o.since.IsZero() }
+
+// total is how long in all the service was away.
+func (o *outage) total() time.Duration {
+	if !o.isOn() {
+		return o.former
+	}
+	return o.former + time.Since(o.since)
+}
+
+// over ends it, and forgets the failures.
+func (o *outage) over() { *o = outage{former: o.total()} }
 
 // callsOfKind is what is known of the calls of one operation.
 type callsOfKind struct {
@@ -80,10 +98,10 @@ func (l *limiter) pass(ctx context.Context) error {
 func (l *limiter) wait(ctx context.Context, enters func() bool) error {
 	for {
 		l.mu.Lock()
-		left := max(time.Until(l.until), time.Until(l.probe))
+		left := max(time.Until(l.until), time.Until(l.outage.probe))
 		if left <= 0 && enters() {
-			if !l.away.IsZero() {
-				l.probe = time.Now().Add(l.pause()) // one at a time
+			if l.outage.isOn() {
+				l.outage.probe = time.Now().Add(l.pause()) // one at a time
 			}
 			l.mu.Unlock()
 			return nil
@@ -105,26 +123,27 @@ func (l *limiter) wait(ctx context.Context, enters func() bool) error {
 
 // leave ends a call's turn.
 func (l *limiter) leave(op operation, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.kind(op).busy--
-	l.learn(op, err)
-	l.notify()
+	l.change(func() {
+		l.kind(op).busy--
+		l.learn(op, err)
+	})
 }
 
-// forgo ends a turn in which no call was made, and from which nothing is learnt.
+// forgo ends a turn in which no call was made, and from which nothing is learned.
 func (l *limiter) forgo(op operation) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.kind(op).busy--
-	l.notify()
+	l.change(func() { l.kind(op).busy-- })
 }
 
 // note takes up what a call ended with that had no turn of its own.
 func (l *limiter) note(op operation, err error) {
+	l.change(func() { l.learn(op, err) })
+}
+
+// change lets all who wait look again.
+func (l *limiter) change(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.learn(op, err)
+	f()
 	l.notify()
 }
 
@@ -184,7 +203,7 @@ func (l *limiter) hold(err error, wait time.Duration) time.Duration {
 	}
 	l.last = err
 	l.notify()
-	return max(wait, time.Until(l.until), min(time.Until(l.probe), l.policy.MaxWait))
+	return max(wait, time.Until(l.until), min(time.Until(l.outage.probe), l.policy.MaxWait))
 }
 
 // refuse lets all calls wait, and half of them go out after that.
@@ -198,25 +217,23 @@ func (l *limiter) refuse(wait time.Duration) {
 
 // fail counts a failure, and tells the log of an outage once.
 func (l *limiter) fail(err error) {
-	if l.failed++; l.failed < leastFailures {
+	if l.outage.failed++; l.outage.failed < leastFailures {
 		return
 	}
-	if l.away.IsZero() {
-		l.away = time.Now()
+	if !l.outage.isOn() {
+		l.outage.since = time.Now()
 		l.log("hacarus: the service is away; its calls are made again until it is back", slog.Any("error", err))
 	}
-	l.probe = time.Now().Add(l.pause())
+	l.outage.probe = time.Now().Add(l.pause())
 }
 
 // recover ends an outage, if there is one.
 func (l *limiter) recover() {
-	l.failed, l.last = 0, nil
-	if l.away.IsZero() {
-		return
+	l.last = nil
+	if l.outage.isOn() {
+		l.log("hacarus: the service is back", slog.Duration("after", time.Since(l.outage.since)))
 	}
-	l.log("hacarus: the service is back", slog.Duration("after", time.Since(l.away)))
-	l.lost += time.Since(l.away)
-	l.away, l.probe = time.Time{}, time.Time{}
+	l.outage.over()
 }
 
 func (l *limiter) log(message string, attr slog.Attr) {
@@ -227,7 +244,7 @@ func (l *limiter) log(message string, attr slog.Attr) {
 
 // pause is how long the service is left alone while it is away.
 func (l *limiter) pause() time.Duration {
-	return l.policy.MinWait/2 + l.policy.backoff(max(1, l.failed-leastFailures+1))
+	return l.policy.MinWait/2 + l.policy.backoff(max(1, l.outage.failed-leastFailures+1))
 }
 
 // backoff is the wait after a call that was refused at its last attempt.
@@ -251,17 +268,14 @@ func (l *limiter) obstacle() error {
 func (l *limiter) isAway() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.away.IsZero()
+	return l.outage.isOn()
 }
 
 // awayFor is how long in all the service was away.
 func (l *limiter) awayFor() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.away.IsZero() {
-		return l.lost
-	}
-	return l.lost + time.Since(l.away)
+	return l.outage.total()
 }
 
 // failing is since when all calls of a kind have failed; zero: the last one did not.

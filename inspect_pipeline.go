@@ -26,12 +26,16 @@ type unit struct {
 	noted    bool      // the journal knows the file
 	missed   bool      // its item was looked for, and was not there
 	admitted bool      // it has a place in the room
-	answered bool      // the prediction was answered, and not only asked for
-	// predicted is true when the progress has the prediction.
-	predicted bool
-	seen      *Item // as last polled, of an item whose assessment did not come in time
-	lost      error // what the last prediction failed with whose response was lost
-	losses    int   // how often that happened
+	prediction
+}
+
+// prediction is what is known of one that was asked for.
+type prediction struct {
+	counted bool  // the progress has it
+	certain bool  // it was answered, and not only asked for
+	latest  *Item // as last polled, of an item whose assessment did not come in time
+	lost    error // what the last one failed with whose response was lost
+	losses  int   // how often that happened
 }
 
 // finished is a file with what became of it: an item, or an error.
@@ -430,7 +434,7 @@ func (p *pipeline) resume(u *unit) {
 	case journal.Uploaded:
 		p.add(counts{uploaded: 1})
 	case journal.Predicting, journal.Done:
-		u.predicted = true
+		u.counted = true
 		p.add(counts{uploaded: 1, predicted: 1})
 	}
 }

@@ -76,9 +76,9 @@ func (p *predictor) insist(units []*unit, hasTurn bool) {
 			p.giveUpOn(waiting)
 			return
 		}
-		answered := func(u *unit) bool { return u.answered }
-		units = slices.DeleteFunc(slices.Clone(waiting), answered)
-		p.giveUpOn(slices.DeleteFunc(waiting, func(u *unit) bool { return !answered(u) }))
+		certain := func(u *unit) bool { return u.certain }
+		units = slices.DeleteFunc(slices.Clone(waiting), certain)
+		p.giveUpOn(slices.DeleteFunc(waiting, func(u *unit) bool { return !certain(u) }))
 	}
 }
 
@@ -86,9 +86,9 @@ func (p *predictor) insist(units []*unit, hasTurn bool) {
 func (p *predictor) giveUpOn(units []*unit) {
 	for _, u := range units {
 		waited := &WaitError{ModelID: p.modelID, ItemID: u.id, Err: fmt.Errorf("%w within %v", ErrNoAssessment, p.grace)}
-		if u.seen != nil {
-			waited.ItemStatus = u.seen.Status
-			if a := u.seen.Assessment(p.modelID); a != nil {
+		if u.latest != nil {
+			waited.ItemStatus = u.latest.Status
+			if a := u.latest.Assessment(p.modelID); a != nil {
 				waited.Err = fmt.Errorf("%w, but one with the label %q", waited.Err, a.Label)
 			}
 		}
@@ -178,13 +178,13 @@ func (p *predictor) halves(units []*unit, err error) (asked []*unit) {
 func (p *predictor) asked(units []*unit, err error) {
 	first := 0
 	for _, u := range units {
-		u.answered = !errors.Is(err, ErrOutcomeUnknown)
-		if !u.answered {
+		u.certain = !errors.Is(err, ErrOutcomeUnknown)
+		if !u.certain {
 			u.lost = err
 			u.losses++
 		}
-		if !u.predicted {
-			u.predicted = true
+		if !u.counted {
+			u.counted = true
 			first++
 		}
 	}
@@ -220,7 +220,7 @@ func (p *predictor) await(units []*unit, until time.Time) (waiting []*unit) {
 		case err == nil:
 			p.finish(u, item)
 		case errors.Is(err, errNotInTime):
-			u.seen = item
+			u.latest = item
 			waiting = append(waiting, u)
 		default:
 			if p.ctx.Err() == nil && p.isFatal(err) {
