@@ -15,34 +15,37 @@ var (
 	opTrain          = newOperation("train", "Train", http.MethodPost, "/api/v1/algorithms/{algorithm_id}/train", classNonIdempotent)
 )
 
-// ListAlgorithms returns the algorithms with their parameters. A service
-// without any may return [ErrNotFound] in place of an empty list, as seen in the
-// official SDK's fixtures.
+// ListAlgorithms returns all algorithms with their parameters. A service that
+// has none may respond with an error that is [ErrNotFound] instead of an empty
+// list; this was seen in the official SDK's fixtures.
 //
 // Operation getAlgorithms: GET /api/v1/algorithms/.
 func (c *Client) ListAlgorithms(ctx context.Context) ([]Algorithm, error) {
 	return doValue(ctx, c, request{op: opListAlgorithms}, listOf(decodeAlgorithm))
 }
 
-// GetAlgorithm returns one algorithm with its parameters, as the service
-// responds with it, whatever its id. The documentation does not say which error
-// an unknown id gives, most likely [ErrNotFound]. For an algorithm whose name is
-// known use [Client.FindAlgorithm].
+// GetAlgorithm returns one algorithm with its parameters. It returns what the
+// service responds with, even if the id in the response is written differently.
+// The documentation does not say which error an unknown id causes;
+// [ErrNotFound] is the most likely one. If you know an algorithm by its name,
+// use [Client.FindAlgorithm].
 //
 // Operation getAlgorithmById: GET /api/v1/algorithms/{algorithm_id}.
 func (c *Client) GetAlgorithm(ctx context.Context, algorithmID string) (*Algorithm, error) {
 	return doData(ctx, c, request{op: opGetAlgorithm, params: []string{algorithmID}}, decodeAlgorithm)
 }
 
-// FindAlgorithm returns the algorithm with a name as people read it, such as
-// [AlgorithmPatternMatching], whatever its case: [Client.Train] takes an id, which
-// may differ from service to service. It lists the algorithms, and its errors are
-// those of [Client.ListAlgorithms].
+// FindAlgorithm returns the algorithm that has the given display name, such as
+// [AlgorithmPatternMatching]; upper and lower case make no difference. Use it
+// to get the id that [Client.Train] takes, because ids may differ from service
+// to service. It lists the algorithms, so it returns the errors of
+// [Client.ListAlgorithms].
 //
-// Where no algorithm has the name, the error is [ErrNotFound] and tells the names
-// that there are. Where several have it, as versions of one may, it is a
-// [*RequestError] that tells their ids, for [Client.GetAlgorithm]: the choice is
-// not the SDK's. No name is [ErrInvalidArgument].
+// If no algorithm has that name, the error is [ErrNotFound], and its message
+// lists the names that exist. If several algorithms have it, such as several
+// versions of one, the error is a [*RequestError] whose message lists their
+// ids: choose one and use [Client.GetAlgorithm]. An empty name is
+// [ErrInvalidArgument].
 //
 // Operation getAlgorithms: GET /api/v1/algorithms/.
 func (c *Client) FindAlgorithm(ctx context.Context, name string) (*Algorithm, error) {
@@ -63,7 +66,7 @@ func (c *Client) FindAlgorithm(ctx context.Context, name string) (*Algorithm, er
 	return found, nil
 }
 
-// algorithmNamed is the only algorithm of the name.
+// algorithmNamed returns the only algorithm that has the name.
 func algorithmNamed(algorithms []Algorithm, name string) (found *Algorithm, err error) {
 	var names, ids []string
 	for i, a := range algorithms {
@@ -82,16 +85,19 @@ func algorithmNamed(algorithms []Algorithm, name string) (found *Algorithm, err 
 	return nil, fmt.Errorf("%d algorithms are named %q, with the ids %s", len(ids), name, strings.Join(ids, ", "))
 }
 
-// Train starts the training of a new model, which goes on in the background:
-// the returned model is [ModelStatusCreating], and [Client.GetModel] tells how
-// far it is. The algorithm's id is not its name: see [Client.FindAlgorithm]. It
-// needs a license ([ErrLicense]); items that are not the user's are
-// [ErrForbidden]; a request that the service cannot process is
-// [ErrUnprocessable]. Values that do not fit a parameter show in the status of the
-// model, which becomes [ModelStatusFailed].
+// Train starts the training of a new model, which continues in the background.
+// The returned model has the status [ModelStatusCreating]; use
+// [Client.GetModel] or [Client.WaitForModel] to see when it is ready.
+// algorithmID is an id, not a name: see [Client.FindAlgorithm].
 //
-// Every execution makes another model, so it is not repeated when its outcome
-// is unknown: on [ErrOutcomeUnknown] look for the model by its name first.
+// The error is [ErrLicense] if the service has no valid license, [ErrForbidden]
+// if some of the items belong to another user, and [ErrUnprocessable] if the
+// service cannot process the request. Parameter values that do not fit make the
+// training fail later: the model's status becomes [ModelStatusFailed].
+//
+// Every execution creates another model, so a call whose outcome is unknown is
+// not repeated. After an [ErrOutcomeUnknown], look for the model by its name
+// before you call Train again.
 //
 // Operation train: POST /api/v1/algorithms/{algorithm_id}/train.
 func (c *Client) Train(ctx context.Context, algorithmID string, req TrainRequest) (*Model, error) {
@@ -108,14 +114,15 @@ func (c *Client) Train(ctx context.Context, algorithmID string, req TrainRequest
 	return doData(ctx, c, request{op: opTrain, params: []string{algorithmID}, body: body}, decodeModel)
 }
 
-// TrainRequest says what [Client.Train] trains. All of it is optional.
+// TrainRequest describes the training that [Client.Train] starts. All fields
+// are optional.
 type TrainRequest struct {
-	// Name of the new model; "" leaves the choice to the service.
+	// Name is the new model's name. If it is "", the service chooses one.
 	Name string `json:"name,omitempty"`
-	// ItemIDs are the training items; empty leaves the choice to the service.
+	// ItemIDs are the training items. If there are none, the service chooses them.
 	ItemIDs []string `json:"item_ids,omitempty"`
-	// OverrideParams replaces defaults of the algorithm's parameters; empty
-	// keeps them all.
+	// OverrideParams replaces the defaults of the algorithm's parameters. If it is
+	// empty, all defaults apply. See [Algorithm.Override].
 	OverrideParams []OverrideParam `json:"override_params,omitempty"`
 }
 
@@ -131,38 +138,41 @@ func (r TrainRequest) check() error {
 	return checkText("name", r.Name)
 }
 
-// OverrideParam replaces the default of one algorithm parameter.
+// OverrideParam replaces the default value of one algorithm parameter.
+// [Algorithm.Override] makes one and checks its value.
 type OverrideParam struct {
-	// AlgorithmParameterID is that of an [AlgorithmParameter] of the algorithm.
+	// AlgorithmParameterID identifies the [AlgorithmParameter].
 	AlgorithmParameterID int `json:"algorithm_parameter_id"`
-	// Value is the value as the service writes it, within the parameter's range. A
-	// tuple is written as JSON, such as "[8, 8]".
+	// Value is the new value in the service's notation, within the parameter's
+	// range. A tuple is written as JSON, such as "[8, 8]".
 	Value string `json:"value"`
 }
 
 // Algorithm is a machine-learning method that can be trained, with its parameters.
 type Algorithm struct {
-	// AlgorithmID identifies the algorithm; it is what [Client.Train] takes.
+	// AlgorithmID identifies the algorithm. [Client.Train] takes it.
 	AlgorithmID string `json:"algorithm_id"`
 	// Name is the name shown to people, such as "Pattern Matching".
 	Name string `json:"name"`
-	// Type as the service names it, such as "unsupervised".
+	// Type is the kind of algorithm in the service's words, such as "unsupervised".
 	Type string `json:"type"`
-	// Version of the algorithm, "" when the service says null.
+	// Version is the algorithm's version, or "" if the service sends null.
 	Version string `json:"version"`
-	// FileName is the file in which the service finds the implementation.
+	// FileName is the file that holds the service's implementation.
 	FileName string `json:"file_name"`
 	// ClassName is the name of the implementation in that file.
 	ClassName string `json:"class_name"`
-	// Attribute as the service sends it; the documentation does not explain it.
+	// Attribute is passed on as the service sends it. Its meaning is not
+	// documented.
 	Attribute string `json:"attribute"`
-	// Parameters can be overridden when a model is trained; nil for none.
+	// Parameters are those that a training can override. Nil means that there are
+	// none.
 	Parameters []AlgorithmParameter `json:"parameters"`
-	// CreatedAt is when the service made its entry of the algorithm; zero when
-	// it does not say.
+	// CreatedAt is the time at which the service created its entry for the
+	// algorithm, or the zero Time if the service does not send it.
 	CreatedAt Time `json:"created_at"`
-	// UpdatedAt is when the entry was last changed; zero when the service does
-	// not say.
+	// UpdatedAt is the time of the entry's last change, or the zero Time if the
+	// service does not send it.
 	UpdatedAt Time `json:"updated_at"`
 }
 
@@ -173,14 +183,15 @@ func (a *Algorithm) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, a, readAlgorithm)
 }
 
-// decodeAlgorithm reads an algorithm of a response, which must say which one it is.
+// decodeAlgorithm reads an algorithm of a response, in which the id is
+// required.
 func decodeAlgorithm(d *decoding, v *Algorithm) error {
 	err := readAlgorithm(d, v)
 	return required("algorithm_id", v.AlgorithmID, err)
 }
 
-// readAlgorithm reads an algorithm that need not have an id: json.Marshal writes values
-// that a program has made, too.
+// readAlgorithm reads an algorithm that need not have an id, because
+// json.Marshal also writes values that a program has made itself.
 func readAlgorithm(d *decoding, v *Algorithm) error {
 	return d.NullableObject(func(key []byte) error {
 		switch string(key) {
@@ -211,30 +222,34 @@ func readAlgorithm(d *decoding, v *Algorithm) error {
 
 // AlgorithmParameter describes one parameter of an [Algorithm]: its default and its range.
 type AlgorithmParameter struct {
-	// AlgorithmParameterID is what [OverrideParam] takes.
+	// AlgorithmParameterID identifies the parameter. [OverrideParam] takes it.
 	AlgorithmParameterID int `json:"algorithm_parameter_id"`
-	// AlgorithmID is that of the algorithm the parameter belongs to.
+	// AlgorithmID identifies the algorithm that the parameter belongs to.
 	AlgorithmID string `json:"algorithm_id"`
 	// Name is the parameter's technical name, such as "threshold".
 	Name string `json:"name"`
-	// DisplayName is the name shown to people, "" when the service says null.
+	// DisplayName is the name shown to people, or "" if the service sends null.
 	DisplayName string `json:"display_name"`
-	// DataType as the service names it, such as "int", "float" or "tuple".
+	// DataType is the value's type in the service's words, such as "int", "float"
+	// or "tuple".
 	DataType string `json:"data_type"`
-	// Value is the default, such as "0.1" or "[8, 8]"; "" for null.
+	// Value is the default, such as "0.1" or "[8, 8]", or "" if the service sends
+	// null.
 	Value string `json:"value"`
-	// RangeLower is the least value, such as "0"; "" for no bound.
+	// RangeLower is the smallest allowed value, such as "0". If it is "", there is
+	// no lower bound.
 	RangeLower string `json:"range_lower"`
-	// RangeUpper is the greatest value, such as "1"; "" for no bound.
+	// RangeUpper is the largest allowed value, such as "1". If it is "", there is
+	// no upper bound.
 	RangeUpper string `json:"range_upper"`
-	// ModelParameter is the service's flag of that name, which the documentation
-	// does not explain; nil when the service says null.
+	// ModelParameter is passed on as the service sends it; its meaning is not
+	// documented. It is nil if the service sends null.
 	ModelParameter *bool `json:"model_parameter"`
-	// CreatedAt is when the service made its entry of the parameter; zero when
-	// it does not say.
+	// CreatedAt is the time at which the service created its entry for the
+	// parameter, or the zero Time if the service does not send it.
 	CreatedAt Time `json:"created_at"`
-	// UpdatedAt is when the entry was last changed; zero when the service does
-	// not say.
+	// UpdatedAt is the time of the entry's last change, or the zero Time if the
+	// service does not send it.
 	UpdatedAt Time `json:"updated_at"`
 }
 

@@ -16,25 +16,26 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
-// ImageSize is an image file and its size in pixels.
+// ImageSize names an image file and gives its size in pixels.
 type ImageSize struct {
-	// File is the name of the [File].
+	// File is the name of the [File], as in its Name field.
 	File string
-	// Size is width and height in pixels.
+	// Size holds width (X) and height (Y) in pixels.
 	Size image.Point
 }
 
-// ImageSizesError lists images whose size differs from that of most, for an
-// algorithm that needs images of one size. It is [ErrInvalidArgument]. The
-// service may still take them; what it makes of them is not documented.
+// ImageSizesError lists images whose size differs from that of the majority.
+// [Algorithm.CheckImages] returns it for an algorithm that needs images of one
+// size. errors.Is reports it as [ErrInvalidArgument]. The service may accept
+// such images all the same; what it makes of them is not documented.
 type ImageSizesError struct {
-	// Algorithm is the name of the algorithm.
+	// Algorithm is the algorithm's name.
 	Algorithm string
-	// Size is that of most of the images.
+	// Size is the size of most of the images, in pixels.
 	Size image.Point
 	// Odd are the images of another size.
 	Odd []ImageSize
-	// Unknown are the images whose size could not be told.
+	// Unknown are the names of images whose size could not be determined.
 	Unknown []string
 }
 
@@ -57,14 +58,15 @@ func (e *ImageSizesError) Error() string {
 // Is reports whether target is [ErrInvalidArgument].
 func (e *ImageSizesError) Is(target error) bool { return target == ErrInvalidArgument }
 
-// CheckImages warns of images that do not fit the algorithm, before they are
+// CheckImages finds images that do not fit the algorithm before they are
 // uploaded. [AlgorithmPatternMatching] and [AlgorithmLocalPattern] need images
-// of one size, for training and prediction alike: where sizes differ, the error
-// is an *[ImageSizesError]. Other algorithms take any size.
+// of one size, for training and for prediction. If sizes differ, the error is
+// an *[ImageSizesError]. Other algorithms take images of any size.
 //
-// It reads the headers of PNG, JPEG and TIFF files and sends nothing. Images of
-// other kinds, damaged ones, and files that can be read only once are left out.
-// A file that cannot be opened is [ErrInvalidArgument], too.
+// It reads the headers of PNG, JPEG and TIFF files and sends nothing to the
+// service. Images of other formats, damaged images and files that can be read
+// only once are ignored. If a file cannot be opened, the error is
+// [ErrInvalidArgument].
 func (a *Algorithm) CheckImages(files ...File) error {
 	if a == nil {
 		return argumentError("CheckImages", "nil algorithm")
@@ -105,7 +107,7 @@ func (f File) imageSize() (size image.Point, known bool, err error) {
 	switch {
 	case f.Open == nil:
 		return image.Point{}, false, fmt.Errorf("file %q has no content", f.Name)
-	case f.once: // what is read of it could not be uploaded
+	case f.once: // what is read from it could not be uploaded any more
 		return image.Point{}, false, nil
 	}
 	content, err := f.Open()
@@ -114,7 +116,7 @@ func (f File) imageSize() (size image.Point, known bool, err error) {
 	}
 	defer content.Close()
 	r := bufio.NewReader(patient{content})
-	head, _ := r.Peek(sniffLength) // a shorter file may be an image, too
+	head, _ := r.Peek(sniffLength) // a file shorter than that may be an image, too
 	var config image.Config
 	switch wire.ContentType(head) {
 	case "image/png":
@@ -129,11 +131,12 @@ func (f File) imageSize() (size image.Point, known bool, err error) {
 	return image.Pt(config.Width, config.Height), err == nil, nil
 }
 
-// maxTIFFHead is how far into a TIFF file its directory is looked for.
+// maxTIFFHead is how far into a TIFF file its directory is searched for, in
+// bytes.
 const maxTIFFHead = 1 << 30
 
-// tiffConfig reads the size from the first directory of a TIFF file, which may
-// stand behind the pixels.
+// tiffConfig reads the size from the first directory of a TIFF file. The
+// directory may stand behind the pixels.
 func tiffConfig(r *bufio.Reader) (config image.Config, err error) {
 	var head [8]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

@@ -11,102 +11,111 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
-// The algorithms of the documentation (chapter "アルゴリズム V0.5.1"), as the
-// Name of an [Algorithm]: [Client.FindAlgorithm] finds it with its id. All of them learn from images of good products alone,
-// without annotations. A service may have others, and other versions.
+// The names of the documented algorithms (chapter "アルゴリズム V0.5.1" of the
+// documentation). [Client.FindAlgorithm] turns a name into an [Algorithm] with
+// its id. All of these algorithms learn from images of good products alone and
+// need no annotations. A service may have other algorithms, and other versions
+// of these.
 const (
-	// AlgorithmReconstructor learns a dictionary of good textures, and calls an
-	// image NG where the dictionary cannot rebuild it well. It looks at the whole
-	// texture, so images need neither be aligned nor have one size. Parameters:
+	// AlgorithmReconstructor learns a dictionary of good textures and calls an
+	// image NG if the dictionary cannot reconstruct it well. It looks at texture
+	// only, so images need not be aligned and may differ in size. Parameters:
 	// [ParamTrainSize], [ParamMinInspectionSize] (default 8 by 8),
-	// [ParamMinInspectionStep] (4), [ParamNComponents], [ParamMaxIter],
-	// [ParamReconstructThresh], [ParamThreshold] (0.1), [ParamIgnoreOuter],
+	// [ParamMinInspectionStep] (default 4), [ParamNComponents], [ParamMaxIter],
+	// [ParamReconstructThresh], [ParamThreshold] (default 0.1), [ParamIgnoreOuter],
 	// [ParamMinDetectedArea].
 	AlgorithmReconstructor = "Reconstructor Inspection"
-	// AlgorithmLocalPattern compares local features place by place. Images must
-	// have one size and be aligned; it bears small shifts, but no rotation.
-	// Parameters: [ParamMinInspectionSize] (32 by 32), [ParamMinInspectionStep]
-	// (16), [ParamThreshold] (0.001), [ParamIgnoreOuter], [ParamMinDetectedArea].
+	// AlgorithmLocalPattern compares local features position by position. Images
+	// must have one size and be aligned; small shifts are tolerated, rotation is
+	// not. Parameters: [ParamMinInspectionSize] (default 32 by 32),
+	// [ParamMinInspectionStep] (default 16), [ParamThreshold] (default 0.001),
+	// [ParamIgnoreOuter], [ParamMinDetectedArea].
 	AlgorithmLocalPattern = "Local Pattern Inspection"
-	// AlgorithmPatternMatching compares an image with a golden one, computed from
-	// the good ones. Images must have one size and be aligned exactly. Parameters:
-	// [ParamMinInspectionSize] (16 by 16), [ParamMinInspectionStep] (4),
-	// [ParamThreshold] (0.1), [ParamIgnoreOuter], [ParamMinDetectedArea],
-	// [ParamAnomalyRange].
-	AlgorithmPatternMatching = "Pattern Matching"
-	// AlgorithmPatternSample is for products that lie in any place and direction.
-	// The documentation calls it beta, and a service may add that to its name.
-	// Parameters: [ParamModelType], [ParamNumFeatures], [ParamThreshold] (0.1),
+	// AlgorithmPatternMatching compares an image with a reference image computed
+	// from the good ones. Images must have one size and be aligned exactly.
+	// Parameters: [ParamMinInspectionSize] (default 16 by 16),
+	// [ParamMinInspectionStep] (default 4), [ParamThreshold] (default 0.1),
 	// [ParamIgnoreOuter], [ParamMinDetectedArea], [ParamAnomalyRange].
+	AlgorithmPatternMatching = "Pattern Matching"
+	// AlgorithmPatternSample is for products in any position and orientation. The
+	// documentation calls it beta, and a service may add that word to the name.
+	// Parameters: [ParamModelType], [ParamNumFeatures], [ParamThreshold] (default
+	// 0.1), [ParamIgnoreOuter], [ParamMinDetectedArea], [ParamAnomalyRange].
 	AlgorithmPatternSample = "Pattern Sample Inspection"
 )
 
-// The parameters of the documented algorithms, for [Algorithm.Override].
-// Defaults that differ between algorithms stand with the algorithms.
+// The parameters of the documented algorithms, for [Algorithm.Override]. Where
+// a default depends on the algorithm, it is given with the algorithm. Remarks
+// on good values are those of the documentation.
 const (
-	// ParamTrainSize is how much is learned from: a whole number from 1, default
-	// 10000. More takes longer and is more accurate.
+	// ParamTrainSize is how many samples are learned from: an integer of at least
+	// 1, default 10000. A larger value takes longer and is more accurate.
 	ParamTrainSize = "train_size"
-	// ParamMinInspectionSize is the smallest area that is judged: height and
-	// width in pixels, within the image. Larger takes longer. Good values by
-	// experience are 4, 8 or 16 squared for [AlgorithmReconstructor], and 16, 32
-	// or 64 squared for the others.
+	// ParamMinInspectionSize is the size of the smallest area that is judged:
+	// height and width in pixels, no larger than the image. A larger area takes
+	// longer. 4, 8 or 16 pixels squared work well for [AlgorithmReconstructor], and
+	// 16, 32 or 64 pixels squared for the others.
 	ParamMinInspectionSize = "min_inspection_size"
-	// ParamMinInspectionStep is how far apart these areas are: pixels, from 1.
-	// Smaller takes longer and is more accurate. It should divide
-	// [ParamMinInspectionSize]: a half or a quarter of it is usual.
+	// ParamMinInspectionStep is the distance between these areas, in pixels: at
+	// least 1. A smaller step takes longer and is more accurate. It should divide
+	// [ParamMinInspectionSize]; half or a quarter of it is usual.
 	ParamMinInspectionStep = "min_inspection_step"
-	// ParamNComponents is the number of features: a whole number from 1, default
-	// 10. More takes longer, rebuilds more complex objects, and makes more
-	// images OK.
+	// ParamNComponents is the number of features: an integer of at least 1, default
+	// 10. A larger value takes longer, reconstructs more complex objects, and makes
+	// more images OK.
 	ParamNComponents = "n_components"
-	// ParamMaxIter is how often the algorithm iterates: a whole number from 1,
-	// default 10. More takes longer; too few cost accuracy.
+	// ParamMaxIter is the number of iterations: an integer of at least 1, default
+	// 10. More iterations take longer; too few cost accuracy.
 	ParamMaxIter = "max_iter"
-	// ParamReconstructThresh is the least error of rebuilding that counts: a
-	// number from 0, default 2; 1.5 to 3 are good by experience. Larger makes
+	// ParamReconstructThresh is the smallest reconstruction error that counts: a
+	// number of at least 0, default 2. 1.5 to 3 work well. A larger value makes
 	// more images OK.
 	ParamReconstructThresh = "reconstruct_thresh"
-	// ParamThreshold is the anomaly score from which an area is a defect: a
-	// number from 0. Larger makes more images OK: too large almost all, too small
-	// almost none.
+	// ParamThreshold is the anomaly score from which an area counts as a defect: a
+	// number of at least 0. A larger value makes more images OK: with one that is
+	// too large almost all of them, with one that is too small almost none.
 	ParamThreshold = "threshold"
-	// ParamIgnoreOuter is the margin that is not looked at: vertical and
-	// horizontal pixels, within the image; default 0 and 0.
+	// ParamIgnoreOuter is the margin that is not inspected: vertical and horizontal
+	// pixels, within the image. The default is 0 and 0.
 	ParamIgnoreOuter = "ignore_outer"
-	// ParamMinDetectedArea is the least area of a defect's box, in pixels: a
-	// number from 1; the default 0 is for any area.
+	// ParamMinDetectedArea is the smallest area of a defect's box that counts, in
+	// pixels: a number of at least 1. With the default, 0, boxes of any area count.
 	ParamMinDetectedArea = "min_detected_area"
-	// ParamAnomalyRange scales the colors of heat maps, so that results can be
-	// compared: a number from 0 to 1, default 0. Earlier documentation has it as a
-	// pair of numbers, 0 and 1; DataType tells which one the service wants.
+	// ParamAnomalyRange scales the colors of heat maps so that results can be
+	// compared: a number from 0 to 1, default 0. Earlier documentation describes it
+	// as a pair of numbers, 0 and 1; the parameter's DataType shows which form the
+	// service wants.
 	ParamAnomalyRange = "anomaly_range"
-	// ParamModelType is 0, the default, for a small model and 1 for a larger one,
-	// which takes longer.
+	// ParamModelType selects the model's size: 0, the default, is a small model,
+	// and 1 is a larger one, which takes longer.
 	ParamModelType = "model_type"
-	// ParamNumFeatures is the number of features: a whole number, default 100,
-	// which is the least that is good by experience. More takes longer.
+	// ParamNumFeatures is the number of features: an integer, default 100. Smaller
+	// values do not work well; larger ones take longer.
 	ParamNumFeatures = "num_features"
 )
 
-// Override makes the value of a parameter for [TrainRequest], written as the
-// service writes it. The parameter is found by its Name or else its DisplayName,
-// whatever their case. The value must fit what the service says about it:
+// Override returns a parameter's new value for a [TrainRequest], in the
+// service's notation. The parameter is looked up by its Name and then by its
+// DisplayName; upper and lower case make no difference. The value must fit the
+// parameter's DataType:
 //
-//   - an "int": any integer of Go, or a float without a fraction;
-//   - a "float": any finite number;
-//   - a "tuple", or "(int, int)": an array or slice of numbers, of as many as
-//     the default has. [image.Point] stands for a size or a margin: the service
-//     has the vertical number first, so image.Pt(8, 4) becomes "[4, 8]";
-//   - a "bool": a bool; a "string": a string;
-//   - and for all of these a string of it, such as "(8, 8)" or "[8, 8]".
+//   - "int": any Go integer, or a float without a fraction;
+//   - "float": any finite number;
+//   - "tuple" or "(int, int)": an array or slice with as many numbers as the
+//     default has. An [image.Point] may be given for a size or a margin. The
+//     service writes the vertical number first, so image.Pt(8, 4) becomes "[4,
+//     8]";
+//   - "bool": a bool; "string": a string;
+//   - for all of these, also a string that holds such a value, such as "(8, 8)"
+//     or "[8, 8]".
 //
-// For any other data type the value must be a string, which is passed on as it
-// is. The value must lie within RangeLower and RangeUpper, as far as these are
-// numbers; the default is always taken, since the documentation has one outside
-// of its range.
+// For any other DataType, the value must be a string, which is passed on
+// unchanged. A value must lie between RangeLower and RangeUpper as far as these
+// are numbers. The default is always accepted, because the documentation
+// contains one that lies outside of its range.
 //
-// The error is [ErrInvalidArgument].
+// An error is [ErrInvalidArgument]; its message says which values the parameter
+// takes.
 func (a *Algorithm) Override(name string, value any) (OverrideParam, error) {
 	if a == nil {
 		return OverrideParam{}, argumentError("Override", "nil algorithm")
@@ -140,7 +149,8 @@ func (a *Algorithm) parameter(name string) (*AlgorithmParameter, error) {
 	return nil, fmt.Errorf("%s has no parameter %q; it has %s", a.Name, name, strings.Join(known, ", "))
 }
 
-// describe is what the service says of the parameter's values.
+// describe returns what the service says about the parameter's values, in
+// words.
 func (p *AlgorithmParameter) describe() string {
 	text := fmt.Sprintf("of type %q", p.DataType)
 	if p.RangeLower != "" || p.RangeUpper != "" {
@@ -149,12 +159,12 @@ func (p *AlgorithmParameter) describe() string {
 	return text + fmt.Sprintf(", by default %q", p.Value)
 }
 
-// spec is what the service says of the parameter's values.
+// spec returns what the service says about the parameter's values.
 func (p *AlgorithmParameter) spec() wire.Parameter {
 	return wire.Parameter{DataType: p.DataType, Default: p.Value, Lower: p.RangeLower, Upper: p.RangeUpper}
 }
 
-// encode checks a value, and writes it as the service does.
+// encode checks a value and returns it in the service's notation.
 func (p *AlgorithmParameter) encode(value any) (string, error) {
 	switch p.spec().Kind() {
 	case wire.Number:
@@ -187,7 +197,7 @@ func (p *AlgorithmParameter) encodeNumbers(texts []string, join func([]string) s
 	canonical := make([]string, len(texts))
 	for i, text := range texts {
 		canonical[i] = strconv.FormatFloat(numbers[i], 'f', -1, 64)
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil { // which a float may not hold
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil { // a float64 might not hold it exactly
 			canonical[i] = strconv.FormatInt(n, 10)
 		}
 	}
@@ -198,7 +208,7 @@ func (p *AlgorithmParameter) encodeNumbers(texts []string, join func([]string) s
 	return joined, nil
 }
 
-// encodeBool writes a bool as the default is written.
+// encodeBool writes a bool in the notation of the default.
 func (p *AlgorithmParameter) encodeBool(value any) (string, error) {
 	v, err := strconv.ParseBool(fmt.Sprint(value))
 	if err != nil {
@@ -211,8 +221,8 @@ func (p *AlgorithmParameter) encodeBool(value any) (string, error) {
 	return text, nil
 }
 
-// numberTexts is a number, a list of numbers, or a text of them, as one text
-// for each. It is nil for what is nothing of the kind.
+// numberTexts returns a number, a list of numbers, or a string of either, as
+// one string for each number. It returns nil if value is none of these.
 func numberTexts(value any) (texts []string, isList bool) {
 	if point, ok := value.(image.Point); ok {
 		return []string{strconv.Itoa(point.Y), strconv.Itoa(point.X)}, true

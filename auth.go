@@ -18,30 +18,32 @@ import (
 )
 
 const (
-	// loginTimeout bounds a login that callers wait for, its retries included.
+	// loginTimeout bounds a login, including its retries, that calls are waiting
+	// for.
 	loginTimeout = 30 * time.Second
-	// refusalMemory is how long a refusal of a login is remembered for others, so
-	// that a line with a wrong secret does not hammer the service.
+	// refusalMemory is how long a refused login is remembered for other calls, so
+	// that a line with a wrong secret does not flood the service with logins.
 	refusalMemory = 2 * time.Second
-	// minLifetime stops a service that announces nearly no lifetime from
-	// causing a login per call; a token that did expire is noticed by its 401.
+	// minLifetime keeps a service that announces hardly any lifetime from causing a
+	// login for every call. A token that did expire is noticed by its 401.
 	minLifetime = 30 * time.Second
-	// maxLifetime is where a number stops being a lifetime in seconds: a
-	// point in time, most likely.
+	// maxLifetime is the largest number that is taken for a lifetime. A larger one
+	// is most likely a point in time.
 	maxLifetime = 30 * 365 * 24 * time.Hour
-	// maxToken bounds an access token, in bytes; servers refuse longer headers.
+	// maxToken bounds the length of an access token, in bytes. Servers refuse
+	// longer headers.
 	maxToken = 64 << 10
 )
 
 var opLogin = newOperation("login", "Login", http.MethodPost, "/api/auth/token", classLogin)
 
 // Login exchanges the credentials for a new access token, which later calls
-// use. Other methods log in by themselves, so it is needed only to check the
-// credentials early. With [WithTokenSource] it returns that source's token.
+// use. Other methods log in by themselves, so Login is needed only to check the
+// credentials early. With [WithTokenSource], it returns a token of that source.
 //
-// The token's Expiry is zero when the service does not tell its lifetime, as
-// is documented; then it is used until the service refuses it. Wrong
-// credentials are [ErrUnauthorized].
+// The token's Expiry is the zero time if the service does not send a lifetime,
+// which the documented form of the response lacks; the token is then used until
+// the service refuses it. Wrong credentials are [ErrUnauthorized].
 //
 // Operation login: POST /api/auth/token.
 func (c *Client) Login(ctx context.Context) (*oauth2.Token, error) {
@@ -62,15 +64,15 @@ type loginParams struct {
 	GrantType    string `json:"grant_type"`
 }
 
-// grant is an access token with its lifetime from now: zero when unknown,
-// negative when over.
+// grant is an access token with its remaining lifetime: zero if it is not
+// known, negative if the token has expired.
 type grant struct {
 	token    *oauth2.Token
 	lifetime time.Duration
 }
 
-// tokenExchange returns the way to a new token: the documented login, or the
-// user's token source.
+// tokenExchange returns the function that gets a new token: by the documented
+// login, or from the user's token source.
 func (c *Client) tokenExchange(cfg *config) func(context.Context) (grant, error) {
 	if cfg.tokenSource != nil {
 		return c.fromSource(cfg.tokenSource)
@@ -105,14 +107,15 @@ func (c *Client) fromSource(source oauth2.TokenSource) func(context.Context) (gr
 		}
 		granted := grant{token: token}
 		if !token.Expiry.IsZero() {
-			granted.lifetime = cmp.Or(time.Until(token.Expiry), -1) // one that has expired is used once
+			granted.lifetime = cmp.Or(time.Until(token.Expiry), -1) // a token that has expired is used once
 		}
 		return granted, nil
 	}
 }
 
-// askOne asks the source for a token, one caller at a time. The source knows no
-// context, so its token may come when nobody waits any more.
+// askOne asks the source for a token; one caller at a time does so. The source
+// does not know the context, so its token may arrive when nobody is waiting any
+// more.
 func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (*oauth2.Token, error) {
 	select {
 	case one <- struct{}{}:
@@ -127,7 +130,7 @@ func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (
 	go func() {
 		defer func() { <-one }()
 		defer func() {
-			if r := recover(); r != nil { // a panic here would end the program: nobody could recover it
+			if r := recover(); r != nil { // nobody could recover a panic here, so it would end the program
 				results <- result{nil, fmt.Errorf("panic in the token source: %v", r)}
 			}
 		}()
@@ -142,8 +145,8 @@ func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (
 	}
 }
 
-// decodeGrant reads the response to a login: flat, or wrapped in data as earlier
-// services sent it.
+// decodeGrant reads the response to a login. It is flat, or wrapped in "data"
+// as earlier services sent it.
 func decodeGrant(raw []byte) (grant, error) {
 	var flat, wrapped loginResponse
 	err := decodeDocument(raw, func(d *decoding, key []byte) error {
@@ -180,8 +183,8 @@ func (l *loginResponse) field(d *decoding, key []byte) error {
 	return d.Skip()
 }
 
-// newGrant is the token of a login, with its lifetime in seconds if the
-// service told one, or else as the token itself tells it.
+// newGrant returns the token of a login. Its lifetime is the one that the
+// service sent, in seconds, or else the one in the token itself.
 func newGrant(access string, seconds float64) (grant, error) {
 	if err := checkToken(access); err != nil {
 		return grant{}, fmt.Errorf("%w: %w", ErrDecode, err)
@@ -198,7 +201,8 @@ func newGrant(access string, seconds float64) (grant, error) {
 	return grant{token, lifetime}, nil
 }
 
-// checkToken refuses what cannot stand in a header, without repeating it.
+// checkToken refuses a token that a header cannot hold. Its error does not
+// repeat the token.
 func checkToken(access string) error {
 	switch {
 	case access == "":
@@ -211,7 +215,8 @@ func checkToken(access string) error {
 	return nil
 }
 
-// lifetimeOf turns seconds into a lifetime, zero where they cannot be one.
+// lifetimeOf converts seconds into a lifetime. It returns zero if they cannot
+// be one.
 func lifetimeOf(seconds float64) time.Duration {
 	if !(seconds > 0) || seconds > maxLifetime.Seconds() {
 		return 0
@@ -219,8 +224,9 @@ func lifetimeOf(seconds float64) time.Duration {
 	return max(time.Duration(seconds*float64(time.Second)), minLifetime)
 }
 
-// jwtLifetime is how long a JSON Web Token says it is good for. Its times are
-// compared with each other only: the local clock may be wrong.
+// jwtLifetime returns the lifetime that a JSON Web Token states. The token's
+// times are compared only with each other, because the local clock may be
+// wrong.
 func jwtLifetime(access string) time.Duration {
 	parts := strings.Split(access, ".")
 	if len(parts) != 3 {
@@ -240,37 +246,38 @@ func jwtLifetime(access string) time.Duration {
 	return lifetimeOf(*claims.Expiry - *claims.IssuedAt)
 }
 
-// authenticator holds the access token, and lets one goroutine at a time fetch
-// a new one while all others wait for it.
+// authenticator holds the access token. One goroutine at a time fetches a new
+// one while all others wait for it.
 type authenticator struct {
 	exchange func(context.Context) (grant, error)
 	secrets  *redact.Set
 
-	ctx    context.Context //nolint:containedctx // the lifetime of background logins: until Close
+	ctx    context.Context //nolint:containedctx // bounds background logins; Close cancels it
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
 	mu      sync.Mutex
-	bearer  *bearer   // nil without a token
-	renewal time.Time // when to fetch the next token; zero: not before a 401
+	bearer  *bearer   // nil if there is no token
+	renewal time.Time // when to fetch the next token; the zero time means not before a 401
 	flight  *flight
 	refusal refusal
 }
 
-// refusal is the service's last word on the credentials, with its time.
+// refusal is the service's last refusal of the credentials, with its time.
 type refusal struct {
 	err error
 	at  time.Time
 }
 
-// bearer is the Authorization header's value with the token. It has its own
-// pointer because printing another value does not follow that.
+// bearer is the value of the Authorization header. It is behind a pointer of
+// its own because printing a surrounding value does not follow that pointer.
 type bearer struct{ header []string }
 
-// flight is a login that is under way, and what came of it.
+// flight is a login in progress, and its result.
 type flight struct {
-	// landed lets those that wait pass one by one: if they set off all at once,
-	// each would make a connection of its own before the first one is free again.
+	// landed lets the waiting calls continue one by one. If all of them started at
+	// once, each would open a connection of its own before the first one is free
+	// again.
 	landed chan struct{}
 	bearer *bearer
 	err    error
@@ -282,7 +289,7 @@ func newAuthenticator(exchange func(context.Context) (grant, error)) *authentica
 	return a
 }
 
-// close ends a login that is under way, and waits for it.
+// close ends a login in progress and waits for its end.
 func (a *authenticator) close() {
 	a.mu.Lock()
 	a.cancel()
@@ -290,7 +297,7 @@ func (a *authenticator) close() {
 	a.work.Wait()
 }
 
-// token returns the access token, after a login if there is none. The login
+// token returns the access token and logs in first if there is none. The login
 // does not depend on ctx, which only ends the waiting.
 func (a *authenticator) token(ctx context.Context) (*bearer, error) {
 	a.mu.Lock()
@@ -313,7 +320,8 @@ func (a *authenticator) token(ctx context.Context) (*bearer, error) {
 	case <-waitFor.landed:
 		waitFor.landed <- struct{}{} // to the next one
 		rethrow(waitFor.err)
-		// Its token is used even if it is short-lived: asking again would not end.
+		// Its token is used even if it is short-lived; asking again would never
+		// end.
 		return waitFor.bearer, waitFor.err
 	}
 }
@@ -328,7 +336,8 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 		f.landed <- struct{}{}
 		return f
 	}
-	// The caller's values, such as a trace, but neither its end nor its ResponseInfo.
+	// The login keeps the caller's values, such as a trace, but neither its end nor
+	// its ResponseInfo.
 	ctx = withoutCapture(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	ctx, abandon := context.WithCancelCause(ctx)
@@ -361,7 +370,7 @@ func (a *authenticator) land(f *flight, granted grant, err error) {
 	f.landed <- struct{}{}
 }
 
-// adopt makes a granted token the one that calls use.
+// adopt makes the granted token the one that calls use.
 func (a *authenticator) adopt(granted grant) *bearer {
 	a.secrets.AddToken(granted.token.AccessToken)
 	a.mu.Lock()
@@ -370,14 +379,15 @@ func (a *authenticator) adopt(granted grant) *bearer {
 	a.refusal = refusal{}
 	a.renewal = time.Time{}
 	if granted.lifetime != 0 {
-		// A little early, so that a token does not expire on its way.
+		// The token is renewed a little early, so that it does not expire on its
+		// way.
 		a.renewal = time.Now().Add(granted.lifetime - min(granted.lifetime/10, 30*time.Second))
 	}
 	return a.bearer
 }
 
-// invalidate drops a token, if it is still in use: a late refusal of an earlier
-// one says nothing of its successor.
+// invalidate drops a token if it is still in use: the late refusal of an
+// earlier token says nothing about its successor.
 func (a *authenticator) invalidate(refused *bearer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

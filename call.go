@@ -14,40 +14,47 @@ import (
 	"strings"
 )
 
-// Call is a call of an endpoint that has no method; see [Client.Call].
+// Call describes a call of an endpoint that has no method of its own. See
+// [Client.Call].
 type Call struct {
-	// Operation names the call in errors, and for observers; "" is "Call".
+	// Operation names the call in errors and for observers. If it is "", the name
+	// is "Call".
 	Operation string
 	// Method is the HTTP method: GET, POST, PUT, PATCH or DELETE.
 	Method string
-	// Path is where the endpoint is below the base URL, such as
-	// "/api/v1/utils/status". It begins with a slash, and ids in it are escaped
-	// with [url.PathEscape]. For observers it is the route.
+	// Path is the endpoint's path below the base URL, such as
+	// "/api/v1/utils/status". It begins with a slash; ids in it must be escaped
+	// with [url.PathEscape]. Observers get it as the route.
 	Path string
-	// Query is what follows the path; nil for nothing.
+	// Query holds the query parameters. Nil means that there are none.
 	Query url.Values
-	// Body is sent as JSON, by [json.Marshal]; nil for no body.
+	// Body is sent as JSON, encoded by [json.Marshal]. With nil, no body is sent.
 	Body any
-	// Idempotent says that a second execution leaves the state of the first, so
-	// that the call is sent again when its response is lost. False, it is sent again only
-	// when the service provably did not act, whatever its Method, as those calls
-	// are that create something; see [ErrOutcomeUnknown].
+	// Idempotent says that executing the call twice has the same effect as
+	// executing it once, so that it may be sent again if its response was lost. If
+	// it is false, the call is treated like one that creates something: whatever
+	// its Method, it is sent again only if the service provably did not act, and
+	// otherwise the error is [ErrOutcomeUnknown].
 	Idempotent bool
 }
 
 const callName = "Call" // in errors
 
-// Call calls an endpoint of the service that has no method yet, with all that
-// methods have: the login, retries, limits, errors and the masking of secrets.
+// Call calls an endpoint of the service that has no method of its own yet. It
+// logs in, retries, limits sizes, returns errors and masks secrets like all
+// other methods.
 //
-// Of a response of status 2xx, result is filled with what stands under "data",
-// or with all of it where there is no such field: by [json.Unmarshal] into what
-// the pointer result points to, or as it came into a *[json.RawMessage]. With a
-// nil result the response's content does not matter, unless it is a web page.
-// What does not fit is [ErrDecode].
+// If the response has a status of 2xx, result receives the value of its field
+// "data", or all of it if there is no such field. result is a pointer that
+// [json.Unmarshal] decodes into, a *[json.RawMessage], which receives the bytes
+// unchanged, or nil. With nil, the content of the response is ignored unless it
+// is a web page. A response that cannot be decoded is [ErrDecode].
 //
-// A call that cannot be made is [ErrInvalidArgument]: another method, a path that
-// leads elsewhere, a body that has no JSON, or a result that is no pointer.
+// A call that cannot be made is [ErrInvalidArgument]: one with another method,
+// with a path that leads elsewhere, with a body that cannot be encoded as JSON,
+// or with a result that is not a pointer.
+//
+// Operation: the method and the path of call.
 func (c *Client) Call(ctx context.Context, call Call, result any) error {
 	if err := c.usable(ctx, operation{id: callName}); err != nil {
 		return err
@@ -91,8 +98,8 @@ func (call Call) request(origin *url.URL) (request, error) {
 	return r, nil
 }
 
-// parsePath reads a path that is escaped where it has to be. It can lead nowhere
-// but below the origin.
+// parsePath parses a path whose special characters are escaped. It accepts only
+// paths that stay below the origin.
 func parsePath(path string) (*url.URL, error) {
 	u, err := url.Parse(path)
 	switch {
@@ -112,7 +119,8 @@ func parsePath(path string) (*url.URL, error) {
 	return u, nil
 }
 
-// fillFromData fills result from what stands under "data", or from all of it.
+// fillFromData fills result from the field "data", or from the whole response
+// if there is no such field.
 func fillFromData(raw []byte, result any) error {
 	if result == nil {
 		return nil

@@ -1,6 +1,7 @@
-// Package hacarus is a client of HACARUS CHECK, the visual-inspection service:
-// upload images of products, train a model from good ones, and get OK or NG
-// with the defects' boxes for new ones.
+// Package hacarus is a client for HACARUS CHECK, the visual inspection service.
+// With it you upload images of products, train a model with images of good
+// ones, and get a verdict for each new image, OK or NG, with boxes around the
+// defects.
 //
 //	client, err := hacarus.NewFromEnv()
 //	if err != nil {
@@ -17,47 +18,51 @@
 //		fmt.Println(result.File, result.Verdict, result.Err)
 //	}
 //
-// [Client.Inspect] takes any number of files to their verdicts, and
-// [Client.TrainAndWait] training images to a model.
+// [Client.Inspect] takes any number of files, uploads them and returns a
+// verdict for each. [Client.TrainAndWait] trains a model and waits until it can
+// be used; [Client.Upload] uploads its training images.
 //
-// Beneath them, each of the service's operations is one method of [Client],
-// in the file named after its tag in the API documentation. Methods log in by
-// themselves, retry what may be retried, and return typed values and typed errors: a
-// *[BaseError] when the service responded with an error, a *[RequestError] when
-// there was no usable response, and an error that is [ErrInvalidArgument] when
-// nothing was sent.
+// Below these, each operation of the service has one method of [Client], in the
+// file that is named after the operation's tag in the API documentation.
+// Methods log in by themselves, retry what may be retried, and return typed
+// values and errors: a *[BaseError] if the service responded with an error, a
+// *[RequestError] if there was no usable response, and an error that is
+// [ErrInvalidArgument] if nothing was sent.
 //
 // # Errors
 //
-// The comment of a method names the kinds of errors that are documented for its
-// operation, or were seen of it. All methods may fail with others too:
+// Where a comment says that an error is [ErrNotFound], errors.Is(err,
+// ErrNotFound) reports true. The comment of a method names the errors that are
+// documented for its operation or are known to occur. Every method may also
+// return these:
 //
-//   - [ErrInvalidArgument]: a nil context, a closed client, or an id that is
-//     empty, longer than 256 bytes, or cannot stand in a path;
+//   - [ErrInvalidArgument]: the context is nil, the client is closed, or an id
+//     is empty, longer than 256 bytes, or cannot be part of a path;
 //   - [ErrUnauthorized]: the login was refused, or the service refused the call
-//     with a renewed token as well;
-//   - [ErrForbidden], and after the retries that the operation allows
+//     again with a renewed token;
+//   - [ErrForbidden]; and, after the retries that the operation allows,
 //     [ErrRateLimited] and [ErrServer];
-//   - a *[RequestError]: the network's or the context's error, [ErrRedirect],
-//     [ErrDecode] or [ErrResponseTooLarge].
+//   - a *[RequestError] that wraps the error of the network or of the context,
+//     or is [ErrRedirect], [ErrDecode] or [ErrResponseTooLarge].
 //
 // # What is never done twice
 //
-// Train, PredictItems, AnnotateItem, AddItems, ImportModels and SetLicense
-// create something with every execution. They are sent again only when the
-// service provably did not act. Where it may have acted, the error is
-// [ErrOutcomeUnknown]: look before you repeat the call.
+// Every execution of Train, PredictItems, AnnotateItem, AddItems, ImportModels
+// and SetLicense creates something. These calls are sent again only if the
+// service provably did not act. If it may have acted, the error is
+// [ErrOutcomeUnknown]: find out what happened before you repeat the call.
 //
 // # Testing
 //
-// Package hacarustest runs the service in the process, without an account.
+// Package hacarustest runs the service in your own process, without an account.
 //
 // # Sources
 //
-// Nobody who wrote this package could call the real service. "The
-// documentation" in comments is the published one, transcribed in
-// testdata/openapi.yaml of the repository. What is known beyond it, such as from
-// the fixtures of the service's other SDKs, is listed in docs/wire-facts.md there.
+// The authors of this package had no access to the real service. In comments,
+// "the documentation" is the published API documentation, transcribed in
+// testdata/openapi.yaml of the repository. What is known from elsewhere, such
+// as from the fixtures of the service's other SDKs, is listed in
+// docs/wire-facts.md there.
 package hacarus
 
 import (
@@ -78,34 +83,36 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Version is the SDK's version, part of its User-Agent.
+// Version is the version of the SDK, which is part of its User-Agent.
 const Version = "0.1.0"
 
-// Client calls one HACARUS CHECK service. It is safe for concurrent use, and
-// should be shared: it owns the connections and the access token. Create it
-// with [New], and release it with [Client.Close].
+// Client calls one HACARUS CHECK service. It is safe for concurrent use.
+// Because it owns the connections and the access token, a program should make
+// one and share it. Create it with [New] and release it with [Client.Close].
 type Client struct {
 	*service
 	settings
-	header http.Header // sent with every request of the API
+	header http.Header // sent with every request to the API
 }
 
-// service is what belongs to one service however its calls are configured: the
-// way there, the permission to use it, and what was learned of it.
+// service is what all clients of one service share, however their calls are
+// configured: the connections, the login, and what was learned about the
+// service.
 type service struct {
 	origin    *url.URL   // scheme, host and path prefix
-	images    []*url.URL // further origins of images that may have the token
+	images    []*url.URL // further origins of images to which the token may be sent
 	http      *http.Client
-	transport *http.Transport // nil when the user brought one
+	transport *http.Transport // nil if the user supplied one
 	auth      *authenticator
 	budget    budget
 	responses responseBuffers
 
-	ignoresExpect atomic.Bool // the service was seen to ignore Expect: 100-continue
+	ignoresExpect atomic.Bool // the service is known to ignore Expect: 100-continue
 	closed        atomic.Bool
 }
 
-// Option configures a [Client]. An option that cannot be used makes [New] fail.
+// Option configures a [Client]. If an option cannot be used, [New] returns an
+// error.
 type Option func(*config) error
 
 type config struct {
@@ -113,7 +120,7 @@ type config struct {
 	connection
 }
 
-// settings are how a client makes its calls; [Client.With] may change them.
+// settings say how a client makes its calls. [Client.With] may change them.
 type settings struct {
 	policy   RetryPolicy
 	stall    time.Duration
@@ -123,7 +130,7 @@ type settings struct {
 	product  string
 }
 
-// connection is where a client's calls go, and with whose permission.
+// connection says where a client's calls go and with which credentials.
 type connection struct {
 	credentials  func() (id, secret string)
 	tokenSource  oauth2.TokenSource
@@ -134,11 +141,13 @@ type connection struct {
 	rootCAs      *x509.CertPool
 }
 
-// New returns a client of the service at baseURL, such as
-// "https://sdd-api.hacarus.com". The URL may end in a slash or in "/api", and
-// may have a path prefix. It needs [WithCredentials] or [WithTokenSource].
+// New returns a client for the service at baseURL, such as
+// "https://sdd-api.hacarus.com". The URL may end with a slash or with "/api",
+// and may have a path prefix. [WithCredentials] or [WithTokenSource] is
+// required.
 //
-// New does no I/O: the first call logs in. The error is [ErrInvalidArgument].
+// New does no I/O: the first call logs in. If baseURL or an option cannot be
+// used, the error is [ErrInvalidArgument].
 func New(baseURL string, opts ...Option) (*Client, error) {
 	cfg, err := configure(opts)
 	if err != nil {
@@ -147,11 +156,12 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	return cfg.client(baseURL)
 }
 
-// NewFromEnv is [New] with the base URL and the credentials of the environment
+// NewFromEnv is [New] with a base URL and credentials from the environment
 // variables HACARUS_BASE_URL, HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET, and
-// the language of HACARUS_LANGUAGE if that is set. Options win over variables:
-// with [WithCredentials] or [WithTokenSource] those of the credentials are not
-// read. The error names all that are missing, and is [ErrInvalidArgument].
+// with the language from HACARUS_LANGUAGE if that is set. Options take
+// precedence over variables: with [WithCredentials] or [WithTokenSource], the
+// variables for credentials are not read. If variables are missing, the error
+// names all of them and is [ErrInvalidArgument].
 func NewFromEnv(opts ...Option) (*Client, error) {
 	cfg, err := configure(opts)
 	if err != nil {
@@ -229,7 +239,7 @@ func (cfg *config) client(baseURL string) (*Client, error) {
 	return c, nil
 }
 
-// client is one of the service, with these settings.
+// client returns a client of the service with these settings.
 func (s settings) client(of *service) *Client {
 	header := s.header()
 	s.policy = s.policy.withDefaults()
@@ -237,15 +247,16 @@ func (s settings) client(of *service) *Client {
 	return &Client{service: of, settings: s, header: header}
 }
 
-// With returns a client of the same service that makes its calls in another way,
-// such as with fewer retries, another logger or another language. Options that
-// are not given stay as they are for c. Both clients share the login, the
-// connections and the retry budget, so closing either closes both; logins are
-// made, and told of, as the client of [New] has it.
+// With returns a client for the same service that makes its calls differently,
+// for example with fewer retries, another logger or another language. Settings
+// for which no option is given are those of c. Both clients share the login,
+// the connections and the retry budget, so closing either one closes both.
+// Logins keep the retries, logger and observer of the client that [New] made.
 //
-// The options of credentials and connections are refused: [WithCredentials],
+// Options for credentials and connections are refused: [WithCredentials],
 // [WithTokenSource], [WithHTTPClient], [WithTransport], [WithImageOrigins],
-// [WithRootCAs] and [WithInsecureHTTP]. The error is [ErrInvalidArgument].
+// [WithRootCAs] and [WithInsecureHTTP]. If an option is refused or cannot be
+// used, the error is [ErrInvalidArgument].
 func (c *Client) With(opts ...Option) (*Client, error) {
 	if c == nil || c.service == nil {
 		return nil, argumentError("With", "the client was not made by New")
@@ -263,7 +274,7 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 	return cfg.settings.client(c.service), nil
 }
 
-// isSet says whether any option of a connection was given.
+// isSet reports whether any option of a connection was given.
 func (n connection) isSet() bool {
 	return n.credentials != nil || n.tokenSource != nil || n.httpClient != nil || n.wraps != nil || n.imageOrigins != nil ||
 		n.insecureHTTP || n.rootCAs != nil
@@ -293,12 +304,12 @@ func (s settings) header() http.Header {
 	return header
 }
 
-// validHeaderValue says whether a header may hold the value as it is.
+// validHeaderValue reports whether a header may hold the value unchanged.
 func validHeaderValue(value string) bool {
 	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// usable refuses calls that no client, or not this one, can make.
+// usable refuses calls that no client can make, or that this one cannot make.
 func (c *Client) usable(ctx context.Context, op operation) error {
 	switch {
 	case c == nil || c.service == nil:
@@ -311,8 +322,9 @@ func (c *Client) usable(ctx context.Context, op operation) error {
 	return nil
 }
 
-// Close ends background work and closes idle connections. Calls made later
-// fail with [ErrInvalidArgument]. The transport of [WithHTTPClient] is left alone.
+// Close ends background work and closes idle connections. Later calls fail with
+// [ErrInvalidArgument]. The transport of [WithHTTPClient] is not closed. Close
+// always returns nil and may be called more than once.
 func (c *Client) Close() error {
 	if c == nil || c.service == nil {
 		return nil // not made by New, so there is nothing to close
@@ -326,12 +338,12 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Format prints the service's origin for every verb, and no secret.
+// Format prints the service's origin, whatever the verb, and no secret.
 func (c *Client) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, c.String())
 }
 
-// String names the service's origin.
+// String returns the service's origin.
 func (c *Client) String() string {
 	if c == nil || c.service == nil {
 		return "hacarus.Client{}"

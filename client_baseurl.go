@@ -9,8 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// parseBaseURL returns scheme, host and path prefix of a base URL, for a function
-// or option. Its errors never repeat the URL, which may hold a password.
+// parseBaseURL returns the scheme, host and path prefix of a base URL. where
+// names the function or option for errors, which never repeat the URL because
+// it may hold a password.
 func parseBaseURL(where, baseURL string, insecureHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	switch {
@@ -43,8 +44,8 @@ func parseBaseURL(where, baseURL string, insecureHTTP bool) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: prefix}, nil
 }
 
-// operationIn is where a path goes on below the API's root, as that of an operation
-// does which somebody copied from the documentation; "" where it does not.
+// operationIn returns the part of a path behind the API's root, if the path is
+// that of an operation that was copied from the documentation; otherwise "".
 func operationIn(path string) string {
 	for _, below := range []string{"/api/auth/", "/api/v1/"} {
 		if i := strings.Index(path+"/", below); i >= 0 {
@@ -54,7 +55,7 @@ func operationIn(path string) string {
 	return ""
 }
 
-// validHost says whether a host is a name or an address.
+// validHost reports whether a host is a name or an address.
 func validHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
@@ -73,7 +74,7 @@ func validPort(u *url.URL) bool {
 	return err == nil && address.Port() != 0
 }
 
-// validPrefix says whether every segment of a path prefix stands for itself.
+// validPrefix reports whether every segment of a path prefix stands for itself.
 func validPrefix(prefix string) bool {
 	if prefix == "" {
 		return true

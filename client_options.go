@@ -16,9 +16,9 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// WithCredentials logs in with a client id and its secret. White space around
-// either, as reading a file leaves it, is refused, and so is what is empty or not
-// UTF-8; the error does not repeat them.
+// WithCredentials sets the client id and secret to log in with. Values that are
+// empty, not UTF-8, or surrounded by white space, which reading a file may
+// leave, are refused; the error does not repeat them.
 func WithCredentials(clientID, clientSecret string) Option {
 	return func(cfg *config) error {
 		if err := errors.Join(checkCredential("client id", clientID), checkCredential("client secret", clientSecret)); err != nil {
@@ -30,8 +30,8 @@ func WithCredentials(clientID, clientSecret string) Option {
 	}
 }
 
-// checkCredential refuses what no service can have given out. Its errors do not
-// repeat it.
+// checkCredential refuses a value that no service can have issued. Its errors
+// do not repeat the value.
 func checkCredential(name, value string) error {
 	switch {
 	case value == "":
@@ -46,10 +46,10 @@ func checkCredential(name, value string) error {
 	return nil
 }
 
-// WithTokenSource takes access tokens from ts in place of logging in. The
-// client keeps a token until it expires or the service refuses it, so ts is
-// asked rarely, and never by two goroutines at once. An error of ts, or its panic,
-// is that of the calls that wait for the token.
+// WithTokenSource takes access tokens from ts instead of logging in. The client
+// keeps a token until it expires or the service refuses it, so ts is asked
+// rarely, and never by two goroutines at once. If ts returns an error or
+// panics, the calls that wait for the token fail with that error.
 func WithTokenSource(ts oauth2.TokenSource) Option {
 	return func(cfg *config) error {
 		if ts == nil {
@@ -60,14 +60,15 @@ func WithTokenSource(ts oauth2.TokenSource) Option {
 	}
 }
 
-// WithHTTPClient sends through the transport of hc. The client is copied and
-// never changed, and its redirect policy is replaced: redirects are not
-// followed. A Timeout of hc bounds each attempt whole, transfers included.
-// Without a transport in hc, the SDK makes its own.
+// WithHTTPClient sends requests with the transport of hc. The client is copied
+// and never changed. Its redirect policy is not used, because redirects are not
+// followed. A Timeout of hc bounds each attempt as a whole, including
+// transfers. If hc has no transport, the SDK makes its own.
 //
-// A transport should close idle connections before the service does, as the
-// SDK's own does after 1.5 seconds: a request that meets a connection which is
-// being closed is lost, and where it creates something, nobody can know that.
+// A transport should close idle connections earlier than the service does; the
+// SDK's own closes them after 1.5 seconds. A request that is sent on a
+// connection that is just being closed is lost, and if it creates something,
+// nobody can know whether it was executed.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {
 		if hc == nil {
@@ -82,16 +83,17 @@ func WithHTTPClient(hc *http.Client) Option {
 	}
 }
 
-// WithTransport sends through what wrap makes of the SDK's own transport, or of
-// the one of [WithHTTPClient]: for tracing, recording, or headers that a proxy
-// wants. wrap is called once, by [New]; where the option is given several times,
-// the last one is the outermost. [OperationFromContext] tells which operation a
-// request belongs to.
+// WithTransport wraps the SDK's own transport, or the one of [WithHTTPClient],
+// for example to trace or record requests or to add headers that a proxy needs.
+// [New] calls wrap once. If the option is given several times, the last one is
+// the outermost. [OperationFromContext] tells to which operation a request
+// belongs.
 //
-// What wrap returns keeps to the rules of [http.RoundTripper], clones a request
-// before it changes it, and leaves the body unread. It hides the wrapped
-// transport's errors only at a price: a call whose error the SDK cannot read ends
-// with the outcome unknown where it might have been sent again.
+// The returned transport must follow the rules of [http.RoundTripper], clone a
+// request before changing it, and leave the response's body unread. It should
+// return the errors of the wrapped transport, or wrap them: if the SDK does not
+// recognize an error, a call that could have been sent again ends with an
+// unknown outcome instead.
 func WithTransport(wrap func(http.RoundTripper) http.RoundTripper) Option {
 	return func(cfg *config) error {
 		if wrap == nil {
@@ -102,13 +104,13 @@ func WithTransport(wrap func(http.RoundTripper) http.RoundTripper) Option {
 	}
 }
 
-// WithStallTimeout ends an attempt once nothing has moved on the network for d:
-// no byte of the request, and none of the response. The default is 60 s, and the
-// least 1 s. The time in which a file, or the reader of a download, is waited for
-// does not count. What was lost is then judged as if the connection had broken.
+// WithStallTimeout ends an attempt when nothing has moved on the network for d:
+// no byte of the request and no byte of the response. The default is 60 s, the
+// minimum 1 s. Time spent waiting for a file, or for the reader of a download,
+// does not count. The attempt is then treated as if the connection had broken.
 //
-// A service that works longer than that before it responds needs more; a context's
-// deadline bounds a call whole.
+// A service that works longer than d before it responds needs a larger value.
+// To bound a call as a whole, use a context with a deadline.
 func WithStallTimeout(d time.Duration) Option {
 	return func(cfg *config) error {
 		if d < time.Second {
@@ -119,11 +121,11 @@ func WithStallTimeout(d time.Duration) Option {
 	}
 }
 
-// WithImageOrigins names further origins whose images [Client.GetImage] may fetch
-// with the access token, such as "http://10.0.0.5:8000": a service behind a proxy
-// may name itself by its inner address in the URLs of its images. What is said of
-// the base URL of [New] holds for each; only scheme, host and port are looked at.
-// Name an origin only if the token may be known there.
+// WithImageOrigins names further origins from which [Client.GetImage] may fetch
+// images with the access token, such as "http://10.0.0.5:8000": a service
+// behind a proxy may use its internal address in the URLs of its images. The
+// rules for the base URL of [New] apply to each of them; only scheme, host and
+// port are used. Name only origins that may learn the token.
 func WithImageOrigins(baseURLs ...string) Option {
 	return func(cfg *config) error {
 		if len(baseURLs) == 0 {
@@ -134,7 +136,8 @@ func WithImageOrigins(baseURLs ...string) Option {
 	}
 }
 
-// WithRetry replaces the default [RetryPolicy].
+// WithRetry replaces the default [RetryPolicy]. A policy with negative values
+// is refused.
 func WithRetry(p RetryPolicy) Option {
 	return func(cfg *config) error {
 		cfg.policy = p
@@ -142,10 +145,10 @@ func WithRetry(p RetryPolicy) Option {
 	}
 }
 
-// WithLogger logs each request to l: at debug level, and at warn level where
-// one failed and another one follows. Bodies, headers and tokens are never logged.
-// Without this option the SDK logs nothing. A panic of l's handler reaches the
-// goroutine of the call, as one of [WithObserver] does.
+// WithLogger logs every request to l: at level debug, and at level warn if it
+// failed and another attempt follows. Bodies, headers and tokens are never
+// logged. Without this option the SDK logs nothing. If l's handler panics, the
+// panic continues on the goroutine of the call, as with [WithObserver].
 func WithLogger(l *slog.Logger) Option {
 	return func(cfg *config) error {
 		if l == nil {
@@ -156,10 +159,11 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithObserver calls f once for every request made, logins included. It runs
-// on the goroutine of the call, and for logins on one of their own, so it should
-// be quick, and may run on several at once. A panic of f reaches the goroutine of
-// the call; of a login, those of all calls that wait for it.
+// WithObserver calls f once for every request made, including logins. f runs on
+// the goroutine of the call, or on a goroutine of its own for a login, so it
+// should return quickly, and it may run on several goroutines at once. If f
+// panics, the panic continues on the goroutine of the call; if f was called for
+// a login, on those of all calls that wait for the login.
 func WithObserver(f func(context.Context, Attempt)) Option {
 	return func(cfg *config) error {
 		if f == nil {
@@ -170,9 +174,10 @@ func WithObserver(f func(context.Context, Attempt)) Option {
 	}
 }
 
-// WithLanguage asks for the descriptions of errors in a language: "en" and "ja"
-// are known to work. Errors are classified by status, so errors.Is does not
-// depend on it, except for [ErrLicense], which knows the English title only.
+// WithLanguage sets the language of the service's error messages; "en" and "ja"
+// are documented. Errors are classified by their status, so errors.Is does not
+// depend on the language, with one exception: [ErrLicense] is recognized only
+// by its English title.
 func WithLanguage(tag string) Option {
 	return func(cfg *config) error {
 		if tag == "" || strings.TrimSpace(tag) != tag || strings.Trim(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ") != "" {
@@ -183,7 +188,8 @@ func WithLanguage(tag string) Option {
 	}
 }
 
-// WithUserAgent puts a product such as "line7-camera/1.2" before the SDK's own User-Agent.
+// WithUserAgent puts a product, such as "line7-camera/1.2", in front of the
+// SDK's own User-Agent.
 func WithUserAgent(product string) Option {
 	return func(cfg *config) error {
 		if strings.TrimSpace(product) == "" || !validHeaderValue(product) {
@@ -194,8 +200,8 @@ func WithUserAgent(product string) Option {
 	}
 }
 
-// WithInsecureHTTP allows a base URL with plain http to a host that is not
-// loopback. Credentials and images then travel in clear text.
+// WithInsecureHTTP allows a base URL with plain http for a host other than
+// loopback. Credentials and images are then sent in clear text.
 func WithInsecureHTTP() Option {
 	return func(cfg *config) error {
 		cfg.insecureHTTP = true
@@ -203,9 +209,10 @@ func WithInsecureHTTP() Option {
 	}
 }
 
-// WithRootCAs trusts the certificate authorities of pool in place of the
-// system's, as a service on own hardware with its own certificate needs. It
-// cannot be combined with [WithHTTPClient]: set the pool in that transport.
+// WithRootCAs sets the trusted certificate authorities, in place of the
+// system's, for a service on your own hardware with a certificate of its own.
+// It cannot be combined with [WithHTTPClient]: set the pool in that transport
+// instead.
 func WithRootCAs(pool *x509.CertPool) Option {
 	return func(cfg *config) error {
 		if pool == nil {

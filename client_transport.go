@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// wrap is a client with the transports of the options around that of base.
+// wrap returns a client that sends with base's transport, wrapped by those of
+// the options.
 func (cfg *config) wrap(base *http.Client) (*http.Client, error) {
 	wrapped := *base
 	for _, wrap := range cfg.wraps {
@@ -23,8 +24,8 @@ func (cfg *config) wrap(base *http.Client) (*http.Client, error) {
 	return &wrapped, nil
 }
 
-// newHTTPClient returns the client that sends single attempts, and the
-// transport in it if it is the SDK's own.
+// newHTTPClient returns the client that sends single attempts, and its
+// transport if that is the SDK's own.
 func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
 	hc := &http.Client{}
 	if cfg.httpClient != nil {
@@ -39,7 +40,8 @@ func (cfg *config) newHTTPClient() (*http.Client, *http.Transport) {
 	return hc, own
 }
 
-// newTransport is tuned for one host that many goroutines call day and night.
+// newTransport returns a transport that is tuned for one host that many
+// goroutines call day and night.
 func newTransport(rootCAs *x509.CertPool) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{
@@ -52,26 +54,27 @@ func newTransport(rootCAs *x509.CertPool) *http.Transport {
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    256,
 		MaxResponseHeaderBytes: 1 << 20,
-		// Shorter than common servers' keep-alive (gunicorn: 2 s), so that a
-		// request rarely meets a connection that the server is closing.
+		// This is shorter than the keep-alive of common servers (2 s for gunicorn),
+		// so that a request rarely meets a connection that the server is closing.
 		IdleConnTimeout:   1500 * time.Millisecond,
 		ForceAttemptHTTP2: true,
-		// Finds dead HTTP/2 connections, which would swallow request after request.
+		// Pings find dead HTTP/2 connections, which would swallow request after
+		// request.
 		HTTP2:           &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 		ReadBufferSize:  16 << 10,
 		WriteBufferSize: 16 << 10,
 	}
 }
 
-// proxyError is a proxy that does not let the client through to the service.
+// proxyError says that a proxy does not let the client through to the service.
 type proxyError struct{ status int }
 
 func (e proxyError) Error() string {
 	return fmt.Sprintf("the proxy refused the connection: %d %s", e.status, http.StatusText(e.status))
 }
 
-// refusedByProxy keeps the status of a proxy's refusal, and not the text of its
-// status line, in which it may say back what it was sent.
+// refusedByProxy keeps the status of a proxy's refusal but not the text of the
+// status line, in which the proxy may repeat what it was sent.
 func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
@@ -79,8 +82,8 @@ func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, response *ht
 	return proxyError{response.StatusCode}
 }
 
-// proxySecrets are the credentials of the proxy that a transport would use for
-// an origin, as a proxy may say them back.
+// proxySecrets returns the credentials of the proxy that the transport uses for
+// an origin, in the forms in which the proxy may repeat them.
 func proxySecrets(transport http.RoundTripper, origin *url.URL) []string {
 	t, ok := transport.(*http.Transport)
 	if !ok || t.Proxy == nil {

@@ -20,18 +20,20 @@ var (
 	opAnnotateItem = newOperation("annotate", "AnnotateItem", http.MethodPatch, "/api/v1/items/{item_id}", classNonIdempotent)
 )
 
-// ListItemsOptions selects items. Type is required.
+// ListItemsOptions selects the items that [Client.ListItems] and
+// [Client.AllItems] return. Type is required.
 type ListItemsOptions struct {
 	// Type is [ItemTypePrediction] or [ItemTypeTraining].
 	Type ItemType `url:"item_type"`
-	// Count is the number of items per page; zero leaves it to the service. The
-	// documentation gives no limit.
+	// Count is the number of items on a page. With 0, the service chooses. The
+	// documentation names no limit.
 	Count int `url:"count,omitempty"`
-	// Page is the page's number; zero leaves it to the service. The official
-	// samples ask for page 1 first.
+	// Page is the number of the page. With 0, the service chooses. The official
+	// samples begin with page 1.
 	Page int `url:"page,omitempty"`
-	// ModelID limits the items, or their assessments, to one model's: the
-	// documentation does not say which. "" is no limit.
+	// ModelID restricts the items, or their assessments, to one model; the
+	// documentation does not say which of the two. With "", there is no
+	// restriction.
 	ModelID string `url:"model_id,omitempty"`
 }
 
@@ -48,15 +50,15 @@ func (o ListItemsOptions) check() error {
 	return checkFilter(opListItems, "model_id", o.ModelID)
 }
 
-// ListItems returns one page of items. Use [Client.AllItems] for all of them.
+// ListItems returns one page of items. To get all items, use [Client.AllItems].
 //
-// What is on a page changes with the items before it: after deletions, the items
-// that were on the next page are on this one. To work through items that are
-// deleted on the way, ask for the first page again and again until it is empty.
+// Pages are numbered, so the items on a page depend on the items before it:
+// after a deletion, items of the next page move to this one. To process items
+// and delete them as you go, ask for the first page again until it is empty.
 //
-// No type, or a negative count or page, is [ErrInvalidArgument]; a query that
-// the service does not take is [ErrUnprocessable]. "Cannot find context" was
-// seen as [ErrNotFound] in the official SDK's fixtures.
+// A missing type and a negative count or page are [ErrInvalidArgument]. A query
+// that the service cannot process causes [ErrUnprocessable]. In the official
+// SDK's fixtures, [ErrNotFound] occurs with the title "Cannot find context".
 //
 // Operation getItemsByType: GET /api/v1/items/.
 func (c *Client) ListItems(ctx context.Context, opts ListItemsOptions) (*ItemsPage, error) {
@@ -70,41 +72,47 @@ func (c *Client) listItems(ctx context.Context, opts ListItemsOptions, received 
 	return doData(ctx, c, request{op: opListItems, query: opts, received: received}, decodeItemsPage(opts.Type))
 }
 
-// AddItemsRequest is what [Client.AddItems] uploads.
+// AddItemsRequest describes an upload by [Client.AddItems].
 type AddItemsRequest struct {
-	// Files are the images: PNG, JPEG or TIFF. Their names must differ; names
-	// that differ in the extension only are likely to collide in the service.
+	// Files are the images: PNG, JPEG or TIFF. Their names must differ. Names that
+	// differ only in the extension most likely become the same item.
 	Files []File
-	// Training makes them training items; false makes them items to inspect.
+	// Training says whether the items are training items (true) or items to inspect
+	// (false).
 	Training bool
-	// Good labels training items as good or defective; nil leaves them without a
-	// label. The documentation does not say what it means for items to inspect.
+	// Good labels training items as good (true) or defective (false). Nil leaves
+	// them without a label. The documentation does not say what it means for items
+	// to inspect.
 	Good *bool
-	// ModelID is documented, but not what it does; "" leaves it out.
+	// ModelID is in the documentation, which does not say what it does. If it is
+	// "", it is not sent.
 	ModelID string
-	// Progress, if not nil, is told during the upload how many bytes of the
-	// files' contents were sent so far, and how many there are in all. Each
-	// attempt begins at 0 again; the total stays. The upload waits for it, so it
-	// must be quick. It is not called after AddItems has returned. Its panic ends
-	// the upload, and goes on in AddItems.
+	// Progress is called during the upload with the number of bytes of the files'
+	// contents that were sent so far, and with their total. If the upload is
+	// attempted again, sent starts again at 0. The upload waits for Progress, so it
+	// must return quickly. It is not called after AddItems has returned. If it
+	// panics, the upload ends and AddItems panics with the same value. Nil means
+	// that nothing is called.
 	Progress func(sent, total int64)
 }
 
-// AddItems uploads images and returns the ids of the items made from them. It
-// streams: memory does not grow with the files, and one is open at a time. A
-// file that cannot be read, or that changes during the call, fails the call
-// before the service has all of it.
+// AddItems uploads images and returns the ids of the items made from them.
+// Files are streamed one after the other, so memory does not grow with their
+// size. If a file cannot be read or changes during the call, the call fails
+// before the service has received all of it. For large numbers of files use
+// [Client.Upload].
 //
-// Every execution makes items, so it is not repeated when its outcome is
-// unknown: on [ErrOutcomeUnknown] the error's ItemIDs are the ids to look for
-// with [Client.GetItem].
+// Every execution creates items, so a call whose outcome is unknown is not
+// repeated. After an [ErrOutcomeUnknown], the error's ItemIDs are the ids to
+// look for with [Client.GetItem].
 //
-// No files, equal names and names that cannot be sent are [ErrInvalidArgument].
-// Names that the service refuses are [ErrBadRequest]: names with spaces or with
-// more than one dot were seen to be refused. What else it cannot process is
-// [ErrUnprocessable]. The error's Hint names the files that the service is not
-// known to take. A missing license was seen as [ErrLicense], and a proxy may refuse
-// a large upload with [ErrTooLarge].
+// An empty list, equal names and names that cannot be sent are
+// [ErrInvalidArgument]. Names that the service refuses cause [ErrBadRequest];
+// names with spaces or with more than one dot are known to be refused. Other
+// files that it cannot process cause [ErrUnprocessable]. The error's Hint then
+// names the files that the service is not known to accept. Without a license
+// the error is [ErrLicense], and a proxy may refuse a large upload with
+// [ErrTooLarge].
 //
 // Operation addItem: POST /api/v1/items/.
 func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, error) {
@@ -129,7 +137,7 @@ func (c *Client) AddItems(ctx context.Context, req AddItemsRequest) ([]string, e
 	return ids, withItemIDs(err, req.Files)
 }
 
-// withItemIDs adds the ids to look for to an error after which there may be items.
+// withItemIDs adds the ids to look for to an error after which items may exist.
 func withItemIDs(err error, files []File) error {
 	expected := func() []string {
 		ids := make([]string, len(files))
@@ -151,19 +159,21 @@ func withItemIDs(err error, files []File) error {
 	return err
 }
 
-// DeleteItems deletes items. At least one id is required ([ErrInvalidArgument]).
-// A request that the service cannot process is [ErrUnprocessable]; what becomes
-// of ids that do not exist is not documented.
+// DeleteItems deletes items. It needs at least one id ([ErrInvalidArgument]). A
+// request that the service cannot process causes [ErrUnprocessable]. The
+// documentation does not say what happens to ids that do not exist.
 //
-// Deletion moves the items behind to other pages. To delete all items of a kind,
-// collect their ids with [Client.AllItems] first, and delete when that has ended,
-// as the example does: deletions within the range leave items out.
+// A deletion moves the items behind it to other pages. To delete all items of a
+// type, first collect their ids with [Client.AllItems], and delete them after
+// the loop, as the example does: deleting inside of the loop makes it skip
+// items.
 //
-// It is retried, and an item may be found deleted by an attempt whose response
-// was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].
+// The call is retried. If an attempt whose response was lost has deleted an
+// item, the next attempt may not find it any more: the error is then both
+// [ErrNotFound] and [ErrOutcomeUnknown].
 //
-// Operation delItem: DELETE /api/v1/items/, with a JSON body. The
-// documentation names no status of success; any 2xx is one.
+// Operation delItem: DELETE /api/v1/items/, with a JSON body. The documentation
+// names no status for success, so any 2xx status counts as success.
 func (c *Client) DeleteItems(ctx context.Context, ids ...string) error {
 	if err := needIDs(opDeleteItems, "item_ids", ids); err != nil {
 		return err
@@ -175,30 +185,33 @@ func (c *Client) DeleteItems(ctx context.Context, ids ...string) error {
 	return c.do(ctx, request{op: opDeleteItems, body: body}, decodeEmpty)
 }
 
-// GetItemOptions selects what [Client.GetItem] returns of an item.
+// GetItemOptions selects which parts of an item [Client.GetItem] returns.
 type GetItemOptions struct {
-	// ShowAssessments asks for the assessments, or not; nil leaves it to the
-	// service.
+	// ShowAssessments says whether assessments are returned. With nil, the service
+	// chooses.
 	ShowAssessments *bool `url:"show_assessments,omitempty"`
-	// ShowAnnotations asks for the boxes, or not; nil leaves it to the service.
+	// ShowAnnotations says whether annotations, the boxes, are returned. With nil,
+	// the service chooses.
 	ShowAnnotations *bool `url:"show_annotations,omitempty"`
-	// ModelID limits the assessments to one model's; "" is no limit.
+	// ModelID restricts the assessments to those of one model. With "", there is no
+	// restriction.
 	ModelID string `url:"model_id,omitempty"`
 }
 
-// GetItem returns one item, as the service responds with it, whatever its id;
-// with nil opts the service decides which parts of it.
-// Without such an item the error is [ErrNotFound]. Someone else's item is
-// [ErrUnauthorized], as seen in the official SDK's fixtures. A request that the
-// service cannot process is [ErrUnprocessable].
+// GetItem returns one item. It returns what the service responds with, even if
+// the id in the response is written differently. With nil opts, the service
+// chooses which parts of the item it sends. The error is [ErrNotFound] if there
+// is no such item, [ErrUnauthorized] if it belongs to another user, as seen in
+// the official SDK's fixtures, and [ErrUnprocessable] if the service cannot
+// process the request.
 //
 // Operation getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) GetItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
 	return c.getItem(ctx, itemID, opts, decodeItem)
 }
 
-// getThisItem is GetItem for who acts on the response unasked: there, another
-// item than the one that was asked for is no response.
+// getThisItem is GetItem for code that acts on the response by itself. There,
+// an item other than the requested one is not a response.
 func (c *Client) getThisItem(ctx context.Context, itemID string, opts *GetItemOptions) (*Item, error) {
 	return c.getItem(ctx, itemID, opts, expect(itemID, decodeItem, func(i *Item) string { return i.ItemID }))
 }
@@ -212,13 +225,15 @@ func (c *Client) getItem(ctx context.Context, itemID string, opts *GetItemOption
 	return doData(ctx, c, request{op: opGetItem, params: []string{itemID}, query: opts}, decode)
 }
 
-// AnnotateItem attaches boxes to an item. The documentation does not say
-// whether they replace earlier ones or are added, so it is not repeated when
-// its outcome is unknown ([ErrOutcomeUnknown]).
+// AnnotateItem attaches annotations, which are boxes around defects, to an
+// item. The documentation does not say whether they replace earlier ones or are
+// added to them, so a call whose outcome is unknown is not repeated
+// ([ErrOutcomeUnknown]).
 //
-// No annotations, an empty one, and one whose minimum is above its maximum are
-// [ErrInvalidArgument]. What the service cannot process is [ErrUnprocessable];
-// a missing image was seen as [ErrNotFound].
+// An empty list, an annotation without any content, and one whose minimum
+// exceeds its maximum are [ErrInvalidArgument]. Annotations that the service
+// cannot process cause [ErrUnprocessable]. A missing image is known to cause
+// [ErrNotFound].
 //
 // Operation annotate: PATCH /api/v1/items/{item_id}.
 func (c *Client) AnnotateItem(ctx context.Context, itemID string, annotations ...RequestAnnotation) error {
@@ -239,20 +254,20 @@ func (c *Client) AnnotateItem(ctx context.Context, itemID string, annotations ..
 	return c.do(ctx, request{op: opAnnotateItem, params: []string{itemID}, body: body}, decodeEmpty)
 }
 
-// RequestAnnotation is a box to attach to an item. Nil and "" are left out, and
-// something must be given.
+// RequestAnnotation is a box to attach to an item with [Client.AnnotateItem].
+// Fields that are nil or "" are not sent; at least one field must be set.
 type RequestAnnotation struct {
-	// XMin is the box's left edge in pixels, at most XMax.
+	// XMin is the box's left edge in pixels. It must not exceed XMax.
 	XMin *int `json:"x_min,omitempty"`
 	// XMax is the box's right edge in pixels.
 	XMax *int `json:"x_max,omitempty"`
-	// YMin is the box's upper edge in pixels, at most YMax.
+	// YMin is the box's upper edge in pixels. It must not exceed YMax.
 	YMin *int `json:"y_min,omitempty"`
 	// YMax is the box's lower edge in pixels.
 	YMax *int `json:"y_max,omitempty"`
-	// Label is a number of the user's choice.
+	// Label is a number that you choose, such as that of a kind of defect.
 	Label *int `json:"label,omitempty"`
-	// Notes are words of the user's choice.
+	// Notes are remarks for people.
 	Notes string `json:"notes,omitempty"`
 }
 
@@ -266,68 +281,74 @@ func (a RequestAnnotation) check() error {
 	return checkText("notes", a.Notes)
 }
 
-// ItemsPage is one page of items. The lists of an earlier service, which has no
-// pages, are page 1 of 1.
+// ItemsPage is one page of items. Earlier services send lists without pages;
+// such a list is page 1 of 1.
 type ItemsPage struct {
-	// Items of the page, in the service's order; nil or empty for none.
+	// Items are the page's items in the service's order. Nil or empty means that
+	// there are none.
 	Items []Item `json:"items"`
-	// CurrentPage is this page's number; zero when the service does not say. The
-	// documentation does not say whether pages count from 1.
+	// CurrentPage is the number of this page, or 0 if the service does not send it.
+	// The documentation does not say whether pages count from 1.
 	CurrentPage int `json:"current_page"`
-	// EndPage is the last page's number; zero when the service does not say.
+	// EndPage is the number of the last page, or 0 if the service does not send it.
 	EndPage int `json:"end_page"`
-	// CountPerPage is the number of items on a full page; zero when the service
-	// does not say.
+	// CountPerPage is the number of items on a full page, or 0 if the service does
+	// not send it.
 	CountPerPage int `json:"count_per_page"`
 }
 
-// UnmarshalJSON reads a page as [Client.ListItems] does, but in the documented
-// form alone: the lists of an earlier service do not say which of them was
-// asked for. What is no page is [ErrDecode].
+// UnmarshalJSON decodes a page as [Client.ListItems] does, but only in the
+// documented form: in the form of earlier services, it is not clear which of
+// several lists is meant. Other input is [ErrDecode].
 func (p *ItemsPage) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, p, decodeItemsPage(""))
 }
 
-// Item is one inspected or training product with its images and assessments.
+// Item is one product, inspected or used for training, with its images and
+// assessments.
 type Item struct {
-	// ItemID identifies the item. The service makes it from the name of the
-	// uploaded file, without the extension. It is never empty in a response.
+	// ItemID identifies the item. The service derives it from the name of the
+	// uploaded file, without the extension. In a response it is never empty.
 	ItemID string `json:"item_id"`
-	// Name as the service sends it. The documentation does not say how it
-	// differs from ItemID.
+	// Name is passed on as the service sends it. The documentation does not say how
+	// it differs from ItemID.
 	Name string `json:"name"`
-	// Status tells whether the item waits. Done does not prove that a given
-	// model has predicted it: look for that model's assessment.
+	// Status says whether the item is waiting for a prediction. [ItemStatusDone]
+	// does not prove that a certain model has predicted the item: look for that
+	// model's assessment.
 	Status ItemStatus `json:"status"`
-	// Active as the service sends it; the documentation does not explain it.
-	// Null reads as false.
+	// Active is passed on as the service sends it; its meaning is not documented.
+	// Null is read as false.
 	Active bool `json:"active"`
-	// IsTrainingData is true for training items, false for items to inspect.
+	// IsTrainingData says whether the item is a training item (true) or one to
+	// inspect (false).
 	IsTrainingData bool `json:"is_training_data"`
-	// Images are the uploaded images; fetch one with [Client.GetImage]. An item
-	// may hold several, such as the sides of a box. Nil for none.
+	// Images are the uploaded images; [Client.GetImage] fetches one. An item may
+	// have several images, such as the sides of a box. Nil means that there are
+	// none.
 	Images []ImageMeta `json:"images"`
-	// UserAssessment is what a person said about the item, nil for nothing.
+	// UserAssessment is a person's assessment of the item, or nil if there is none.
 	UserAssessment *UserAssessment `json:"user_assessment"`
-	// Assessments are what models said about the item, in the service's order. They
-	// are empty or nil when no model did, or when they were not asked for: see
-	// [GetItemOptions]. An item of an earlier service has one for each model: its
-	// verdict on the item as a whole, not those on single images.
+	// Assessments are the models' assessments of the item, in the service's order.
+	// They are empty or nil if there are none, or if they were not requested: see
+	// [GetItemOptions]. For an item of an earlier service, there is one for each
+	// model: its verdict on the item as a whole, not those on single images.
 	Assessments []Assessment `json:"assessments"`
 }
 
-// UnmarshalJSON reads an item as [Client.GetItem] does, in any form that the
-// service was seen to send it in, with ids as strings or as numbers. Unlike there
-// the id may be missing. What is not an item is [ErrDecode], and leaves i as it
-// was; null does too.
+// UnmarshalJSON decodes an item as [Client.GetItem] does, in every form in
+// which the service is known to send it; ids may be strings or numbers. Unlike
+// there, the id may be missing. Input that is not an item is [ErrDecode] and
+// leaves i unchanged, and so does null.
 //
-// A struct that embeds an Item is read by this method, its other fields are not:
-// have the Item as a field with a name.
+// A struct that embeds an Item inherits this method, so its other fields are
+// not decoded. Use a named field for the Item instead.
 func (i *Item) UnmarshalJSON(document []byte) error { return unmarshal(document, i, readItem) }
 
-// Verdict returns the verdict on the item. A person's label wins, and is
-// [VerdictUnknown] where it is neither OK nor NG. Without one it is that of
-// [Item.Assessment], and [VerdictUnknown] where there is none.
+// Verdict returns the verdict on the item. A person's label takes precedence;
+// if it is neither OK nor NG, the verdict is [VerdictUnknown]. Without such a
+// label, it is the verdict of [Item.Assessment] for the model, or
+// [VerdictUnknown] if there is no assessment.
 func (i *Item) Verdict(modelID string) Verdict {
 	if i != nil && i.UserAssessment != nil && i.UserAssessment.Label != "" {
 		return i.UserAssessment.Label.verdict()
@@ -338,9 +359,10 @@ func (i *Item) Verdict(modelID string) Verdict {
 	return VerdictUnknown
 }
 
-// Assessment returns the last assessment of the model with the given id, or of
-// any model when modelID is "" or [ActiveModel]: an item does not tell which model
-// was the active one. It is nil when there is none, and for a nil item.
+// Assessment returns the model's last assessment of the item. If modelID is ""
+// or [ActiveModel], it returns the last assessment by any model, because an
+// item does not tell which model was the active one. It returns nil if there is
+// none or if i is nil.
 func (i *Item) Assessment(modelID string) *Assessment {
 	if i == nil {
 		return nil
@@ -357,15 +379,15 @@ func (i *Item) Assessment(modelID string) *Assessment {
 // ImageMeta describes one image of an item.
 type ImageMeta struct {
 	// URL is an absolute URL, a path on the service's host, or a bare storage key
-	// of 40 hexadecimal digits, for which no address is documented.
+	// of 40 hexadecimal digits. No address is documented for such a key.
 	URL string `json:"url"`
-	// Name is the image's name as the service has it, "" for none.
+	// Name is the image's name as the service has it, or "" if there is none.
 	Name string `json:"name"`
-	// Width in pixels; zero means unknown.
+	// Width is the width in pixels, or 0 if it is not known.
 	Width int `json:"width"`
-	// Height in pixels; zero means unknown.
+	// Height is the height in pixels, or 0 if it is not known.
 	Height int `json:"height"`
-	// FileSize in bytes; zero means unknown.
+	// FileSize is the size of the file in bytes, or 0 if it is not known.
 	FileSize int64 `json:"file_size"`
 }
 
@@ -373,17 +395,18 @@ type ImageMeta struct {
 // for each other. Anything else is [ErrDecode].
 func (m *ImageMeta) UnmarshalJSON(document []byte) error { return unmarshal(document, m, decodeImage) }
 
-// UserAssessment is a person's verdict on an item.
+// UserAssessment is a person's assessment of an item.
 type UserAssessment struct {
-	// Label is empty when the person has not labeled the item.
+	// Label is the person's verdict, or "" if the person has given none.
 	Label Label `json:"label"`
-	// Result is the service's description of the verdict, "" for none.
+	// Result is the service's description of the verdict, or "" if there is none.
 	Result string `json:"result"`
-	// Annotations are the boxes a person drew, nil for none. The documentation
-	// does not say whether those of [Client.AnnotateItem] appear here.
+	// Annotations are the boxes that a person drew, or nil if there are none. The
+	// documentation does not say whether the boxes of [Client.AnnotateItem] appear
+	// here.
 	Annotations []Annotation `json:"annotations"`
-	// Images are the images of the assessment, nil for none. The documentation
-	// does not say what they show.
+	// Images are the assessment's images, or nil if there are none. The
+	// documentation does not say what they show.
 	Images []ImageMeta `json:"images"`
 }
 
@@ -393,26 +416,29 @@ func (u *UserAssessment) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, u, decodeUserAssessment)
 }
 
-// Assessment is a model's verdict on an item.
+// Assessment is a model's assessment of an item.
 type Assessment struct {
-	// ModelID is that of the model whose verdict it is; "" where a service of
-	// July 2019 does not tell it.
+	// ModelID identifies the model that made the assessment. It is "" if a service
+	// of July 2019 does not send it.
 	ModelID string `json:"model_id"`
-	// Label is the verdict, [LabelOK] or [LabelNG]; "" when the service says null.
+	// Label is the verdict, [LabelOK] or [LabelNG], or "" if the service sends
+	// null.
 	Label Label `json:"label"`
-	// Result is the service's description of the verdict, "" for none.
+	// Result is the service's description of the verdict, or "" if there is none.
 	Result string `json:"result"`
-	// AnomalyScore is the score as the service writes it, "" for null; see
-	// [Assessment.Score].
+	// AnomalyScore is the score in the service's notation, or "" if the service
+	// sends null. [Assessment.Score] returns it as a number.
 	AnomalyScore string `json:"anomaly_score"`
-	// DetectedObjects counts the defects found; nil when the service says null.
+	// DetectedObjects is the number of defects found, or nil if the service sends
+	// null.
 	DetectedObjects *int `json:"detected_objects"`
-	// DetectionAccuracy as the service sends it, in no documented unit (100 was
-	// seen); nil when it says null.
+	// DetectionAccuracy is passed on as the service sends it, or nil if it sends
+	// null. Its unit is not documented; 100 has been seen.
 	DetectionAccuracy *float64 `json:"detection_accuracy"`
-	// Annotations are the defects' boxes, nil for none.
+	// Annotations are the boxes of the defects, or nil if there are none.
 	Annotations []Annotation `json:"annotations"`
-	// Images are images made for the assessment, such as a heat map; nil for none.
+	// Images are images made for the assessment, such as a heat map, or nil if
+	// there are none.
 	Images []ImageMeta `json:"images"`
 }
 
@@ -422,8 +448,9 @@ func (a *Assessment) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, a, decodeAssessment)
 }
 
-// Score returns AnomalyScore as a number, and false where there is none or it is
-// not one, and for a nil assessment, as [Item.Assessment] returns it.
+// Score returns AnomalyScore as a number. It returns false if there is no
+// score, if the score is not a number, or if a is nil, which [Item.Assessment]
+// may return.
 func (a *Assessment) Score() (float64, bool) {
 	if a == nil {
 		return 0, false
@@ -435,30 +462,32 @@ func (a *Assessment) Score() (float64, bool) {
 	return score, true
 }
 
-// Annotation is a defect's box, in pixels of the item's image, with what is known
-// about the defect. The service may scale an image before it looks for defects;
-// the documentation does not say whether boxes are in pixels of the scaled image.
+// Annotation is the box of a defect, in pixels of the item's image, with what
+// is known about the defect. The service may scale an image before it looks for
+// defects; the documentation does not say whether the box is then in pixels of
+// the scaled image.
 type Annotation struct {
-	// AnnotationID identifies the annotation; zero when the service does not say.
+	// AnnotationID identifies the annotation. It is 0 if the service does not send
+	// it.
 	AnnotationID int `json:"annotation_id"`
-	// XMin is the box's left edge in pixels; nil when the service says null.
+	// XMin is the box's left edge in pixels, or nil if the service sends null.
 	XMin *float64 `json:"x_min"`
-	// XMax is the box's right edge in pixels; nil when the service says null.
+	// XMax is the box's right edge in pixels, or nil if the service sends null.
 	XMax *float64 `json:"x_max"`
-	// YMin is the box's upper edge in pixels; nil when the service says null.
+	// YMin is the box's upper edge in pixels, or nil if the service sends null.
 	YMin *float64 `json:"y_min"`
-	// YMax is the box's lower edge in pixels; nil when the service says null.
+	// YMax is the box's lower edge in pixels, or nil if the service sends null.
 	YMax *float64 `json:"y_max"`
-	// Label is a number of the user's choice, nil for none; it is not an OK/NG
-	// [Label].
+	// Label is a number that the user chose, or nil if there is none. It is not an
+	// OK or NG [Label].
 	Label *int `json:"label"`
-	// DefectSize as the service measures it, nil when it says null; the
-	// documentation gives no unit.
+	// DefectSize is the defect's size as the service measures it, or nil if the
+	// service sends null. Its unit is not documented.
 	DefectSize *float64 `json:"defect_size"`
-	// Notes are a person's words, "" for none.
+	// Notes are a person's remarks, or "" if there are none.
 	Notes string `json:"notes"`
-	// CreatedAt is when the annotation was made, zero when the service does not
-	// say.
+	// CreatedAt is the time at which the annotation was made, or the zero Time if
+	// the service does not send it.
 	CreatedAt Time `json:"created_at"`
 }
 
@@ -468,9 +497,9 @@ func (a *Annotation) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, a, decodeAnnotation)
 }
 
-// Rect returns the box as the smallest pixel rectangle that holds it, and
-// false when an edge is missing or no image could have it: edges that are
-// reversed, not finite or beyond 32 bits.
+// Rect returns the smallest rectangle of whole pixels that contains the box. It
+// returns false if an edge is missing or cannot be an edge in an image: if
+// edges are reversed, not finite, or beyond 32 bits.
 func (a Annotation) Rect() (image.Rectangle, bool) {
 	if a.XMin == nil || a.XMax == nil || a.YMin == nil || a.YMax == nil {
 		return image.Rectangle{}, false

@@ -2,9 +2,10 @@ package hacarus
 
 import "errors"
 
-// decodeItemsPage reads a page of items of the type. Its items may be null, as
-// lists may be, but then something else must say that it is a page: what holds
-// no items at all is another response, and not the end of the items.
+// decodeItemsPage reads a page of items of the given type. Its items may be
+// null, as any list may be, but then something else must show that it is a
+// page: a response without any list of items is another response, and does not
+// mean that there are no more items.
 func decodeItemsPage(itemType ItemType) decoder[ItemsPage] {
 	return func(d *decoding, v *ItemsPage) error {
 		earlier := earlierPageOf(itemType)
@@ -33,14 +34,14 @@ func decodeItemsPage(itemType ItemType) decoder[ItemsPage] {
 	}
 }
 
-// decodeItem reads an item of a response, which must say which one it is.
+// decodeItem reads an item of a response, in which the id is required.
 func decodeItem(d *decoding, v *Item) error {
 	err := readItem(d, v)
 	return required("item_id", v.ItemID, err)
 }
 
-// readItem reads an item that need not have an id: json.Marshal writes values
-// that a program has made, too.
+// readItem reads an item that need not have an id, because json.Marshal also
+// writes values that a program has made itself.
 func readItem(d *decoding, v *Item) error {
 	var earlier earlierItem
 	err := d.NullableObject(func(key []byte) error {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// What earlier services sent under keys that are not today's, as the fixtures of
-// the official C# SDK show it. Today's keys win: these fill in only what those
-// left open.
+// Earlier services used other keys than today's, as the fixtures of the
+// official C# SDK show. Today's keys take precedence; the earlier ones fill in
+// only what those leave open.
 //
 // July 2019: a list of items is {"training": […], "predict": […], "archived":
 // […], "summary": {…}}, without pages. An item's manual_assessment is a
@@ -27,7 +27,7 @@ import (
 // Both: an image has a raw_url, or only the key of its storage, a file_name,
 // and boxes of its own in annotations.
 
-// earlierItem is what an item says in the earlier forms.
+// earlierItem holds what an item says in the earlier forms.
 type earlierItem struct {
 	jobID    string
 	person   *Assessment // manual_assessment or override
@@ -64,9 +64,9 @@ func (e *earlierItem) image(d *decoding, v *ImageMeta) error {
 	return err
 }
 
-// fill gives the item what it says in the earlier forms. The images' boxes are
-// a person's, who may have drawn them without a verdict, unless the verdict is
-// that of July 2019's model.
+// fill copies to the item what it says in the earlier forms. The boxes of
+// images are a person's, who may have drawn them without giving a verdict,
+// unless the verdict is that of July 2019's model.
 func (e *earlierItem) fill(v *Item) {
 	v.ItemID = cmp.Or(v.ItemID, e.jobID)
 	if e.byPerson && !judged(e.person) {
@@ -88,8 +88,8 @@ func (e *earlierItem) fill(v *Item) {
 	}
 }
 
-// judged says whether there is a verdict. Verdicts of nulls were sent where
-// there was none.
+// judged reports whether there is a verdict. Verdicts that consist of nulls
+// were sent where there was none.
 func judged(a *Assessment) bool { return a != nil && (a.Label != "" || a.Result != "") }
 
 func decodeEarlierVerdict(d *decoding, v *Assessment) error {
@@ -158,7 +158,8 @@ func decodeEarlierModel(d *decoding, v *Assessment) error {
 	return err
 }
 
-// badness orders labels. No verdict is worse than OK: the image may yet be NG.
+// badness orders labels from good to bad. A missing verdict is worse than OK,
+// because the image may still be NG.
 func badness(l Label) int {
 	switch l.verdict() {
 	case VerdictOK:
@@ -194,7 +195,7 @@ func decodeEarlierImageVerdict(d *decoding, v *Assessment) error {
 	return err
 }
 
-// earlierImage is what an image says in the earlier forms.
+// earlierImage holds what an image says in the earlier forms.
 type earlierImage struct {
 	name, rawURL, key string
 	boxes             []Annotation
@@ -219,8 +220,8 @@ func (e *earlierImage) fill(v *ImageMeta) {
 	v.URL = cmp.Or(v.URL, e.rawURL, e.key)
 }
 
-// earlierPage is a list of items in the earlier form: those of the type that
-// is asked for, all of them.
+// earlierPage is a list of items in the earlier form: all items of the
+// requested type.
 type earlierPage struct {
 	list  string // the list's name, "" where no type was asked for
 	items []Item
@@ -240,8 +241,8 @@ func (e *earlierPage) field(d *decoding, key []byte) error {
 	return d.Skip()
 }
 
-// fill makes the list the only page. There must be one: no list at all is not
-// an empty list.
+// fill makes the list the only page. The list must be there: a missing list is
+// not an empty one.
 func (e *earlierPage) fill(v *ItemsPage) error {
 	if e.items == nil {
 		return fmt.Errorf("neither items nor %s", cmp.Or(e.list, "a page"))

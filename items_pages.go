@@ -8,25 +8,27 @@ import (
 	"sync"
 )
 
-// AllItems returns all items from opts.Page on, or from the first page. Pages
-// are fetched while the range runs: the next one is on its way while this one
-// is decoded and its items are handed out, and no more than these two are in
-// memory. Ranging again starts again. An error is the last thing the range
-// yields; it is one of [Client.ListItems].
+// AllItems returns an iterator over all items, beginning at the page opts.Page,
+// or at the first page if that is 0. Pages are fetched during the iteration:
+// the next one is requested while the items of the current one are handed out,
+// and at most these two are in memory. Every range starts again from the
+// beginning. An error, one of [Client.ListItems], is the last thing that is
+// yielded.
 //
-// An item that is kept keeps all items of its page in memory, because they are
-// stored side by side. Copy what is needed of an item, such as its ItemID, if it
-// is to outlive the range by long.
+// The items of a page are stored side by side, so keeping one of them keeps all
+// of them in memory. If something of an item is to outlive the loop for long,
+// copy it, such as the ItemID.
 //
-// Pages are numbered, not remembered: an item that is deleted while the range
-// runs, by whomever, moves each item after it one place ahead, and one of them to
-// a page that was read before, where the range does not see it. One that is added
-// may let another come twice. So do not delete within the range: collect the ids
-// first, and then delete, as the example of [Client.DeleteItems] does.
+// Deletions and additions during the iteration shift the pages: if an item is
+// deleted, by whomever, all items behind it move forward by one, and one of
+// them moves to a page that was already read, so that it is skipped. If an item
+// is added, another one may come twice. So do not delete inside of the loop:
+// collect the ids first and delete afterwards, as the example of
+// [Client.DeleteItems] does.
 //
-// The documentation does not say what follows the last page, so the range ends
-// at the announced last page, at an empty page, and at a page that repeats the
-// one before.
+// The documentation does not say what follows the last page. The iteration
+// therefore ends at the announced last page, at an empty page, or at a page
+// that repeats the one before.
 //
 // Operation getItemsByType: GET /api/v1/items/, once for each page.
 func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[*Item, error] {
@@ -49,8 +51,9 @@ func (c *Client) AllItems(ctx context.Context, opts ListItemsOptions) iter.Seq2[
 	}
 }
 
-// itemPages yields the items of one page after the other. The next page is
-// fetched while this one is in use, and while it is decoded if it was announced.
+// itemPages yields the items page by page. The next page is fetched while the
+// current one is in use, and already while the current one is decoded if a next
+// one was announced.
 func (c *Client) itemPages(ctx context.Context, opts ListItemsOptions) iter.Seq2[[]Item, error] {
 	return func(yield func([]Item, error) bool) {
 		var fetches sync.WaitGroup
@@ -101,8 +104,8 @@ func (c *Client) itemPages(ctx context.Context, opts ListItemsOptions) iter.Seq2
 
 // pageFetch is a page on its way.
 type pageFetch struct {
-	received chan struct{} // closes when all of the response is there, if it is a success
-	decoded  chan struct{} // closes when the fields below are set
+	received chan struct{} // closed when all of a successful response has arrived
+	decoded  chan struct{} // closed when the fields below are set
 	items    []Item
 	last     int // the number of the last page
 	err      error
@@ -122,7 +125,7 @@ func (p *pageFetch) fetch(ctx context.Context, c *Client, opts ListItemsOptions,
 	}
 }
 
-// haveIDs tells whether these are the ids of the items, in their order.
+// haveIDs reports whether these are the ids of the items, in their order.
 func haveIDs(items []Item, ids []string) bool {
 	return slices.EqualFunc(items, ids, func(item Item, id string) bool { return item.ItemID == id })
 }

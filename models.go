@@ -23,20 +23,20 @@ var (
 	opPredictItems         = newOperation("predictItems", "PredictItems", http.MethodPost, "/api/v1/models/{model_id}/predict", classNonIdempotent)
 )
 
-// ActiveModel stands for the id of the active model, as documented for
-// [Client.PredictItems]; [Client.GetModel] takes it too. Where several models
-// are active, the choice is the service's.
+// ActiveModel stands for the id of the active model in [Client.PredictItems],
+// as documented, and in [Client.GetModel]. If several models are active, the
+// service chooses one of them.
 const ActiveModel = "active"
 
-// ListModelsOptions filters [Client.ListModels].
+// ListModelsOptions filters the models that [Client.ListModels] returns.
 type ListModelsOptions struct {
-	// AlgorithmID keeps the models of one algorithm; "" keeps all. It is an id, not a
-	// name: see [Client.FindAlgorithm].
+	// AlgorithmID selects the models of one algorithm; "" selects all models. It is
+	// an id, not a name: see [Client.FindAlgorithm].
 	AlgorithmID string `url:"algorithm_id,omitempty"`
 }
 
-// ListModels returns the models; nil opts are all of them. A query that the
-// service does not take is [ErrUnprocessable].
+// ListModels returns the models. With nil opts it returns all of them. A query
+// that the service cannot process causes [ErrUnprocessable].
 //
 // Operation getModels: GET /api/v1/models/.
 func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Model, error) {
@@ -48,18 +48,19 @@ func (c *Client) ListModels(ctx context.Context, opts *ListModelsOptions) ([]Mod
 	return doValue(ctx, c, request{op: opListModels, query: opts}, listOf(decodeModel))
 }
 
-// GetModel returns one model, with [ActiveModel] the active one, as the service
-// responds with it, whatever its id: a service may write ids in a form of its
-// own. That the service knows "active" here is not documented, nor is which error
-// an unknown id gives, most likely [ErrNotFound].
+// GetModel returns one model; the id [ActiveModel] stands for the active one.
+// It returns what the service responds with, even if the id in the response is
+// written differently. The documentation does not say whether the service
+// accepts "active" here, nor which error an unknown id causes; [ErrNotFound] is
+// the most likely one.
 //
 // Operation getModelById: GET /api/v1/models/{model_id}.
 func (c *Client) GetModel(ctx context.Context, modelID string) (*Model, error) {
 	return doData(ctx, c, request{op: opGetModel, params: []string{modelID}}, decodeModel)
 }
 
-// getThisModel is GetModel for who acts on the response unasked: there, another
-// model than the one that was asked for is no response.
+// getThisModel is GetModel for code that acts on the response by itself. There,
+// a model other than the requested one is not a response.
 func (c *Client) getThisModel(ctx context.Context, modelID string) (*Model, error) {
 	decode := decodeModel
 	if modelID != ActiveModel {
@@ -68,14 +69,16 @@ func (c *Client) getThisModel(ctx context.Context, modelID string) (*Model, erro
 	return doData(ctx, c, request{op: opGetModel, params: []string{modelID}}, decode)
 }
 
-// DeleteModels deletes models and returns the ids that the service says it
-// deleted, or those that were asked for where it says nothing but success, as
-// earlier services do. At least one id is required ([ErrInvalidArgument]). Ids
-// that the service cannot process are [ErrUnprocessable]. "No model found" was
-// seen as [ErrNotFound] in the official SDK's fixtures.
+// DeleteModels deletes models and returns the ids of those that were deleted.
+// Earlier services report only success; then it returns the ids that were
+// requested. It needs at least one id ([ErrInvalidArgument]). Ids that the
+// service cannot process cause [ErrUnprocessable]. In the official SDK's
+// fixtures, an id that does not exist causes [ErrNotFound] with the title "No
+// model found".
 //
-// It is retried, and a model may be found deleted by an attempt whose response
-// was lost: then the error is [ErrNotFound] and [ErrOutcomeUnknown].
+// The call is retried. If an attempt whose response was lost has deleted a
+// model, the next attempt may not find it any more: the error is then both
+// [ErrNotFound] and [ErrOutcomeUnknown].
 //
 // Operation deleteModels: DELETE /api/v1/models/.
 func (c *Client) DeleteModels(ctx context.Context, modelIDs ...string) ([]string, error) {
@@ -100,12 +103,12 @@ type modelIDs struct {
 	ModelIDs []string `json:"model_ids"`
 }
 
-// ExportModels returns models as a ZIP file for [Client.ImportModels]. Close
-// the download. At least one id is required ([ErrInvalidArgument]); ids that the
-// service cannot process are [ErrUnprocessable].
+// ExportModels returns models as a ZIP file, which [Client.ImportModels] takes.
+// It needs at least one id ([ErrInvalidArgument]). Ids that the service cannot
+// process cause [ErrUnprocessable]. The caller must close the download.
 //
-// Operation exportModelsWithId: POST /api/v1/models/export. It only reads, so
-// it is retried.
+// Operation exportModelsWithId: POST /api/v1/models/export. The operation only
+// reads, so it is retried.
 func (c *Client) ExportModels(ctx context.Context, ids ...string) (*Download, error) {
 	if err := needIDs(opExportModels, "model_ids", ids); err != nil {
 		return nil, err
@@ -117,11 +120,11 @@ func (c *Client) ExportModels(ctx context.Context, ids ...string) (*Download, er
 	return c.doDownload(ctx, request{op: opExportModels, body: body, accept: acceptBytes})
 }
 
-// ImportModels uploads a ZIP file of [Client.ExportModels] and returns the
-// models it made. It streams: memory does not grow with the file. Every
-// execution may make the models anew, so it is not repeated when its outcome
-// is unknown ([ErrOutcomeUnknown]). A file that the service cannot process is
-// [ErrUnprocessable].
+// ImportModels uploads a ZIP file made by [Client.ExportModels] and returns the
+// imported models. The file is streamed, so memory does not grow with its size.
+// Every execution may create the models again, so a call whose outcome is
+// unknown is not repeated ([ErrOutcomeUnknown]). A file that the service cannot
+// process causes [ErrUnprocessable].
 //
 // Operation importModels: POST /api/v1/models/import.
 func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error) {
@@ -132,10 +135,10 @@ func (c *Client) ImportModels(ctx context.Context, archive File) ([]Model, error
 	return doValue(ctx, c, request{op: opImportModels, body: body}, listOf(decodeModel))
 }
 
-// SetPredictParameters changes how a model predicts from now on, and returns
-// the parameters as the service has them. At least one must be given, and no
-// number that JSON cannot hold ([ErrInvalidArgument]). Values that the service
-// refuses are [ErrBadRequest].
+// SetPredictParameters changes how a model predicts from now on and returns the
+// parameters as the service has them. At least one parameter must be given, and
+// numbers must be finite ([ErrInvalidArgument]). Values that the service
+// refuses cause [ErrBadRequest].
 //
 // Operation setModelPredictParameters: POST
 // /api/v1/models/{model_id}/update_predict_parameters.
@@ -156,14 +159,15 @@ func (c *Client) SetPredictParameters(ctx context.Context, modelID string, p Pre
 
 // SetPredictCallback makes the service call a URL after each successful
 // prediction of a model, and returns the callback as the service has it. The
-// service does not sign its calls, is not documented to retry them, and does not
-// call after a failed prediction. So a callback makes waiting shorter, but polling
-// remains necessary.
+// service does not sign its callbacks, is not documented to retry them, and
+// sends none after a failed prediction. A callback can therefore shorten a
+// wait, but polling remains necessary. See [CallbackReceiver] and
+// [WithCallbacks].
 //
-// A URL that is not absolute http or https, or that has a fragment, and a
-// method other than [CallbackPost] and [CallbackGet] are [ErrInvalidArgument];
-// the error does not repeat the URL, which may hold a secret. What the service
-// refuses is [ErrBadRequest].
+// The URL must be absolute, http or https, and without a fragment, and the
+// method must be [CallbackPost] or [CallbackGet]; otherwise the error is
+// [ErrInvalidArgument]. The error does not repeat the URL, which may hold a
+// secret. A callback that the service refuses causes [ErrBadRequest].
 //
 // Operation setModelPredictCallback: POST
 // /api/v1/models/{model_id}/update_predict_callback.
@@ -184,16 +188,18 @@ type itemIDs struct {
 	ItemIDs []string `json:"item_ids"`
 }
 
-// PredictItems starts the prediction of items with a model, or with
-// [ActiveModel]; it goes on in the background. A prediction is there when
-// [Client.GetItem] shows an assessment of the model; the item's status does
-// not prove it. It needs a license ([ErrLicense]) and at least one item id
-// ([ErrInvalidArgument]). Without such a model the error is [ErrBadRequest],
-// without an item [ErrNotFound], and [ErrBusy] where the service stayed busy
-// through all retries.
+// PredictItems starts the prediction of items by a model, or by the active
+// model with [ActiveModel]. The prediction runs in the background. It is done
+// when [Client.GetItem] shows an assessment by the model; the item's status
+// does not prove it. [Client.PredictAndWait] waits for that.
 //
-// Every execution starts another job and calls the callback again, so it is
-// not repeated when its outcome is unknown ([ErrOutcomeUnknown]).
+// It needs at least one item id ([ErrInvalidArgument]). The error is
+// [ErrLicense] if the service has no valid license, [ErrBadRequest] if there is
+// no such model, [ErrNotFound] if there is no such item, and [ErrBusy] if the
+// service was still busy after all retries.
+//
+// Every execution starts another prediction and causes another callback, so a
+// call whose outcome is unknown is not repeated ([ErrOutcomeUnknown]).
 //
 // Operation predictItems: POST /api/v1/models/{model_id}/predict.
 func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string) (*PredictItemsResponse, error) {
@@ -207,53 +213,56 @@ func (c *Client) PredictItems(ctx context.Context, modelID string, ids ...string
 	return doData(ctx, c, request{op: opPredictItems, params: []string{modelID}, body: body}, decodePrediction)
 }
 
-// Model is a trained, or still training, AI model.
+// Model is an AI model that is trained or in training.
 type Model struct {
 	// ModelID identifies the model. It is never empty in a response.
 	ModelID string `json:"model_id"`
-	// Name is the name shown to people: that of [TrainRequest], or else the
-	// service's choice.
+	// Name is the name shown to people: the one of [TrainRequest], or one that the
+	// service chose.
 	Name string `json:"name"`
-	// Version as the service names it, such as "model-2019061101:26:07".
+	// Version is the model's version in the service's notation, such as
+	// "model-2019061101:26:07".
 	Version string `json:"version"`
-	// AlgorithmID is that of the [Algorithm] it was trained with.
+	// AlgorithmID identifies the [Algorithm] that the model was trained with.
 	AlgorithmID string `json:"algorithm_id"`
-	// AlgorithmType is the type of that algorithm, such as "unsupervised".
+	// AlgorithmType is that algorithm's type, such as "unsupervised".
 	AlgorithmType string `json:"algorithm_type"`
-	// ImageURL is an image that stands for the model, "" for none.
+	// ImageURL is the URL of an image that represents the model, or "" if there is
+	// none.
 	ImageURL string `json:"image_url"`
-	// Status tells how far training has come.
+	// Status says how far training has come.
 	Status ModelStatus `json:"status"`
-	// StatusText explains a failed training; "" otherwise.
+	// StatusText says why training failed. Otherwise it is "".
 	StatusText string `json:"status_text"`
-	// Active marks models that may be used for prediction; null reads as false.
-	// Which of several active models "active" means in a request is the
-	// service's choice.
+	// Active says whether the model may be used for prediction. Null is read as
+	// false. If several models are active, the service chooses which one
+	// [ActiveModel] means.
 	Active bool `json:"active"`
-	// OKImgCount is the number of good images the model was trained on; null
-	// reads as 0.
+	// OKImgCount is the number of good images that the model was trained with. Null
+	// is read as 0.
 	OKImgCount int `json:"ok_img_count"`
-	// NGImgCount is the number of defective images among the training items;
-	// null reads as 0.
+	// NGImgCount is the number of defective images among the training items. Null
+	// is read as 0.
 	NGImgCount int `json:"ng_img_count"`
-	// ContextID as the service sends it; the documentation does not explain it.
+	// ContextID is passed on as the service sends it. Its meaning is not
+	// documented.
 	ContextID int `json:"context_id"`
-	// TrainingTime is how long training took, nil when the service says null.
-	// The documentation gives no unit.
+	// TrainingTime is how long training took, or nil if the service sends null. Its
+	// unit is not documented.
 	TrainingTime *int `json:"training_time"`
-	// Precision is nil until the service knows it. It is nil too where an earlier
-	// service sends an object in place of a number: see Stats. The documentation
-	// gives no range.
+	// Precision is the model's precision, or nil if the service does not know it
+	// yet. Its range is not documented. It is also nil where an earlier service
+	// sends an object instead of a number: see Stats.
 	Precision *float64 `json:"precision"`
-	// Recall is as Precision: nil until the service knows it, without a
-	// documented range.
+	// Recall is the model's recall. What is said of Precision holds for it, too.
 	Recall *float64 `json:"recall"`
-	// Stats holds finer figures of the same kind.
+	// Stats holds more detailed figures.
 	Stats ModelStats `json:"stats"`
-	// CreatedAt is when the model was made, zero when the service does not say.
+	// CreatedAt is the time at which the model was created, or the zero Time if the
+	// service does not send it.
 	CreatedAt Time `json:"created_at"`
-	// UpdatedAt is when the model was last changed, zero when the service does
-	// not say.
+	// UpdatedAt is the time of the model's last change, or the zero Time if the
+	// service does not send it.
 	UpdatedAt Time `json:"updated_at"`
 }
 
@@ -262,14 +271,14 @@ type Model struct {
 // [ErrDecode].
 func (m *Model) UnmarshalJSON(document []byte) error { return unmarshal(document, m, readModel) }
 
-// decodeModel reads a model of a response, which must say which one it is.
+// decodeModel reads a model of a response, in which the id is required.
 func decodeModel(d *decoding, v *Model) error {
 	err := readModel(d, v)
 	return required("model_id", v.ModelID, err)
 }
 
-// readModel reads a model that need not have an id: json.Marshal writes values
-// that a program has made, too.
+// readModel reads a model that need not have an id, because json.Marshal also
+// writes values that a program has made itself.
 func readModel(d *decoding, v *Model) error {
 	var earlier ModelStats
 	err := d.NullableObject(func(key []byte) error {
@@ -319,8 +328,8 @@ func readModel(d *decoding, v *Model) error {
 }
 
 // modelFigure reads a model's precision or recall. Earlier services sent an
-// object of a projected and a computed figure there; it has its place in
-// ModelStats, and says nothing about the single figure.
+// object here, with a projected and a computed figure. The object goes to
+// ModelStats and says nothing about the single figure.
 func modelFigure(d *decoding, v **float64, earlier *ModelPrecision) error {
 	if d.Peek() == '{' {
 		return decodeFigures(d, earlier)
@@ -328,14 +337,14 @@ func modelFigure(d *decoding, v **float64, earlier *ModelPrecision) error {
 	return nullableNumber(d, v)
 }
 
-// ModelStats holds a model's quality figures. The documentation gives no range;
-// null figures are not known yet.
+// ModelStats holds a model's quality figures. Their range is not documented. A
+// figure that the service does not know yet is nil.
 type ModelStats struct {
-	// Accuracy as the service computes it; nil when it says null.
+	// Accuracy is the model's accuracy, or nil if the service sends null.
 	Accuracy *float64 `json:"accuracy"`
-	// Precision holds the two figures of the model's precision.
+	// Precision holds the projected and the computed precision.
 	Precision ModelPrecision `json:"precision"`
-	// Recall holds the two figures of the model's recall.
+	// Recall holds the projected and the computed recall.
 	Recall ModelPrecision `json:"recall"`
 }
 
@@ -358,12 +367,12 @@ func decodeStats(d *decoding, v *ModelStats) error {
 }
 
 // ModelPrecision is a quality figure in two forms. The documentation does not
-// explain them; the comments say what their names suggest.
+// explain them; the comments on the fields say what their names suggest.
 type ModelPrecision struct {
-	// Projected is the figure that training lets expect; nil when the service
-	// says null.
+	// Projected is the figure that was predicted during training, or nil if the
+	// service sends null.
 	Projected *float64 `json:"projected"`
-	// Computed is the figure that was measured; nil when the service says null.
+	// Computed is the figure that was measured, or nil if the service sends null.
 	Computed *float64 `json:"computed"`
 }
 
@@ -385,19 +394,19 @@ func decodeFigures(d *decoding, v *ModelPrecision) error {
 	})
 }
 
-// PredictParameters tunes a trained model's predictions. In a request, nil and ""
-// leave a parameter as it is; in a response, they mean that the service did not
-// tell it.
+// PredictParameters adjusts the predictions of a trained model. In a request,
+// nil and "" leave a parameter unchanged. In a response, they mean that the
+// service did not send the parameter.
 type PredictParameters struct {
-	// Threshold is the anomaly score from which an area is a defect: 0 or more.
-	// The larger it is, the more images are OK.
+	// Threshold is the anomaly score from which an area counts as a defect: at
+	// least 0. The larger it is, the more images are OK.
 	Threshold *float64 `json:"threshold,omitempty"`
-	// IgnoreOuter is a margin to ignore, in pixels of height and width. The
-	// documentation says only that it is a string; most likely it has the form
-	// "[8, 8]" that tuples have in override parameters.
+	// IgnoreOuter is a margin that is not inspected, in pixels of height and width.
+	// The documentation says only that it is a string; most likely it is written
+	// like tuples in override parameters, such as "[8, 8]".
 	IgnoreOuter string `json:"ignore_outer,omitempty"`
-	// MinDetectedArea is the least area of a defect's box that counts, in
-	// pixels: 1 or more, though the documented default is 0.
+	// MinDetectedArea is the smallest area of a defect's box that counts, in
+	// pixels: at least 1, although the documented default is 0.
 	MinDetectedArea *float64 `json:"min_detected_area,omitempty"`
 }
 
@@ -421,11 +430,13 @@ func decodePredictParameters(d *decoding, v *PredictParameters) error {
 	})
 }
 
-// PredictCallback is where the service reports finished predictions of a model.
+// PredictCallback says where the service reports a model's finished
+// predictions.
 type PredictCallback struct {
-	// URL that the service calls: absolute, http or https, without a fragment.
+	// URL is the URL that the service calls: absolute, http or https, without a
+	// fragment.
 	URL string `json:"callback_url"`
-	// Method is [CallbackPost] or [CallbackGet].
+	// Method is the HTTP method: [CallbackPost] or [CallbackGet].
 	Method string `json:"callback_method"`
 }
 
@@ -442,7 +453,7 @@ const (
 )
 
 // check refuses callbacks that cannot be called. Its errors do not repeat the
-// URL, which may hold a secret path.
+// URL, whose path may be secret.
 func (cb PredictCallback) check() error {
 	if cb.Method != CallbackPost && cb.Method != CallbackGet {
 		return argumentError(opSetPredictCallback.id, "callback method %q is neither %q nor %q", cb.Method, CallbackPost, CallbackGet)
@@ -455,11 +466,12 @@ func (cb PredictCallback) check() error {
 	return nil
 }
 
-// secrets of a callback are whatever tells its URL from the host's others.
+// secrets are the parts of a callback that distinguish its URL from others on
+// the same host.
 func (cb PredictCallback) secrets() *redact.Set {
 	u, err := url.Parse(cb.URL)
 	if err != nil {
-		return nil // check has refused it
+		return nil // check refuses such a URL
 	}
 	s := &redact.Set{}
 	s.Add(cb.URL, u.RequestURI(), u.EscapedPath(), u.Path)
@@ -483,11 +495,11 @@ func decodePredictCallback(d *decoding, v *PredictCallback) error {
 	})
 }
 
-// PredictItemsResponse says which items a prediction was started for.
+// PredictItemsResponse says for which items a prediction was started.
 type PredictItemsResponse struct {
-	// ModelVersion is the [Model] Version of the model that predicts.
+	// ModelVersion is the Version of the [Model] that predicts.
 	ModelVersion string `json:"model_version"`
-	// ItemIDs are the items that are predicted.
+	// ItemIDs are the ids of the items that are being predicted.
 	ItemIDs []string `json:"item_ids"`
 }
 

@@ -13,27 +13,27 @@ var (
 	opGetModelResults  = newOperation("getModelResults", "GetModelResults", http.MethodPost, "/api/v1/targets/model/results", classRead)
 )
 
-// ListInspectionTargets returns the inspection targets of the user. No error
-// of this operation is documented by status.
+// ListInspectionTargets returns the user's inspection targets. The
+// documentation names no error status of this operation.
 //
 // Operation getInspectionTargets: GET /api/v1/targets/.
 func (c *Client) ListInspectionTargets(ctx context.Context) ([]InspectionTarget, error) {
 	return doValue(ctx, c, request{op: opListTargets}, listOf(decodeTarget))
 }
 
-// GetInspectionTarget returns one inspection target, as the service responds
-// with it, whatever its id. A negative id is [ErrInvalidArgument]; the
-// documentation does not say which error an unknown one gives, most likely
-// [ErrNotFound].
+// GetInspectionTarget returns one inspection target. It returns what the
+// service responds with, whatever the id in the response. A negative targetID
+// is [ErrInvalidArgument]. The documentation does not say which error an
+// unknown id causes; [ErrNotFound] is the most likely one.
 //
 // Operation getInspectionTargetById: GET /api/v1/targets/{target_id}.
 func (c *Client) GetInspectionTarget(ctx context.Context, targetID int) (*InspectionTarget, error) {
 	return c.target(ctx, opGetTarget, targetID)
 }
 
-// SetDefaultInspectionTarget makes one inspection target the default, and
-// returns it. Repeating it changes nothing more, so it is retried. Its errors
-// are those of [Client.GetInspectionTarget].
+// SetDefaultInspectionTarget makes an inspection target the default one and
+// returns it. A second execution changes nothing, so the call is retried. Its
+// errors are those of [Client.GetInspectionTarget].
 //
 // Operation setInspectionTargetById: POST /api/v1/targets/{target_id}.
 func (c *Client) SetDefaultInspectionTarget(ctx context.Context, targetID int) (*InspectionTarget, error) {
@@ -48,18 +48,18 @@ func (c *Client) target(ctx context.Context, op operation, targetID int) (*Inspe
 }
 
 // modelIDsQuery repeats the parameter for each id. The documentation does not
-// say how a list stands in a query; this is OpenAPI's default.
+// say how a list is written in a query; this is OpenAPI's default.
 type modelIDsQuery struct {
 	ModelIDs []string `url:"model_ids"`
 }
 
-// GetModelResults returns the results of models as a CSV file; the
-// documentation does not name its columns. Close the download. Without ids, which
-// are optional, the choice is the service's: most likely all models. Ids that the
-// service cannot process are [ErrUnprocessable].
+// GetModelResults returns the results of models as a CSV file. The
+// documentation does not name its columns. The ids are optional: without any,
+// the service chooses the models, most likely all of them. Ids that the service
+// cannot process cause [ErrUnprocessable]. The caller must close the download.
 //
-// Operation getModelResults: POST /api/v1/targets/model/results. It only
-// reads, so it is retried.
+// Operation getModelResults: POST /api/v1/targets/model/results. The operation
+// only reads, so it is retried.
 func (c *Client) GetModelResults(ctx context.Context, modelIDs ...string) (*Download, error) {
 	if err := checkIDs(opGetModelResults, "model_ids", modelIDs); err != nil {
 		return nil, err
@@ -67,15 +67,15 @@ func (c *Client) GetModelResults(ctx context.Context, modelIDs ...string) (*Down
 	return c.doDownload(ctx, request{op: opGetModelResults, query: modelIDsQuery{modelIDs}, accept: acceptBytes})
 }
 
-// InspectionTarget is a kind of product that is inspected. One target is the
-// default one; the documentation does not say what it is the default for.
+// InspectionTarget is a kind of product that is inspected. One of the targets
+// is the default; the documentation does not say for what.
 type InspectionTarget struct {
 	// TargetID identifies the target.
 	TargetID int `json:"target_id"`
 	// Name is the name shown to people.
 	Name string `json:"name"`
-	// Preprocessing lists the steps that run before training and prediction; nil
-	// or empty for none.
+	// Preprocessing lists the steps that run before training and prediction. Nil or
+	// empty means that there are none.
 	Preprocessing []Preprocessing `json:"preprocessing"`
 }
 
@@ -86,7 +86,7 @@ func (t *InspectionTarget) UnmarshalJSON(document []byte) error {
 }
 
 func decodeTarget(d *decoding, v *InspectionTarget) error {
-	var targetID *int // 0 is a target like any other
+	var targetID *int // 0 is an id like any other
 	err := d.NullableObject(func(key []byte) error {
 		switch string(key) {
 		case "target_id":
@@ -106,11 +106,12 @@ func decodeTarget(d *decoding, v *InspectionTarget) error {
 
 // Preprocessing is one preprocessing step of an [InspectionTarget].
 type Preprocessing struct {
-	// Name of the step; the service requires it.
+	// Name is the step's name. The service requires it.
 	Name string `json:"name"`
-	// Active says whether the step runs; nil when the service says null.
+	// Active says whether the step runs. It is nil if the service sends null.
 	Active *bool `json:"active"`
-	// Config is the step's configuration as the service stores it, "" for none.
+	// Config is the step's configuration as the service stores it, or "" if there
+	// is none.
 	Config string `json:"config"`
 }
 

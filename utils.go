@@ -11,13 +11,13 @@ var (
 	opGetHashID  = newOperation("getHashId", "GetHashID", http.MethodPost, "/api/v1/utils/node_hash", classRead)
 )
 
-// SetLicense installs a license file and returns when the license expires. A
-// license that is not valid, or already installed, is [ErrLicense]; a file that
-// the service cannot process is [ErrUnprocessable]. Earlier services do not tell
-// when it expires: then LicenseExpiry is "".
+// SetLicense installs a license file and returns when the license expires. The
+// error is [ErrLicense] if the license is not valid or already installed, and
+// [ErrUnprocessable] if the service cannot process the file. Earlier services
+// do not send the expiry date; LicenseExpiry is "" then.
 //
-// It is not repeated when its outcome is unknown ([ErrOutcomeUnknown]): the
-// second time, the license might be there already.
+// A call whose outcome is unknown is not repeated ([ErrOutcomeUnknown]),
+// because the second attempt might find the license already installed.
 //
 // Operation setLicense: POST /api/v1/utils/.
 func (c *Client) SetLicense(ctx context.Context, license File) (*License, error) {
@@ -39,8 +39,8 @@ func (c *Client) SetLicense(ctx context.Context, license File) (*License, error)
 
 // License is the state of the service's license.
 type License struct {
-	// LicenseExpiry is the day on which the license ends, as the service writes it;
-	// "" where it does not tell.
+	// LicenseExpiry is the day on which the license ends, in the form in which the
+	// service writes it. It is "" if the service does not send it.
 	LicenseExpiry string `json:"license_expiry"`
 }
 
@@ -52,19 +52,21 @@ func decodeLicense(d *decoding, v *License) error {
 	return objectField("license_expiry", stringValue[string])(d, &v.LicenseExpiry)
 }
 
-// GetLogs returns the service's logs as a ZIP file. Close the download. No
-// error of this operation is documented.
+// GetLogs returns the service's logs as a ZIP file. The caller must close the
+// download. The documentation names no error of this operation.
 //
-// Operation getLogs: POST /api/v1/utils/debug. It only reads, so it is retried.
+// Operation getLogs: POST /api/v1/utils/debug. The operation only reads, so it
+// is retried.
 func (c *Client) GetLogs(ctx context.Context) (*Download, error) {
 	return c.doDownload(ctx, request{op: opGetLogs, accept: acceptBytes})
 }
 
-// GetHashID returns the hash that identifies the service's machine, by its name
-// in the documentation the one that a license is issued for. No error of this
-// operation is documented by status.
+// GetHashID returns the hash that identifies the service's machine. Judging by
+// its name in the documentation, it is the hash that a license is issued for.
+// The documentation names no error status of this operation.
 //
-// Operation getHashId: POST /api/v1/utils/node_hash. It only reads, so it is retried.
+// Operation getHashId: POST /api/v1/utils/node_hash. The operation only reads,
+// so it is retried.
 func (c *Client) GetHashID(ctx context.Context) (string, error) {
 	return doValue(ctx, c, request{op: opGetHashID}, decodeHashID)
 }
