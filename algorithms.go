@@ -176,9 +176,9 @@ type Algorithm struct {
 	UpdatedAt Time `json:"updated_at"`
 }
 
-// UnmarshalJSON reads an algorithm as [Client.GetAlgorithm] does, numbers and
-// strings for each other. Unlike there the id may be missing. Anything else is
-// [ErrDecode].
+// UnmarshalJSON decodes an algorithm as [Client.GetAlgorithm] does; a number
+// may be written as a string and a string as a number. Unlike there, the id may
+// be missing. Other input is [ErrDecode].
 func (a *Algorithm) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, a, readAlgorithm)
 }
@@ -253,8 +253,8 @@ type AlgorithmParameter struct {
 	UpdatedAt Time `json:"updated_at"`
 }
 
-// UnmarshalJSON reads a parameter as [Client.GetAlgorithm] does, numbers and
-// strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes a parameter as [Client.GetAlgorithm] does; a number may
+// be written as a string and a string as a number. Other input is [ErrDecode].
 func (p *AlgorithmParameter) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, p, decodeParameter)
 }

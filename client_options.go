@@ -136,8 +136,8 @@ func WithImageOrigins(baseURLs ...string) Option {
 	}
 }
 
-// WithRetry replaces the default [RetryPolicy]. A policy with negative values
-// is refused.
+// WithRetry replaces the default [RetryPolicy]. Negative values, waits of more
+// than ten years, and a MinWait above MaxWait are refused.
 func WithRetry(p RetryPolicy) Option {
 	return func(cfg *config) error {
 		cfg.policy = p

@@ -11,21 +11,21 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/jsonread"
 )
 
-// Decoders read responses into values. They are written by hand, one beside each
-// resource, because reflection would take longer than all the rest of a call.
-// They are tolerant where the service was seen to send several types under one
-// key, and strict about ids.
+// Decoders read responses into values. They are written by hand, beside each
+// resource, because reflection would take longer than the rest of a call. They
+// are tolerant where the service is known to send several types under one key,
+// and strict about ids.
 
 // decoding is a JSON document on its way into values.
 type decoding = jsonread.Cursor
 
-// decoder reads one JSON value into v. Null leaves a zero v as it is, unless the
-// decoder's name says that it requires something.
+// decoder reads one JSON value into v. Null leaves a zero v unchanged, unless
+// the decoder's name says that the value is required.
 type decoder[T any] func(d *decoding, v *T) error
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// decodeBody reads a whole response. Nothing that it reads refers to raw.
+// decodeBody reads a whole response. The resulting values do not refer to raw.
 func decodeBody(raw []byte, read func(d *decoding) error) error {
 	if err := jsonread.Document(bytes.TrimPrefix(raw, byteOrderMark), read); err != nil {
 		return fmt.Errorf("%w: %s", ErrDecode, brief(err))
@@ -33,8 +33,8 @@ func decodeBody(raw []byte, read func(d *decoding) error) error {
 	return nil
 }
 
-// brief is an error's message on one line and of bounded length: a decoder's
-// errors quote what the service sent.
+// brief returns an error's message on one line and with bounded length, because
+// a decoder's errors quote what the service sent.
 func brief(err error) string {
 	const most = 200
 	message := strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -51,7 +51,8 @@ func decodeDocument(raw []byte, field func(d *decoding, key []byte) error) error
 	})
 }
 
-// decodeEnvelope reads {"data": …}. Other keys are ignored; a missing data is an error.
+// decodeEnvelope reads {"data": …}. Other keys are ignored. It is an error if
+// data is missing.
 func decodeEnvelope[T any](raw []byte, decode decoder[T]) (*T, error) {
 	value, found := new(T), false
 	err := decodeDocument(raw, func(d *decoding, key []byte) error {
@@ -67,11 +68,11 @@ func decodeEnvelope[T any](raw []byte, decode decoder[T]) (*T, error) {
 	return value, err
 }
 
-// decodeDone reads a response that matters for its success alone: nothing, or any
-// JSON value, but no page of a proxy. What was done must not become an error
-// because of how the service says so, which differed from release to release.
-// The value is what the response holds in data, where it has the documented form,
-// and is zero otherwise.
+// decodeDone reads a response of which only the success matters: nothing, or
+// any JSON value, but not a proxy's page. A finished operation must not become
+// an error because of how the service reports it, which has differed from
+// release to release. The value is that of data if it has the documented form,
+// and zero otherwise.
 func decodeDone[T any](raw []byte, decode decoder[T]) (v T, err error) {
 	if isEmpty(raw) {
 		return v, nil
@@ -86,13 +87,13 @@ func decodeEmpty(raw []byte) error {
 	return err
 }
 
-// isEmpty tells whether a response holds nothing at all.
+// isEmpty reports whether a response contains nothing at all.
 func isEmpty(raw []byte) bool {
 	return len(bytes.TrimSpace(bytes.TrimPrefix(raw, byteOrderMark))) == 0
 }
 
-// objectField reads one field of an object, which must not be null. Where the
-// field is missing, v stays as it is.
+// objectField reads one field of an object, which must not be null. If the
+// field is missing, v is unchanged.
 func objectField[T any](name string, decode decoder[T]) decoder[T] {
 	return func(d *decoding, v *T) error {
 		return d.RequiredObject(func(key []byte) error {
@@ -107,7 +108,7 @@ func objectField[T any](name string, decode decoder[T]) decoder[T] {
 // list reads an array; null is the nil list.
 func list[T any](d *decoding, v *[]T, decode decoder[T]) error { return jsonread.List(d, v, decode) }
 
-// listOf is the decoder of a list.
+// listOf returns the decoder of a list.
 func listOf[T any](decode decoder[T]) decoder[[]T] {
 	return func(d *decoding, v *[]T) error { return list(d, v, decode) }
 }
@@ -125,8 +126,9 @@ func nullable[T any](d *decoding, v **T, decode decoder[T]) error {
 	return nil
 }
 
-// lenient reads a value whose type must not fail the whole: what does not
-// decode is left out. An error is one of the document's syntax.
+// lenient reads a value whose type must not make the whole response fail: a
+// value that cannot be decoded is left out. An error is one of the document's
+// syntax.
 func lenient[T any](d *decoding, v *T, decode decoder[T]) error {
 	was := *v
 	ok, err := d.Try(func() error { return decode(d, v) })
@@ -136,8 +138,8 @@ func lenient[T any](d *decoding, v *T, decode decoder[T]) error {
 	return err
 }
 
-// expect refuses a response about something else than was asked for. A service may
-// change the case of an id.
+// expect refuses a response about something other than what was requested. The
+// case of ids is ignored, because a service may change it.
 func expect[T any](asked string, decode decoder[T], id func(*T) string) decoder[T] {
 	return func(d *decoding, v *T) error {
 		if err := decode(d, v); err != nil {
@@ -150,8 +152,8 @@ func expect[T any](asked string, decode decoder[T], id func(*T) string) decoder[
 	}
 }
 
-// required refuses a silent zero where a value identifies something. The error
-// of reading the rest goes first.
+// required refuses a missing value where that value identifies something. An
+// earlier error of reading the rest takes precedence.
 func required[T comparable](name string, v T, err error) error {
 	var zero T
 	if err == nil && v == zero {
@@ -172,7 +174,8 @@ func stringValue[S ~string](d *decoding, v *S) error {
 	return err
 }
 
-// stringOrLines reads a string, or a list of them that it joins by line ends.
+// stringOrLines reads a string, or a list of strings, which it joins with
+// newlines.
 func stringOrLines(d *decoding, v *string) error {
 	if d.Peek() != '[' {
 		return stringValue(d, v)
@@ -183,7 +186,7 @@ func stringOrLines(d *decoding, v *string) error {
 	return err
 }
 
-// numberOrString reads a value that comes as either, into a string; null is "".
+// numberOrString reads a number or a string into a string; null is "".
 func numberOrString(d *decoding, v *string) error {
 	raw, err := numeral(d)
 	if err == nil && raw != nil {
@@ -204,9 +207,9 @@ func numeral(d *decoding) ([]byte, error) {
 	return d.Number()
 }
 
-// identifier reads an id, which services sent as a string and as an integer;
-// null is "". Unlike other strings it is not repaired where it is not valid
-// UTF-8, because it would be the id of something else.
+// identifier reads an id, which the service is known to send as a string or as
+// an integer; null is "". Unlike other strings, an id that is not valid UTF-8
+// is not repaired, because it would become the id of something else.
 func identifier(d *decoding, v *string) error {
 	quoted := d.Peek() == '"'
 	raw, err := numeral(d)
@@ -234,8 +237,8 @@ func identifiers(d *decoding, v *[]string) error {
 	return nil
 }
 
-// integer reads a whole number, also one written as 620.0 or as a string; null
-// is 0.
+// integer reads an integer, which may also be written as 620.0 or as a string;
+// null is 0.
 func integer[I ~int | ~int64](d *decoding, v *I) error {
 	raw, err := numeral(d)
 	if err != nil || raw == nil {
@@ -262,8 +265,8 @@ func nullableInteger(d *decoding, v **int) error {
 	return nil
 }
 
-// nullableNumber reads a finite number, also one written as a string, into a
-// pointer; null is nil.
+// nullableNumber reads a finite number, which may also be written as a string,
+// into a pointer; null is nil.
 func nullableNumber(d *decoding, v **float64) error {
 	raw, err := numeral(d)
 	if err != nil || raw == nil {

@@ -1,9 +1,9 @@
 package hacarus
 
-// unmarshal is the UnmarshalJSON of every type that has a decoder: what was
-// saved of a response, or written by json.Marshal, is read as the client reads
-// it. As encoding/json asks for, null leaves the value as it is. Everything else
-// replaces all of it, and an error leaves it as it was.
+// unmarshal implements UnmarshalJSON for every type that has a decoder: what
+// was saved from a response, or written by json.Marshal, is read as the client
+// reads it. As encoding/json demands, null leaves the value unchanged.
+// Everything else replaces all of it, and an error leaves it unchanged.
 func unmarshal[T any](document []byte, v *T, decode decoder[T]) error {
 	switch {
 	case v == nil:

@@ -18,27 +18,28 @@ import (
 	"sync"
 )
 
-// Download is a file that the service sends. Read it to the end, or use
-// WriteTo or SaveFile; then Close it. The context of the call that returned it
-// bounds the reading too.
+// Download is a file that the service sends. Read it to the end, or use WriteTo
+// or SaveFile, and then Close it. The context of the call that returned it also
+// bounds the reading.
 type Download struct {
-	// Filename as the service suggests it, a base name; "" for none. Do not
-	// save under it unchecked.
+	// Filename is the base name that the service suggests, or "" if it suggests
+	// none. It comes from outside: check it before you use it as a path.
 	Filename string
-	// ContentType as the service sends it.
+	// ContentType is the Content-Type that the service sends.
 	ContentType string
-	// Size in bytes; -1 when the service did not announce it.
+	// Size is the size in bytes, or -1 if the service did not announce it.
 	Size int64
 
-	body     io.ReadCloser // nil: there is none
-	exchange *exchange     // nil: no call has made it
+	body     io.ReadCloser // nil if there is none
+	exchange *exchange     // nil if no call has made it
 	received int64
-	err      error // what Read ended with
+	err      error // the error that ended Read
 }
 
-// NewDownload makes a download of a body, for tests of code that takes one; Size
-// is as in [Download]. What a call's download does with the body's end, this one
-// does, too. A nil body makes a download that cannot be read, as the zero one.
+// NewDownload returns a download of body, for tests of code that takes one.
+// size is the announced size in bytes, or -1 for none. Reading treats the end
+// of body like that of a real download. With a nil body, as with the zero
+// Download, reading fails with [ErrInvalidArgument].
 func NewDownload(body io.ReadCloser, size int64) *Download {
 	return &Download{Size: size, body: body}
 }
@@ -54,7 +55,8 @@ func newDownload(response *http.Response, x *exchange) *Download {
 	}
 }
 
-// suggestedName is the base of a name made on any system, "" if it is none.
+// suggestedName returns the base of a name made on any system, or "" if there
+// is none.
 func suggestedName(name string) string {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	if checkFileName(name) != nil {
@@ -63,13 +65,13 @@ func suggestedName(name string) string {
 	return name
 }
 
-// checkDownload refuses responses whose bytes are not the file's.
+// checkDownload refuses responses whose bytes are not those of the file.
 func checkDownload(response *http.Response) error {
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return fmt.Errorf("%w: content encoding %q was not asked for", ErrDecode, encoding)
 	}
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/html" {
-		return fmt.Errorf("%w: %w", ErrDecode, errFilePage) // a proxy's
+		return fmt.Errorf("%w: %w", ErrDecode, errFilePage) // it is a proxy's page
 	}
 	if response.StatusCode == http.StatusPartialContent {
 		return fmt.Errorf("%w: a part of the file, which was not asked for", ErrDecode)
@@ -80,14 +82,15 @@ func checkDownload(response *http.Response) error {
 	return nil
 }
 
-// errZeroDownload refuses to read what no call has made.
+// errZeroDownload is the error of reading a download that no call has made.
 var errZeroDownload = argumentError("Download", "it was made by no call, nor by NewDownload of a body")
 
 func (d *Download) isZero() bool { return d == nil || d.body == nil }
 
-// Read reads the file. A file shorter than announced ends in
-// io.ErrUnexpectedEOF, never in a clean end. Where Size is -1 the connection's
-// end is the file's end, and a cut cannot be noticed.
+// Read reads the file. If the file ends before its announced size, the error is
+// [io.ErrUnexpectedEOF], never [io.EOF]. If Size is -1, the end of the
+// connection is the end of the file, and a broken connection cannot be told
+// from that.
 func (d *Download) Read(p []byte) (int, error) {
 	if d.isZero() {
 		return 0, errZeroDownload
@@ -104,7 +107,7 @@ func (d *Download) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// finish keeps what reading ended with, and reports the attempt.
+// finish keeps the error that ended the reading and reports the attempt.
 func (d *Download) finish(err error) {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -127,7 +130,7 @@ func (d *Download) finish(err error) {
 	d.err = d.report(err)
 }
 
-// report tells what reading came to, and returns it as the call's error.
+// report reports how the reading ended and returns that as the call's error.
 func (d *Download) report(err error) error {
 	if d.exchange == nil {
 		return err
@@ -135,7 +138,7 @@ func (d *Download) report(err error) error {
 	return d.exchange.finish(err)
 }
 
-// failure is the error of the call that made the download.
+// failure returns err as the error of the call that made the download.
 func (d *Download) failure(err error) error {
 	if d.exchange == nil {
 		return err
@@ -143,21 +146,23 @@ func (d *Download) failure(err error) error {
 	return d.exchange.requestError(err)
 }
 
-// WriteTo writes the rest of the file to w.
+// WriteTo writes the rest of the file to w. Its errors are those of Read and of
+// w.
 func (d *Download) WriteTo(w io.Writer) (int64, error) {
 	buffer := copyBuffers.Get().(*[copyBuffer]byte)
 	defer copyBuffers.Put(buffer)
-	// Hidden from io.CopyBuffer, which would call WriteTo again.
+	// The download's WriteTo is hidden from io.CopyBuffer, which would call it
+	// again.
 	return io.CopyBuffer(w, struct{ io.Reader }{d}, buffer[:])
 }
 
-// copyBuffer is twice that of io.Copy, which takes a quarter less time: the
-// kernel is asked less often.
+// copyBuffer is twice the size of io.Copy's buffer, which saves a quarter of
+// the time because there are fewer system calls.
 const copyBuffer = 64 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 
-// Close releases the connection. It is safe to call it more than once.
+// Close releases the connection. It may be called more than once.
 func (d *Download) Close() error {
 	if d.isZero() {
 		return nil
@@ -175,16 +180,16 @@ func (d *Download) Close() error {
 
 var errClosedDownload = errors.New("hacarus: read of a closed download")
 
-// SaveFile writes the file to path and closes the download. A download that was
-// read from before is [ErrInvalidArgument], since a part would be missing. The
-// file is whole or not there: it is written under a temporary name beside
-// path, synced, and renamed, so that a file that was at path before stays
-// whole until it is replaced. A symbolic link at path is replaced, not
-// followed. The file's mode is 0600.
+// SaveFile writes the whole file to path and closes the download. The file is
+// there completely or not at all: it is written under a temporary name in the
+// same folder, synced and renamed, so that a file that was at path before stays
+// intact until it is replaced. A symbolic link at path is replaced, not
+// followed. The file's mode is 0600. A download that has been read from before
+// is [ErrInvalidArgument], because a part would be missing.
 //
-// Where Size is -1 a connection that breaks may look like the file's end. A ZIP
-// file still tells whether it is whole, and is refused with [ErrDecode] and
-// [io.ErrUnexpectedEOF] if it is not; of other files, such as CSV, nobody can tell.
+// If Size is -1, a broken connection may look like the end of the file. A ZIP
+// file shows whether it is complete; if it is not, the error is [ErrDecode] and
+// [io.ErrUnexpectedEOF]. Other files, such as CSV, do not show it.
 func (d *Download) SaveFile(path string) error { return d.saveFile(path, os.CreateTemp) }
 
 func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.File, error)) (err error) {
@@ -204,7 +209,7 @@ func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.F
 			_ = os.Remove(file.Name())
 		}
 	}()
-	size, err := d.WriteTo(struct{ io.Writer }{file}) // it would read by itself, in small pieces
+	size, err := d.WriteTo(struct{ io.Writer }{file}) // the file's own ReadFrom would read in small pieces
 	if err == nil && d.Size < 0 {
 		err = d.checkArchive(file, size)
 	}
@@ -220,7 +225,7 @@ func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.F
 	return os.Rename(file.Name(), path)
 }
 
-// checkSave refuses what would not become the whole file at path.
+// checkSave refuses a download that would not become the whole file at path.
 func (d *Download) checkSave(path string) error {
 	if d.body == nil || d.received > 0 || d.err != nil {
 		return errors.New("the download was read from, or closed, before")
@@ -234,7 +239,7 @@ func (d *Download) checkSave(path string) error {
 	return nil
 }
 
-// checkArchive refuses a ZIP file that is not whole. Other files pass.
+// checkArchive refuses a ZIP file that is not complete. Other files pass.
 func (d *Download) checkArchive(file io.ReaderAt, size int64) error {
 	head := make([]byte, localHeader)
 	n, err := file.ReadAt(head, 0)
@@ -248,17 +253,19 @@ func (d *Download) checkArchive(file io.ReaderAt, size int64) error {
 	return d.failure(transferError{fmt.Errorf("a ZIP file without its end: %w", io.ErrUnexpectedEOF)})
 }
 
-// localHeader is how long the header of a file in an archive is, without what varies.
+// localHeader is the size of a file's header in an archive, without the parts
+// of variable length.
 const localHeader = 30
 
-// beginsArchive knows the first bytes of an archive, or as many as there are.
+// beginsArchive reports whether head is the beginning of an archive.
 func beginsArchive(head []byte) bool {
 	known := string(head[:min(4, len(head))])
 	return known == "PK\x03\x04"[:len(known)] || known == "PK\x05\x06"[:len(known)]
 }
 
-// wholeArchive looks for the directory at an archive's end, which must know the
-// file at its beginning. The directory of an archive within the archive does not.
+// wholeArchive reports whether there is a directory at the end of the archive
+// that refers to the file at its beginning. The directory of an archive inside
+// of the archive does not.
 func wholeArchive(file io.ReaderAt, size int64, head []byte) bool {
 	archive, err := zip.NewReader(file, size)
 	if err != nil {
@@ -280,15 +287,18 @@ func wholeArchive(file io.ReaderAt, size int64, head []byte) bool {
 var opGetImage = newOperation("getImage", "GetImage", http.MethodGet, "{image}", classRead)
 
 // GetImage fetches an image of an item, such as one of [Item.Images] or of an
-// assessment. The access token goes along only if the image is on the
-// configured origin, or on one of [WithImageOrigins]; images elsewhere, such as
-// signed storage URLs, are fetched without. Where one of those is refused with
+// assessment. The access token is sent only to the configured origin and to
+// those of [WithImageOrigins]; images elsewhere, such as at signed storage
+// URLs, are fetched without it. If such an image is refused with
 // [ErrUnauthorized] or [ErrForbidden], the error names both origins.
 //
-// A URL without a host is taken as a path on the configured origin. A bare
-// storage key, as earlier services sent it, cannot be fetched and is [ErrInvalidArgument],
-// as are URLs that are not http or https or hold user information. An image
-// that is gone is [ErrNotFound]. Close the download.
+// A URL without a host is a path on the configured origin. The error is
+// [ErrInvalidArgument] for a bare storage key, which earlier services sent and
+// for which no address is known, for a URL other than http or https, and for
+// one with user information. It is [ErrNotFound] if the image does not exist
+// any more. The caller must close the download.
+//
+// Operation getImage, a name of this package: GET of the image's URL.
 func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, error) {
 	if err := c.usable(ctx, opGetImage); err != nil {
 		return nil, err
@@ -302,16 +312,16 @@ func (c *Client) GetImage(ctx context.Context, image ImageMeta) (*Download, erro
 	})
 }
 
-// trusts says whether the token may go to where an image is.
+// trusts reports whether the token may be sent to an image's origin.
 func (c *Client) trusts(image *url.URL) bool {
 	return sameOrigin(image, c.origin) || slices.ContainsFunc(c.images, func(origin *url.URL) bool { return sameOrigin(image, origin) })
 }
 
-// originOf is scheme, host and port.
+// originOf returns scheme, host and port.
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
-// imageURL resolves an image's URL. Its errors do not repeat the URL, which
-// may be signed.
+// imageURL resolves an image's URL. Its errors do not repeat the URL, which may
+// be signed.
 func (c *Client) imageURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {

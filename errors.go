@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Kinds of *[BaseError], found with [errors.Is]. They follow the HTTP status of
-// the response, not the status written in its body: the service was seen to send
-// others there.
+// Kinds of *[BaseError], to be found with [errors.Is]. They depend on the HTTP
+// status of the response, not on the status in its body, which is known to
+// differ at times.
 var (
 	ErrBadRequest    = errors.New("bad request")           // 400
 	ErrUnauthorized  = errors.New("unauthorized")          // 401
 	ErrForbidden     = errors.New("forbidden")             // 403
-	ErrLicense       = errors.New("license not valid")     // 403 with the known English title; in other languages ErrForbidden only
+	ErrLicense       = errors.New("license not valid")     // 403 with the known English title; in other languages it is only ErrForbidden
 	ErrNotFound      = errors.New("not found")             // 404
 	ErrTooLarge      = errors.New("request too large")     // 413
 	ErrUnprocessable = errors.New("unprocessable request") // 422
@@ -26,102 +26,110 @@ var (
 	ErrServer        = errors.New("server error")          // 5xx
 )
 
-// Other errors, found with [errors.Is].
+// Other errors, to be found with [errors.Is].
 var (
-	// ErrInvalidArgument: the call was refused before anything was sent.
+	// ErrInvalidArgument says that the call was refused before anything was sent.
 	ErrInvalidArgument = errors.New("invalid argument")
-	// ErrRedirect: the service responded with a redirect, which is never followed.
+	// ErrRedirect says that the service responded with a redirect. Redirects are
+	// never followed.
 	ErrRedirect = errors.New("redirect refused")
-	// ErrDecode: a response of status 2xx could not be read as documented, or is
-	// a web page of whatever stands before the service.
+	// ErrDecode says that a response with a status of 2xx does not have the
+	// documented form, for example because it is a web page of a proxy.
 	ErrDecode = errors.New("unreadable response")
-	// ErrResponseTooLarge: a response exceeded the limit on decoded bytes.
+	// ErrResponseTooLarge says that a response exceeded the size limit: 64 MiB of
+	// decoded JSON.
 	ErrResponseTooLarge = errors.New("response too large")
-	// ErrOutcomeUnknown: the service may or may not have executed the call.
-	// Look before you repeat it.
+	// ErrOutcomeUnknown says that the service may or may not have executed the
+	// call. Find out before you repeat it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
-	// ErrTrainingFailed: a model's training ended in failure.
+	// ErrTrainingFailed says that the training of a model failed. It is a kind of
+	// [*TrainingError].
 	ErrTrainingFailed = errors.New("training failed")
 )
 
-// nilError is what a nil pointer to an error prints, as fmt does for one.
+// nilError is printed for a nil pointer to an error, as fmt does.
 const nilError = "<nil>"
 
-// Outcome says what is known of a failed call's effect on the service.
+// Outcome says what is known about the effect of a failed call on the service.
 type Outcome string
 
-// The outcomes. A call that only reads never has OutcomeUnknown: whether the
-// service saw it makes no difference, so it counts as not executed.
+// The outcomes. A call that only reads never has OutcomeUnknown: it makes no
+// difference whether the service received it, so it counts as not executed.
 const (
 	OutcomeNotSent     Outcome = "not sent"     // no request left the process
-	OutcomeNotExecuted Outcome = "not executed" // the service declined, or never had the whole request
+	OutcomeNotExecuted Outcome = "not executed" // the service refused the request, or never received all of it
 	OutcomeUnknown     Outcome = "unknown"      // the service may have acted
-	OutcomeExecuted    Outcome = "executed"     // the service acted, its response could not be used
+	OutcomeExecuted    Outcome = "executed"     // the service responded with success, but its response could not be used
 )
 
-// BaseError is an error that the service responded with: any status other than
-// 2xx and 3xx. errors.Is tells its kind, such as [ErrNotFound].
+// BaseError is an error that the service responded with: a status other than
+// 2xx and 3xx. errors.Is finds its kind, such as [ErrNotFound].
 type BaseError struct {
-	// Errors is the service's own description, empty when the response had none.
+	// Errors is the service's own description. It is empty if the response has
+	// none.
 	Errors ErrorDetails
 	// StatusCode is the HTTP status.
 	StatusCode int
-	// Operation is the operationId, such as "train". It is "login" when
-	// another operation's implicit login failed.
+	// Operation is the operationId, such as "train". If the login that another
+	// operation needed failed, it is "login".
 	Operation string
-	// RequestID is the response's X-Request-Id, "" for none.
+	// RequestID is the response's X-Request-Id, or "" if it has none.
 	RequestID string
-	// RetryAfter is the wait the service asked for: zero when it asked for none,
-	// for one until a time that has passed, or in a form that cannot be read; a
-	// negative number of seconds is -1 s, and more than ten years are ten years.
+	// RetryAfter is the wait that the service asked for with Retry-After. It is
+	// zero if there is none, if the time has passed, or if it cannot be read. A
+	// negative number of seconds becomes -1 s, and more than ten years become ten
+	// years.
 	RetryAfter time.Duration
-	// Attempts counts the requests that were made.
+	// Attempts is the number of requests that were made.
 	Attempts int
 	// Outcome says whether the service may have acted.
 	Outcome Outcome
-	// Hint is what the SDK can see of the cause, such as a file that is no PNG, JPEG
-	// or TIFF, or a name in place of an id; "" for nothing. The service has not said
-	// so, and may have had another reason.
+	// Hint is what the SDK itself can see of a possible cause, such as a file that
+	// is not PNG, JPEG or TIFF, or a name where an id is expected. It is "" if
+	// there is nothing. The service did not say so and may have had another reason.
 	Hint string
-	// Body holds the first 4 KiB of the response with known secrets masked.
+	// Body holds the first 4 KiB of the response, with known secrets masked.
 	Body []byte
-	// ItemIDs are the ids that a failed [Client.AddItems] would have made, in
-	// the order of its files, if the service names items after files, as its
-	// fixtures and an earlier SDK have it. Only set where there may be items: where
-	// the outcome is unknown, or executed with a response that could not be read.
+	// ItemIDs are the ids of the items that a failed [Client.AddItems] may have
+	// created, in the order of its files. They assume that the service derives ids
+	// from file names, as its fixtures and an earlier SDK show. They are set only
+	// if there may be such items: if the outcome is unknown, or executed with a
+	// response that could not be read.
 	ItemIDs []string
 }
 
-// ErrorDetails is the service's description of an error. All parts are optional.
+// ErrorDetails is the service's description of an error. All fields are
+// optional.
 type ErrorDetails struct {
-	// Message lists problems by the request's field.
+	// Message lists problems by field of the request.
 	Message []KeyValueError
-	// Status is the status written in the body; it may differ from the HTTP status.
+	// Status is the status in the body. It may differ from the HTTP status.
 	Status int
-	// Detail explains the error; a list of strings is joined with "\n".
+	// Detail explains the error. If the service sends a list of strings, they are
+	// joined with "\n".
 	Detail string
-	// Source says which endpoint failed.
+	// Source says at which endpoint the error occurred.
 	Source ErrorSource
-	// Title names the error, in the language of [WithLanguage].
+	// Title is the name of the error, in the language of [WithLanguage].
 	Title string
 }
 
 // KeyValueError lists the problems of one field of a request.
 type KeyValueError struct {
-	// Key is the field's name, as the service calls it; it may be "".
+	// Key is the name of the field in the service's words. It may be "".
 	Key string
-	// Errors are the problems, in the language of [WithLanguage].
+	// Errors describe the problems, in the language of [WithLanguage].
 	Errors []string
 }
 
-// ErrorSource says where an error arose.
+// ErrorSource says where an error occurred.
 type ErrorSource struct {
 	// Pointer names the endpoint: a path, a path with a query, or a URL.
 	Pointer string
 }
 
-// decodeErrorDetails reads what it can of an error's body, which may be anything.
-// Its strings pass through mask.
+// decodeErrorDetails reads as much as it can of an error's body, which may be
+// anything. Its strings pass through mask.
 func decodeErrorDetails(raw []byte, mask func(string) string) ErrorDetails {
 	var v ErrorDetails
 	_ = decodeDocument(raw, func(d *decoding, key []byte) error {
@@ -170,9 +178,9 @@ func decodeKeyValue(d *decoding, v *KeyValueError) error {
 	})
 }
 
-// Error describes the error: title, detail and messages, or the name of the
-// HTTP status where the service gave none of them, and the hint. The operation
-// stands there as its method and its operationId.
+// Error describes the error: the operation as its method and operationId; the
+// title, detail and messages, or the name of the HTTP status if there are none;
+// and the hint.
 func (e *BaseError) Error() string {
 	if e == nil {
 		return nilError
@@ -180,7 +188,8 @@ func (e *BaseError) Error() string {
 	return e.response() + unknownSuffix(e.Outcome)
 }
 
-// response is what the service answered, without what that means for the call.
+// response describes what the service responded, without what that means for
+// the call.
 func (e *BaseError) response() string {
 	hint := ""
 	if e.Hint != "" {
@@ -221,11 +230,11 @@ func unknownSuffix(o Outcome) string {
 	return ""
 }
 
-// licenseTitles are the known titles of a license problem, lower case.
+// licenseTitles are the known titles of license problems, in lower case.
 var licenseTitles = [...]string{"invalid license!", "invalid license", "invalid licence!"}
 
-// Is reports whether target is the kind of this error, or [ErrOutcomeUnknown]
-// where the outcome is unknown.
+// Is reports whether target is the kind of this error. If the outcome is
+// unknown, it is also true for [ErrOutcomeUnknown].
 func (e *BaseError) Is(target error) bool {
 	if e == nil {
 		return false
@@ -275,7 +284,8 @@ func kindOfStatus(status int) error {
 	return nil
 }
 
-// LogValue gives a structured log the parts of the error, without the body.
+// LogValue returns the parts of the error, without the body, as a group for
+// structured logs.
 func (e *BaseError) LogValue() slog.Value {
 	if e == nil {
 		return slog.StringValue(nilError)
@@ -294,20 +304,20 @@ func (e *BaseError) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// RequestError is a call that got no usable response: the network or the context
-// failed, a file could not be read, or the response could not be decoded. The
-// cause, and the service's last response if there was one, are reachable with
-// errors.Is and errors.As.
+// RequestError is the error of a call that got no usable response: the network
+// or the context failed, a file could not be read, or the response could not be
+// decoded. errors.Is and errors.As find the cause, and the service's last
+// response if there was one.
 type RequestError struct {
 	// Operation is the operationId, such as "train".
 	Operation string
-	// Attempts counts the requests that were made.
+	// Attempts is the number of requests that were made.
 	Attempts int
 	// Outcome says whether the service may have acted.
 	Outcome Outcome
 	// Err is the cause, with known secrets masked in its message.
 	Err error
-	// ItemIDs is as in [BaseError].
+	// ItemIDs has the same meaning as in [BaseError].
 	ItemIDs []string
 }
 
@@ -332,7 +342,7 @@ func (e *RequestError) Is(target error) bool {
 	return e != nil && target == ErrOutcomeUnknown && e.Outcome == OutcomeUnknown
 }
 
-// LogValue gives a structured log the parts of the error.
+// LogValue returns the parts of the error as a group for structured logs.
 func (e *RequestError) LogValue() slog.Value {
 	if e == nil {
 		return slog.StringValue(nilError)
@@ -345,16 +355,17 @@ func (e *RequestError) LogValue() slog.Value {
 	)
 }
 
-// errClosed refuses a call of a client that was closed.
+// errClosed is the error of a call on a closed client.
 func errClosed(op operation) error { return argumentError(op.id, "the client is closed") }
 
-// argumentError is a refused argument: what was wrong, and with which operation or option.
+// argumentError describes a refused argument: what is wrong, and of which
+// operation or option.
 func argumentError(where, format string, args ...any) error {
 	return fmt.Errorf("hacarus: %s: %w: %w", labelOf(where), ErrInvalidArgument, fmt.Errorf(format, args...))
 }
 
-// callLabel is labelOf for the error of a call: an operation that is none of the
-// documented ones is one of [Client.Call].
+// callLabel is labelOf for the error of a call. An operation that is not one of
+// the documented ones comes from [Client.Call].
 func callLabel(id string) string {
 	if label := labelOf(id); label != id || id == "" || id == callName {
 		return label
@@ -362,9 +373,9 @@ func callLabel(id string) string {
 	return callName + " (" + id + ")"
 }
 
-// labelOf is an operation in the words of both readers of an error, the one of
-// the program and the one of the API's documentation: its method and its
-// operationId. Other names, such as those of options, stand for themselves.
+// labelOf names an operation by its method and its operationId, for readers of
+// the program and readers of the API documentation. Other names, such as those
+// of options, are returned unchanged.
 func labelOf(name string) string {
 	if method, ok := methodNames[name]; ok {
 		return method + " (" + name + ")"

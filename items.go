@@ -391,8 +391,8 @@ type ImageMeta struct {
 	FileSize int64 `json:"file_size"`
 }
 
-// UnmarshalJSON reads an image as [Client.GetItem] does, numbers and strings
-// for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes an image as [Client.GetItem] does; a number may be
+// written as a string and a string as a number. Other input is [ErrDecode].
 func (m *ImageMeta) UnmarshalJSON(document []byte) error { return unmarshal(document, m, decodeImage) }
 
 // UserAssessment is a person's assessment of an item.
@@ -410,8 +410,8 @@ type UserAssessment struct {
 	Images []ImageMeta `json:"images"`
 }
 
-// UnmarshalJSON reads an assessment as [Client.GetItem] does, numbers and
-// strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes an assessment as [Client.GetItem] does; a number may be
+// written as a string and a string as a number. Other input is [ErrDecode].
 func (u *UserAssessment) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, u, decodeUserAssessment)
 }
@@ -442,8 +442,8 @@ type Assessment struct {
 	Images []ImageMeta `json:"images"`
 }
 
-// UnmarshalJSON reads an assessment as [Client.GetItem] does, numbers and
-// strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes an assessment as [Client.GetItem] does; a number may be
+// written as a string and a string as a number. Other input is [ErrDecode].
 func (a *Assessment) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, a, decodeAssessment)
 }
@@ -491,8 +491,8 @@ type Annotation struct {
 	CreatedAt Time `json:"created_at"`
 }
 
-// UnmarshalJSON reads an annotation as [Client.GetItem] does, numbers and
-// strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes an annotation as [Client.GetItem] does; a number may be
+// written as a string and a string as a number. Other input is [ErrDecode].
 func (a *Annotation) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, a, decodeAnnotation)
 }

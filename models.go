@@ -266,9 +266,9 @@ type Model struct {
 	UpdatedAt Time `json:"updated_at"`
 }
 
-// UnmarshalJSON reads a model as [Client.GetModel] does, numbers and strings
-// for each other. Unlike there the id may be missing. Anything else is
-// [ErrDecode].
+// UnmarshalJSON decodes a model as [Client.GetModel] does; a number may be
+// written as a string and a string as a number. Unlike there, the id may be
+// missing. Other input is [ErrDecode].
 func (m *Model) UnmarshalJSON(document []byte) error { return unmarshal(document, m, readModel) }
 
 // decodeModel reads a model of a response, in which the id is required.
@@ -348,8 +348,8 @@ type ModelStats struct {
 	Recall ModelPrecision `json:"recall"`
 }
 
-// UnmarshalJSON reads figures as [Client.GetModel] does, numbers and strings
-// for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes figures as [Client.GetModel] does; a number may be
+// written as a string and a string as a number. Other input is [ErrDecode].
 func (s *ModelStats) UnmarshalJSON(document []byte) error { return unmarshal(document, s, decodeStats) }
 
 func decodeStats(d *decoding, v *ModelStats) error {
@@ -376,8 +376,8 @@ type ModelPrecision struct {
 	Computed *float64 `json:"computed"`
 }
 
-// UnmarshalJSON reads a figure as [Client.GetModel] does, numbers and strings
-// for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes a figure as [Client.GetModel] does; a number may be
+// written as a string and a string as a number. Other input is [ErrDecode].
 func (p *ModelPrecision) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, p, decodeFigures)
 }
@@ -410,8 +410,9 @@ type PredictParameters struct {
 	MinDetectedArea *float64 `json:"min_detected_area,omitempty"`
 }
 
-// UnmarshalJSON reads parameters as [Client.SetPredictParameters] does, numbers
-// and strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes parameters as [Client.SetPredictParameters] does; a
+// number may be written as a string and a string as a number. Other input is
+// [ErrDecode].
 func (p *PredictParameters) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, p, decodePredictParameters)
 }
@@ -440,8 +441,9 @@ type PredictCallback struct {
 	Method string `json:"callback_method"`
 }
 
-// UnmarshalJSON reads a callback as [Client.SetPredictCallback] does, numbers
-// and strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes a callback as [Client.SetPredictCallback] does; a
+// number may be written as a string and a string as a number. Other input is
+// [ErrDecode].
 func (cb *PredictCallback) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, cb, decodePredictCallback)
 }
@@ -503,8 +505,8 @@ type PredictItemsResponse struct {
 	ItemIDs []string `json:"item_ids"`
 }
 
-// UnmarshalJSON reads a response as [Client.PredictItems] does, numbers and
-// strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes a response as [Client.PredictItems] does; a number may
+// be written as a string and a string as a number. Other input is [ErrDecode].
 func (r *PredictItemsResponse) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, r, decodePrediction)
 }

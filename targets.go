@@ -79,8 +79,9 @@ type InspectionTarget struct {
 	Preprocessing []Preprocessing `json:"preprocessing"`
 }
 
-// UnmarshalJSON reads an inspection target as [Client.GetInspectionTarget]
-// does, numbers and strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes an inspection target as [Client.GetInspectionTarget]
+// does; a number may be written as a string and a string as a number. Other
+// input is [ErrDecode].
 func (t *InspectionTarget) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, t, decodeTarget)
 }
@@ -115,8 +116,9 @@ type Preprocessing struct {
 	Config string `json:"config"`
 }
 
-// UnmarshalJSON reads a preprocessing step as [Client.GetInspectionTarget]
-// does, numbers and strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes a preprocessing step as [Client.GetInspectionTarget]
+// does; a number may be written as a string and a string as a number. Other
+// input is [ErrDecode].
 func (p *Preprocessing) UnmarshalJSON(document []byte) error {
 	return unmarshal(document, p, decodePreprocessing)
 }

@@ -20,45 +20,47 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
-// sniffLength is how many bytes tell a file's type.
+// sniffLength is how many bytes are enough to recognize a file's type.
 const sniffLength = 512
 
-// File is a file to upload. The functions FileFromPath, FileFromFS,
-// FileFromBytes and FileFromReader make one; any source that can be opened
-// again may be used directly.
+// File is a file to upload. FileFromPath, FileFromFS, FileFromBytes and
+// FileFromReader make one. A source that can be opened more than once may also
+// be used directly, with Name and Open.
 type File struct {
-	// Name is the base name that the service sees, of up to 255 bytes, without
-	// control characters and without characters that change the direction of
-	// writing (bidirectional overrides). The service seems to derive the item's id
-	// from it, and was seen to refuse names with spaces or more than one dot.
+	// Name is the base name that the service sees: up to 255 bytes, without control
+	// characters and without characters that change the writing direction
+	// (bidirectional overrides). The service seems to derive the item's id from it,
+	// and is known to refuse names with spaces or with more than one dot.
 	Name string
-	// Size in bytes. Zero or less means that it is taken from the source when
-	// it is opened, by Stat, Len or Seek.
+	// Size is the size in bytes. If it is 0 or negative, it is determined when the
+	// file is opened, by Stat, Len or Seek.
 	Size int64
-	// ContentType of the part; "" is found from the first bytes.
+	// ContentType is the Content-Type of the file. If it is "", it is determined
+	// from the first bytes.
 	ContentType string
 	// Open returns the content from its beginning. It is called once for each
-	// attempt and once before, to look at the size and the first bytes. The
-	// SDK closes what it returns, and has one file open at a time. A panic of Open,
-	// or of what it returns, is the file's error. A read that
-	// blocks holds the call, even when its context has ended: the SDK reads
-	// nothing after the call, so it waits for the read that is under way.
+	// attempt, and once before the first one to determine the size and the type.
+	// The SDK closes what it returns and has one file of a call open at a time. If
+	// Open or what it returns panics, that is the file's error. A read that blocks
+	// also blocks the call, even after its context has ended: no read may still be
+	// running when the call has returned.
 	Open func() (io.ReadCloser, error)
 
-	// Tag is handed through to [Inspection] and [Uploaded]: a lot, a serial
-	// number. The SDK does not look at it.
+	// Tag is passed through to [Inspection] and [Uploaded], for example a lot or a
+	// serial number. The SDK does not look at it.
 	Tag any
 
 	once   bool   // the source can be read only once
-	secret bool   // no error may show the content
-	path   string // where the file lies, as the user named it; "" for content without a place
+	secret bool   // errors must not show the content
+	path   string // the path as the user gave it; "" for content that has none
 }
 
-// label is what the user knows the file by.
+// label is the name by which the user knows the file.
 func (f File) label() string { return cmp.Or(f.path, f.Name) }
 
-// FileFromPath uploads the file at path under its base name. The file is
-// opened when the call is made; if it changes during the call, the call fails.
+// FileFromPath returns a File with the content of the file at path, under its
+// base name. The file is opened when the call is made, not before. If it
+// changes during the call, the call fails.
 func FileFromPath(path string) File {
 	return File{
 		Name: filepath.Base(path),
@@ -68,7 +70,8 @@ func FileFromPath(path string) File {
 	}
 }
 
-// openRegular opens a file, but no other thing: opening a pipe may take for ever.
+// openRegular opens a regular file and nothing else: opening a pipe may block
+// forever.
 func openRegular(path string) (io.ReadCloser, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -80,7 +83,8 @@ func openRegular(path string) (io.ReadCloser, error) {
 	return os.Open(path)
 }
 
-// FileFromFS uploads a file of fsys under its base name.
+// FileFromFS returns a File with the content of a file in fsys, under its base
+// name.
 func FileFromFS(fsys fs.FS, name string) File {
 	return File{
 		Name: path.Base(name),
@@ -90,7 +94,8 @@ func FileFromFS(fsys fs.FS, name string) File {
 	}
 }
 
-// FileFromBytes uploads data, which must not change during the call.
+// FileFromBytes returns a File with the content data, which must not change
+// during the call.
 func FileFromBytes(name string, data []byte) File {
 	return File{
 		Name: name,
@@ -99,10 +104,11 @@ func FileFromBytes(name string, data []byte) File {
 	}
 }
 
-// FileFromReader uploads what r holds from where it stands; the SDK does not
-// close r. An [io.Seeker] is rewound to that place for every attempt, and its
-// size may be -1 for "to the end". Any other reader is sent once, so a call
-// that fails while sending is not retried, and its size must be given.
+// FileFromReader returns a File with the rest of r's content. The SDK does not
+// close r. An [io.Seeker] is rewound to its present position for every attempt;
+// for it, size may be -1, which means up to the end. Any other reader needs its
+// size and can be sent only once, so a call that fails while sending is not
+// retried.
 func FileFromReader(name string, r io.Reader, size int64) File {
 	if seeker, ok := r.(io.ReadSeeker); ok {
 		if start, err := seeker.Seek(0, io.SeekCurrent); err == nil {
@@ -129,7 +135,8 @@ func fileFromSeeker(name string, r io.ReadSeeker, start, size int64) File {
 	}
 }
 
-// seekable is a seeker that the SDK may not close, and whose size counts from start.
+// seekable is a seeker that the SDK may not close and whose size counts from
+// start.
 type seekable struct {
 	io.ReadSeeker
 	start int64
@@ -137,7 +144,7 @@ type seekable struct {
 
 func (seekable) Close() error { return nil }
 
-// Len is how much there is to read from start on.
+// Len returns how much there is to read from start on.
 func (s seekable) Len() int64 {
 	end, err := s.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -149,12 +156,12 @@ func (s seekable) Len() int64 {
 	return end - s.start
 }
 
-// maxFileName bounds a file's name, in bytes, as file systems do.
+// maxFileName bounds the length of a file's name in bytes, as file systems do.
 const maxFileName = 255
 
-// checkFileName refuses names that are no base name, that break a multipart
-// header, or that look like another. What else a name may hold is the
-// service's to judge.
+// checkFileName refuses names that are not base names, that break a multipart
+// header, or that look like other names. Everything else about a name is for
+// the service to judge.
 func checkFileName(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
@@ -173,16 +180,16 @@ func checkFileName(name string) error {
 	return nil
 }
 
-// source is a file as it was found when the call began.
+// source is a file in the state in which the call found it at its beginning.
 type source struct {
 	File
-	info   fs.FileInfo   // nil when the source has none
-	peeked io.ReadCloser // of a file that can be read once: its content, from the beginning
+	info   fs.FileInfo   // nil if the source has none
+	peeked io.ReadCloser // the content, from the beginning, of a file that can be read only once
 }
 
-// newSource opens the file to learn its size and type; head is room for its
-// first bytes. A source that panics has failed, here as later when the transport
-// reads it.
+// newSource opens the file to determine its size and type; head is room for its
+// first bytes. A source that panics has failed, here as well as later, when the
+// transport reads it.
 func newSource(f File, head []byte) (s *source, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -244,7 +251,8 @@ func (s *source) peek(content io.ReadCloser) error {
 	return nil
 }
 
-// measure takes the size, if it was not given, and for files what tells a change.
+// measure determines the size if it was not given and, for files, what shows a
+// change later.
 func (s *source) measure(content io.ReadCloser) (err error) {
 	if file, ok := content.(fs.File); ok {
 		if s.info, err = file.Stat(); err != nil {
@@ -263,7 +271,8 @@ func (s *source) measure(content io.ReadCloser) (err error) {
 	return nil
 }
 
-// lengthOf is what is left to read, or the size that was given if the content cannot tell.
+// lengthOf returns how much is left to read, or the given size if the content
+// cannot tell.
 func (s *source) lengthOf(content io.Reader) int64 {
 	switch c := content.(type) {
 	case interface{ Len() int64 }:
@@ -283,7 +292,7 @@ func (s *source) lengthOf(content io.Reader) int64 {
 
 var errSourceChanged = errors.New("the file changed during the call")
 
-// open opens the file for an attempt, and refuses one that has changed.
+// open opens the file for an attempt. It refuses a file that has changed.
 func (s *source) open() (io.ReadCloser, error) {
 	if s.once {
 		return s.peeked, nil
@@ -299,7 +308,8 @@ func (s *source) open() (io.ReadCloser, error) {
 	return content, nil
 }
 
-// unchanged refuses a file that is not as it was when the call began.
+// unchanged refuses a file that is not the same as at the beginning of the
+// call.
 func (s *source) unchanged(content io.Reader) error {
 	file, ok := content.(fs.File)
 	if !ok || s.info == nil {
@@ -309,14 +319,15 @@ func (s *source) unchanged(content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	replaced := os.SameFile(s.info, s.info) && !os.SameFile(s.info, info) // files of other systems are never the same
+	replaced := os.SameFile(s.info, s.info) && !os.SameFile(s.info, info) // files of other file systems are never the same
 	if replaced || !info.ModTime().Equal(s.info.ModTime()) || info.Size() != s.info.Size() {
 		return errSourceChanged
 	}
 	return nil
 }
 
-// patient is a reader that gives up on one that gives nothing.
+// patient is a reader that gives up when the underlying reader keeps returning
+// nothing.
 type patient struct{ io.Reader }
 
 func (p patient) Read(b []byte) (int, error) {
@@ -328,10 +339,11 @@ func (p patient) Read(b []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// field is a part of a form that is no file.
+// field is a part of a form that is not a file.
 type field struct{ name, value string }
 
-// multipartBody makes a form of fields and files, all files under one name.
+// multipartBody returns a form of fields and files. All files have the same
+// part name.
 func multipartBody(op operation, fields []field, name string, files []File, progress func(sent, total int64)) (*body, error) {
 	form := &form{progress: progress}
 	once := false
@@ -360,14 +372,14 @@ func multipartBody(op operation, fields []field, name string, files []File, prog
 	return &body{contentType: contentType, length: form.length(), open: form.open, once: once, secrets: form.secrets, form: form}, nil
 }
 
-// form is a multipart body whose files are read while it is sent: between
-// them stand the heads, which are rendered before, so that the length is exact.
+// form is a multipart body whose files are read while it is sent. What stands
+// between them, the heads, is rendered in advance, so that the length is exact.
 type form struct {
-	heads    [][]byte // one before each file, and the final boundary
+	heads    [][]byte // one in front of each file, and the final boundary
 	files    []*source
 	total    int64 // of the files
 	progress func(sent, total int64)
-	secrets  *redact.Set // learns the content of a secret file
+	secrets  *redact.Set // receives the content of a secret file
 }
 
 // render writes everything but the files' contents.
@@ -383,7 +395,8 @@ func (f *form) render(fields []field, name string) (contentType string, err erro
 	if buffer.Len() > 0 {
 		boundary = "\r\n" + boundary
 	}
-	// What multipart.Writer.CreatePart would write, at half a kilobyte less for each file.
+	// This writes what multipart.Writer.CreatePart would write, with half a
+	// kilobyte less for each file.
 	buffer.Grow((len(f.files) + 1) * 3 * len(boundary))
 	ends := make([]int, 0, len(f.files)+1)
 	for _, file := range f.files {
@@ -421,9 +434,9 @@ func (f *form) open() (io.ReadCloser, error) {
 	return &formReader{form: f, head: f.heads[0]}, nil
 }
 
-// formReader reads a form once. It opens one file at a time, and refuses to go
-// on to the next boundary if a file does not have the length that was
-// announced: a broken body is one that the service cannot act on.
+// formReader reads a form once. It opens one file at a time. If a file does not
+// have the announced length, it does not go on to the next boundary: the
+// service cannot act on a broken body.
 type formReader struct {
 	form    *form
 	head    []byte // what is left of the current head
@@ -431,14 +444,16 @@ type formReader struct {
 	content io.ReadCloser
 	left    int64 // of the content
 	sent    int64 // of all files
-	idle    int   // reads in a row that gave nothing
+	idle    int   // reads in a row that returned nothing
 }
 
-// maxIdleReads is how often a reader may give nothing before it counts as broken.
+// maxIdleReads is how many times in a row a reader may return nothing before it
+// counts as broken.
 const maxIdleReads = 100
 
-// Read fills p across heads and ends of files, as far as it need not wait for a
-// slow reader: small pieces would cost the connection a write each.
+// Read fills p across the ends of heads and files as far as possible without
+// waiting for a slow reader: small pieces would each cost a write to the
+// connection.
 func (r *formReader) Read(p []byte) (n int, err error) {
 	for n < len(p) && err == nil && (n == 0 || r.content == nil || r.left == 0) {
 		var more int
@@ -448,7 +463,7 @@ func (r *formReader) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// readPiece reads of the current head or file.
+// readPiece reads from the current head or file.
 func (r *formReader) readPiece(p []byte) (int, error) {
 	if len(r.head) > 0 {
 		n := copy(p, r.head)
@@ -510,7 +525,7 @@ func (r *formReader) readContent(p []byte) (int, error) {
 	return n, err
 }
 
-// closeContent checks that a file ends where it was said to, and goes on to
+// closeContent checks that a file ends at its announced length and goes on to
 // the next head.
 func (r *formReader) closeContent(s *source) error {
 	var more [1]byte

@@ -10,20 +10,21 @@ import (
 	"strings"
 )
 
-// FilesFromDir returns the images of a folder, for uploading, in the order in
-// which people count: plate-2 before plate-10. Without patterns these are the
-// files whose names end in .png, .jpg, .jpeg, .tif or .tiff, whatever the case.
-// With patterns, as [filepath.Match] has them for a base name, they are the files
-// that match one of them, whatever they are: what is no image is the service's to
-// refuse. An empty list is no error.
+// FilesFromDir returns the images of a folder for an upload, in natural order:
+// plate-2 comes before plate-10. Without patterns, it returns the files whose
+// names end in .png, .jpg, .jpeg, .tif or .tiff, in upper or lower case. With
+// patterns, which are those of [filepath.Match] for base names, it returns the
+// files that match at least one of them, whatever they contain: the service
+// refuses what is not an image. If no file matches, the list is empty and there
+// is no error.
 //
-// Files that begin with a dot are left out, among them the "._" companions that
-// macOS writes beside images, and so is all that is no regular file or a link to
-// one: folders, which are not looked into, pipes and devices.
+// Files whose names begin with a dot are left out, including the "._" files
+// that macOS writes beside images. So is everything other than regular files
+// and links to them: subfolders, which are not searched, pipes and devices.
 //
-// The content of the files is not looked at, and they are opened when they are
-// uploaded, as with [FileFromPath]. A folder that cannot be read, and a pattern
-// that is malformed or has a separator, are [ErrInvalidArgument].
+// The files are opened only when they are uploaded, as with [FileFromPath]. If
+// the folder cannot be read, or a pattern is malformed or contains a separator,
+// the error is [ErrInvalidArgument].
 func FilesFromDir(dir string, patterns ...string) ([]File, error) {
 	for _, pattern := range patterns {
 		if err := checkPattern(pattern); err != nil {
@@ -40,8 +41,8 @@ func FilesFromDir(dir string, patterns ...string) ([]File, error) {
 		if strings.HasPrefix(entry.Name(), ".") || !matchesAny(entry.Name(), patterns) {
 			continue
 		}
-		switch info, err := os.Stat(path); { // of what a link leads to
-		case errors.Is(err, fs.ErrNotExist): // it has gone since, or leads nowhere
+		switch info, err := os.Stat(path); { // follows links
+		case errors.Is(err, fs.ErrNotExist): // it is gone by now, or the link leads nowhere
 		case err != nil:
 			return nil, argumentError("FilesFromDir", "%w", err)
 		case info.Mode().IsRegular():
@@ -52,7 +53,7 @@ func FilesFromDir(dir string, patterns ...string) ([]File, error) {
 	return files, nil
 }
 
-// checkPattern refuses what matches no base name.
+// checkPattern refuses patterns that cannot match a base name.
 func checkPattern(pattern string) error {
 	if strings.ContainsAny(pattern, "/"+string(filepath.Separator)) {
 		return errors.New("it has a separator, which no base name has")
@@ -61,10 +62,10 @@ func checkPattern(pattern string) error {
 	return err
 }
 
-// imageExtensions are those of the images that the service takes.
+// imageExtensions are the extensions of images that the service accepts.
 var imageExtensions = []string{".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 
-// matchesAny says whether a name is one of those that are asked for.
+// matchesAny reports whether a name is one of the requested ones.
 func matchesAny(name string, patterns []string) bool {
 	if len(patterns) == 0 {
 		return slices.Contains(imageExtensions, strings.ToLower(filepath.Ext(name)))
@@ -75,9 +76,9 @@ func matchesAny(name string, patterns []string) bool {
 	})
 }
 
-// compareNatural orders names as people count: runs of digits by their value, and
-// all else byte by byte. Names that differ in leading zeros only are ordered as
-// strings.
+// compareNatural orders names as people count: sequences of digits by their
+// value, everything else byte by byte. Names that differ only in leading zeros
+// are ordered as strings.
 func compareNatural(a, b string) int {
 	restA, restB := a, b
 	for restA != "" && restB != "" {
@@ -97,7 +98,7 @@ func compareNatural(a, b string) int {
 	return cmp.Or(cmp.Compare(len(restA), len(restB)), cmp.Compare(a, b))
 }
 
-// compareDigits orders whole numbers of any length.
+// compareDigits orders integers of any length.
 func compareDigits(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))

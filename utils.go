@@ -44,8 +44,8 @@ type License struct {
 	LicenseExpiry string `json:"license_expiry"`
 }
 
-// UnmarshalJSON reads a license as [Client.SetLicense] does, numbers and
-// strings for each other. Anything else is [ErrDecode].
+// UnmarshalJSON decodes a license as [Client.SetLicense] does; a number may be
+// written as a string and a string as a number. Other input is [ErrDecode].
 func (l *License) UnmarshalJSON(document []byte) error { return unmarshal(document, l, decodeLicense) }
 
 func decodeLicense(d *decoding, v *License) error {
