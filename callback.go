@@ -22,45 +22,46 @@ const (
 )
 
 // CallbackReceiver is an [http.Handler] for the callbacks that
-// [Client.SetPredictCallback] asks for, by POST and by GET. It calls a function
-// with the items of each callback. Make one with [NewCallbackReceiver], and close
-// it when the program ends. The zero value refuses every callback with 503.
+// [Client.SetPredictCallback] requests, by POST and by GET. It calls a function
+// with the items of each callback. Make one with [NewCallbackReceiver] and
+// close it when the program ends. The zero value refuses every callback with
+// status 503.
 //
-// The service does not sign its callbacks and documents no second try, so:
+// The service does not sign its callbacks, and the documentation mentions no
+// second attempt. Therefore:
 //
-//   - The payload is not trusted. With [WithCallbackClient], the receiver asks the
-//     service for the items, and the function gets what the service says of them:
-//     an item that the service does not have, or that has no assessment of the
-//     model that the callback names, never reaches the function. Without a client,
-//     the function gets items that have nothing but their ids.
-//     [WithTrustedPayload] passes the payload on as it came.
+//   - The payload is not trusted. With [WithCallbackClient], the receiver
+//     fetches the items from the service, and the function gets those. An item
+//     that does not exist, or that has no assessment by the model that the
+//     callback names, never reaches the function. Without a client, the function
+//     gets items that contain only their ids. With [WithTrustedPayload], it gets
+//     the payload as received.
 //   - [WithCallbackToken] makes the URL a secret. Use it.
-//   - A callback that comes twice is handled once: assessments of an item that
-//     were seen in the last 10 minutes are left out.
-//   - A callback may never come. A wait that uses [Callbacks] polls all the same.
+//   - A callback that comes twice is handled once: assessments that were
+//     already received in the last 10 minutes are left out.
+//   - A callback may never come, so a wait that uses [Callbacks] also polls.
 //
-// A callback is answered with 200 once it is queued; with 503 and Retry-After if
-// the queue is full or the receiver is closed; with 404 if the token is wrong;
-// with 405, 408, 413 (more than 8 MiB or 10,000 items) or 400 if it cannot be
-// read.
+// The response to a callback has status 200 once the callback is queued; 503
+// with Retry-After if the queue is full or the receiver is closed; 404 if the
+// token is wrong; and 405, 408, 413 (more than 8 MiB or 10,000 items) or 400 if
+// the callback cannot be read.
 //
-// The function is called by one goroutine at a time, in the order of arrival. If
-// it returns an error or panics, its items wait for another attempt: see
-// [WithCallbackRetry]. The service does not learn of it, so give the receiver a
-// logger with [WithCallbackLogger].
+// The function is called by one goroutine at a time, in the order of arrival.
+// If it returns an error or panics, its items wait for another attempt: see
+// [WithCallbackRetry]. The service does not learn about this, so set a logger
+// with [WithCallbackLogger].
 //
-// A receiver has no goroutine while there is nothing to do, so that one that is
-// not closed leaks nothing. Its methods may be called concurrently.
+// A receiver has no goroutine while there is nothing to do, so a receiver that
+// is not closed does not leak one. Its methods may be called concurrently.
 type CallbackReceiver struct {
 	token *[sha256.Size]byte // its sum; nil for none
 	log   callbackLog
 	queue *callbackQueue // nil in the zero value, which is closed
 }
 
-// NewCallbackReceiver returns a receiver that calls f with the items of callbacks.
-// The context of f ends when the receiver was closed and the time for what is
-// queued is over. The error is [ErrInvalidArgument] if f is nil or an option
-// cannot be used.
+// NewCallbackReceiver returns a receiver that calls f with the items of
+// callbacks. The context of f ends after Close, once the drain time is over. If
+// f is nil or an option cannot be used, the error is [ErrInvalidArgument].
 func NewCallbackReceiver(f func(context.Context, []Item) error, opts ...CallbackOption) (*CallbackReceiver, error) {
 	cfg, err := newCallbackConfig(opts)
 	if err != nil {
@@ -72,7 +73,7 @@ func NewCallbackReceiver(f func(context.Context, []Item) error, opts ...Callback
 	return &CallbackReceiver{token: cfg.token, log: cfg.log, queue: newCallbackQueue(f, cfg)}, nil
 }
 
-// ServeHTTP receives one callback, and answers it as soon as it is queued.
+// ServeHTTP receives one callback and responds as soon as it is queued.
 func (r *CallbackReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	status, err := r.receive(w, req)
 	if status == http.StatusOK {
@@ -134,14 +135,15 @@ func (r *CallbackReceiver) authorized(urlPath string) bool {
 	return subtle.ConstantTimeCompare(sum[:], r.token[:]) == 1
 }
 
-// Close refuses new callbacks and waits until those that were taken are handled,
-// for 5 seconds or the time of [WithCallbackDrain]. Then it ends the context of
-// the function, and drops what is left; its error says how many items those are,
-// and is [context.DeadlineExceeded]. Once Close has returned, the function is not
-// called any more; a call that has begun goes on if it does not mind its context.
+// Close refuses new callbacks and waits until those in the queue are handled,
+// at most for 5 seconds or the time of [WithCallbackDrain]. After that, it ends
+// the context of the function and drops what is left; the error then gives the
+// number of dropped items and is [context.DeadlineExceeded]. The function is
+// not called any more once Close has returned, but a call that is running
+// continues if it ignores its context.
 //
-// Call [http.Server.Shutdown] before Close, so that what is just arriving is still
-// taken. Further calls of Close return the same error.
+// Call [http.Server.Shutdown] before Close, so that callbacks that are just
+// arriving are still accepted. Further calls of Close return the same error.
 func (r *CallbackReceiver) Close() error {
 	if r == nil || r.queue == nil {
 		return nil
@@ -149,7 +151,8 @@ func (r *CallbackReceiver) Close() error {
 	return r.queue.close()
 }
 
-// Format prints a name for every verb, and nothing of the inside.
+// Format prints only the type's name, whatever the verb, and nothing of the
+// content.
 func (r *CallbackReceiver) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "hacarus.CallbackReceiver")
 }

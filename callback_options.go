@@ -49,10 +49,11 @@ func newCallbackConfig(opts []CallbackOption) (callbackConfig, error) {
 	return cfg, nil
 }
 
-// WithCallbackToken answers requests whose path does not end in "/" and the
-// token with 404. The token has at least 16 letters, digits, "-", "." or "_". It
-// should be random, such as that of [crypto/rand.Text], and part of the URL that
-// [Client.SetPredictCallback] gets. It is never logged or printed.
+// WithCallbackToken makes the receiver respond with status 404 to requests
+// whose path does not end with "/" and the token. The token has at least 16
+// letters, digits, "-", "." or "_". It should be random, such as a result of
+// [crypto/rand.Text], and part of the URL that is passed to
+// [Client.SetPredictCallback]. It is never logged or printed.
 func WithCallbackToken(token string) CallbackOption {
 	return func(cfg *callbackConfig) error {
 		if len(token) < minCallbackToken || strings.Trim(token, callbackTokenLetters) != "" {
@@ -64,13 +65,14 @@ func WithCallbackToken(token string) CallbackOption {
 	}
 }
 
-// WithCallbackClient fetches the items of a callback again by operation
-// getItemById, eight at a time, so that the function gets what the service says of
-// them. An item that cannot be fetched, or whose assessment is not there yet, is
-// tried again like one that the function failed on: see [WithCallbackRetry].
-// That includes an item that the service denies for a moment, with 403 or 404. It
-// is dropped early only if the service has answered "not found" three times in a
-// row, and for five seconds.
+// WithCallbackClient fetches the items of a callback from the service, by
+// operation getItemById and eight at a time, so that the function gets what the
+// service says about them. An item that cannot be fetched, or whose assessment
+// is not there yet, is tried again like one for which the function failed: see
+// [WithCallbackRetry]. This includes an item that the service denies for a
+// moment with 403 or 404. An item is dropped earlier only if the service has
+// responded "not found" three times in a row over at least five seconds. A nil
+// client is [ErrInvalidArgument].
 func WithCallbackClient(c *Client) CallbackOption {
 	return func(cfg *callbackConfig) error {
 		if c == nil {
@@ -81,8 +83,8 @@ func WithCallbackClient(c *Client) CallbackOption {
 	}
 }
 
-// WithTrustedPayload passes on what a callback says of its items. Anyone who can
-// reach the URL, and knows its token, can then make up verdicts.
+// WithTrustedPayload passes the items on as the callback describes them. Anyone
+// who can reach the URL and knows its token can then make up verdicts.
 func WithTrustedPayload() CallbackOption {
 	return func(cfg *callbackConfig) error {
 		cfg.trusted = true
@@ -90,10 +92,10 @@ func WithTrustedPayload() CallbackOption {
 	}
 }
 
-// WithCallbackLogger logs what is refused and what fails, at level warn, what is
-// given up, at level error, and what is taken, at level debug. Items are named by
-// their ids; URLs and payloads are never logged. Without this option nothing is
-// logged.
+// WithCallbackLogger logs to l: at level warn what is refused and what fails,
+// at level error what is given up, and at level debug what is accepted. Items
+// are named by their ids; URLs and payloads are never logged. Without this
+// option nothing is logged.
 func WithCallbackLogger(l *slog.Logger) CallbackOption {
 	return func(cfg *callbackConfig) error {
 		if l == nil {
@@ -104,10 +106,10 @@ func WithCallbackLogger(l *slog.Logger) CallbackOption {
 	}
 }
 
-// WithCallbackQueue bounds the items that wait for the function, including those
-// that it is called with. The default is 20,000. A callback that does not fit in
-// now is answered with 503, and one with more items with 413. Whatever this bound
-// is, what waits takes no more than 64 MiB of memory.
+// WithCallbackQueue sets how many items may wait for the function, including
+// those of the current call. The default is 20,000. A callback that does not
+// fit at the moment gets status 503, and one with more items than that 413.
+// Independently of this limit, what waits takes at most 64 MiB of memory.
 func WithCallbackQueue(items int) CallbackOption {
 	return func(cfg *callbackConfig) error {
 		if items < 1 {
@@ -118,10 +120,10 @@ func WithCallbackQueue(items int) CallbackOption {
 	}
 }
 
-// WithCallbackRetry sets how often, and with which waits, items are tried again
-// that the function failed on or that could not be fetched. Zero fields take the
-// defaults: 10 attempts, with waits of up to 1 s that double up to 1 min, about
-// two minutes in all. MaxRetryAfter has no effect here.
+// WithCallbackRetry sets how often, and after which waits, items are tried
+// again for which the function failed or that could not be fetched. Fields that
+// are zero take the defaults: 10 attempts and waits of up to 1 s that double up
+// to 1 min, about two minutes in all. MaxRetryAfter has no effect here.
 func WithCallbackRetry(p RetryPolicy) CallbackOption {
 	return func(cfg *callbackConfig) error {
 		cfg.retry = p.or(defaultCallbackRetry)
@@ -129,8 +131,8 @@ func WithCallbackRetry(p RetryPolicy) CallbackOption {
 	}
 }
 
-// WithCallbackDrain sets how long [CallbackReceiver.Close] waits for what is
-// queued. The default is 5 s; with zero, Close waits for nothing.
+// WithCallbackDrain sets how long [CallbackReceiver.Close] waits for the queue
+// to be handled. The default is 5 s. With 0, Close does not wait.
 func WithCallbackDrain(d time.Duration) CallbackOption {
 	return func(cfg *callbackConfig) error {
 		if d < 0 {

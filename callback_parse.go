@@ -20,17 +20,18 @@ const (
 	maxCallbackObjects = 200_000
 )
 
-// ParseCallback returns the items of a callback, for handlers of your own. They
-// are what the sender says, and anyone may be the sender: see [CallbackReceiver].
+// ParseCallback returns the items of a callback, for handlers of your own. The
+// items are what the sender claims, and anyone may be the sender: see
+// [CallbackReceiver].
 //
 // The items are in a JSON body, with or without an object "data" around them,
-// since the documentation shows both. The body may be compressed with gzip. A GET
-// may have the items in its query instead, as "data" or as "items": where they are
-// is not documented.
+// because the documentation shows both. The body may be compressed with gzip.
+// The documentation does not say where a GET request carries the items; if its
+// query has a parameter "data" or "items", they are read from there.
 //
-// The error is [ErrTooLarge] if there are more than 8 MiB or 10,000 items,
-// [ErrDecode] if there are no readable items, or the error of reading the body. An
-// empty list is not an error.
+// The error is [ErrTooLarge] for more than 8 MiB or 10,000 items, [ErrDecode]
+// if there are no readable items, or the error of reading the body. An empty
+// list is not an error.
 func ParseCallback(r *http.Request) ([]Item, error) {
 	payload, err := readCallback(r)
 	if err != nil {

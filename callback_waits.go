@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// Callbacks wakes waits when callbacks arrive: give its Received to
-// [NewCallbackReceiver], and the Callbacks to the waits by [WithCallbacks]. A wait
-// that is woken asks the service at once, instead of at its next poll. It goes on
-// polling, so that a callback that never comes costs nothing but time, and one
-// that is forged or comes twice costs one request.
+// Callbacks wakes waits when callbacks arrive. Pass its method Received to
+// [NewCallbackReceiver], and pass the Callbacks to waits with [WithCallbacks].
+// A wait that is woken polls the service at once instead of at its next time.
+// Because it keeps polling, a callback that never comes costs only time, and a
+// callback that is forged or comes twice costs only one request.
 //
 // The zero value is ready for use. Any number of waits and receivers may use it
-// concurrently. It has no goroutine.
+// concurrently. It has no goroutine of its own.
 type Callbacks struct {
 	mu      sync.Mutex
 	waiters map[string][]chan<- string // by item
@@ -22,8 +22,8 @@ type Callbacks struct {
 // NewCallbacks returns a Callbacks that no wait uses yet.
 func NewCallbacks() *Callbacks { return &Callbacks{} }
 
-// Received wakes the waits for these items. It looks at their ids only, never
-// blocks, and always returns nil: it is made for [NewCallbackReceiver].
+// Received wakes the waits for these items. It looks only at their ids, never
+// blocks, and always returns nil. It is meant for [NewCallbackReceiver].
 func (c *Callbacks) Received(_ context.Context, items []Item) error {
 	if c == nil {
 		return nil // no wait can use it

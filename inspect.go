@@ -25,100 +25,108 @@ const (
 	maxConcurrency = 1000
 )
 
-// InspectRequest says what [Client.Inspect] inspects. Zero fields take the defaults.
+// InspectRequest describes the inspection that [Client.Inspect] runs. Fields
+// that are zero take the defaults. Files and Source cannot be combined.
 type InspectRequest struct {
-	// ModelID is the model that inspects; "" is [ActiveModel]. One that is
-	// still training is waited for, also while the service is away: only the
-	// context bounds that.
+	// ModelID is the model that inspects; "" means [ActiveModel]. If the model is
+	// still in training, the inspection waits for it, also while the service is
+	// away; only the context bounds that wait.
 	ModelID string
-	// Files are the images. Any name will do, and names may repeat: see
+	// Files are the images. Any names are accepted, and names may repeat: see
 	// [SafeName]. The slice must not change during the inspection.
 	Files []File
-	// Source yields the images one by one, as long as there are any, in the place
-	// of Files: an inspection may go on for months. It is ranged over on a
-	// goroutine of its own, and is asked for another file only when there is room
-	// for it, so it may block for as long as it likes. It should return when the
-	// context of the inspection ends; an inspection does not wait for that.
+	// Source yields the images one by one, for as long as there are any, and
+	// replaces Files: an inspection may run for months. It is ranged over on a
+	// goroutine of its own and is asked for another file only when there is room
+	// for one, so it may block as long as it likes. It should return when the
+	// inspection's context ends, but the inspection does not wait for that.
 	Source iter.Seq[File]
-	// BatchSize is the most files of one upload, and of one prediction. Default
-	// 20. A batch that is not full goes as soon as nothing more comes right now.
+	// BatchSize is the maximum number of files in one upload and in one prediction.
+	// The default is 20. A batch that is not full is sent as soon as no further
+	// file is ready.
 	BatchSize int
-	// BatchBytes is the most bytes of the files of one upload, and of one
-	// prediction. Default 32 MiB. A larger file goes alone. What the service
-	// refuses as too large is halved, and later uploads are as small.
+	// BatchBytes is the maximum size of the files in one upload and in one
+	// prediction, in bytes. The default is 32 MiB. A larger file is sent alone. A
+	// batch that the service refuses as too large is halved, and later batches are
+	// kept to that size.
 	BatchBytes int64
-	// Concurrency is how many uploads are under way at a time, and how many
-	// calls for predictions beside them. Default 4, at most 1000.
+	// Concurrency is the number of uploads under way at a time, and also the number
+	// of prediction calls beside them. The default is 4, the maximum 1000.
 	Concurrency int
-	// Grace is how long an assessment may take after its prediction was asked
-	// for. Default 10 minutes; choose it above what the service takes at its
-	// busiest. A prediction that fails in the service, which nothing tells, keeps
-	// its file under way for as long. A prediction whose response was lost, or that
-	// an earlier run asked for, is asked for again only after that, and no more
-	// than three times in a run. Time for which the service was away counts for
-	// nothing.
+	// Grace is how long an assessment may take after its prediction was requested.
+	// The default is 10 minutes; choose more than the service needs at its busiest.
+	// The service does not report failed predictions, so the file of a failed
+	// prediction stays under way for this time. A prediction whose response was
+	// lost, or that an earlier run requested, is requested again only after this
+	// time, and at most three times in a run. Time during which the service was
+	// away does not count.
 	Grace time.Duration
-	// Journal is the path of a file that remembers what was sent, so that an
-	// inspection can be run again after a crash; "" is none. See [Client.Inspect].
+	// Journal is the path of a file that records what was sent, so that the
+	// inspection can be run again after a crash. With "", there is no journal,
+	// unless Store is set. See [Client.Inspect].
 	Journal string
-	// Store is another place for the journal than a file, in the place of Journal.
-	// The inspection does not close it. Nil is none.
+	// Store keeps the journal somewhere other than in a file. It cannot be combined
+	// with Journal. The inspection does not close it. Nil means that there is no
+	// store.
 	Store JournalStore
-	// Remember is how long the journal remembers a file after its last step.
-	// Zero is for ever. A file under way is never forgotten.
+	// Remember is how long the journal remembers a file after its last step. With
+	// 0, it never forgets. A file under way is never forgotten.
 	Remember time.Duration
-	// Wait configures the wait for the assessments. [WithProgress] has no
-	// effect here.
+	// Wait configures the wait for the assessments. [WithProgress] has no effect
+	// here; use Progress.
 	Wait []WaitOption
-	// Progress is called when something in it has changed, on the goroutine that
-	// ranges over the outcomes, between them. It should be quick.
+	// Progress is called when the progress has changed. It is called between the
+	// outcomes, on the goroutine that ranges over them, and should return quickly.
+	// Nil means that nothing is called.
 	Progress func(InspectProgress)
 }
 
-// InspectProgress tells how far an inspection is.
+// InspectProgress says how far an inspection has come.
 type InspectProgress struct {
-	// Total is the number of files; zero where they come from a Source.
+	// Total is the number of files, or 0 if they come from a Source.
 	Total int
-	// Uploaded counts the files that the service has, and Predicted those of
-	// them whose prediction was asked for, in this run or in an earlier one.
+	// Uploaded is the number of files that the service has received. Predicted is
+	// the number of those whose prediction was requested, in this run or in an
+	// earlier one.
 	Uploaded, Predicted int
-	// Assessed counts the files that have a verdict, and Failed those that
-	// ended with an error.
+	// Assessed is the number of files that have a verdict. Failed is the number of
+	// files that ended with an error.
 	Assessed, Failed int
-	// Model is the model while the inspection waits for it to be trained, as it
-	// was last seen; nil when it can be used.
+	// Model is the model in its last known state while the inspection waits for its
+	// training to end. It is nil when the model can be used.
 	Model *Model
-	// Err is what the last call failed with, as long as none has succeeded since:
-	// what the inspection waits out. Nil is nothing.
+	// Err is the error of the last call while no other call has succeeded since:
+	// the trouble that the inspection is waiting out. It is nil if there is none.
 	Err error
 }
 
 // Inspection is the outcome of one file: a verdict or an error.
 type Inspection struct {
-	// File is the file as the user named it: its path where it was made from
-	// one, or else its name.
+	// File names the file as you did: by its path if it was made from one,
+	// otherwise by its name.
 	File string
-	// Index is the file's place in the request, counted from 0.
+	// Index is the position of the file in Files or Source, counted from 0.
 	Index int
-	// Tag is the file's [File.Tag].
+	// Tag is the [File.Tag] of the file.
 	Tag any
-	// ItemID is the item made from the file. "" means that there is none; with
-	// an error that is [ErrOutcomeUnknown] it is the id to look for.
+	// ItemID is the id of the item made from the file, or "" if there is none. If
+	// Err is [ErrOutcomeUnknown], it is the id of the item to look for.
 	ItemID string
-	// Item is the item as it was when the assessment was there; nil with any
-	// other error than [ErrNoVerdict].
+	// Item is the item with its assessment. It is nil if there is an error other
+	// than [ErrNoVerdict].
 	Item *Item
-	// Verdict is VerdictOK or VerdictNG; VerdictUnknown with an error. It is the
-	// item's [Item.Verdict].
+	// Verdict is [VerdictOK] or [VerdictNG], as [Item.Verdict] returns it, or
+	// [VerdictUnknown] if Err is not nil.
 	Verdict Verdict
-	// Err is why there is no verdict. Nil means that the verdict is OK or NG.
+	// Err says why there is no verdict. It is nil if and only if the verdict is OK
+	// or NG.
 	Err error
 
 	model string // whose assessment counts
 }
 
 // Score returns the anomaly score of the assessment, as [Assessment.Score]
-// does. It is false where there is none.
+// does. It returns false if there is none.
 func (i *Inspection) Score() (float64, bool) {
 	if i == nil || i.Item == nil {
 		return 0, false
@@ -130,8 +138,8 @@ func (i *Inspection) Score() (float64, bool) {
 	return a.Score()
 }
 
-// MarshalJSON writes the outcome with its error as a string, and without the
-// item but for its score:
+// MarshalJSON encodes the outcome. Err is encoded as a string; of Item, only
+// the score is included:
 //
 //	{"file":"a.png","index":0,"item_id":"a","verdict":"NG","score":0.93}
 func (i *Inspection) MarshalJSON() ([]byte, error) {
@@ -156,79 +164,101 @@ func (i *Inspection) MarshalJSON() ([]byte, error) {
 	return json.Marshal(line)
 }
 
-// ErrNoAssessment is the error of a file whose prediction was asked for, and
+// ErrNoAssessment is the error of a file whose prediction was requested but
 // whose assessment did not come within the grace time. The prediction may have
-// failed; nothing tells so.
+// failed; the service does not report that.
 var ErrNoAssessment = errors.New("no assessment came")
 
-// ErrNoVerdict is the error of a file whose item was labelled, but neither OK
-// nor NG. It is for a person to look at.
+// ErrNoVerdict is the error of a file whose item was labeled neither OK nor NG.
+// A person has to decide.
 var ErrNoVerdict = errors.New("neither OK nor NG")
 
-// Inspect uploads images, has a model inspect them, and yields the verdicts as
-// they come. There may be a million files, or a Source that never ends: what is
-// in memory are the batches under way, and some 20 bytes for each file. Files
-// are read when their turn comes, and none waits for another.
+// Inspect uploads images, has a model inspect them, and yields their verdicts
+// as they become available. It handles a million files, or a Source that never
+// ends: it keeps only the batches under way in memory, and about 20 bytes for
+// each of Files. Files are read when their turn comes, and no file waits for a
+// slow one.
 //
-// Every file has exactly one outcome: an [Inspection] with a verdict, or with an
-// error in Err, such as [ErrBadRequest] for a file that the service does not
-// take. A failure of one file does not concern the others; [IsTemporary] tells
-// whether the file may do better another time. An error that the range yields is
-// the last thing, and what ended the inspection: the context, a license,
-// credentials or a model that is not valid, a proxy that wants credentials, or
-// the journal; before it come the outcomes of the files that this leaves without
-// a verdict. Leaving the range stops the work. Ranging again inspects again.
-// What a function of yours panics with, the range does; a file that panics has
-// that as its error.
+// Every file has exactly one outcome: an [Inspection] with a verdict, or one
+// with an error in Err, such as [ErrBadRequest] for a file that the service
+// does not accept. The failure of one file does not affect the others.
+// [IsTemporary] tells whether the file may succeed another time.
+//
+// An error yielded by the iterator is the last thing that it yields. It is what
+// ended the inspection: the context; a license, credentials or a model that is
+// not valid; a proxy that demands credentials; or the journal. The outcomes of
+// the files that are left without a verdict come before it. A request that
+// makes no sense is [ErrInvalidArgument].
+//
+// Breaking out of the loop stops the work. Every range starts a new inspection.
+// If one of your functions panics, the range panics with the same value; if a
+// file panics, that is the file's error.
+//
+// Operations addItem, predictItems and getItemById; getModelById while the
+// model is in training, and getModels to find out whether a model is active.
 //
 // # Outages
 //
-// An outage of the service, however long, is waited out until the context ends:
-// one call after the other tries whether it is over. [WithLogger] has one
-// warning at its beginning and one at its end. With 425 and 429, all calls hold
-// back and fewer go out at a time, for as long as it takes. What is not the
-// service's own word, such as a redirect or a proxy's page for 401, 403 or 404,
-// is waited out for Grace, and that no model is active for 5 seconds. A file
-// whose calls fail for Grace while those of others succeed is given up with the
-// error.
+// Inspect waits for the end of an outage of the service, however long, until
+// the context ends. Meanwhile, one call at a time checks whether the service is
+// back. With [WithLogger], there is one warning at the beginning of an outage
+// and one at its end. After a 425 or 429, all calls wait and fewer are sent at
+// a time for as long as necessary.
+//
+// Errors that do not come from the service itself, such as a redirect or a
+// proxy's page with status 401, 403 or 404, are tolerated for the grace time,
+// and the error that no model is active for 5 seconds. If the calls for a file
+// fail for the grace time while calls for other files succeed, the file is
+// given up with that error.
 //
 // # What is done once
 //
-// Nothing is done twice. An upload whose response was lost is looked for, by the
-// id that follows from its name, for a minute after it was sent, or for Grace if
-// that is shorter, and sent again only if it is not there; a run that takes up
-// an earlier one's begins that minute anew. If the service has been seen to
-// choose other ids, or if an item of that id is there that may be an older one,
-// the file's outcome is [ErrOutcomeUnknown]; so it is where an item's image has
-// another name or size than the file, or where two files seem to have become one
-// item. An older item of the same name and size that nobody had predicted or
-// trained with is not told from the new one. A prediction whose
-// response was lost is asked for again when Grace is over without an assessment.
+// No file is uploaded or predicted twice. If the response to an upload was
+// lost, Inspect looks for the item, by the id that follows from the file's
+// name, for one minute after the upload (or for Grace if that is shorter), and
+// uploads the file again only if the item is not there. A run that continues an
+// earlier one starts this minute again.
 //
-// An item of a former file of the same name is replaced, as far as is known
-// (the documentation does not say). Use names that do not come again, or a journal.
+// The outcome of a file is [ErrOutcomeUnknown] if the service is known to
+// choose other ids, if the item found may be an older one, if the item's image
+// has another name or size than the file, or if two files seem to have become
+// one item. One case cannot be recognized: an older item with the same name and
+// size that was never used for prediction or training.
+//
+// A prediction whose response was lost is requested again if there is no
+// assessment after the grace time.
+//
+// A file whose name was used before replaces the earlier item, as far as is
+// known; the documentation does not say. Use names that do not repeat, or a
+// journal.
 //
 // # Journal
 //
-// With a journal, an inspection can be run again with the same files after any
-// end, kill -9 and power failure included. Each file is then uploaded once in
-// all, and predicted once, unless no assessment came within Grace; files that
-// had a verdict have it again, as the service then tells it. Files are known by
-// name and content, so a journal can serve new files too; a new content under an
-// old name becomes an item of its own. Of several files of one name and content
-// each becomes an item; where they come from a Source, those that are under way
-// at the same time do. It costs one more reading of each file, and less than 300
-// bytes of memory for each file that it remembers; see Remember.
+// With a journal, you can run an inspection again with the same files however
+// it ended, including kill -9 and a power failure. Each file is then uploaded
+// only once in all runs together. It is predicted only once, too, unless there
+// was no assessment within the grace time. For files that have a verdict
+// already, that verdict is fetched from the service again.
 //
-// What is about to be sent is on the disk before it is sent, batch by batch. A
-// line that was not written to its end, and what a power failure left of later
-// ones, is taken off. The journal is read at the beginning, a million files in
-// some seconds, and rewritten when more than half of it tells of former steps.
-// It belongs to one model: for another one the error is [ErrInvalidArgument].
-// With [ActiveModel], files that had a verdict keep that of the model that was
-// active then. While an inspection uses it, another one is refused with
-// [ErrJournalLocked]; an inspection whose journal was moved or replaced ends
-// with that, too. [ReadJournal] tells what became of each file.
+// Files are recognized by name and content, so one journal can also serve new
+// files; new content under an old name becomes a new item. Several files with
+// the same name and content each become an item; if they come from a Source,
+// this holds only while they are under way at the same time. A journal costs
+// one more reading of each file and less than 300 bytes of memory for each file
+// that it remembers; see Remember.
+//
+// What is about to be sent is written to disk first, batch by batch. An
+// incomplete line at the end, and what a power failure left of later lines, is
+// removed. The journal is read at the beginning, which takes some seconds for a
+// million files. When more than half of it describes superseded steps, it is
+// compacted, also while it is in use.
+//
+// A journal belongs to one model; for another model the error is
+// [ErrInvalidArgument]. With [ActiveModel], files that have a verdict keep the
+// verdict of the model that was active then. While one inspection uses the
+// journal, another one fails with [ErrJournalLocked]. An inspection whose
+// journal was moved or replaced ends with that error, too. [ReadJournal] shows
+// what became of each file.
 func (c *Client) Inspect(ctx context.Context, req InspectRequest) iter.Seq2[*Inspection, error] {
 	return func(yield func(*Inspection, error) bool) {
 		r, err := c.newInspection(ctx, req)
@@ -247,7 +277,7 @@ func (c *Client) Inspect(ctx context.Context, req InspectRequest) iter.Seq2[*Ins
 
 const inspectName = "Inspect" // in errors
 
-// sizes are the bounds that an inspection and an upload have in common.
+// sizes are the limits that an inspection and an upload have in common.
 type sizes struct {
 	batchSize   int
 	batchBytes  int64
@@ -255,7 +285,8 @@ type sizes struct {
 	grace       time.Duration
 }
 
-// withDefaults fills in zero fields, and refuses others that make no sense.
+// withDefaults fills in fields that are zero and refuses values that make no
+// sense.
 func (s sizes) withDefaults(operation string) (sizes, error) {
 	switch {
 	case s.batchSize < 0 || s.batchBytes < 0 || s.concurrency < 0 || s.grace < 0:
@@ -271,8 +302,9 @@ func (s sizes) withDefaults(operation string) (sizes, error) {
 	}, nil
 }
 
-// inFlight is how many files may be under way: some batches on their way, some
-// that wait for their verdicts, and one of each step that is being gathered.
+// inFlight is how many files may be under way: some batches that are being
+// sent, some that wait for their verdicts, and one for each step that is being
+// gathered.
 func (s sizes) inFlight() int { return s.batchSize * (4*s.concurrency + 8) }
 
 // feed is where the files of a run come from.
@@ -302,7 +334,7 @@ func (f feed) namer() *namer {
 	return newNamer(f.files)
 }
 
-// newCalls opens the journal of a run, and makes what its steps have in common.
+// newCalls opens the journal of a run and makes what its steps have in common.
 func (c *Client) newCalls(ctx context.Context, operation, modelID string, s sizes, from feed, place journalPlace, wait []WaitOption) (*calls, error) {
 	if err := c.usable(ctx, operationNamed(operation)); err != nil {
 		return nil, err
@@ -331,8 +363,8 @@ func (c *Client) newCalls(ctx context.Context, operation, modelID string, s size
 
 func operationNamed(id string) operation { return operation{id: id} }
 
-// outcomes yields what becomes of the files, and what ended the run early as
-// the last thing.
+// outcomes yields the outcomes of the files, and finally what ended the run
+// early.
 func (c *calls) outcomes(progress func(), yield func(finished, error) bool) {
 	defer func() { _ = c.notes.end() }() // again, where the range was left or something panicked
 	left := false
@@ -376,7 +408,7 @@ func (c *Client) newInspection(ctx context.Context, req InspectRequest) (*inspec
 	return &inspection{calls}, nil
 }
 
-// inspection is what became of a file as the user sees it.
+// inspection returns the outcome of a file in the form that the user gets.
 func (r *inspection) inspection(f finished) *Inspection {
 	result := &Inspection{
 		File: f.label, Index: f.index, Tag: f.file.Tag, Item: f.item, Verdict: VerdictUnknown, Err: f.err, model: r.modelID,
@@ -390,7 +422,8 @@ func (r *inspection) inspection(f finished) *Inspection {
 	return result
 }
 
-// noVerdict is why an item with an assessment has no verdict; nil where it has one.
+// noVerdict returns why an item with an assessment has no verdict, or nil if it
+// has one.
 func noVerdict(item *Item, model string) error {
 	if item.Verdict(model) != VerdictUnknown {
 		return nil

@@ -12,43 +12,47 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/journal"
 )
 
-// ErrJournalLocked is the error of a run whose journal another one, of this
-// process or of another, has open or has taken over.
+// ErrJournalLocked is the error of a run whose journal is in use by another
+// run, in this process or another one, or has been taken over by one.
 var ErrJournalLocked = journal.ErrLocked
 
 // JournalStore is a place where a journal is kept: lines of text without
 // newlines, in the order in which they were written. [NewFileJournal] and
-// [NewMemoryJournal] make two; one of your own can keep a journal on another
-// machine. Its methods are called by several goroutines, but Lines and Close by
-// one at a time. What a store panics with, the range over the run does.
+// [NewMemoryJournal] return two implementations; one of your own can keep a
+// journal on another machine, and hacarustest.TestJournalStore checks it. The
+// methods are called by several goroutines, except that Lines and Close are not
+// called at the same time as others. If a store panics, the range over the run
+// panics with the same value.
 type JournalStore interface {
-	// Lines yields the lines from the first one on, and takes ownership: from
-	// then on, writes of an earlier owner are refused. It is called once, at the
-	// beginning of a run. A line that was not written to its end is not yielded,
-	// and takes no part in what is written later. The caller does not keep or
-	// change the yielded slice.
+	// Lines yields all lines from the first one on and takes ownership: from then
+	// on, writes of an earlier owner are refused. It is called once, at the
+	// beginning of a run. An incomplete line is not yielded and does not become
+	// part of a later one. The caller does not keep or change the yielded slices.
 	Lines(ctx context.Context) iter.Seq2[[]byte, error]
-	// Append adds lines, all of them together. Durable ones, and all that were
-	// added before them, outlast a power failure when it returns; it may be
-	// called without lines for that. It is [ErrJournalLocked] once another owner
-	// has taken over. The lines may not be kept or changed.
+	// Append adds lines, all of them together. If durable is true, these lines and
+	// all lines added before must survive a power failure once Append has returned;
+	// it may be called without lines for this purpose. The error is
+	// [ErrJournalLocked] once another owner has taken over. The slices must not be
+	// kept or changed.
 	Append(ctx context.Context, durable bool, lines ...[]byte) error
-	// Compact replaces all of the journal, whole or not at all, whatever happens
-	// meanwhile. When it fails with another error than [ErrJournalLocked], the
-	// journal is used as it is, and it is tried again later. The slices are valid
-	// until the next one is asked for.
+	// Compact replaces the whole journal, completely or not at all, whatever
+	// happens meanwhile. If it fails with an error other than [ErrJournalLocked],
+	// the run goes on with the journal as it is and tries again later. A slice is
+	// valid until the next one is requested.
 	Compact(ctx context.Context, lines iter.Seq[[]byte]) error
-	// Close ends the ownership. Runs do not call it: it is for the one who opened
-	// the store.
+	// Close gives up the ownership. Runs do not call it; whoever opened the store
+	// does.
 	Close() error
 }
 
-// NewFileJournal opens a journal in the file at path, and makes it if it is not
-// there. It belongs to this process until it is closed; before that, another
-// one has [ErrJournalLocked]. On file systems without locks it is not protected
-// in that way. Anything but a regular file is [ErrInvalidArgument].
+// NewFileJournal opens the journal in the file at path and creates the file if
+// it does not exist. The journal belongs to this process until it is closed;
+// until then, other processes get [ErrJournalLocked]. There is no such
+// protection on file systems without locks. Anything but a regular file is
+// [ErrInvalidArgument].
 //
-// It can be used by one run after the other, but not by two at a time.
+// The journal can be used by several runs one after the other, but not by two
+// at a time.
 func NewFileJournal(path string) (JournalStore, error) {
 	store, err := journal.OpenFile(path)
 	if err != nil {
@@ -57,36 +61,38 @@ func NewFileJournal(path string) (JournalStore, error) {
 	return store, nil
 }
 
-// NewMemoryJournal makes a journal that lasts as long as the process: for tests,
-// and where an inspection shall go on after an error, but not after a crash.
+// NewMemoryJournal returns a journal that lasts as long as the process: for
+// tests, and for inspections that should continue after an error but not after
+// a crash.
 func NewMemoryJournal() JournalStore { return new(journal.Memory) }
 
-// JournalEntry is what a journal says of one file.
+// JournalEntry is what a journal records about one file.
 type JournalEntry struct {
-	// File is the file's name as the user gave it, without its folder.
+	// File is the name of the file as you gave it, without its folder.
 	File string
-	// SHA256 is the sum of the file's content.
+	// SHA256 is the hash of the file's content.
 	SHA256 [32]byte
 	// Upload is the name under which the file is uploaded.
 	Upload string
-	// ItemID is the item made from the file, or the one that would be.
+	// ItemID is the id of the item made from the file, or the id that it would
+	// have.
 	ItemID string
-	// Step is how far the file has come: "" for one that was not sent or that the
-	// service refused, "uploading" for one whose item may be there, "uploaded"
-	// for one whose item is there, "predicting" for one whose prediction was
-	// asked for, "done" for one that came to its end.
+	// Step is how far the file has come: "" if it was not sent or was refused by
+	// the service, "uploading" if its item may exist, "uploaded" if its item
+	// exists, "predicting" if its prediction was requested, and "done" if it is
+	// finished.
 	Step string
-	// Verdict is the verdict of a file that is done. It is VerdictUnknown for
-	// one that has none.
+	// Verdict is the verdict on a file that is done, and VerdictUnknown if there is
+	// none.
 	Verdict Verdict
-	// Time is when the file came to its step, by the computer's clock.
+	// Time is the time of the last step, by this computer's clock.
 	Time time.Time
 }
 
-// ReadJournal reads the journal in the file at path, and yields what became of
-// each file, in the order in which they came. The journal may be in use
-// meanwhile: it tells of what was written before the call. What is no journal is
-// [ErrInvalidArgument]; an error is the last thing that the range yields.
+// ReadJournal reads the journal in the file at path and yields what became of
+// each file, in the order in which the files came. The journal may be in use;
+// ReadJournal shows what was written before the call. A file that is not a
+// journal is [ErrInvalidArgument]. An error is the last thing that is yielded.
 func ReadJournal(path string) iter.Seq2[JournalEntry, error] {
 	return func(yield func(JournalEntry, error) bool) {
 		for e, err := range journal.Read(path) {

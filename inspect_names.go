@@ -21,22 +21,24 @@ const (
 	maxSafeID = 200
 )
 
-// SafeName returns the name under which [Client.Inspect] uploads a file: one
-// that the service takes, and makes an item id from that tells the original
-// name. The service is known to refuse spaces and more than one dot, and nothing
-// is known of names that are not ASCII.
+// SafeName returns the name under which [Client.Inspect] and [Client.Upload]
+// upload a file: a name that the service accepts, and from which it makes an
+// item id that still tells the original name. The service is known to refuse
+// spaces and more than one dot; how it treats names that are not ASCII is not
+// known.
 //
-// A name of ASCII letters, digits, "-" and "_", with at most one dot before an
-// extension of letters and digits, stays as it is; so does a name that was made
-// safe before. Any other name becomes
-// "safe-", the whole name with its other characters as hexadecimal UTF-8 between
-// underscores, and the extension:
+// A name that consists of ASCII letters, digits, "-" and "_", with at most one
+// dot in front of an extension of letters and digits, stays unchanged, and so
+// does a name that SafeName returned. Any other name becomes "safe-", the whole
+// name with its other characters as hexadecimal UTF-8 between underscores, and
+// the extension:
 //
 //	検査1.jpg  →  safe-_e6a49ce69fbb_1_2e_jpg.jpg
 //
-// [OriginalName] turns it back, as well as the item id made from it, which lacks
-// the extension. A name too long for an id of 200 bytes is cut, and ends in "__"
-// and a part of its SHA-256; that cannot be turned back.
+// [OriginalName] turns it back into the original name; it also accepts the item
+// id, which lacks the extension. If the result would give an id of more than
+// 200 bytes, it is cut and ends with "__" and part of its SHA-256. Such a name
+// cannot be turned back.
 func SafeName(name string) string {
 	if plainName(name) {
 		return name
@@ -44,12 +46,12 @@ func SafeName(name string) string {
 	return safeName(name, 1)
 }
 
-// OriginalName returns the name that [SafeName] was given, from what it
-// returned or from the item id made from that. It also knows the names that
-// [Client.Inspect] gives to the second and further files of one name, which
-// begin with "safe2-", "safe3-" and so on. Any other plain name is returned as it
-// is; an id made from one lacks its extension. It is false for what cannot be
-// turned back.
+// OriginalName returns the name that was passed to [SafeName]. It accepts the
+// result of SafeName and the item id made from that. It also accepts the names
+// that [Client.Inspect] gives to the second and later files of one name, which
+// begin with "safe2-", "safe3-" and so on. Any other plain name is returned
+// unchanged; an item id made from a plain name lacks its extension. It returns
+// false if the name cannot be turned back.
 func OriginalName(safe string) (string, bool) {
 	stem, _, dotted := strings.Cut(safe, ".")
 	ordinal, escaped, encoded := cutSafePrefix(stem)

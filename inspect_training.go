@@ -8,76 +8,86 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/journal"
 )
 
-// UploadRequest says what [Client.Upload] uploads. Zero fields take the
-// defaults, which are those of [InspectRequest].
+// UploadRequest describes the upload that [Client.Upload] runs. Fields that are
+// zero take the defaults. Files and Source cannot be combined.
 type UploadRequest struct {
-	// Files are the images. Any name will do, and names may repeat: see
+	// Files are the images. Any names are accepted, and names may repeat: see
 	// [SafeName]. The slice must not change during the upload.
 	Files []File
-	// Source yields the images one by one, in the place of Files. It is as in
+	// Source yields the images one by one and replaces Files, as in
 	// [InspectRequest].
 	Source iter.Seq[File]
-	// Training makes training items; false makes items to inspect.
+	// Training says whether the items are training items (true) or items to inspect
+	// (false).
 	Training bool
-	// Good labels training items: true is OK, false is NG, nil is no label.
+	// Good labels training items as OK (true) or NG (false). Nil leaves them
+	// without a label.
 	Good *bool
-	// BatchSize is the most files of one call. Default 20.
+	// BatchSize is the maximum number of files in one call. The default is 20.
 	BatchSize int
-	// BatchBytes is the most bytes of the files of one call. Default 32 MiB. A
-	// larger file goes alone. What the service refuses as too large is halved.
+	// BatchBytes is the maximum size of the files in one call, in bytes. The
+	// default is 32 MiB. A larger file is sent alone. A batch that the service
+	// refuses as too large is halved, and later batches are kept to that size.
 	BatchBytes int64
-	// Concurrency is how many calls are under way at a time. Default 4, at most 1000.
+	// Concurrency is the number of calls under way at a time. The default is 4, the
+	// maximum 1000.
 	Concurrency int
-	// Journal is the path of a file that remembers what was sent, so that an
-	// upload can be run again after a crash; "" is none. It is another one than
-	// that of an inspection.
+	// Journal is the path of a file that records what was sent, so that the upload
+	// can be run again after a crash. With "", there is no journal, unless Store is
+	// set. An inspection needs a journal of its own.
 	Journal string
-	// Store is another place for the journal, as in [InspectRequest].
+	// Store keeps the journal somewhere other than in a file, as in
+	// [InspectRequest].
 	Store JournalStore
-	// Progress is called when one of its figures has changed, on the goroutine
-	// that ranges over the outcomes, between them. It should be quick.
+	// Progress is called when the progress has changed. It is called between the
+	// outcomes, on the goroutine that ranges over them, and should return quickly.
+	// Nil means that nothing is called.
 	Progress func(UploadProgress)
 }
 
-// UploadProgress tells how far an upload is.
+// UploadProgress says how far an upload has come.
 type UploadProgress struct {
-	// Total is the number of files; zero where they come from a Source.
+	// Total is the number of files, or 0 if they come from a Source.
 	Total int
-	// Uploaded counts the files that the service has, and Failed those that
-	// ended with an error.
+	// Uploaded is the number of files that the service has received. Failed is the
+	// number of files that ended with an error.
 	Uploaded, Failed int
 }
 
 // Uploaded is the outcome of one file: an item or an error.
 type Uploaded struct {
-	// File is the file as the user named it: its path where it was made from
-	// one, or else its name.
+	// File names the file as you did: by its path if it was made from one,
+	// otherwise by its name.
 	File string
-	// Index is the file's place in the request, counted from 0.
+	// Index is the position of the file in Files or Source, counted from 0.
 	Index int
-	// Tag is the file's [File.Tag].
+	// Tag is the [File.Tag] of the file.
 	Tag any
-	// ItemID is the item made from the file. With an error it is "", or the id
-	// to look for where the error is [ErrOutcomeUnknown].
+	// ItemID is the id of the item made from the file. If Err is
+	// [ErrOutcomeUnknown], it is the id to look for; with any other error it is "".
 	ItemID string
-	// Err is why there is no item, or why nobody knows.
+	// Err says why there is no item, or why nobody knows whether there is one. It
+	// is nil if the item is there.
 	Err error
 }
 
 const uploadName = "Upload" // in errors
 
-// Upload uploads images, and yields the items' ids as they come: a training set
-// of any size and with any names, with all that [Client.Inspect] does for its
-// uploads. They go in batches, which are halved where the service refuses them;
-// a response that was lost leads to a look at what is there, and to nothing
-// twice; outages are waited out until the context ends; and with a journal, an
-// upload can be run again after any end, and goes on where it was.
+// Upload uploads images, such as a training set of any size and with any names,
+// and yields the ids of their items as they become available. It treats uploads
+// like [Client.Inspect]: files are sent in batches, which are halved if the
+// service refuses them; if a response was lost, Upload looks for the items
+// instead of sending them twice; it waits for the end of outages until the
+// context ends; and with a journal, it can be run again however it ended and
+// continues where it was.
 //
-// Every file has exactly one outcome, an [Uploaded] with an id or an error. An
-// error that the range yields is the last thing, and what ended the upload.
-// Leaving the range stops the work. Ranging again uploads again.
+// Every file has exactly one outcome: an [Uploaded] with an id or with an
+// error. An error yielded by the iterator is the last thing that it yields. It
+// is what ended the upload. Breaking out of the loop stops the work. Every
+// range starts a new upload.
 //
-// Operation addItem: POST /api/v1/items/, and getItemById to look.
+// Operation addItem: POST /api/v1/items/. To look for items it uses operation
+// getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) Upload(ctx context.Context, req UploadRequest) iter.Seq2[*Uploaded, error] {
 	return func(yield func(*Uploaded, error) bool) {
 		r, err := c.newUpload(ctx, req)
@@ -104,7 +114,8 @@ func (c *Client) Upload(ctx context.Context, req UploadRequest) iter.Seq2[*Uploa
 	}
 }
 
-// newUpload is a run of an uploader alone: files whose item is there are done.
+// newUpload makes a run that consists of an uploader alone: files whose items
+// are there are done.
 func (c *Client) newUpload(ctx context.Context, req UploadRequest) (*calls, error) {
 	s, err := sizes{req.BatchSize, req.BatchBytes, req.Concurrency, 0}.withDefaults(uploadName)
 	if err != nil {

@@ -21,12 +21,12 @@ func (v *attemptValues) Value(key any) any {
 	return v.Context.Value(key)
 }
 
-// OperationFromContext tells the operation that a request belongs to, and its
-// route, by the request's context: for a transport, such as one of
-// [WithTransport], or a tracer that names what it sees. The operation is the
-// operationId, "login", "getImage", or [Call.Operation]; the route is the path
-// with its parameters in braces, as in [Attempt]. Other contexts have none: ok
-// is false, and both are "".
+// OperationFromContext returns the operation to which a request belongs, and
+// its route, from the request's context. It is meant for transports, such as
+// those of [WithTransport], and for tracers. operationID is the operationId of
+// the documentation, "login", "getImage", or the Operation of a [Call]. route
+// is the path with its parameters in braces, as in [Attempt]. For other
+// contexts ok is false and both strings are "".
 func OperationFromContext(ctx context.Context) (operationID, route string, ok bool) {
 	if ctx == nil {
 		return "", "", false

@@ -9,59 +9,65 @@ import (
 	"time"
 )
 
-// Attempt tells an observer of one request that was made; see [WithObserver].
+// Attempt describes one request to an observer. See [WithObserver].
 type Attempt struct {
-	// Operation is the operationId, "login", or "getImage".
+	// Operation is the operationId of the documentation, "login", "getImage", or
+	// the Operation of a [Call].
 	Operation string
 	// Method is the HTTP method.
 	Method string
-	// Route is the path with its parameters in braces: a label of few values.
+	// Route is the path with its parameters in braces, which makes it a label with
+	// few values.
 	Route string
-	// Number counts the call's requests from 1.
+	// Number is the number of the request within its call, counted from 1.
 	Number int
-	// StatusCode of the response; zero when there was none.
+	// StatusCode is the status of the response, or 0 if there was none.
 	StatusCode int
-	// Duration from the request's start to the end of its response.
+	// Duration is the time from the start of the request to the end of its
+	// response.
 	Duration time.Duration
-	// Wait before the call's next request; zero when it follows at once, as after
-	// a token that was refused, and when this was the last one.
+	// Wait is the time until the call's next request. It is 0 if that follows at
+	// once, as after a refused token, and if this was the last one.
 	Wait time.Duration
-	// Final says that no further request of the call follows.
+	// Final says that this was the call's last request.
 	Final bool
-	// RequestID is the response's X-Request-Id, with known secrets masked; "" for
-	// none.
+	// RequestID is the response's X-Request-Id, with known secrets masked, or "" if
+	// it has none.
 	RequestID string
-	// BytesSent and BytesReceived count bodies, without headers.
+	// BytesSent and BytesReceived are the sizes of the bodies in bytes, without
+	// headers.
 	BytesSent, BytesReceived int64
-	// Err is what the request failed with, nil for a response of status 2xx
-	// that could be read.
+	// Err is the error of the request. It is nil for a readable response with a
+	// status of 2xx.
 	Err error
 }
 
-// ResponseInfo describes the last response to one call; see [CaptureResponse].
+// ResponseInfo describes the last response to a call. See [CaptureResponse].
 type ResponseInfo struct {
-	// StatusCode of the response; zero when there was none.
+	// StatusCode is the status of the response, or 0 if there was none.
 	StatusCode int
-	// Header of the response; nil when there was none.
+	// Header is the header of the response, or nil if there was none.
 	Header http.Header
-	// RequestID is the response's X-Request-Id, "" for none.
+	// RequestID is the response's X-Request-Id, or "" if it has none.
 	RequestID string
-	// Attempts counts the requests that were made.
+	// Attempts is the number of requests that were made.
 	Attempts int
-	// Body is the response's body as it came; nil for downloads and for logins.
+	// Body is the body of the response as it was received. It is nil for downloads
+	// and logins.
 	Body []byte
 }
 
 type captureKey struct{}
 
-// CaptureResponse returns a context with which one call fills info, whether it
+// CaptureResponse returns a context that makes one call fill info, whether it
 // succeeds or fails. A call that is refused with [ErrInvalidArgument] leaves
-// info as it was. Calls that run at the same time need an info each.
+// info unchanged. Calls that run at the same time each need an info of their
+// own.
 //
-// Methods that make one call after the other, [Client.WaitForModel] and
-// [Client.TrainAndWait], leave the last response there. Those that have several
-// under way at a time leave info as it was: [Client.AllItems],
-// [Client.WaitForItems] and [Client.Inspect].
+// Methods that make several calls one after the other, such as
+// [Client.WaitForModel] and [Client.TrainAndWait], leave the last response in
+// info. Methods that make several calls at a time leave info unchanged:
+// [Client.AllItems], [Client.WaitForItems] and [Client.Inspect], among others.
 func CaptureResponse(ctx context.Context, info *ResponseInfo) context.Context {
 	return context.WithValue(ctx, captureKey{}, info)
 }

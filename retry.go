@@ -44,21 +44,23 @@ const (
 	defaultMaxRetryAfter = 60 * time.Second
 )
 
-// RetryPolicy bounds the retries of a call. Zero fields take the defaults.
+// RetryPolicy sets the limits for the retries of a call. Fields that are zero
+// take the defaults.
 //
-// Whether a call is repeated at all depends on the operation: those that
-// create something (train, predict, annotate, addItem, importModels,
-// setLicense) are sent again only when the service provably did not act.
+// Whether a call may be sent again at all depends on its operation: the calls
+// that create something (train, predictItems, annotate, addItem, importModels,
+// setLicense) are sent again only if the service provably did not act.
 type RetryPolicy struct {
-	// MaxAttempts bounds the requests of one call; 1 means no retry. Default 5.
-	// The one request that follows a refreshed token is not counted.
+	// MaxAttempts is the maximum number of requests in one call; 1 means no
+	// retries. The default is 5. The one request that follows the renewal of a
+	// refused token is not counted.
 	MaxAttempts int
-	// MinWait and MaxWait bound the backoff, which doubles from MinWait with
-	// full jitter: each wait is random between zero and the bound. Defaults
-	// 250 ms and 20 s.
+	// MinWait and MaxWait bound the exponential backoff. The limit starts at
+	// MinWait and doubles up to MaxWait; each wait is a random time between 0 and
+	// the limit (full jitter). The defaults are 250 ms and 20 s.
 	MinWait, MaxWait time.Duration
-	// MaxRetryAfter is the longest Retry-After that is waited for. A longer
-	// one ends the call with the service's response. Default 60 s.
+	// MaxRetryAfter is the longest Retry-After that is waited for. If the service
+	// asks for a longer wait, the call ends with its response. The default is 60 s.
 	MaxRetryAfter time.Duration
 }
 

@@ -16,14 +16,15 @@ import (
 const (
 	defaultMinPoll = 100 * time.Millisecond
 	defaultMaxPoll = 5 * time.Second
-	// briefly is how long in a row an answer is put up with that is right only
-	// for a moment, such as "not found" for what was made just now.
+	// briefly is how long a response is tolerated that is probably temporary, such
+	// as "not found" just after a creation.
 	briefly = 5 * time.Second
-	// leastLate is how many polls in a row have to fail when the time is over.
+	// leastLate is how many polls in a row must fail once the time is over.
 	leastLate = 10
-	// leastDoubtful is how many such answers in a row it takes, however long the pauses are.
+	// leastDoubtful is how many such responses in a row end a wait at the earliest,
+	// however long the pauses are.
 	leastDoubtful = 3
-	// waitConcurrency bounds how many items of one wait are asked for at a time.
+	// waitConcurrency bounds how many items of one wait are polled at a time.
 	waitConcurrency = 8
 )
 
@@ -49,9 +50,10 @@ func newWaitConfig(op operation, opts []WaitOption) (waitConfig, error) {
 	return cfg, nil
 }
 
-// WithPollInterval bounds the pause between two questions. The first pauses are
-// near the minimum, later ones grow to the maximum, all with jitter. Zero
-// stands for the default: 100 ms and 5 s.
+// WithPollInterval sets the bounds of the pause between two polls. The first
+// pauses are about the minimum; later ones grow up to the maximum. All of them
+// are randomized. Zero means the default: 100 ms for the minimum and 5 s for
+// the maximum.
 func WithPollInterval(minimum, maximum time.Duration) WaitOption {
 	return func(cfg *waitConfig) error {
 		if minimum < 0 || maximum < 0 {
@@ -71,9 +73,9 @@ func WithPollInterval(minimum, maximum time.Duration) WaitOption {
 	}
 }
 
-// WithCallbacks asks for an item as soon as a callback for it arrives at cb,
-// and goes on polling beside that: a callback that never comes costs time only,
-// and what callbacks say is never believed. Polls may then be rare; see
+// WithCallbacks polls an item as soon as a callback for it arrives at cb.
+// Polling goes on beside that, so a callback that never comes only costs time,
+// and what callbacks say is never trusted. The pauses may then be long; see
 // [WithPollInterval]. It has no effect on waits for a model.
 func WithCallbacks(cb *Callbacks) WaitOption {
 	return func(cfg *waitConfig) error {
@@ -85,8 +87,8 @@ func WithCallbacks(cb *Callbacks) WaitOption {
 	}
 }
 
-// WithProgress calls f after each answer, on the goroutine that waits. It
-// should be quick.
+// WithProgress calls f after each poll, on the goroutine that waits. It should
+// return quickly.
 func WithProgress(f func(WaitProgress)) WaitOption {
 	return func(cfg *waitConfig) error {
 		if f == nil {
@@ -97,17 +99,18 @@ func WithProgress(f func(WaitProgress)) WaitOption {
 	}
 }
 
-// WaitProgress tells how far a wait is.
+// WaitProgress says how far a wait has come.
 type WaitProgress struct {
-	// Model is the model as it was last seen, with nothing but its ModelID if it
-	// never was; nil in a wait for items.
+	// Model is the model in its last known state. If it was never seen, only its
+	// ModelID is set. In a wait for items it is nil.
 	Model *Model
-	// Ready of Total items are there; both are zero in a wait for a model.
+	// Ready is the number of items that are ready, out of Total. Both are 0 in a
+	// wait for a model.
 	Ready, Total int
 	// Elapsed is the time since the wait began.
 	Elapsed time.Duration
-	// Err is what the last question failed with, nil if it did not. The wait
-	// goes on.
+	// Err is the error of the last poll, or nil if it succeeded. The wait
+	// continues.
 	Err error
 }
 
@@ -118,23 +121,25 @@ func (cfg *waitConfig) report(p WaitProgress) {
 	}
 }
 
-// WaitError is a wait that ended before what it waited for was there, with
-// what was last seen of it. The reason is reachable with errors.Is and
-// errors.As: the context's error, together with the failure before it if there
-// was one, or what the service answered.
+// WaitError is the error of a wait that ended too early, with the last known
+// state of what it waited for. errors.Is and errors.As find the reason: the
+// context's error, together with the failure before it if there was one, or the
+// service's response.
 type WaitError struct {
-	// ModelID and ItemID name what was waited for. ItemID is empty in a wait
-	// for a model.
+	// ModelID and ItemID say what was waited for. ItemID is "" in a wait for a
+	// model.
 	ModelID, ItemID string
-	// Model is the model as it was last seen, nil if it never was, or in a wait for items.
+	// Model is the model in its last known state. It is nil if it was never seen,
+	// and in a wait for items.
 	Model *Model
-	// ItemStatus is the item's status as it was last seen, "" if it never was.
+	// ItemStatus is the item's last known status, or "" if it was never seen.
 	ItemStatus ItemStatus
-	// Err is why the wait ended.
+	// Err says why the wait ended.
 	Err error
 }
 
-// Error names what was waited for, its last known status, and why the wait ended.
+// Error says what was waited for, its last known status, and why the wait
+// ended.
 func (e *WaitError) Error() string {
 	if e == nil {
 		return nilError
@@ -160,14 +165,16 @@ func (e *WaitError) Unwrap() error {
 	return e.Err
 }
 
-// TrainingError is a model that will not become usable: its training failed, or
-// it was deleted. It is [ErrTrainingFailed].
+// TrainingError is the error of a wait for a model that will not become usable,
+// because its training failed or because it was deleted. errors.Is reports it
+// as [ErrTrainingFailed].
 type TrainingError struct {
-	// Model is the model as the service has it; its StatusText says what went wrong.
+	// Model is the model as the service has it. Its StatusText says what went
+	// wrong.
 	Model Model
 }
 
-// Error names the model, its status, and the service's reason.
+// Error gives the model, its status, and the service's reason.
 func (e *TrainingError) Error() string {
 	if e == nil {
 		return nilError
@@ -182,24 +189,30 @@ func (e *TrainingError) Error() string {
 // Is reports whether target is [ErrTrainingFailed].
 func (e *TrainingError) Is(target error) bool { return target == ErrTrainingFailed }
 
-// WaitForModel waits until a model is trained, and returns it; one that is
-// trained already at once. Statuses that nobody documented are taken for "not
-// yet". A model that failed or was deleted is a [*TrainingError].
+// WaitForModel waits until a model is trained and returns it. If it is trained
+// already, it returns at once. Statuses that are not documented count as "not
+// yet". If training failed or the model was deleted, the error is a
+// [*TrainingError].
 //
-// Network failures, 408, 425, 429 and 5xx do not end the wait. Answers that may
-// be right for a moment only end it when they have come for 5 s, and three
-// times, in a row: "not found", which may follow the creation, redirects, and
-// what cannot be read. Any other error ends it as a [*WaitError], and so does
-// the context: training may take hours, so give it a deadline that suits.
+// Network failures and the statuses 408, 425, 429 and 5xx do not end the wait.
+// Responses that are probably temporary end it only after three of them in a
+// row over at least 5 s: "not found", which may occur just after the creation,
+// redirects, and responses that cannot be read. Any other error ends the wait
+// as a [*WaitError], and so does the end of the context. Training may take
+// hours, so choose the context's deadline accordingly.
 //
-// It asks by operation getModelById; see [WithPollInterval] for how often.
+// Operation getModelById: GET /api/v1/models/{model_id}, repeatedly; see
+// [WithPollInterval].
 func (c *Client) WaitForModel(ctx context.Context, modelID string, opts ...WaitOption) (*Model, error) {
 	return c.waitForModel(ctx, modelID, nil, opts)
 }
 
-// TrainAndWait is [Client.Train] followed by [Client.WaitForModel]. Once the
-// training has begun, every error but [*TrainingError] is a [*WaitError] whose
-// ModelID is the one to go on waiting for.
+// TrainAndWait calls [Client.Train] and then [Client.WaitForModel]. Once the
+// training has started, every error other than a [*TrainingError] is a
+// [*WaitError]; its ModelID is the model that you can continue to wait for.
+//
+// Operations train: POST /api/v1/algorithms/{algorithm_id}/train, and
+// getModelById: GET /api/v1/models/{model_id}.
 func (c *Client) TrainAndWait(ctx context.Context, algorithmID string, req TrainRequest, opts ...WaitOption) (*Model, error) {
 	if _, err := newWaitConfig(opTrain, opts); err != nil {
 		return nil, err // before a model is made
@@ -241,28 +254,30 @@ func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, 
 	return last, nil
 }
 
-// WaitForItems waits until a model has assessed items, and yields each item
-// once, as soon as it is ready: those that are assessed already at once. An
-// item's status does not prove that this model has seen it,
-// so it is the assessment that is waited for; a label that nobody documented
-// counts once the item's status says that nothing is waiting. With
-// [ActiveModel] or "" the assessment of any model counts, since the service
-// does not tell which model that was.
+// WaitForItems waits until a model has assessed items and yields each item
+// once, as soon as its assessment is there; items that are assessed already are
+// yielded at once. It waits for an assessment because an item's status does not
+// prove that this model has seen the item. An assessment with an undocumented
+// label counts only when the item's status says that no prediction is pending.
+// With the model [ActiveModel] or "", an assessment by any model counts,
+// because the service does not tell which model was the active one.
 //
-// Every id has exactly one outcome, duplicates being one: an item, or a
-// [*WaitError] with its ItemID and the status last seen. An item that cannot
-// become ready does not end the wait for the others; the range goes on after
-// its error. What ends the wait for an item, and what does not, is as in
-// [Client.WaitForModel]. When the context ends, every item that is still waited
-// for is yielded with that error.
+// Every id has exactly one outcome, an id that is listed several times
+// included: an item, or a [*WaitError] with its ItemID and last known status.
+// An error for one item does not end the wait for the others. The rules for
+// which errors end a wait are those of [Client.WaitForModel]. When the context
+// ends, an error is yielded for every item that is not ready.
 //
-// An assessment that was there before a prediction was asked for ends the wait
-// for it at once; see [Client.PredictAndWait]. A prediction that failed leaves no
-// trace that is documented, and no assessment: give the context a deadline.
+// An assessment that existed before a prediction was requested ends the wait
+// for its item at once; use [Client.PredictAndWait] to wait for a new one. The
+// service does not report failed predictions, and a failed prediction leaves no
+// assessment: use a context with a deadline.
 //
-// It asks by operation getItemById, for eight items at a time, again and again
-// with pauses for all of them; see [WithPollInterval]. Leaving the range ends
-// the questions that are under way. Ranging again waits again.
+// Breaking out of the loop cancels the polls under way. Every range starts a
+// new wait.
+//
+// Operation getItemById: GET /api/v1/items/{item_id}, for eight items at a
+// time, repeatedly; see [WithPollInterval].
 func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []string, opts ...WaitOption) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
 		w, err := c.newItemsWait(ctx, opGetItem, modelID, opts)

@@ -8,23 +8,25 @@ import (
 	"strings"
 )
 
-// PredictAndWait has a model predict items, as [Client.PredictItems] does, and
-// yields each once its new assessment is there, as [Client.WaitForItems] does.
-// An assessment that was there before does not end the wait: that is what sets
-// it apart from calling the two, after a change of parameters for example.
+// PredictAndWait starts the prediction of items by a model, like
+// [Client.PredictItems], and yields each item once its new assessment is there,
+// like [Client.WaitForItems]. Unlike calling those two, it does not take an
+// assessment that existed before for the new one, which matters for example
+// after a change of parameters.
 //
-// Before it predicts, it looks at the items by operation getItemById. A new
-// assessment is then one that was not there, or an old one where the item has
-// been pending in between. Where the service puts a new assessment that is equal
-// in all parts in the place of the old one, and is so quick that the item was
-// never seen pending, no one can tell, and the wait lasts until the context
-// ends: give it a deadline.
+// It looks at the items before it requests the prediction. An assessment is new
+// if it was not there before, or if the item has been pending in between. One
+// case cannot be recognized: the service replaces the assessment with an
+// identical one so quickly that the item is never seen pending. The wait then
+// lasts until the context ends, so use a context with a deadline.
 //
-// Every id has exactly one outcome, duplicates being one: an item, or a
-// [*WaitError] with its ItemID. If the prediction fails, its error, one of those
-// of PredictItems, is the only thing that the range yields.
+// Every id has exactly one outcome, an id that is listed several times
+// included: an item, or a [*WaitError] with its ItemID. If the prediction
+// cannot be requested, the only thing yielded is that error, one of those of
+// [Client.PredictItems].
 //
-// Operation predictItems: POST /api/v1/models/{model_id}/predict.
+// Operations predictItems: POST /api/v1/models/{model_id}/predict, and
+// getItemById: GET /api/v1/items/{item_id}.
 func (c *Client) PredictAndWait(ctx context.Context, modelID string, itemIDs []string, opts ...WaitOption) iter.Seq2[*Item, error] {
 	return func(yield func(*Item, error) bool) {
 		w, err := c.newItemsWait(ctx, opPredictItems, modelID, opts)
