@@ -19,10 +19,9 @@ var ErrJournalLocked = journal.ErrLocked
 // JournalStore is a place where a journal is kept: lines of text without
 // newlines, in the order in which they were written. [NewFileJournal] and
 // [NewMemoryJournal] return two implementations; one of your own can keep a
-// journal on another machine, and hacarustest.TestJournalStore checks it. The
-// methods are called by several goroutines, except that Lines and Close are not
-// called at the same time as others. If a store panics, the range over the run
-// panics with the same value.
+// journal on another machine. The methods are called by several goroutines,
+// except that Lines and Close are not called at the same time as others. If a
+// store panics, the range over the run panics with the same value.
 type JournalStore interface {
 	// Lines yields all lines from the first one on and takes ownership: from then
 	// on, writes of an earlier owner are refused. It is called once, at the
