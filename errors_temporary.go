@@ -8,23 +8,25 @@ import (
 	"net/http"
 )
 
-// IsTemporary says whether the same call may succeed later, as it is: the service
-// is busy or restarts, the network or the context failed, or a proxy responded
-// with a page of its own in place of the service, whatever that page's status. It
-// is false for what only another input, other credentials or another license
-// mends, for a service that cannot be trusted or does not speak the documented
-// language, for errors of other packages, and for nil.
+// IsTemporary reports whether the same call may succeed later without a change:
+// the service is busy or restarting, the network or the context failed, or
+// something in front of the service, such as a proxy, responded in its place
+// for a while, with a redirect or a page of its own, whatever the status of
+// that page. It is false if only other input, other credentials or another
+// license can help, if the service cannot be trusted or does not speak the
+// documented protocol, for errors of other packages, and for nil.
 //
-// Three statuses count whoever says them: 407, with which a proxy wants
-// credentials, and 413 and 414, with which it finds a request too large.
+// Three statuses count no matter who sends them: 407, with which a proxy
+// demands credentials, and 413 and 414, with which it refuses a request as too
+// large. For these, IsTemporary is false.
 //
-// It says nothing of the call that failed: where errors.Is tells
-// [ErrOutcomeUnknown], look before you repeat it.
+// IsTemporary does not say whether the failed call was executed. If
+// errors.Is(err, [ErrOutcomeUnknown]) is true, find out before you repeat it.
 func IsTemporary(err error) bool { return isTransient(err) || isStray(err) }
 
-// isTransient says whether an error may be over at the next attempt, however often
-// there was one: the network or the context failed, a response broke off, or the
-// service is busy or down.
+// isTransient reports whether an error may be over at the next attempt, however
+// often it has occurred: the network or the context failed, a response broke
+// off, or the service is busy or down.
 func isTransient(err error) bool {
 	switch {
 	case errors.Is(err, ErrInvalidArgument), errors.Is(err, ErrTrainingFailed), errors.Is(err, ErrResponseTooLarge):
@@ -53,9 +55,10 @@ func (e *RequestError) isTransient() bool {
 	return true
 }
 
-// isStray says whether an error is that of something in front of the service, which
-// speaks in its place for a while: it says nothing of what was asked. What wants
-// credentials for itself, or finds a request too large, will do so for ever.
+// isStray reports whether an error comes from something in front of the service
+// that responds in its place for a while, so that it says nothing about what
+// was requested. A proxy that demands credentials, or refuses a request as too
+// large, will always do so.
 func isStray(err error) bool {
 	if response, ok := errors.AsType[*BaseError](err); ok {
 		switch response.StatusCode {
@@ -67,15 +70,15 @@ func isStray(err error) bool {
 	return errors.Is(err, ErrRedirect) || errors.Is(err, errWebPage) || errors.Is(err, errFilePage)
 }
 
-// isPage says whether the error is a page of a proxy, or nothing at all, in the
-// place of the service's word, which is JSON.
+// isPage reports whether the response is a proxy's page, or empty, and not from
+// the service itself, which responds with JSON.
 func (e *BaseError) isPage() bool {
 	text := bytes.TrimLeft(e.Body, "\ufeff \t\r\n")
 	return !e.isDescribed() && !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("["))
 }
 
-// isDescribed says whether the service has put the error into words, in an
-// envelope that is its own.
+// isDescribed reports whether the service has described the error in its own
+// envelope.
 func (e *BaseError) isDescribed() bool {
 	return e.Errors.Title != "" || e.Errors.Detail != "" || len(e.Errors.Message) > 0
 }
