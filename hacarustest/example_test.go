@@ -76,7 +76,8 @@ func ExampleRepeat() {
 	// Output: true
 }
 
-// The ledger tells what the service has done, whether or not its answer arrived.
+// The ledger shows what the service has done, whether or not its response
+// arrived.
 func ExampleServer_Executions() {
 	server := hacarustest.NewServer()
 	defer server.Close()
@@ -395,7 +396,7 @@ func ExampleServer_AddItem() {
 	// NG
 }
 
-// Without a license the service answers questions, and does no work.
+// Without a license, the service answers reads but does no work.
 func ExampleWithoutLicense() {
 	server := hacarustest.NewServer(hacarustest.WithoutLicense())
 	defer server.Close()

@@ -15,7 +15,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
-// A slow answer is as good as a fast one.
+// A slow response is as good as a fast one.
 func ExampleDelay() {
 	server := hacarustest.NewServer()
 	defer server.Close()
@@ -28,8 +28,8 @@ func ExampleDelay() {
 	// Output: <nil> true
 }
 
-// A gateway loses patience with a service that goes on. The parameters are set
-// once more, which does no harm.
+// A gateway times out while the service goes on. The parameters are set once
+// more, which does no harm.
 func ExampleFault_Delayed() {
 	server := hacarustest.NewServer()
 	defer server.Close()
@@ -128,8 +128,8 @@ func ExampleRevokedToken() {
 	// predictItems 200
 }
 
-// The service has acted, and the answer is lost. To set a target twice is the
-// same as once, so the client asks again.
+// The service has acted, and the response is lost. Setting a target twice is
+// the same as setting it once, so the client sends the request again.
 func ExampleResetConnection() {
 	server := hacarustest.NewServer()
 	defer server.Close()
@@ -165,7 +165,7 @@ func ExampleResetInBody() {
 	// Output: OK-01 is missing: true
 }
 
-// An answer of your own, byte by byte: that of an old proxy, which ends with
+// A response of your own, byte by byte: that of an old proxy, which ends with
 // the connection.
 func ExampleRaw() {
 	server := hacarustest.NewServer()
@@ -177,8 +177,8 @@ func ExampleRaw() {
 	// Output: 6dfa37ec <nil>
 }
 
-// Nobody understands the answer to a training, and it is not begun a second
-// time. The list of models tells whether there was a first.
+// The response to a training cannot be read, and the training is not started a
+// second time. The list of models shows whether there was a first.
 func ExampleGarbage() {
 	server := hacarustest.NewServer()
 	defer server.Close()
@@ -239,8 +239,8 @@ func ExampleFunc() {
 	// Output: -1 1
 }
 
-// A proxy wants a login of its own. Its page is no answer of the service: it
-// says nothing about the license.
+// A proxy demands a login of its own. Its page is not a response of the service
+// and says nothing about the license.
 func ExampleHTML() {
 	server := hacarustest.NewServer(hacarustest.WithoutLicense())
 	defer server.Close()
@@ -305,7 +305,7 @@ func ExampleTruncatedChunks() {
 	// Output: -1 100 true
 }
 
-// No answer comes. A program that has other things to do gives its calls a
+// No response comes. A program that has other things to do gives its calls a
 // deadline.
 func ExampleStall() {
 	server := hacarustest.NewServer()
@@ -358,7 +358,8 @@ func ExampleGzipBomb() {
 	// Output: true 1
 }
 
-// The callback of a prediction never comes. A wait finds the verdict by asking.
+// The callback of a prediction never comes. A wait finds the verdict by
+// polling.
 func ExampleMissedCallback() {
 	server := hacarustest.NewServer()
 	defer server.Close()

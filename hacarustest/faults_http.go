@@ -14,9 +14,9 @@ import (
 	"sync"
 )
 
-// ResetConnection breaks the connection without a response once the request was
-// executed, or, with [Fault.Before], once all of it has arrived. Over TCP the
-// client sees a reset.
+// ResetConnection breaks the connection without a response after the request
+// was executed, or, with [Fault.Before], after all of it has arrived. Over TCP,
+// the client sees a reset.
 func ResetConnection() Fault {
 	return Fault{send: func(x exchange) {
 		x.takeBody()
@@ -24,8 +24,9 @@ func ResetConnection() Fault {
 	}}
 }
 
-// ResetInBody breaks the connection when that many bytes of the request's
-// body, or all of a shorter one, were read. The request is not executed.
+// ResetInBody breaks the connection after the first after bytes of the
+// request's body, or all of a shorter body, were read. The request is not
+// executed.
 func ResetInBody(after int64) Fault {
 	return Fault{instead: true, send: func(x exchange) {
 		_, _ = io.CopyN(io.Discard, x.r.Body, after) // a shorter body is as good
@@ -33,12 +34,12 @@ func ResetInBody(after int64) Fault {
 	}}
 }
 
-// CloseConnection closes the connection without a response once the request was
-// executed, or, with [Fault.Before], once all of it has arrived.
+// CloseConnection closes the connection without a response after the request
+// was executed, or, with [Fault.Before], after all of it has arrived.
 func CloseConnection() Fault { return Raw(nil) }
 
-// Raw sends these bytes in place of an HTTP response once the request was
-// executed, and closes the connection.
+// Raw sends b instead of an HTTP response after the request was executed, and
+// closes the connection.
 func Raw(b []byte) Fault {
 	return Fault{send: func(x exchange) {
 		x.takeBody()
@@ -46,16 +47,17 @@ func Raw(b []byte) Fault {
 	}}
 }
 
-// takeBody reads what is left of the request's body, as a service has done before
-// it acts. A client that could not send all of it knows that nothing was executed.
+// takeBody reads the rest of the request's body, as a service does before it
+// acts. A client that could not send all of it knows that nothing was executed.
 func (x exchange) takeBody() { _, _ = io.Copy(io.Discard, x.r.Body) }
 
-// Garbage sends bytes that are not HTTP once the request was executed, and closes
-// the connection.
+// Garbage sends bytes that are not HTTP after the request was executed, and
+// closes the connection.
 func Garbage() Fault { return Raw([]byte("\x16\x03\x01\x02\x00\x01 no HTTP at all\r\n\r\n")) }
 
-// Status responds with this status, header and body in place of the execution.
-// The body is sent as it is; without a Content-Type in the header it is JSON.
+// Status responds with this status, header and body instead of executing the
+// request. The body is sent unchanged; if the header has no Content-Type, it is
+// application/json.
 func Status(code int, header http.Header, body string) Fault {
 	return Fault{instead: true, send: func(x exchange) {
 		x.takeBody() // unlike EarlyReply
@@ -74,17 +76,18 @@ func statusResponse(code int, header http.Header, body string) response {
 	return response{status: code, header: header, body: []byte(body)}
 }
 
-// HTML responds with a proxy's error page in place of the execution.
+// HTML responds with this status and a proxy's error page instead of executing
+// the request.
 func HTML(code int) Fault {
 	page := fmt.Sprintf("<!DOCTYPE html><html><head><title>%d %s</title></head><body><h1>%[2]s</h1></body></html>", code, http.StatusText(code))
 	return Status(code, http.Header{"Content-Type": {"text/html"}}, page)
 }
 
-// Func is a fault of your own. It is called in place of the request's execution,
-// and may do to the response what it likes. The handler executes the request, as
-// often as it is called, with the request that it is given: r or a clone of it.
-// With [Fault.After], the request was executed before, and the handler only
-// writes the response. Func panics if f is nil.
+// Func is a fault of your own. f is called instead of executing the request and
+// may write any response. service executes the request that it is called with,
+// r or a clone of it, each time that it is called. With [Fault.After], the
+// request has been executed before, and service only writes the response. Func
+// panics if f is nil.
 func Func(f func(w http.ResponseWriter, r *http.Request, service http.Handler)) Fault {
 	if f == nil {
 		panic("hacarustest: Func: nil function")
@@ -101,19 +104,20 @@ func EarlyReply(code int) Fault {
 	}}
 }
 
-// Truncated closes the connection after that many bytes of the response's body,
-// and before its last byte at the latest, once the request was executed. The
-// header announces the whole length.
+// Truncated closes the connection after the first after bytes of the response's
+// body, at the latest before its last byte. The request was executed. The
+// header announces the full length.
 func Truncated(after int) Fault {
 	return Fault{send: func(x exchange) { x.part(after, true); panic(http.ErrAbortHandler) }}
 }
 
-// TruncatedChunks is [Truncated] with a response whose length is not announced.
+// TruncatedChunks is like [Truncated], with a response whose length is not
+// announced.
 func TruncatedChunks(after int) Fault {
 	return Fault{send: func(x exchange) { x.part(after, false); panic(http.ErrAbortHandler) }}
 }
 
-// Stall sends nothing, for as long as the client waits, once the request was
+// Stall sends nothing for as long as the client waits. The request was
 // executed.
 func Stall() Fault {
 	return Fault{send: func(x exchange) {
@@ -122,15 +126,15 @@ func Stall() Fault {
 	}}
 }
 
-// StallInBody sends that many bytes of the response's body, all but the last one
-// at most, and then nothing for as long as the client waits, once the request was
+// StallInBody sends the first after bytes of the response's body, but never the
+// last one, and then nothing for as long as the client waits. The request was
 // executed.
 func StallInBody(after int) Fault {
 	return Fault{send: func(x exchange) { x.part(after, true); x.stall() }}
 }
 
-// GzipBomb responds with few bytes that unpack to a JSON string of that many
-// bytes, once the request was executed.
+// GzipBomb responds with a small body that decompresses to a JSON string of
+// size bytes. The request was executed.
 func GzipBomb(size int64) Fault {
 	return Fault{send: func(x exchange) {
 		x.w.Header().Set("Content-Type", "application/json")
@@ -187,14 +191,14 @@ func (x exchange) connection() net.Conn {
 	return conn
 }
 
-// raw sends bytes that are no response, and closes the connection.
+// raw sends bytes that are not a response and closes the connection.
 func (x exchange) raw(b []byte) {
 	conn := x.connection()
 	_, _ = conn.Write(b)
 	_ = conn.Close()
 }
 
-// reset breaks the connection off: without lingering, TCP resets it.
+// reset breaks the connection: TCP resets a connection that does not linger.
 func (x exchange) reset() {
 	conn := x.connection()
 	if tcp, ok := conn.(*net.TCPConn); ok {
@@ -217,7 +221,7 @@ func (x exchange) part(bytes int, announced bool) {
 	_ = http.NewResponseController(x.w).Flush()
 }
 
-// stall waits until the client, or the server, has gone.
+// stall waits until the client or the server is gone.
 func (x exchange) stall() {
 	_, err := io.Copy(io.Discard, x.r.Body) // until it is read, a client that goes is not noticed
 	if err != nil && !errors.Is(err, http.ErrBodyReadAfterClose) {

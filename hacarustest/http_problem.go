@@ -8,12 +8,13 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
-// message is a text in the two languages of the service.
+// message is a message in the two languages of the service.
 type message struct{ en, ja string }
 
-// The English texts are those of the real service (wire-facts.md 4, 6, 7, 12
-// and its fixtures), and so is the Japanese one of noContext. The other
-// Japanese texts are translations made for this package.
+// The English messages are those of the real service (facts 4, 6, 7 and 12 of
+// docs/wire-facts.md, and its fixtures), and so is the Japanese one of
+// noContext. The other Japanese messages are translations made for this
+// package.
 var (
 	unknownClient  = message{"Cannot find client information", "クライアント情報が見つかりません。"}
 	wrongSecret    = message{"Client id and secret mismatch", "クライアントIDとシークレットが一致しません。"}
@@ -34,7 +35,8 @@ var (
 	noRoute        = message{"Not Found", "見つかりません。"}
 )
 
-// errMalformed is the status text of a training with wrong parameters (wire-facts.md 20).
+// errMalformed is the status text of a training with wrong parameters
+// (docs/wire-facts.md, fact 20).
 var errMalformed = errors.New("Malformed parameters detected. Please check parameters before training!") //nolint:revive,staticcheck // the service's words
 
 func (m message) in(language string) string {
@@ -58,8 +60,8 @@ func (p *problem) Error() string { return p.title.en + p.detail.en }
 // refuse is a problem with a title, as most of the real service's are.
 func refuse(status int, title message) *problem { return &problem{status: status, title: title} }
 
-// missing is a problem with an empty title and its text in the detail, the
-// other form of the real service (wire-facts.md 9).
+// missing is a problem with an empty title and its message in the detail, the
+// other form of the real service (docs/wire-facts.md, fact 9).
 func missing(detail message) *problem {
 	return &problem{status: http.StatusNotFound, detail: detail}
 }

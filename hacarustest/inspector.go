@@ -8,31 +8,32 @@ import (
 	"github.com/hacarus/hacarus-check-go/hacarustest/internal/vision"
 )
 
-// Trainer learns from images of good products and makes an [Inspector].
-// [PatternMatching] and [Reconstructor] are trainers; [WithInspector] makes a
+// Trainer learns from images of good products and returns an [Inspector].
+// [PatternMatching] and [Reconstructor] are trainers. [WithInspector] makes a
 // [Server] use another one.
 type Trainer interface {
-	// Train learns from good images what a good product looks like; it does not
-	// change them. The parameters are those that the training overrides; nil
-	// means that all have their defaults. An error says, in words for the user,
-	// why nothing can be learned: it becomes the status text of the failed
-	// model. When ctx ends, Train returns its error soon.
+	// Train learns from good images what a good product looks like. It must not
+	// change them. p holds the parameters that the training overrides; nil means
+	// that all have their defaults. An error says, in words for the user, why
+	// nothing can be learned; it becomes the StatusText of the failed model. When
+	// ctx ends, Train must soon return the context's error.
 	Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error)
 }
 
-// Inspector tells from an image whether the product on it is good. It is what a
-// model has learned, and is safe for concurrent use.
+// Inspector decides whether the product on an image is good. It is the result
+// of a training and must be safe for concurrent use.
 type Inspector interface {
-	// Inspect compares an image with what was learned. Parameters given here win
-	// over those of the training, one by one; nil changes none. A [Server] gives
-	// the overrides of the model's training, with the model's predict parameters
-	// over them. Inspect returns an error if the image cannot be compared, for
-	// example because of its size. When ctx ends, Inspect returns its error soon.
+	// Inspect compares an image with what was learned. Parameters in p take
+	// precedence over those of the training, one by one; nil changes none. A
+	// [Server] passes the overrides of the model's training, replaced by the
+	// model's predict parameters where these are set. Inspect returns an error if
+	// the image cannot be compared, for example because of its size. When ctx ends,
+	// Inspect must soon return the context's error.
 	Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error)
 }
 
-// InspectorFunc is an [Inspector] that has nothing to learn: a function that
-// judges images by rules of its own. It is a [Trainer] as well, for
+// InspectorFunc is an [Inspector] that does not learn: a function that judges
+// images by your own rules. It is also a [Trainer], so that it can be passed to
 // [WithInspector].
 type InspectorFunc func(ctx context.Context, img image.Image, p Parameters) (Finding, error)
 
@@ -46,43 +47,45 @@ func (f InspectorFunc) Inspect(ctx context.Context, img image.Image, p Parameter
 	return f(ctx, img, p)
 }
 
-// Finding is what an [Inspector] says of one image. The zero value means that
-// the product is flawless.
+// Finding is the result of inspecting one image. The zero value means that the
+// product has no defect.
 type Finding struct {
-	// NG is true for a bad product.
+	// NG is true if the product is defective.
 	NG bool
-	// Score says how unusual the worst place of the image is, from 0 (as learned)
-	// to about 1; larger is worse. How it relates to NG is up to the inspector.
+	// Score says how unusual the worst area of the image is, from 0 (as learned) to
+	// about 1; larger is worse. The inspector decides how it relates to NG.
 	Score float64
-	// Defects are the places that differ, from top to bottom; nil means none.
+	// Defects are the areas that differ, from top to bottom. Nil means that there
+	// are none.
 	Defects []Defect
 }
 
-// Defect is one place of an image that is not as it should be.
+// Defect is one area of an image that differs from a good product.
 type Defect struct {
 	// Box is the smallest rectangle around the defect, in pixels of the inspected
-	// image. The image's upper left corner is (0, 0), whatever its bounds.
+	// image. The upper left corner of the image is (0, 0), whatever its bounds.
 	Box image.Rectangle
 	// Area is the number of pixels of the defect itself: at least 1 and at most
 	// the area of Box.
 	Area float64
 }
 
-// Parameters are values of an algorithm's parameters by name, each written as
-// the service writes it: "threshold": "0.1", "min_inspection_size": "[16, 16]".
-// A nil map can be read and has no values.
+// Parameters maps the names of an algorithm's parameters to their values in the
+// service's notation: "threshold": "0.1", "min_inspection_size": "[16, 16]". A
+// nil map has no values.
 type Parameters map[string]string
 
-// Float returns the parameter of that name as a number. It returns fallback
-// where the value is missing or not a finite number.
+// Float returns the parameter of that name as a number, or fallback if it is
+// missing or not a finite number.
 func (p Parameters) Float(name string, fallback float64) float64 {
 	return vision.Parameters(p).Float(name, fallback)
 }
 
-// Pair returns the parameter of that name as two numbers. The vertical one comes
-// first in the service's text: "[8, 4]" is x 4 and y 8. Parentheses are as good
-// as brackets, and both may be missing. A single number stands for both. Pair
-// returns fallback twice where the value is missing or anything else.
+// Pair returns the parameter of that name as two numbers. The vertical one
+// comes first in the service's notation: "[8, 4]" is x 4 and y 8. Parentheses
+// may be used instead of brackets, and both may be missing. A single number
+// stands for both. Pair returns fallback twice if the parameter is missing or
+// anything else.
 func (p Parameters) Pair(name string, fallback float64) (x, y float64) {
 	return vision.Parameters(p).Pair(name, fallback)
 }

@@ -103,7 +103,7 @@ func (s *Server) addItems(r *request) (response, error) {
 		i.IsTrainingData, i.good = training, good
 		i.UserAssessment = labelled(training, good)
 		if training {
-			i.Status = hacarus.ItemStatusDone // wire-facts.md 21
+			i.Status = hacarus.ItemStatusDone // docs/wire-facts.md, fact 21
 		}
 		s.state.put(i)
 		ids.ItemIDs = append(ids.ItemIDs, i.ItemID)
@@ -119,7 +119,7 @@ func optionalBool(text string) (*bool, error) {
 	return &v, err
 }
 
-// labelled is what the uploader said of an item.
+// labelled is the label that the uploader gave to an item.
 func labelled(training bool, good *bool) *hacarus.UserAssessment {
 	if !training || good == nil {
 		return nil
@@ -137,9 +137,9 @@ func labelled(training bool, good *bool) *hacarus.UserAssessment {
 }
 
 // checkUploads refuses what the real service is known to refuse: names with
-// spaces or more than one dot (wire-facts.md 29), and files that are no image
-// of a documented type. A file that would be the item of one before it is
-// refused too: one of the two would be lost.
+// spaces or more than one dot (docs/wire-facts.md, fact 29), and files that are
+// no image of a documented type. A file that would be the item of one before it
+// is refused too: one of the two would be lost.
 func checkUploads(files []upload) error {
 	if len(files) == 0 {
 		return refuse(http.StatusBadRequest, noUpload)

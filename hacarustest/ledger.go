@@ -10,24 +10,25 @@ import (
 
 // Call is a request that arrived at a [Server], and what became of it.
 type Call struct {
-	// Operation is the operationId, such as "train". Fetching an item's image is
+	// Operation is the operationId, such as "train". For an item's image it is
 	// "getImage", which is not an operation of the documentation.
 	Operation string
-	// Method and Path of the request. Path is escaped as it arrived, and has no query.
+	// Method and Path are those of the request. Path is escaped as it arrived,
+	// without the query.
 	Method, Path string
-	// Query of the request.
+	// Query is the query of the request.
 	Query url.Values
-	// Header of the request, without Authorization.
+	// Header is the header of the request, without Authorization.
 	Header http.Header
-	// Body of a JSON request; nil for others.
+	// Body is the body of a JSON request, and nil for other requests.
 	Body []byte
-	// Files are the names of the files of an upload that have arrived; nil for other
-	// requests.
+	// Files are the names of the uploaded files that have arrived. It is nil for
+	// requests that are not uploads.
 	Files []string
-	// StatusCode of the response; zero while there is none.
+	// StatusCode is the status of the response, or 0 if there is none yet.
 	StatusCode int
-	// Executed is true if the service did what the request asked for, whether or not
-	// the response reached the client.
+	// Executed is true if the service did what the request asked for, whether or
+	// not the response reached the client.
 	Executed bool
 }
 
@@ -74,13 +75,13 @@ func (c *Call) clone() Call {
 	return clone
 }
 
-// Calls returns the requests of an operation in the order of their arrival; "" is
-// all operations. Requests that arrived but were not executed are among them: see
+// Calls returns the requests of an operation in the order of their arrival; ""
+// means all operations. They include requests that were not executed: see
 // [Call.Executed]. Calls are kept until [Server.ResetCalls].
 func (s *Server) Calls(operation string) []Call { return s.ledger.of(operation) }
 
-// Executions returns how many requests of an operation were executed; "" is all
-// operations.
+// Executions returns how many requests of an operation were executed; "" means
+// all operations.
 func (s *Server) Executions(operation string) int {
 	n := 0
 	for _, call := range s.ledger.of(operation) {
@@ -91,7 +92,7 @@ func (s *Server) Executions(operation string) int {
 	return n
 }
 
-// ResetCalls forgets all calls so far, so that Calls begins anew.
+// ResetCalls forgets all calls so far.
 func (s *Server) ResetCalls() {
 	s.ledger.update(func() { s.ledger.calls = nil })
 }

@@ -96,7 +96,7 @@ func inspectUpload(ctx context.Context, inspector Inspector, u upload, p Paramet
 }
 
 // finishPrediction records a finding. An item whose inspection failed is done
-// all the same, without an assessment (wire-facts.md 21).
+// all the same, without an assessment (docs/wire-facts.md, fact 21).
 func (s *Server) finishPrediction(m *model, i *item, f Finding, err error, base string) itemView {
 	s.mu.Lock()
 	defer s.mu.Unlock()

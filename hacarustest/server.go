@@ -19,10 +19,11 @@ import (
 // [NewServer]. It is safe for concurrent use.
 type Server struct {
 	// URL is the base URL for [hacarus.New], without a trailing slash. In a bubble
-	// of testing/synctest nothing listens there, but [Server.Transport] reaches it.
+	// of testing/synctest, nothing listens there, but [Server.Transport] reaches
+	// it.
 	URL string
-	// ClientID and ClientSecret are the credentials that it accepts: those of
-	// [WithClient], or "hacarustest" and a random secret.
+	// ClientID and ClientSecret are the credentials that the server accepts: those
+	// of [WithClient], or "hacarustest" and a random secret.
 	ClientID, ClientSecret string
 
 	config
@@ -46,7 +47,7 @@ type Server struct {
 
 // NewServer starts a server with the documented algorithms, one target, a
 // license, and no models or items. The caller must call Close. NewServer panics
-// when it cannot listen.
+// if it cannot listen.
 func NewServer(opts ...Option) *Server {
 	config := newConfig(opts)
 	s := &Server{
@@ -70,7 +71,8 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// prepareCallbacks makes what sends callbacks. It follows no redirect.
+// prepareCallbacks makes the client that sends callbacks. It does not follow
+// redirects.
 func (s *Server) prepareCallbacks() {
 	s.callbacks.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s.callbacks.Transport = s.callbackTransport
@@ -96,9 +98,9 @@ func (s *Server) listen() {
 	s.serve(s.memory)
 }
 
-// reachable is where clients on this computer reach an address, which may stand
-// for all of the computer's addresses. Port 0, which is only left where nothing
-// listens, is not one of a URL.
+// reachable returns the address at which clients on this computer reach addr,
+// which may stand for all of the computer's addresses. Port 0 remains only if
+// nothing listens; a URL does not contain it.
 func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -121,18 +123,20 @@ func (s *Server) serve(l net.Listener) {
 	})
 }
 
-// Close stops the server and what it is doing, and waits until all of it has
-// ended. It also closes the clients of [Server.Client]. It may be called again.
+// Close stops the server and everything that it is doing, and waits for the end
+// of that. It also closes the clients of [Server.Client]. It may be called more
+// than once.
 func (s *Server) Close() {
 	s.end(func() {
 		_ = s.server.Close() // its error is that of a listener that was closed before
 	})
 }
 
-// Client returns a client with the server's URL and credentials, which Close
-// closes. It connects to the server's port, as it would to the real service; in a
-// bubble of testing/synctest it uses [Server.Transport]. The options override
-// those of the server. Client panics when [hacarus.New] fails.
+// Client returns a client with the server's URL and credentials, which is
+// closed by Close. It connects to the server's port like to that of the real
+// service; in a bubble of testing/synctest it uses [Server.Transport]. The
+// options are applied after the server's own. Client panics if [hacarus.New]
+// returns an error.
 func (s *Server) Client(opts ...hacarus.Option) *hacarus.Client {
 	own := []hacarus.Option{hacarus.WithCredentials(s.ClientID, s.ClientSecret)}
 	if inBubble() {
@@ -146,33 +150,33 @@ func (s *Server) Client(opts ...hacarus.Option) *hacarus.Client {
 	return client
 }
 
-// Transport returns a transport that reaches the server's URL without a port, and
-// no other host. It can also be used where the process has no network at all.
+// Transport returns a transport that reaches the server's URL without a port,
+// and no other host. It works even if the process has no network.
 func (s *Server) Transport() http.RoundTripper {
 	t := s.memory.transport(s.host)
 	s.onClose(t.CloseIdleConnections)
 	return t
 }
 
-// Handler returns what serves the API, for a server or for middleware of your
-// own. It expects the API's paths at the root, and addresses the images of items
-// by the host of the request, or by that of X-Forwarded-Host and
+// Handler returns the handler that serves the API, for a server or for
+// middleware of your own. It expects the API's paths at the root. The URLs of
+// images have the host of the request, or that of X-Forwarded-Host and
 // X-Forwarded-Proto.
 func (s *Server) Handler() http.Handler { return s.server.Handler }
 
-// Advance moves the server's clock forward: tokens and licenses expire by it, and
-// trainings, predictions and delays take their time by it. What becomes due
-// happens at once, but Advance does not wait for it.
+// Advance moves the server's clock forward. Tokens and licenses expire by this
+// clock, and trainings, predictions and delays take their time by it. What
+// becomes due begins at once, but Advance does not wait for it.
 func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
 
-// RevokeTokens makes all tokens given out so far invalid, as if they had expired.
+// RevokeTokens makes all tokens issued so far invalid, as if they had expired.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.state.tokens)
 }
 
-// compute waits for a slot to compute in, and runs f in it.
+// compute waits for a free slot and runs f in it.
 func (s *Server) compute(ctx context.Context, f func()) error {
 	select {
 	case s.slots <- struct{}{}:

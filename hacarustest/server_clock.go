@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// clock is the real time, which a test can move on. All waiting and all
-// expiry of the server go by it.
+// clock is the real time, which a test can move forward. The server uses it for
+// all waiting and all expiry.
 type clock struct {
 	mu     sync.Mutex
 	offset time.Duration

@@ -19,7 +19,7 @@ type lifetime struct {
 
 func (l *lifetime) begin() { l.running, l.stop = context.WithCancel(context.Background()) }
 
-// end breaks off all work and waits for it.
+// end cancels all work and waits for its end.
 func (l *lifetime) end(closeListeners func()) {
 	l.mu.Lock()
 	l.closed = true
@@ -41,7 +41,7 @@ func (l *lifetime) onClose(f func()) {
 	l.given = append(l.given, f)
 }
 
-// count counts work until its Done; it is false after the end.
+// count counts work until its Done. It is false after the end.
 func (l *lifetime) count() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -73,9 +73,9 @@ func (l *memoryListener) transport(host string) *http.Transport {
 	}
 }
 
-// inBubble tells whether the caller runs in a bubble of testing/synctest,
+// inBubble reports whether the caller runs in a bubble of testing/synctest,
 // where a goroutine that waits for the network would stop the bubble's clock.
-// The runtime tells it in no other way than in a goroutine's stack trace.
+// The runtime reveals this only in a goroutine's stack trace.
 func inBubble() bool {
 	trace := make([]byte, 128)
 	trace = trace[:runtime.Stack(trace, false)]

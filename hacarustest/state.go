@@ -264,7 +264,8 @@ func (st *state) addModel(m *model, now time.Time) {
 // timestamp is a time in the precision that the real service has.
 func timestamp(t time.Time) hacarus.Time { return hacarus.Time{Time: t.UTC().Truncate(time.Second)} }
 
-// hash is 40 hexadecimal digits, as image keys have (wire-facts.md 19).
+// hash is 40 hexadecimal digits, as image keys have (docs/wire-facts.md, fact
+// 19).
 func hash(parts ...string) string {
 	h := sha1.New() //nolint:gosec // see the import
 	for _, part := range parts {

@@ -9,9 +9,10 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
-// AddTarget adds an inspection target, or replaces the one with the same id, and
-// returns it as the server will return it. A TargetID of zero stands for one more
-// than the highest id there is, so no target of id 0 can be added.
+// AddTarget adds an inspection target, or replaces the one with the same id,
+// and returns it in the form in which the server will return it. If the
+// TargetID is 0, it becomes one more than the highest id, so a target with id 0
+// cannot be added.
 func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,9 +31,9 @@ func (s *Server) AddTarget(t hacarus.InspectionTarget) hacarus.InspectionTarget 
 }
 
 // AddAlgorithm adds an algorithm, or replaces the one with the same id, and
-// returns it as the server will return it. Required fields that a leaves out are
-// filled in. Overrides of its parameters are passed to the [Trainer] and the
-// [Inspector] under their names.
+// returns it in the form in which the server will return it. Required fields
+// that are not set are filled in. Overrides of its parameters are passed to the
+// [Trainer] and the [Inspector] under the names of the parameters.
 func (s *Server) AddAlgorithm(a hacarus.Algorithm) hacarus.Algorithm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,13 +59,13 @@ func freeID(kind string, n int, taken func(string) bool) string {
 	}
 }
 
-// AddModel adds a model, or replaces the one with the same id, and returns it as
-// the server will return it. Fields that m leaves out are filled in: the
-// algorithm with "PM", the status with active. An active model becomes the one
-// that "active" stands for.
+// AddModel adds a model, or replaces the one with the same id, and returns it
+// in the form in which the server will return it. Fields that are not set are
+// filled in: the algorithm is "PM" and the status is active. If the model is
+// active, "active" means this model from now on.
 //
-// The model is trained without images. Where that is not possible, as with the
-// documented algorithms, it calls everything OK with score 0.
+// The model is trained without images. If that is not possible, as with the
+// documented algorithms, it calls every item OK with score 0.
 func (s *Server) AddModel(m hacarus.Model) hacarus.Model {
 	added := &model{Model: m, seeded: true, inspector: s.seededInspector()}
 	s.mu.Lock()
@@ -98,11 +99,12 @@ func (s *Server) seededInspector() Inspector {
 func allGood(context.Context, image.Image, Parameters) (Finding, error) { return Finding{}, nil }
 
 // AddItem adds an item with images, or replaces the one with the same id, and
-// returns it as the server will return it. Each image is the content of a file.
-// The images come before those of i.Images, which are listed unchanged and cannot
-// be fetched. Fields that i leaves out are filled in: an id; the id as the name;
-// a status, which is done if the item is training data or has assessments, and
-// otherwise pending; ids and times of annotations. The item is always active.
+// returns it in the form in which the server will return it. Each of images is
+// the content of a file. These images come before those in i.Images, which are
+// listed unchanged and cannot be fetched. Fields that are not set are filled
+// in: the id; the name, which is the id; the status, which is done for training
+// data and for items with assessments, and pending otherwise; and ids and times
+// of annotations. The item is always active.
 func (s *Server) AddItem(i hacarus.Item, images ...[]byte) hacarus.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
