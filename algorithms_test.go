@@ -31,7 +31,7 @@ func TestTrainErrors(t *testing.T) {
 		kind    error
 		outcome Outcome
 	}{
-		"no licence":      {http.StatusForbidden, `{"errors":{"title":"Invalid license!"}}`, ErrLicense, OutcomeNotExecuted},
+		"no license":      {http.StatusForbidden, `{"errors":{"title":"Invalid license!"}}`, ErrLicense, OutcomeNotExecuted},
 		"somebody's item": {http.StatusForbidden, `{"errors":{"title":"You do not have access"}}`, ErrForbidden, OutcomeNotExecuted},
 		"unfit request":   {http.StatusUnprocessableEntity, `{}`, ErrUnprocessable, OutcomeNotExecuted},
 		"failure":         {http.StatusInternalServerError, `{}`, ErrOutcomeUnknown, OutcomeUnknown},

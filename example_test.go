@@ -277,7 +277,7 @@ func ExampleBaseError() {
 	case errors.Is(err, hacarus.ErrOutcomeUnknown):
 		fmt.Println("it may have started: look before repeating it")
 	case errors.Is(err, hacarus.ErrLicense):
-		fmt.Println("there is no licence, or it has run out")
+		fmt.Println("there is no license, or it has run out")
 	case errors.Is(err, hacarus.ErrBusy):
 		fmt.Println("the service stayed busy: try again later")
 	case errors.As(err, &answer):
@@ -285,7 +285,7 @@ func ExampleBaseError() {
 	default:
 		fmt.Println("no usable answer:", err)
 	}
-	// Output: there is no licence, or it has run out
+	// Output: there is no license, or it has run out
 }
 
 // A call whose answer was lost. Whether the service acted is not known.

@@ -12,23 +12,23 @@ import (
 )
 
 // calls is what the uploader and the predictor share: how a call takes its
-// turn, what follows from its end, and where that is written down.
+// turn, what follows from its end, and where that is recorded.
 type calls struct {
 	*pipeline
 	client  *Client
 	limiter *limiter
 	notes   *notes
 	modelID string        // "" in a run without a model
-	grace   time.Duration // how long is waited for what may come
+	grace   time.Duration // how long to wait for what may still come
 	cfg     waitConfig
 	slots   chan struct{} // bounds the polls
 }
 
-// failure is what the error of a call tells, whichever of the two types it has.
+// failure is what the error of a call says, whichever of the two types it has.
 type failure struct {
 	operation string
 	outcome   Outcome
-	response  *BaseError // nil: there was none
+	response  *BaseError // nil if there was none
 }
 
 func failureOf(err error) failure {
@@ -42,12 +42,12 @@ func failureOf(err error) failure {
 	return failure{}
 }
 
-// isLogin says whether it was the login that failed, before the call was made.
+// isLogin reports whether the login failed before the call was made.
 func (f failure) isLogin() bool {
 	return f.operation == opLogin.id || f.response != nil && f.response.Operation == opLogin.id
 }
 
-// status is the response's status; zero: there was none.
+// status returns the response's status, or 0 if there was none.
 func (f failure) status() int {
 	if f.response == nil {
 		return 0
@@ -55,39 +55,39 @@ func (f failure) status() int {
 	return f.response.StatusCode
 }
 
-// isProxyLogin says whether a proxy on the way wants credentials, which no
-// repetition gives it.
+// isProxyLogin reports whether a proxy on the way demands credentials.
+// Repeating the call does not provide them.
 func isProxyLogin(err error) bool {
 	return failureOf(err).status() == http.StatusProxyAuthRequired ||
 		err != nil && wantsProxyCredentials(err)
 }
 
-// mayBeExecuted says whether the service may have done what it was asked for.
+// mayBeExecuted reports whether the service may have executed the call.
 func mayBeExecuted(err error) bool {
 	f := failureOf(err)
 	return errors.Is(err, ErrOutcomeUnknown) || f.outcome == OutcomeExecuted && !f.isLogin()
 }
 
-// isMissing says whether it is the service, and not a proxy in front of it,
-// that has no such item.
+// isMissing reports whether the service itself, and not a proxy in front of it,
+// says that there is no such item.
 func isMissing(err error) bool {
 	f := failureOf(err)
 	return f.response != nil && errors.Is(f.response, ErrNotFound) && f.response.isDescribed()
 }
 
-// reaction is what follows from the end of a call.
+// reaction says what to do after the end of a call.
 type reaction int
 
 const (
 	proceed   reaction = iota // it is done
-	lookFirst                 // it may be done
-	again                     // it is not done, and may be next time
+	lookFirst                 // it may be done: look first
+	again                     // it is not done, and may succeed next time
 	halve                     // something in it was refused
 	giveUp                    // it will not be done
 	endRun                    // and neither will any other
 )
 
-// reactTo decides what follows from the end of an upload or of a prediction.
+// reactTo decides what to do after the end of an upload or of a prediction.
 func (c *calls) reactTo(op operation, err error) reaction {
 	switch {
 	case err == nil:
@@ -131,7 +131,7 @@ func isUnreadableLogin(err error) bool {
 	return failureOf(err).isLogin() && errors.Is(err, ErrDecode)
 }
 
-// isFatal says whether every other file would meet an error too.
+// isFatal reports whether every other file would fail, too.
 func (c *calls) isFatal(err error) bool {
 	if c.client.closed.Load() || isProxyLogin(err) {
 		return true
@@ -147,8 +147,8 @@ func (c *calls) isFatal(err error) bool {
 	return ok && !errors.As(err, &sourceError{}) && !errors.Is(err, ErrResponseTooLarge) && permanent(lost.Err)
 }
 
-// doubt is held against the files of a batch whose calls fail while those of
-// others succeed: something in it may be what the service fails at.
+// doubt is the suspicion against the files of a batch whose calls fail while
+// those of others succeed: one of the files may be what makes the service fail.
 type doubt struct {
 	since    time.Time // of the first failure that counts
 	failures int
@@ -156,13 +156,14 @@ type doubt struct {
 	began    bool
 }
 
-// leastSuspect is how many failures, between which others succeeded, split a batch.
+// leastSuspect is after how many failures a batch is split, if other calls
+// succeeded in between.
 const leastSuspect = 3
 
-// hold counts a failure, and says whether the batch is suspect, and whether it
-// has been so for the grace time. While nothing succeeds, the service is away,
-// and nothing is held against any file. A status of 500 is the service's word
-// on what it was sent, so that any success is one of others.
+// hold counts a failure and reports whether the batch is suspect, and whether
+// it has been so for the grace time. While nothing succeeds, the service is
+// away, and no file is suspected. A status of 500 is the service's response to
+// what it was sent, so any success counts as one of others.
 func (d *doubt) hold(c *calls, op operation, err error) (suspect, guilty bool) {
 	successes := c.limiter.successes(op, failureOf(err).status() == http.StatusInternalServerError)
 	others := d.began && successes > d.seen
@@ -176,8 +177,8 @@ func (d *doubt) hold(c *calls, op operation, err error) (suspect, guilty bool) {
 	return d.failures >= leastSuspect, d.failures >= leastSuspect && time.Since(d.since) >= c.grace
 }
 
-// rest waits before another try, unless taking a turn is the wait. It is false
-// when the run has ended.
+// rest waits before another attempt, unless taking a turn is the wait. It is
+// false if the run has ended.
 func (c *calls) rest(tries int, err error) bool {
 	if isBusy(err) || c.limiter.isAway() {
 		return c.ctx.Err() == nil
@@ -192,7 +193,7 @@ func (c *calls) rest(tries int, err error) bool {
 	}
 }
 
-// advance notes that units have come to a step, in memory; the journal learns
+// advance records in memory that units have reached a step; the journal records
 // it with the next step.
 func (c *calls) advance(to journal.Step, units []*unit) {
 	for _, u := range units {
@@ -203,8 +204,8 @@ func (c *calls) advance(to journal.Step, units []*unit) {
 	}
 }
 
-// write notes that units have come to a step. It is false, and the units are
-// delivered, when that cannot be written.
+// write records that units have reached a step. If that cannot be written, it
+// returns false and the units are delivered with the error.
 func (c *calls) write(durable bool, to journal.Step, units []*unit) bool {
 	err := c.notes.write(durable, to, units)
 	if err != nil {
@@ -216,8 +217,9 @@ func (c *calls) write(durable bool, to journal.Step, units []*unit) bool {
 	return err == nil
 }
 
-// refuse delivers units with an error, and notes the step that they have come
-// to: the one before the call that failed, unless that may have been executed.
+// refuse delivers units with an error and records the step that they have
+// reached: the one before the failed call, unless the call may have been
+// executed.
 func (c *calls) refuse(units []*unit, at journal.Step, err error) {
 	if len(units) == 0 {
 		return
@@ -233,15 +235,16 @@ func (c *calls) refuse(units []*unit, at journal.Step, err error) {
 	}
 }
 
-// look is a wait for items at the pace of the run.
+// look returns a wait for items at the pace of the run.
 func (c *calls) look(isReady func(*Item) bool) *itemsWait {
 	return &itemsWait{
 		client: c.client, waitConfig: c.cfg, modelID: c.modelID, slots: c.slots, pacer: c.limiter, patience: briefly, pages: c.grace, isReady: isReady,
 	}
 }
 
-// byItem is the units by their items' ids. Two units of one item, which no
-// service gives, are told apart by nothing: all but the first are delivered.
+// byItem returns the units by the ids of their items. Two units with one item,
+// which no service should produce, cannot be told apart: all but the first are
+// delivered with an error.
 func (c *calls) byItem(units []*unit) (byID map[string]*unit, ids []string) {
 	byID = make(map[string]*unit, len(units))
 	for _, u := range units {
@@ -255,13 +258,14 @@ func (c *calls) byItem(units []*unit) (byID map[string]*unit, ids []string) {
 	return byID, ids
 }
 
-// notThisFile is the outcome of a file of which nobody can say which item it became.
+// notThisFile is the outcome of a file if nobody can say which item it became.
 func notThisFile(u *unit, err error) error {
 	return &RequestError{Operation: opAddItems.id, Outcome: OutcomeUnknown, ItemIDs: []string{u.id}, Err: err}
 }
 
-// contradiction is what tells that an item was not made from a file: its image
-// has another name or size, as far as the service tells them. Nil: nothing does.
+// contradiction returns what shows that an item was not made from a file,
+// because its image has another name or size, as far as the service sends them.
+// It returns nil if nothing does.
 func contradiction(u *unit, item *Item) error {
 	for _, image := range item.Images {
 		sizes := image.FileSize <= 0 || u.size <= 0 || image.FileSize == u.size

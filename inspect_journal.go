@@ -113,7 +113,7 @@ func ReadJournal(path string) iter.Seq2[JournalEntry, error] {
 	}
 }
 
-// journalError says that it is the journal that failed.
+// journalError says that the journal failed.
 func journalError(path string, err error) error {
 	if err == nil {
 		return nil
@@ -127,8 +127,8 @@ func journalError(path string, err error) error {
 	return fmt.Errorf("hacarus: journal %s: %w", path, err)
 }
 
-// journalTime is how long what is known may take to be written down after the
-// user's context has ended. A store may be far away.
+// journalTime is how long recording what is known may take after the user's
+// context has ended. A store may be far away.
 const journalTime = 10 * time.Second
 
 // journalPlace is where a run keeps its journal.
@@ -148,7 +148,7 @@ func (p journalPlace) check(operation string) error {
 	return nil
 }
 
-// notes is what a run writes down, in a journal if it has one.
+// notes records the steps of a run, in a journal if it has one.
 type notes struct {
 	journalPlace
 	ctx     context.Context //nolint:containedctx // outlasts the user's a little
@@ -158,7 +158,8 @@ type notes struct {
 	strange atomic.Bool      // the service was seen to choose ids that do not follow from names
 }
 
-// openNotes opens the journal of a model's work; "" is work without a model.
+// openNotes opens the journal of a model's work. The model "" means work
+// without a model.
 func openNotes(ctx context.Context, place journalPlace, model string, logger *slog.Logger) (*notes, error) {
 	n := &notes{journalPlace: place, close: func() error { return nil }, release: func() {}}
 	var store journal.Store = place.store
@@ -188,7 +189,7 @@ func openNotes(ctx context.Context, place journalPlace, model string, logger *sl
 	return n, nil
 }
 
-// outlasting is a context that ends some time after another one.
+// outlasting returns a context that ends some time after another one.
 func outlasting(ctx context.Context, grace time.Duration) (context.Context, func()) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
@@ -197,7 +198,8 @@ func outlasting(ctx context.Context, grace time.Duration) (context.Context, func
 
 func (n *notes) explain(err error) error { return journalError(n.path, err) }
 
-// recall takes up what an earlier run wrote of a file. It is false where that is nothing.
+// recall restores what an earlier run recorded about a file. It returns false
+// if that is nothing.
 func (n *notes) recall(u *unit) bool {
 	if n.journal == nil {
 		return false
@@ -212,10 +214,10 @@ func (n *notes) recall(u *unit) bool {
 	return true
 }
 
-// isTaken says whether a file of the journal has an id.
+// isTaken reports whether a file in the journal has the id.
 func (n *notes) isTaken(id string) bool { return n.journal != nil && n.journal.Taken(id) }
 
-// write notes that units have come to a step.
+// write records that units have reached a step.
 func (n *notes) write(durable bool, to journal.Step, units []*unit) error {
 	now := time.Now()
 	lines := make([]journal.Line, len(units))
@@ -233,7 +235,7 @@ func (n *notes) write(durable bool, to journal.Step, units []*unit) error {
 	return n.add(durable, lines...)
 }
 
-// finish notes a verdict.
+// finish records a verdict.
 func (n *notes) finish(u *unit, verdict Verdict) error {
 	u.step = journal.Done
 	return n.add(false, journal.Line{Time: time.Now(), Step: journal.Done, Item: u.expected, Verdict: string(verdict)})
@@ -246,7 +248,7 @@ func (n *notes) add(durable bool, lines ...journal.Line) error {
 	return n.explain(n.journal.Add(n.ctx, durable, lines...))
 }
 
-// end puts all that was written on the disk.
+// end syncs everything that was written.
 func (n *notes) end() error {
 	defer n.release()
 	closing := n.close

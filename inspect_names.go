@@ -66,7 +66,7 @@ func OriginalName(safe string) (string, bool) {
 	return safe, true
 }
 
-// plainName says whether a name is taken by the service as it is.
+// plainName reports whether the service accepts a name unchanged.
 func plainName(name string) bool {
 	stem, extension, dotted := strings.Cut(name, ".")
 	plain := func(r rune) bool { return letterOrDigit(r) || r == '-' || r == '_' }
@@ -82,7 +82,7 @@ func all(text string, holds func(rune) bool) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return !holds(r) })
 }
 
-// safeName is the safe name of the file that is the n-th of its name.
+// safeName returns the safe name of the n-th file with a name.
 func safeName(name string, n int) string {
 	prefix := safePrefix
 	if n > 1 {
@@ -101,7 +101,7 @@ func safeName(name string, n int) string {
 	return id + extension
 }
 
-// cutSafePrefix takes "safe-" or "safe2-" off an id.
+// cutSafePrefix removes "safe-" or "safe2-" from an id.
 func cutSafePrefix(id string) (n int, escaped string, ok bool) {
 	digits, escaped, found := strings.Cut(strings.TrimPrefix(id, safePrefix), "-")
 	if !found || !strings.HasPrefix(id, safePrefix) {
@@ -114,7 +114,7 @@ func cutSafePrefix(id string) (n int, escaped string, ok bool) {
 	return n, escaped, err == nil
 }
 
-// escapeName writes runs of bytes other than letters, digits and "-" as
+// escapeName writes sequences of bytes other than letters, digits and "-" as
 // hexadecimal digits between underscores.
 func escapeName(name string) string {
 	var b strings.Builder
@@ -151,17 +151,19 @@ func unescapeName(escaped string) (string, bool) {
 	return strings.Join(parts, ""), len(parts)%2 == 1
 }
 
-// namer gives the files of one run names of which no two make one item.
+// namer gives the files of a run names of which no two make the same item.
 type namer struct {
 	seed maphash.Seed
-	// wanted are hashes of the ids that follow from the files' own names, sorted.
-	// Nil: the files come one by one, and nobody knows which ids will be wanted.
+	// wanted are the sorted hashes of the ids that follow from the files' own
+	// names. It is nil if the files come one by one, so that nobody knows which ids
+	// will be wanted.
 	wanted []uint64
 	taken  map[uint64]bool     // hashes of the ids that were given, as far as they may come again
 	copies map[journal.Key]int // of files of one name and content, those met; or a one for each under way
 }
 
-// newNamer finds which files would share an id. It keeps eight bytes for each.
+// newNamer finds the files that would share an id. It keeps eight bytes for
+// each file.
 func newNamer(files []File) *namer {
 	n := newOpenNamer()
 	n.wanted = make([]uint64, len(files))
@@ -172,16 +174,16 @@ func newNamer(files []File) *namer {
 	return n
 }
 
-// newOpenNamer is a namer of files of which nothing is known before they come.
+// newOpenNamer returns a namer for files that are not known in advance.
 func newOpenNamer() *namer {
 	return &namer{seed: maphash.MakeSeed(), taken: map[uint64]bool{}, copies: map[journal.Key]int{}}
 }
 
-// hash is the same for ids that differ in case alone: nothing says that A and a
-// are two items.
+// hash is equal for ids that differ only in case, because it is not known
+// whether A and a are two items.
 func (n *namer) hash(id string) uint64 { return maphash.String(n.seed, strings.ToLower(id)) }
 
-// wanting counts the files whose own names make an id, to two.
+// wanting counts, up to two, the files whose own names make an id.
 func (n *namer) wanting(id uint64) int {
 	at, found := slices.BinarySearch(n.wanted, id)
 	switch {
@@ -193,13 +195,13 @@ func (n *namer) wanting(id uint64) int {
 	return 1
 }
 
-// isShared says whether several files would have this file's id, or may.
+// isShared reports whether several files have, or may have, this file's id.
 func (n *namer) isShared(name string) bool {
 	return n.wanted == nil || n.wanting(n.hash(wire.ItemID(SafeName(name)))) > 1
 }
 
-// name returns the first free name for a file: its own, its safe name, and that
-// with numbers. Taken are those of earlier runs.
+// name returns the first free name for a file: its own, its safe name, or that
+// with a number. Ids of earlier runs are taken, too.
 func (n *namer) name(name string, taken func(folded string) bool) string {
 	number := firstTrue(func(number int) bool {
 		id := wire.ItemID(numbered(name, number))
@@ -214,7 +216,8 @@ func (n *namer) name(name string, taken func(folded string) bool) string {
 	return given
 }
 
-// numbered is the name that comes to a file after some others.
+// numbered returns the name of a file that comes after others with the same
+// name.
 func numbered(name string, number int) string {
 	if number == 0 {
 		return SafeName(name)
@@ -222,8 +225,9 @@ func numbered(name string, number int) string {
 	return safeName(name, number)
 }
 
-// firstTrue is a number for which something holds, and does not for the one
-// before it. It takes few steps, also where a camera has used one name for years.
+// firstTrue returns a number for which holds is true, while it is false for the
+// number before. It takes few steps, even if a camera has used one name for
+// years.
 func firstTrue(holds func(int) bool) int {
 	if holds(0) {
 		return 0
@@ -235,8 +239,8 @@ func firstTrue(holds func(int) bool) int {
 	return not + 1 + sort.Search(does-not-1, func(n int) bool { return holds(not + 1 + n) })
 }
 
-// ordinal is the place of a file among those of its name and content: all that
-// there are, where they are known, and else those that are under way.
+// ordinal returns the position of a file among those with its name and content:
+// among all of them if they are known, otherwise among those under way.
 func (n *namer) ordinal(name string, sum [32]byte) (nth int) {
 	key := journal.Key{Name: name, Sum: sum}
 	if !n.isShared(name) {
@@ -253,8 +257,8 @@ func (n *namer) ordinal(name string, sum [32]byte) (nth int) {
 	return key.Nth
 }
 
-// release forgets a file that is not under way any more, where files come one
-// by one. The journal knows the id that it had.
+// release forgets a file that is no longer under way, if files come one by one.
+// The journal knows its id.
 func (n *namer) release(key journal.Key, id string) {
 	if n.wanted == nil {
 		delete(n.copies, key)

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// leastFailures is how many calls in a row have to fail for an outage: one lost
-// connection is none.
+// leastFailures is how many calls in a row must fail to make an outage. A
+// single lost connection does not.
 const leastFailures = 3
 
 // limiter is shared by the calls of one run. When the service says that it is
-// busy (425) or asked too often (429), all of them hold back, and fewer go out
-// at a time; with each success one more may. When calls of all kinds fail, the
-// service is away: then one call after the other tries whether it is back.
+// busy (425) or asked too often (429), all calls wait, and fewer are sent at a
+// time; each success permits one more. When calls of all kinds fail, the
+// service is away; then one call at a time checks whether it is back.
 type limiter struct {
 	policy RetryPolicy
 	most   int // calls of a kind at a time
@@ -55,7 +55,7 @@ func (o *outage) total() time.Duration {
 // over ends it, and forgets the failures.
 func (o *outage) over() { *o = outage{former: o.total()} }
 
-// callsOfKind is what is known of the calls of one operation.
+// callsOfKind is what is known about the calls of one operation.
 type callsOfKind struct {
 	busy      int       // under way
 	succeeded int       // so far
@@ -78,7 +78,7 @@ func (l *limiter) kind(op operation) *callsOfKind {
 	return k
 }
 
-// enter waits for a call's turn among those of its kind.
+// enter waits until a call may take its turn among those of its kind.
 func (l *limiter) enter(ctx context.Context, op operation) error {
 	return l.wait(ctx, func() bool {
 		if l.kind(op).busy >= l.width || l.alone != nil && *l.alone != op {
@@ -89,12 +89,13 @@ func (l *limiter) enter(ctx context.Context, op operation) error {
 	})
 }
 
-// pass waits until the service wants to be asked again.
+// pass waits until the service may be called again.
 func (l *limiter) pass(ctx context.Context) error {
 	return l.wait(ctx, func() bool { return true })
 }
 
-// wait waits until nothing holds calls back, and until enters is true. It is called with the lock.
+// wait waits until nothing holds calls back and enters returns true. The caller
+// holds the lock.
 func (l *limiter) wait(ctx context.Context, enters func() bool) error {
 	for {
 		l.mu.Lock()
@@ -129,12 +130,13 @@ func (l *limiter) leave(op operation, err error) {
 	})
 }
 
-// forgo ends a turn in which no call was made, and from which nothing is learned.
+// forgo ends a turn in which no call was made, so that nothing is learned from
+// it.
 func (l *limiter) forgo(op operation) {
 	l.change(func() { l.kind(op).busy-- })
 }
 
-// note takes up what a call ended with that had no turn of its own.
+// note learns from the end of a call that had no turn of its own.
 func (l *limiter) note(op operation, err error) {
 	l.change(func() { l.learn(op, err) })
 }
@@ -147,7 +149,7 @@ func (l *limiter) change(f func()) {
 	l.notify()
 }
 
-// learn takes up what a call ended with.
+// learn learns from the end of a call.
 func (l *limiter) learn(op operation, err error) {
 	k := l.kind(op)
 	switch {
@@ -169,7 +171,7 @@ func (l *limiter) learn(op operation, err error) {
 	case isOutage(err):
 		l.fail(err)
 	case isTransient(err):
-	case failureOf(err).response != nil: // it answers, whatever it says
+	case failureOf(err).response != nil: // the service responds, whatever it says
 		k.succeeded++
 		l.recover()
 		return
@@ -182,14 +184,15 @@ func (l *limiter) learn(op operation, err error) {
 	}
 }
 
-// isOutage says whether an error may be one that every call has now. A status
-// of 500 is the service's word on what it was sent.
+// isOutage reports whether every call may fail with this error now. A status of
+// 500 is the service's response to what it was sent.
 func isOutage(err error) bool {
 	return failureOf(err).status() != http.StatusInternalServerError && (IsTemporary(err) || isUnreadableLogin(err))
 }
 
-// hold notes what an attempt failed with before the same call tries again, and
-// returns how long it has to wait: wait, or longer if another call was told so.
+// hold records the error of an attempt before the same call tries again, and
+// returns how long it has to wait: wait, or longer if another call was told to
+// wait longer.
 func (l *limiter) hold(err error, wait time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -206,7 +209,7 @@ func (l *limiter) hold(err error, wait time.Duration) time.Duration {
 	return max(wait, time.Until(l.until), min(time.Until(l.outage.probe), l.policy.MaxWait))
 }
 
-// refuse lets all calls wait, and half of them go out after that.
+// refuse makes all calls wait, and permits half as many of them afterwards.
 func (l *limiter) refuse(wait time.Duration) {
 	l.refused++
 	if until := time.Now().Add(wait); until.After(l.until) {
@@ -215,7 +218,7 @@ func (l *limiter) refuse(wait time.Duration) {
 	l.width = max(1, l.width/2)
 }
 
-// fail counts a failure, and tells the log of an outage once.
+// fail counts a failure and logs an outage once.
 func (l *limiter) fail(err error) {
 	if l.outage.failed++; l.outage.failed < leastFailures {
 		return
@@ -242,12 +245,12 @@ func (l *limiter) log(message string, attr slog.Attr) {
 	}
 }
 
-// pause is how long the service is left alone while it is away.
+// pause returns how long the service is left alone while it is away.
 func (l *limiter) pause() time.Duration {
 	return l.policy.MinWait/2 + l.policy.backoff(max(1, l.outage.failed-leastFailures+1))
 }
 
-// backoff is the wait after a call that was refused at its last attempt.
+// backoff returns the wait after a call whose last attempt was refused.
 func (l *limiter) backoff(err error) time.Duration {
 	wait := min(l.policy.MinWait<<min(l.refused, 10), l.policy.MaxWait)
 	if base := failureOf(err).response; base != nil {
@@ -256,14 +259,15 @@ func (l *limiter) backoff(err error) time.Duration {
 	return wait
 }
 
-// obstacle is what keeps the run from going on: what the last call failed with.
+// obstacle returns what keeps the run from going on: the error of the last
+// call.
 func (l *limiter) obstacle() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last
 }
 
-// isAway says whether the service is away, so that waiting for a turn is
+// isAway reports whether the service is away, so that waiting for a turn means
 // waiting for its return.
 func (l *limiter) isAway() bool {
 	l.mu.Lock()
@@ -271,21 +275,22 @@ func (l *limiter) isAway() bool {
 	return l.outage.isOn()
 }
 
-// awayFor is how long in all the service was away.
+// awayFor returns how long the service was away in total.
 func (l *limiter) awayFor() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.outage.total()
 }
 
-// failing is since when all calls of a kind have failed; zero: the last one did not.
+// failing returns since when all calls of a kind have failed. It is the zero
+// time if the last one did not.
 func (l *limiter) failing(op operation) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.kind(op).failing
 }
 
-// successes counts the calls of a kind that succeeded; of any kind with any.
+// successes returns the number of successful calls of a kind, or of any kind.
 func (l *limiter) successes(op operation, ofAny bool) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -32,7 +32,7 @@ type unit struct {
 // prediction is what is known of one that was asked for.
 type prediction struct {
 	counted bool  // the progress has it
-	certain bool  // it was answered, and not only asked for
+	certain bool  // there was a response, and not only a request
 	latest  *Item // as last polled, of an item whose assessment did not come in time
 	lost    error // what the last one failed with whose response was lost
 	losses  int   // how often that happened
@@ -56,8 +56,8 @@ func (b *batch) add(u *unit) {
 	b.bytes += u.size
 }
 
-// takes says whether a file may join. One that can be read once goes alone:
-// the others can be sent again.
+// takes reports whether a file may join. A file that can be read only once is
+// sent alone, because the others can be sent again.
 func (b *batch) takes(u *unit, size int, limit int64) bool {
 	return len(b.units) < size && b.bytes+u.size <= limit && !u.file.once && !b.units[0].file.once
 }
@@ -76,7 +76,7 @@ type run struct {
 	cancel context.CancelCauseFunc
 	work   sync.WaitGroup
 	broken chan struct{} // closed when something panicked
-	// obstacle is what keeps the run from going on; nil: nothing.
+	// obstacle returns what keeps the run from going on, or nil.
 	obstacle func() error
 
 	mu       sync.Mutex
@@ -90,7 +90,7 @@ func newRun(ctx context.Context, l *limiter) *run {
 	return r
 }
 
-// goes lets a goroutine work for the run.
+// goes starts a goroutine that works for the run.
 func (r *run) goes(f func()) {
 	r.work.Go(func() {
 		defer r.rescue()
@@ -98,8 +98,9 @@ func (r *run) goes(f func()) {
 	})
 }
 
-// rescue ends the run when something of the user's panics on one of its
-// goroutines, where nobody could recover from that; the one that ranges does.
+// rescue ends the run if user code panics on one of its goroutines, where
+// nobody could recover the panic. The goroutine that ranges then panics
+// instead.
 func (r *run) rescue() {
 	v := recover()
 	if v == nil {
@@ -114,8 +115,8 @@ func (r *run) rescue() {
 	r.cancel(nil)
 }
 
-// fail ends the run with an error that concerns all files. When the user's
-// context has ended, the error tells what that broke off, or says nothing new.
+// fail ends the run with an error that concerns all files. If the user's
+// context has ended, the error says what that interrupted, or nothing new.
 func (r *run) fail(err error) {
 	r.mu.Lock()
 	if r.fatal == nil && (r.caller.Err() == nil || errors.Is(err, r.caller.Err())) {
@@ -125,7 +126,7 @@ func (r *run) fail(err error) {
 	r.cancel(err)
 }
 
-// reason is what ended the run early; nil if nothing did.
+// reason returns what ended the run early, or nil if nothing did.
 func (r *run) reason() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,8 +136,8 @@ func (r *run) reason() error {
 	return r.fatal
 }
 
-// blame puts what ended the run in the place of the cancellation that followed
-// from it, which nobody asked for.
+// blame replaces a cancellation that nobody asked for by its reason, which is
+// what ended the run.
 func (r *run) blame(err error) error {
 	reason := r.reason()
 	if reason == nil || r.caller.Err() != nil || !errors.Is(err, context.Canceled) {
@@ -158,7 +159,7 @@ type roster struct {
 	empty  chan struct{} // closed when no file is under way, and none will be
 }
 
-// enter is false when no more files are taken.
+// enter returns false if no more files are accepted.
 func (r *roster) enter() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -185,7 +186,7 @@ func (r *roster) change(n int, seal bool) {
 	}
 }
 
-// tally counts what became of the files.
+// tally counts the outcomes of the files.
 type tally struct {
 	mu      sync.Mutex
 	counts  counts
@@ -198,7 +199,7 @@ type counts struct{ uploaded, predicted, succeeded, failed int }
 
 func newTally() *tally { return &tally{changed: make(chan struct{}, 1)} }
 
-// add counts, and lets the progress be told.
+// add adds to the counts and causes the progress to be reported.
 func (t *tally) add(c counts) {
 	t.count(c)
 	t.signal()
@@ -213,7 +214,7 @@ func (t *tally) count(c counts) {
 	t.counts.failed += c.failed
 }
 
-// signal lets the progress be told.
+// signal causes the progress to be reported.
 func (t *tally) signal() {
 	select {
 	case t.changed <- struct{}{}:
@@ -221,7 +222,7 @@ func (t *tally) signal() {
 	}
 }
 
-// await notes the model that is waited for; nil: none is any more.
+// await records the model that is being waited for, or nil if none is any more.
 func (t *tally) await(m *Model) {
 	t.mu.Lock()
 	t.model = m
@@ -235,9 +236,9 @@ func (t *tally) figures() (counts, *Model) {
 	return t.counts, t.model
 }
 
-// pipeline takes files from where they come to what becomes of them. Some are
-// prepared at a time; those that have come to the same step are gathered into
-// batches; each batch has a goroutine.
+// pipeline takes files from their source to their outcome. Several files are
+// prepared at a time. Files that have reached the same step are gathered into
+// batches, and each batch has a goroutine.
 type pipeline struct {
 	*run
 	*tally
@@ -252,28 +253,30 @@ type pipeline struct {
 	ended   chan struct{} // closed when nothing goes on any more
 }
 
-// preparer finds out what has to be known of a file before it is sent.
+// preparer determines what must be known about a file before it is sent.
 type preparer interface {
 	// check refuses what cannot be a file.
 	check(u *unit) error
-	// reads says whether the file has to be read for that.
+	// reads reports whether the file must be read for that.
 	reads(u *unit) bool
-	// measure reads it. It changes nothing, since nobody may wait for its end.
+	// measure reads the file. It changes nothing, because nobody may be waiting for
+	// its end.
 	measure(u *unit) (measure, error)
-	// settle takes up what was measured, and decides on the step to begin with.
+	// settle takes over what was measured and decides with which step to begin.
 	settle(u *unit, m measure)
-	// release forgets what is only known while the file is under way.
+	// release forgets what is known only while the file is under way.
 	release(u *unit)
 }
 
-// measure is what reading a file tells: its size and the sum of its content.
+// measure is the result of reading a file: its size and the hash of its
+// content.
 type measure struct {
 	size int64
 	sum  [sha256.Size]byte
 }
 
-// maxReading bounds the files that are read at a time to prepare them, so that
-// one that takes long does not hold up the others.
+// maxReading bounds how many files are read at a time to prepare them, so that
+// a slow one does not hold up the others.
 const maxReading = 8
 
 func newPipeline(r *run, places int) *pipeline {
@@ -284,8 +287,8 @@ func newPipeline(r *run, places int) *pipeline {
 	}
 }
 
-// start begins to work on the files, once before has succeeded. The end of the
-// context is the end of an endless feed, which may never come back.
+// start begins to work on the files, after before has succeeded. The end of the
+// context also ends an endless feed, which may never return.
 func (p *pipeline) start(files iter.Seq[File], endless bool, before func()) {
 	for _, s := range p.stages {
 		p.goes(func() { s.gather(p) })
@@ -308,8 +311,8 @@ func (p *pipeline) start(files iter.Seq[File], endless bool, before func()) {
 	go func() { p.work.Wait(); close(p.ended) }()
 }
 
-// each hands over what became of the files, and tells of the progress, on the
-// goroutine that calls it. When it returns, nothing goes on.
+// each yields the outcomes of the files and reports the progress, on the
+// goroutine that calls it. When it returns, no work is going on.
 func (p *pipeline) each(progress func(), yield func(finished) bool) {
 	defer p.stop()
 	for {
@@ -340,7 +343,7 @@ func (f finished) counts() counts {
 	return counts{succeeded: 1}
 }
 
-// stop ends the work, and waits for its end. What panicked there panics here.
+// stop ends the work and waits for its end. A panic in the work continues here.
 func (p *pipeline) stop() {
 	close(p.left)
 	p.cancel(nil)
@@ -374,7 +377,7 @@ func (p *pipeline) feed(files iter.Seq[File], endless bool) {
 	}
 }
 
-// admit waits for a place. It is false when the run has ended.
+// admit waits for a free place. It returns false if the run has ended.
 func (p *pipeline) admit(room chan struct{}) bool {
 	if p.ctx.Err() != nil {
 		return false
@@ -387,7 +390,7 @@ func (p *pipeline) admit(room chan struct{}) bool {
 	}
 }
 
-// take prepares a file, and hands it to the stage that it begins with.
+// take prepares a file and passes it to the stage with which it begins.
 func (p *pipeline) take(u *unit) {
 	err := p.prepare.check(u)
 	if err != nil || !p.prepare.reads(u) {
@@ -408,7 +411,7 @@ func (p *pipeline) take(u *unit) {
 	})
 }
 
-// begin lets a file that was prepared go on its way.
+// begin sends a file that was prepared on its way.
 func (p *pipeline) begin(u *unit, m measure, err error) {
 	defer p.coming.Add(-1)
 	if err != nil {
@@ -420,7 +423,7 @@ func (p *pipeline) begin(u *unit, m measure, err error) {
 	p.place(u)
 }
 
-// abandoned is the outcome of a file that nothing was done with.
+// abandoned is the outcome of a file with which nothing was done.
 func (p *pipeline) abandoned() error {
 	if err := p.reason(); err != nil {
 		return err
@@ -428,7 +431,7 @@ func (p *pipeline) abandoned() error {
 	return contextError(p.ctx, nil) // the range was left
 }
 
-// resume counts what was done with a file in an earlier run.
+// resume counts what an earlier run did with a file.
 func (p *pipeline) resume(u *unit) {
 	switch u.step {
 	case journal.Uploaded:
@@ -439,7 +442,7 @@ func (p *pipeline) resume(u *unit) {
 	}
 }
 
-// place hands a unit to the stage of its step.
+// place passes a unit to the stage of its step.
 func (p *pipeline) place(u *unit) {
 	select {
 	case p.stages[u.step].in <- u:
@@ -447,7 +450,7 @@ func (p *pipeline) place(u *unit) {
 	}
 }
 
-// deliver hands over the outcome of a file. It is the end of it.
+// deliver yields the outcome of a file, which ends its way.
 func (p *pipeline) deliver(u *unit, item *Item, err error) {
 	p.prepare.release(u)
 	select {
@@ -459,15 +462,17 @@ func (p *pipeline) deliver(u *unit, item *Item, err error) {
 }
 
 const (
-	// gatherQuiet is how long nothing comes to a stage until its batch goes.
+	// gatherQuiet is how long nothing must arrive at a stage before its batch is
+	// sent.
 	gatherQuiet = 5 * time.Millisecond
-	// gatherLongest is how long the first of a batch waits for files that are being prepared.
+	// gatherLongest is how long the first file of a batch waits for files that are
+	// being prepared.
 	gatherLongest = 250 * time.Millisecond
 )
 
-// stage gathers the units that have come to a step, and works on them in
-// batches. A batch goes when it is full or when nothing more comes right now,
-// and not before it has its turn: until then more may join it.
+// stage gathers the units that have reached a step and works on them in
+// batches. A batch is sent when it is full or when nothing more arrives right
+// now, but not before it has its turn; until then, more units may join it.
 type stage struct {
 	in    chan *unit
 	most  int                         // units of a batch
@@ -476,7 +481,7 @@ type stage struct {
 	work  func([]*unit)               // has the turn
 }
 
-// gather makes batches until there is nothing left to come.
+// gather makes batches until no more units can arrive.
 func (s *stage) gather(p *pipeline) {
 	var first *unit
 	for {
@@ -507,7 +512,8 @@ func (p *pipeline) process(s *stage, units []*unit) {
 	}
 }
 
-// fill adds to a batch until it goes, and returns a unit that found no place in it.
+// fill adds units to a batch until it is ready, and returns a unit that did not
+// fit.
 func (s *stage) fill(p *pipeline, b *batch) (next *unit) {
 	begun, tick := time.Now(), time.NewTicker(gatherQuiet)
 	defer tick.Stop()
@@ -549,7 +555,7 @@ func (s *stage) bytes() int64 {
 	return s.limit()
 }
 
-// ask waits for a turn, and tells of it by closing the channel.
+// ask waits for a turn and closes the channel when it has it.
 func (s *stage) ask(p *pipeline) chan struct{} {
 	turn := make(chan struct{})
 	if s.turn == nil {

@@ -10,20 +10,20 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/journal"
 )
 
-// maxPredictions is how often in a run a prediction is asked for whose responses
-// are lost, each time after the grace time.
+// maxPredictions is how often in a run a prediction is requested whose
+// responses are lost, each time after the grace time.
 const maxPredictions = 3
 
-// predictor has a model predict items, and waits for what it says of them. A
-// prediction that may have been asked for is asked for again only when its
-// assessment has not come in time.
+// predictor has a model predict items and waits for their assessments. A
+// prediction that may have been requested is requested again only if its
+// assessment does not come in time.
 type predictor struct {
 	*calls
 	batchSize int
 }
 
-// stages are the predictor's: of items that are to be predicted, of those that
-// may be, and of those that were assessed in an earlier run.
+// stages are the predictor's stages: for items that are to be predicted, for
+// those that may have been, and for those that were assessed in an earlier run.
 func (p *predictor) stages() map[journal.Step]*stage {
 	turn := func(ctx context.Context) error { return p.limiter.enter(ctx, opPredictItems) }
 	return map[journal.Step]*stage{
@@ -33,13 +33,13 @@ func (p *predictor) stages() map[journal.Step]*stage {
 	}
 }
 
-// collect waits for what was there in an earlier run.
+// collect waits for assessments that were there in an earlier run.
 func (p *predictor) collect(units []*unit) { p.giveUpOn(p.await(units, time.Now().Add(p.grace))) }
 
-// resume waits for predictions that an earlier run asked for, and asks for those
-// that do not come. The time at which it asked is that of a clock that may have
-// jumped since, so it proves neither that the grace time is over nor that it
-// lasts for years.
+// resume waits for predictions that an earlier run requested, and requests
+// those again that do not come. The time of that request is by a clock that may
+// have jumped since, so it proves neither that the grace time is over nor that
+// it lasts for years.
 func (p *predictor) resume(units []*unit) {
 	now := time.Now()
 	least := now.Add(min(p.grace, slowly))
@@ -50,7 +50,8 @@ func (p *predictor) resume(units []*unit) {
 	p.insist(p.await(units, until), false)
 }
 
-// latest is when the last of the units came to its step, but never in the future.
+// latest returns when the last of the units reached its step, but never a time
+// in the future.
 func latest(units []*unit) (t time.Time) {
 	for _, u := range units {
 		if u.since.After(t) {
@@ -63,11 +64,12 @@ func latest(units []*unit) (t time.Time) {
 	return t
 }
 
-// predict has items predicted that have a turn, and waits for their assessments.
+// predict requests the predictions of items that have a turn, and waits for
+// their assessments.
 func (p *predictor) predict(units []*unit) { p.insist(units, true) }
 
-// insist asks for predictions and awaits them, and does so again for those of
-// which nobody knows whether they were asked for.
+// insist requests predictions and waits for them, and does so again for those
+// of which nobody knows whether they were requested.
 func (p *predictor) insist(units []*unit, hasTurn bool) {
 	for tries := 1; len(units) > 0; tries++ {
 		waiting := p.await(p.ask(units, hasTurn), time.Now().Add(p.grace))
@@ -102,8 +104,8 @@ func (p *predictor) giveUpOn(units []*unit) {
 // errNoModel says that no model is active, by whatever words the service uses.
 var errNoModel = errors.New("no model is active")
 
-// ask asks for the predictions of items, and returns those of which it may have
-// been asked for. The first try may have its turn already.
+// ask requests the predictions of items and returns the items whose predictions
+// may have been requested. The first attempt may have its turn already.
 func (p *predictor) ask(units []*unit, hasTurn bool) (asked []*unit) {
 	byID, ids := p.byItem(units)
 	units = slices.DeleteFunc(slices.Clone(units), func(u *unit) bool { return byID[u.id] != u })
@@ -137,8 +139,8 @@ func (p *predictor) ask(units []*unit, hasTurn bool) (asked []*unit) {
 	}
 }
 
-// predictItems makes one call. That it is made is written down when it has its
-// turn, which may take long: the grace time counts from there.
+// predictItems makes one call. It records the call when it has its turn, which
+// may take long, because the grace time counts from there.
 func (p *predictor) predictItems(units []*unit, ids []string, hasTurn bool) error {
 	if !hasTurn {
 		if err := p.limiter.enter(p.ctx, opPredictItems); err != nil {
@@ -158,13 +160,15 @@ func (p *predictor) predictItems(units []*unit, ids []string, hasTurn bool) erro
 	return err
 }
 
-// hasActiveModel says whether a model is active, unless nobody can say so.
+// hasActiveModel reports whether a model is active. It returns true if that
+// cannot be determined.
 func (p *predictor) hasActiveModel() bool {
 	models, err := p.client.ListModels(p.ctx, nil)
 	return err != nil || slices.ContainsFunc(models, func(m Model) bool { return m.Active })
 }
 
-// halves asks for each half of a batch in which something was refused.
+// halves requests the predictions of each half of a batch in which something
+// was refused.
 func (p *predictor) halves(units []*unit, err error) (asked []*unit) {
 	if len(units) == 1 {
 		p.refuse(units, journal.Uploaded, err)
@@ -174,7 +178,8 @@ func (p *predictor) halves(units []*unit, err error) (asked []*unit) {
 	return append(p.ask(units[:middle:middle], false), p.ask(units[middle:], false)...)
 }
 
-// asked notes that predictions were asked for, and what was lost of the response.
+// asked records that predictions were requested, and the error if the response
+// was lost.
 func (p *predictor) asked(units []*unit, err error) {
 	first := 0
 	for _, u := range units {
@@ -191,8 +196,8 @@ func (p *predictor) asked(units []*unit, err error) {
 	p.add(counts{predicted: first})
 }
 
-// checkModel waits for the model, so that nothing is uploaded for one that is
-// not there. Which one is active, the service knows.
+// checkModel waits for the model, so that nothing is uploaded for a model that
+// does not exist. Which model is active only the service knows.
 func (p *predictor) checkModel() error {
 	if p.modelID == ActiveModel {
 		return nil
@@ -208,8 +213,8 @@ func (p *predictor) checkModel() error {
 	return err
 }
 
-// await delivers the files whose assessment comes, and returns those whose
-// assessment has not come by then.
+// await delivers the files whose assessments come, and returns those whose
+// assessments have not come by then.
 func (p *predictor) await(units []*unit, until time.Time) (waiting []*unit) {
 	byID, ids := p.byItem(units)
 	w := p.look(func(item *Item) bool { return assessed(item, p.modelID) })
@@ -233,8 +238,8 @@ func (p *predictor) await(units []*unit, until time.Time) (waiting []*unit) {
 	return waiting
 }
 
-// finish delivers a file that has its assessment, if that can be the file's.
-// What cannot be written ends the run, but takes no verdict away.
+// finish delivers a file that has its assessment, if that can be the file's. A
+// failure to record it ends the run, but the verdict is delivered all the same.
 func (p *predictor) finish(u *unit, item *Item) {
 	if err := contradiction(u, item); err != nil {
 		p.refuse([]*unit{u}, u.step, notThisFile(u, err))

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// within waits for f, but not longer than until the context ends: f may read
-// what never comes, and nothing can end that. What it opens after that is closed.
+// within waits for f, but only until the context ends: f may read something
+// that never comes, and nothing can end that. What it opens later is closed.
 func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -36,7 +36,7 @@ func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// rescued is what f returns, or what it panics with as an error.
+// rescued returns what f returns; if f panics, the panic is the error.
 func rescued[T any](f func() (T, error)) (value T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -46,7 +46,8 @@ func rescued[T any](f func() (T, error)) (value T, err error) {
 	return f()
 }
 
-// attended is the file, of which nothing takes longer than the context lasts.
+// attended returns the file with an Open that takes no longer than the context
+// lasts.
 func (f File) attended(ctx context.Context) File {
 	open := f.Open
 	f.Open = func() (io.ReadCloser, error) {
@@ -98,7 +99,7 @@ func (c *attendedContent) Read(p []byte) (int, error) {
 	}
 }
 
-// Close closes the content, once it is not being read any more.
+// Close closes the content once it is not being read any more.
 func (c *attendedContent) Close() error {
 	if c.pending != nil {
 		go func() {
@@ -111,7 +112,7 @@ func (c *attendedContent) Close() error {
 	return err
 }
 
-// attendedFile is attended content that tells whether it has changed.
+// attendedFile is attended content that shows whether it has changed.
 type attendedFile struct {
 	attendedContent
 	file fs.File

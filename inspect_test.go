@@ -269,7 +269,7 @@ func TestInspectNames(t *testing.T) {
 // What concerns every file ends the run, with an outcome for each all the same.
 func TestInspectEnds(t *testing.T) {
 	t.Parallel()
-	t.Run("without a licence", func(t *testing.T) {
+	t.Run("without a license", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s, c := newService(t, hacarustest.WithoutLicense())

@@ -17,8 +17,8 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
-// slowly is how long an item is looked for whose upload may have been executed:
-// the service may go on with what nobody waits for any more.
+// slowly is how long to look for an item whose upload may have been executed:
+// the service may continue with a request after nobody waits for it any more.
 const slowly = time.Minute
 
 // uploadParams say how files are uploaded.
@@ -31,9 +31,9 @@ type uploadParams struct {
 	looks      bool // at items that may be other files', since nothing else will
 }
 
-// uploader makes items of files: in batches, halved where the service refuses
-// them, under names that it takes, and never twice. It knows nothing of what is
-// done with the items.
+// uploader makes items from files: in batches, which are halved if the service
+// refuses them, under names that the service accepts, and never twice. It does
+// not know what is done with the items.
 type uploader struct {
 	*calls
 	uploadParams
@@ -54,7 +54,8 @@ func newUploader(c *calls, n *namer, params uploadParams) *uploader {
 	return u
 }
 
-// stages are the uploader's: of files that are to be uploaded, and of those that may be.
+// stages are the uploader's stages: for files that are to be uploaded, and for
+// those that may have been.
 func (u *uploader) stages() map[journal.Step]*stage {
 	turn := func(ctx context.Context) error { return u.limiter.enter(ctx, opAddItems) }
 	return map[journal.Step]*stage{
@@ -83,13 +84,14 @@ func (u *uploader) check(f *unit) error {
 	return nil
 }
 
-// reads says whether a file has to be read for its size or, with a journal, for
-// the sum of its content.
+// reads reports whether a file must be read to determine its size or, with a
+// journal, the hash of its content.
 func (u *uploader) reads(f *unit) bool {
 	return !f.file.once && (f.file.Size <= 0 || u.notes.journal != nil)
 }
 
-// measure takes a file's size and, with a journal, its content's sum.
+// measure determines a file's size and, with a journal, the hash of its
+// content.
 func (u *uploader) measure(f *unit) (m measure, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -113,7 +115,7 @@ func (u *uploader) measure(f *unit) (m measure, err error) {
 		return m, nil
 	}
 	sum := sha256.New()
-	// One byte more than there should be tells a file that grows, or never ends.
+	// One byte more than expected shows a file that grows or never ends.
 	n, err := io.Copy(sum, io.LimitReader(patient{content}, s.Size+1))
 	if err == nil && n != s.Size {
 		err = errSourceChanged
@@ -122,7 +124,7 @@ func (u *uploader) measure(f *unit) (m measure, err error) {
 	return m, err
 }
 
-// settle takes up what the journal knows of a file, or names it.
+// settle takes over what the journal knows about a file, or names the file.
 func (u *uploader) settle(f *unit, m measure) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -143,7 +145,7 @@ func (u *uploader) settle(f *unit, m measure) {
 	f.id = f.expected
 }
 
-// release forgets what is only known while the file is under way.
+// release forgets what is known only while the file is under way.
 func (u *uploader) release(f *unit) {
 	if u.notes.journal == nil || f.key.Name == "" {
 		return
@@ -154,7 +156,8 @@ func (u *uploader) release(f *unit) {
 	u.notes.journal.Release(f.key)
 }
 
-// pinned is the file, which fails in the reading if its content is another one.
+// pinned returns the file with content that fails while being read if it is not
+// the expected one.
 func (f File) pinned(size int64, sum [32]byte) File {
 	open := f.Open
 	f.Size = size
@@ -168,7 +171,7 @@ func (f File) pinned(size int64, sum [32]byte) File {
 	return f
 }
 
-// pinnedContent is content of which the sum is known.
+// pinnedContent is content whose hash is known.
 type pinnedContent struct {
 	io.ReadCloser
 	left int64
@@ -188,8 +191,8 @@ func (p *pinnedContent) Read(b []byte) (int, error) {
 }
 
 // resume looks for files that an earlier run may have uploaded. The service may
-// still be at it: when they were sent is known by a clock that may have jumped
-// since.
+// still be working on them: the time at which they were sent is by a clock that
+// may have jumped since.
 func (u *uploader) resume(units []*unit) {
 	missing := u.lookFor(units, slowly)
 	for _, f := range missing {
@@ -198,8 +201,8 @@ func (u *uploader) resume(units []*unit) {
 	}
 }
 
-// upload makes items of files, and hands on those that are there. The others
-// are delivered with what went wrong.
+// upload makes items from files and passes on those that are there. The others
+// are delivered with their errors.
 func (u *uploader) upload(units []*unit) {
 	if !u.write(true, journal.Uploading, units) {
 		u.limiter.forgo(opAddItems)
@@ -208,8 +211,8 @@ func (u *uploader) upload(units []*unit) {
 	u.send(units, true)
 }
 
-// send uploads a batch until it is there or will not be. The first try may have
-// its turn already.
+// send uploads a batch until it is there or has failed. The first attempt may
+// have its turn already.
 func (u *uploader) send(units []*unit, hasTurn bool) {
 	var held doubt
 	for tries := 1; len(units) > 0; tries++ {
@@ -245,7 +248,7 @@ func (u *uploader) send(units []*unit, hasTurn bool) {
 	}
 }
 
-// errOverLimit says that a batch is larger than what the service takes.
+// errOverLimit says that a batch is larger than what the service accepts.
 var errOverLimit = errors.New("the batch is too large by now")
 
 func (u *uploader) addItems(units []*unit, hasTurn bool) ([]string, error) {
@@ -292,10 +295,10 @@ func (u *uploader) lower(units []*unit) {
 	}
 }
 
-// assign notes which file became which item, and hands on the files of which
-// that is certain. Names decide where they can. No order of the response is
-// documented, so it decides only where the service has named all items in
-// another way. What the service chose is on the disk before it is used: it
+// assign records which file became which item and passes on the files for which
+// that is certain. Names decide if they can. The order of a response is not
+// documented, so it decides only if the service has named all items in another
+// way. What the service chose is on the disk before it is used, because it
 // could not be found again.
 func (u *uploader) assign(units []*unit, ids []string) {
 	oneEach := len(ids) == len(units) && len(slices.Compact(slices.Sorted(slices.Values(ids)))) == len(ids)
@@ -323,8 +326,8 @@ func (u *uploader) assign(units []*unit, ids []string) {
 	u.arrive(certain)
 }
 
-// confirmed returns the files whose items do not contradict them. What an order
-// says, or numbers that files are called by, too, is no more than likely.
+// confirmed returns the files whose items do not contradict them. An assignment
+// by order, or by numbers that are also names of files, is only likely.
 func (u *uploader) confirmed(units []*unit) []*unit {
 	there, missing := u.seek(units, briefly, contradiction)
 	for _, f := range missing {
@@ -334,9 +337,9 @@ func (u *uploader) confirmed(units []*unit) []*unit {
 }
 
 // byName gives files the ids that follow from their names, and returns the
-// others with the ids that are left. A service that numbers its items may name
-// one by chance as another file would be: so names mean nothing where what is
-// left bears no resemblance to them.
+// other files with the remaining ids. A service that numbers its items may by
+// chance use the id that another file would have, so names mean nothing if the
+// remaining ids bear no resemblance to them.
 func byName(units []*unit, ids []string) (named, others []*unit, rest []string) {
 	rest = slices.Clone(ids)
 	for _, f := range units {
@@ -355,15 +358,15 @@ func byName(units []*unit, ids []string) (named, others []*unit, rest []string) 
 	return named, others, rest
 }
 
-// resembles says whether an id is made of another one, with something before or
-// behind it that is no letter and no digit.
+// resembles reports whether an id is another one with something in front of it
+// or behind it that is separated by a character other than a letter or a digit.
 func resembles(id, expected string) bool {
 	before, after, found := strings.Cut(strings.ToLower(id), strings.ToLower(expected))
 	joins := strings.ContainsFunc(before[max(0, len(before)-1):], letterOrDigit) || strings.ContainsFunc(after[:min(1, len(after))], letterOrDigit)
 	return found && !joins
 }
 
-// unclaimed takes the files out whose ids are other files' already.
+// unclaimed removes the files whose ids belong to other files already.
 func (u *uploader) unclaimed(units *[]*unit) (lost []*unit) {
 	*units = slices.DeleteFunc(*units, func(f *unit) bool {
 		if u.claim(f, f.expected) {
@@ -375,8 +378,8 @@ func (u *uploader) unclaimed(units *[]*unit) (lost []*unit) {
 	return lost
 }
 
-// assignInOrder gives files the ids that stand at their places, and returns
-// those that have one.
+// assignInOrder gives files the ids at their positions, and returns those that
+// have one.
 func (u *uploader) assignInOrder(units []*unit, ids []string, ordered bool) (named []*unit) {
 	var lost []*unit
 	for n, f := range units {
@@ -394,7 +397,7 @@ func (u *uploader) assignInOrder(units []*unit, ids []string, ordered bool) (nam
 	return named
 }
 
-// refuseUnnamed delivers files that became items of which nobody knows the ids.
+// refuseUnnamed delivers files that became items whose ids nobody knows.
 func (u *uploader) refuseUnnamed(units []*unit, ids, files int) {
 	u.refuse(units, journal.Uploading, &RequestError{
 		Operation: opAddItems.id, Attempts: 1, Outcome: OutcomeUnknown,
@@ -402,7 +405,7 @@ func (u *uploader) refuseUnnamed(units []*unit, ids, files int) {
 	})
 }
 
-// arrive hands on files whose items are there.
+// arrive passes on files whose items are there.
 func (u *uploader) arrive(units []*unit) {
 	u.advance(journal.Uploaded, units)
 	for _, f := range units {
@@ -410,9 +413,9 @@ func (u *uploader) arrive(units []*unit) {
 	}
 }
 
-// claim gives an id to a file. It is false where another file has it, in this
-// run or in the journal. Ids that follow from names are different ones, so those
-// of a service that is not strange need not be remembered.
+// claim gives an id to a file. It returns false if another file has it, in this
+// run or in the journal. Ids that follow from names are distinct, so those of a
+// service that uses them need not be remembered.
 func (u *uploader) claim(f *unit, id string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -425,16 +428,16 @@ func (u *uploader) claim(f *unit, id string) bool {
 	return true
 }
 
-// reconcile looks for items of an upload that may have been executed, hands on
-// those that are there, and returns the files that may be sent again. The
-// others are delivered with the error.
+// reconcile looks for the items of an upload that may have been executed,
+// passes on those that are there, and returns the files that may be sent again.
+// The others are delivered with the error.
 func (u *uploader) reconcile(units []*unit, err error) (missing []*unit) {
 	if u.notes.strange.Load() {
 		u.refuse(units, journal.Uploading, err)
 		return nil
 	}
 	for _, f := range u.lookFor(units, slowly) {
-		// It cannot be read again, or the service says that it has it.
+		// It cannot be read again, or the service says that it received it.
 		if f.file.once || !errors.Is(err, ErrOutcomeUnknown) {
 			u.refuse([]*unit{f}, journal.Uploading, err)
 		} else {
@@ -444,14 +447,14 @@ func (u *uploader) reconcile(units []*unit, err error) (missing []*unit) {
 	return missing
 }
 
-// errStrangeIDs says that neither an item of the id that follows from a file's
-// name nor its absence tells anything.
+// errStrangeIDs says that the service chooses ids by itself, so that the
+// presence or absence of the id that follows from a file's name proves nothing.
 var errStrangeIDs = errors.New("the service chooses ids that do not follow from names")
 
-// lookFor polls the items of files that may have been uploaded, hands on those
-// that are there, and returns the files that have none. That an item is not
-// there proves nothing before its patience is over, and neither proves anything
-// once the service was seen to choose other ids.
+// lookFor polls the items of files that may have been uploaded, passes on those
+// that are there, and returns the files that have none. The absence of an item
+// proves nothing until patience is over. Neither presence nor absence proves
+// anything once the service is known to choose other ids.
 func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*unit) {
 	there, missing := u.seek(units, patience, u.older)
 	if u.notes.strange.Load() {
@@ -467,9 +470,9 @@ func (u *uploader) lookFor(units []*unit, patience time.Duration) (missing []*un
 	return missing
 }
 
-// seek polls the items of files, and returns those whose item is there and is
-// theirs, for all that is against it, and those that have none. The others are
-// delivered.
+// seek polls the items of files. It returns the files whose item is there and
+// is theirs, unless against objects, and the files that have none. The others
+// are delivered.
 func (u *uploader) seek(units []*unit, patience time.Duration, against func(*unit, *Item) error) (there, missing []*unit) {
 	byID, ids := u.byItem(units)
 	w := u.look(func(*Item) bool { return true })
@@ -502,8 +505,9 @@ func (u *uploader) seek(units []*unit, patience time.Duration, against func(*uni
 	return there, missing
 }
 
-// older is what tells that an item is not the one that a file was just uploaded
-// as: something contradicts that, or somebody has used it. Nil: nothing does.
+// older returns what shows that an item is not the one just uploaded: something
+// contradicts that, or somebody has used the item. It returns nil if nothing
+// does.
 func (u *uploader) older(f *unit, item *Item) error {
 	labelled := item.UserAssessment != nil && u.good == nil
 	if contradiction(f, item) == nil && len(item.Assessments) == 0 && !labelled && item.IsTrainingData == u.training {

@@ -560,7 +560,7 @@ func ExampleClient_AnnotateItem() {
 	// Output: <nil>
 }
 
-// Give the service its licence.
+// Give the service its license.
 func ExampleClient_SetLicense() {
 	server := hacarustest.NewServer(hacarustest.WithoutLicense())
 	defer server.Close()
@@ -601,7 +601,7 @@ func ExampleClient_GetLogs() {
 	// Output: 1
 }
 
-// The id of the service's machine, which its licence is made for.
+// The id of the service's machine, which its license is made for.
 func ExampleClient_GetHashID() {
 	server := hacarustest.NewServer()
 	defer server.Close()

@@ -75,7 +75,7 @@ func TestUploadBytes(t *testing.T) {
 			"--B", `Content-Disposition: form-data; name="models"; filename="models.zip"`, "Content-Type: application/zip", "", "PK\x03\x04",
 			"--B--", "",
 		}},
-		"licence": {`{"data":{}}`, func(ctx context.Context, c *Client) error {
+		"license": {`{"data":{}}`, func(ctx context.Context, c *Client) error {
 			_, err := c.SetLicense(ctx, license)
 			return err
 		}, []string{

@@ -114,7 +114,7 @@ type WaitProgress struct {
 	Err error
 }
 
-// report tells the user's function of the progress.
+// report calls the user's function with the progress.
 func (cfg *waitConfig) report(p WaitProgress) {
 	if cfg.progress != nil {
 		cfg.progress(p)
@@ -224,7 +224,8 @@ func (c *Client) TrainAndWait(ctx context.Context, algorithmID string, req Train
 	return c.waitForModel(ctx, model.ModelID, model, opts)
 }
 
-// waitForModel waits for a model of which last is known; nil: nothing.
+// waitForModel waits for a model whose last known state is last, or nil if none
+// is known.
 func (c *Client) waitForModel(ctx context.Context, modelID string, last *Model, opts []WaitOption) (*Model, error) {
 	cfg, err := newWaitConfig(opGetModel, opts)
 	if err != nil {
@@ -289,7 +290,7 @@ func (c *Client) WaitForItems(ctx context.Context, modelID string, itemIDs []str
 	}
 }
 
-// newItemsWait is a wait for any assessment of a model.
+// newItemsWait returns a wait for any assessment by a model.
 func (c *Client) newItemsWait(ctx context.Context, op operation, modelID string, opts []WaitOption) (*itemsWait, error) {
 	cfg, err := newWaitConfig(op, opts)
 	if err == nil {
@@ -324,11 +325,12 @@ type itemsWait struct {
 	waitConfig
 	modelID  string
 	isReady  func(*Item) bool
-	slots    chan struct{} // bounds the questions under way; several waits may share it
+	slots    chan struct{} // bounds the polls under way; several waits may share it
 	pacer    pollPacer     // nil: none
 	patience time.Duration // as in tolerance
 	pages    time.Duration // as in tolerance
-	// until is when an item that is there, and not ready, is given up; zero: never.
+	// until is the time after which an item that exists and is not ready is given
+	// up; the zero time means never.
 	until time.Time
 
 	begun        time.Time
@@ -346,19 +348,20 @@ type awaited struct {
 	done  bool
 }
 
-// sighting is the answer to one question.
+// sighting is the result of one poll.
 type sighting struct {
 	asked time.Time
 	item  *Item
 	err   error
 }
 
-// errNotInTime: an item was there, and not ready, when it was given up.
+// errNotInTime says that an item existed and was not ready when it was given
+// up.
 var errNotInTime = errors.New("no assessment in time")
 
-// run hands over each id with its item, once that is ready, or with the
-// [*WaitError] that ended the wait for it and the item as it was last seen, nil
-// if it never was.
+// run yields each id with its item once that is ready, or with the [*WaitError]
+// that ended the wait for it and the item in its last known state, which is nil
+// if it was never seen.
 func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(id string, item *Item, err error) bool) {
 	waiting := distinct(itemIDs)
 	w.begun, w.pace, w.total = time.Now(), newPace(w.waitConfig, w.client.policy), len(waiting)
@@ -386,8 +389,8 @@ func (w *itemsWait) run(ctx context.Context, itemIDs []string, yield func(id str
 	}
 }
 
-// pass asks for each of the items once, and yields those that have an outcome.
-// It is false when the range was left.
+// pass polls each of the items once and yields those that have an outcome. It
+// returns false if the range was left.
 func (w *itemsWait) pass(ctx context.Context, waiting []*awaited, yield func(string, *Item, error) bool) bool {
 	begun, ready := time.Now(), w.ready
 	for a, seen := range inParallel(ctx, waitConcurrency, waiting, w.look) {
@@ -404,12 +407,12 @@ func (w *itemsWait) pass(ctx context.Context, waiting []*awaited, yield func(str
 			}
 		}
 	}
-	// A long list takes long to ask for, and then it is not asked for all the time.
+	// Polling a long list takes long; there must be pauses all the same.
 	w.pace.passed(time.Since(begun), w.ready > ready)
 	return true
 }
 
-// look asks for one item.
+// look polls one item.
 func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 	select {
 	case w.slots <- struct{}{}:
@@ -432,7 +435,7 @@ func (w *itemsWait) look(ctx context.Context, a *awaited) sighting {
 	return sighting{asked, item, err}
 }
 
-// judge notes what was seen of an item. Its error ends the wait for it.
+// judge records what was seen of an item. Its error ends the wait for it.
 func (w *itemsWait) judge(a *awaited, seen sighting) error {
 	w.pace.note(seen.err)
 	err := a.doubt.judge(seen.err)
@@ -446,7 +449,7 @@ func (w *itemsWait) judge(a *awaited, seen sighting) error {
 			err = errNotInTime
 		}
 	} else if err == nil && w.isOver(seen) {
-		if a.late++; a.late >= leastLate { // the time is over, and the question keeps failing
+		if a.late++; a.late >= leastLate { // the time is over, and the poll keeps failing
 			err = seen.err
 		}
 	}
@@ -457,13 +460,14 @@ func (w *itemsWait) judge(a *awaited, seen sighting) error {
 	return nil
 }
 
-// isOver says whether a question was asked when the time for it was over.
-// In the time for which the service was away it could do nothing.
+// isOver reports whether a poll was made after the time for it was over. Time
+// during which the service was away does not count, because the service could
+// do nothing then.
 func (w *itemsWait) isOver(seen sighting) bool {
 	return !w.until.IsZero() && !seen.asked.Before(w.until.Add(w.awayFor()))
 }
 
-// awayFor is how long the service was away since the wait began.
+// awayFor returns how long the service was away since the wait began.
 func (w *itemsWait) awayFor() time.Duration {
 	if w.pacer == nil {
 		return 0
@@ -479,7 +483,8 @@ func (w *itemsWait) failure(a *awaited, err error) *WaitError {
 	return failed
 }
 
-// abandon yields the error that ended the wait, for each item that it ended it for.
+// abandon yields the error that ended the wait, for each item whose wait it
+// ended.
 func (w *itemsWait) abandon(waiting []*awaited, err error, yield func(string, *Item, error) bool) {
 	for _, a := range waiting {
 		if !yield(a.id, a.last, w.failure(a, err)) {
@@ -488,13 +493,13 @@ func (w *itemsWait) abandon(waiting []*awaited, err error, yield func(string, *I
 	}
 }
 
-// assessed says whether the model has said what it thinks of the item.
+// assessed reports whether the model has assessed the item.
 func assessed(item *Item, modelID string) bool {
 	a := item.Assessment(modelID)
 	return a != nil && (a.Label.verdict() != VerdictUnknown || item.Status.IsTerminal())
 }
 
-// modelOrAny is "", any model, where the service chose the model.
+// modelOrAny returns "", which means any model, if the service chose the model.
 func modelOrAny(modelID string) string {
 	if modelID == ActiveModel {
 		return ""
@@ -502,7 +507,7 @@ func modelOrAny(modelID string) string {
 	return modelID
 }
 
-// distinct is the items to wait for, each once.
+// distinct returns the items to wait for, each of them once.
 func distinct(itemIDs []string) []*awaited {
 	seen := make(map[string]bool, len(itemIDs))
 	var list []*awaited
@@ -515,7 +520,7 @@ func distinct(itemIDs []string) []*awaited {
 	return list
 }
 
-// only is the items of these ids; nil is all of them.
+// only returns the items with these ids; nil means all of them.
 func only(waiting []*awaited, itemIDs []string) []*awaited {
 	if itemIDs == nil {
 		return waiting
@@ -533,24 +538,24 @@ func only(waiting []*awaited, itemIDs []string) []*awaited {
 	return list
 }
 
-// pace is the rhythm of the questions of one wait.
+// pace is the rhythm of the polls of one wait.
 type pace struct {
 	min, max      time.Duration
 	maxRetryAfter time.Duration
 	bound         time.Duration // of the next pause; grows
 	least         time.Duration // of the next pause, by what came before
-	due           time.Time     // of the next question; zero: not decided
+	due           time.Time     // of the next poll; the zero time if it is not decided
 	until         time.Time     // not before which, but soon after, is to be asked; zero: whenever
 	asked         bool
-	last          error // what the last question failed with
+	last          error // the error of the last poll
 }
 
 func newPace(cfg waitConfig, policy RetryPolicy) *pace {
 	return &pace{min: cfg.min, max: cfg.max, bound: cfg.min, maxRetryAfter: policy.MaxRetryAfter}
 }
 
-// pause waits until it is time for the next question, or until a callback
-// names items to ask for before that. The first question waits for nothing.
+// pause waits until it is time for the next poll, or until a callback names
+// items to poll earlier. The first poll does not wait.
 func (p *pace) pause(ctx context.Context, woken <-chan string) (itemIDs []string, err error) {
 	if ctx.Err() != nil {
 		return nil, p.ended(ctx)
@@ -575,7 +580,7 @@ func (p *pace) pause(ctx context.Context, woken <-chan string) (itemIDs []string
 	}
 }
 
-// gather takes all that has come, so that it is asked for together.
+// gather takes all ids that have arrived, so that they are polled together.
 func gather(id string, woken <-chan string) []string {
 	ids := []string{id}
 	for {
@@ -588,7 +593,7 @@ func gather(id string, woken <-chan string) []string {
 	}
 }
 
-// after is when to ask next: at a time that matters, if one comes up.
+// after returns when to poll next: at a time that matters, if one is near.
 func (p *pace) after(now time.Time) time.Time {
 	due := now.Add(p.next())
 	if p.until.After(now) && p.until.Before(due) {
@@ -597,7 +602,8 @@ func (p *pace) after(now time.Time) time.Time {
 	return due
 }
 
-// next is the next pause: random in the upper third below a bound that grows by half each time.
+// next returns the next pause: a random time in the upper third below a bound
+// that grows by half each time.
 func (p *pace) next() time.Duration {
 	p.bound = min(p.bound+p.bound/2+1, p.max)
 	low := max(p.min, p.bound-p.bound/3)
@@ -606,8 +612,8 @@ func (p *pace) next() time.Duration {
 	return wait
 }
 
-// note remembers what a question failed with, and how long the service wants
-// to be left alone, as far as [RetryPolicy] goes along.
+// note remembers the error of a poll and how long the service wants to be left
+// alone, as far as [RetryPolicy] permits.
 func (p *pace) note(err error) {
 	p.last = err
 	if base := (*BaseError)(nil); errors.As(err, &base) {
@@ -616,7 +622,7 @@ func (p *pace) note(err error) {
 }
 
 // passed sets the next pause after a pass over many items: short again if
-// something was ready, but no less than a pass takes.
+// something was ready, but not shorter than the pass took.
 func (p *pace) passed(took time.Duration, ready bool) {
 	if ready {
 		p.bound = p.min
@@ -624,7 +630,7 @@ func (p *pace) passed(took time.Duration, ready bool) {
 	p.least = max(p.least, min(took, p.max))
 }
 
-// ended is the context's error, with the failure before it.
+// ended returns the context's error together with the failure before it.
 func (p *pace) ended(ctx context.Context) error {
 	if p.last != nil && errors.Is(p.last, ctx.Err()) {
 		return p.last
@@ -632,7 +638,7 @@ func (p *pace) ended(ctx context.Context) error {
 	return contextError(ctx, p.last)
 }
 
-// tolerance decides which failure of a poll ends a wait.
+// tolerance decides which failures of polls end a wait.
 type tolerance struct {
 	patience time.Duration // with what is right only for a moment, such as "not found" for what was made just now
 	pages    time.Duration // with what a proxy shows while what is behind it is exchanged; zero: a minute
@@ -665,9 +671,10 @@ func (t *tolerance) judge(err error) error {
 // is not found yet, or cannot be read.
 func isMomentary(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDecode) }
 
-// inParallel runs f for every input, on a few goroutines at a time, and hands over
-// the results as they come. Leaving the range early cancels the rest, and
-// waits for the end of it. What f panics with, the range does.
+// inParallel runs f for every input, on a few goroutines at a time, and yields
+// the results as they become available. Leaving the range early cancels the
+// rest and waits for its end. If f panics, the range panics with the same
+// value.
 func inParallel[T, R any](ctx context.Context, limit int, inputs []T, f func(context.Context, T) R) iter.Seq2[T, R] {
 	type output struct {
 		input  T

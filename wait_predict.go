@@ -47,15 +47,15 @@ func (c *Client) PredictAndWait(ctx context.Context, modelID string, itemIDs []s
 	}
 }
 
-// snapshot is what models had said of items before a prediction.
+// snapshot is how models had assessed items before a prediction.
 type snapshot struct {
 	modelID string
 	before  map[string]string // by id: the assessments; "" for an item that could not be seen
 	pending map[string]bool   // by id: it was pending since
 }
 
-// snapshot looks at each item once. One that cannot be seen now is taken for one
-// without assessments: PredictItems says what is wrong with it.
+// snapshot looks at each item once. An item that cannot be seen now counts as
+// one without assessments; PredictItems reports what is wrong with it.
 func (w *itemsWait) snapshot(ctx context.Context, itemIDs []string) *snapshot {
 	s := &snapshot{modelID: modelOrAny(w.modelID), before: map[string]string{}, pending: map[string]bool{}}
 	for a, seen := range inParallel(ctx, waitConcurrency, distinct(itemIDs), w.look) {
@@ -66,21 +66,22 @@ func (w *itemsWait) snapshot(ctx context.Context, itemIDs []string) *snapshot {
 	return s
 }
 
-// note takes up that an item is pending: what it has after that is new.
+// note records that an item is pending: what it has after that is new.
 func (s *snapshot) note(item *Item) {
 	if item.Status == ItemStatusPending {
 		s.pending[strings.ToLower(item.ItemID)] = true
 	}
 }
 
-// isNew says whether an item has an assessment that was not there.
+// isNew reports whether an item has an assessment that was not there before.
 func (s *snapshot) isNew(item *Item) bool {
 	id := strings.ToLower(item.ItemID)
 	again := s.pending[id] && item.Status != ItemStatusPending
 	return assessed(item, s.modelID) && (again || s.assessments(item) != s.before[id])
 }
 
-// assessments tells a model's assessments of an item apart from later ones.
+// assessments returns a string that distinguishes a model's assessments of an
+// item from later ones.
 func (s *snapshot) assessments(item *Item) string {
 	own := slices.DeleteFunc(slices.Clone(item.Assessments), func(a Assessment) bool {
 		return s.modelID != "" && a.ModelID != s.modelID

@@ -40,7 +40,7 @@ func (f Fault) After() Fault {
 }
 
 // Delayed returns the same fault, but the request first waits for d longer, by
-// the server's clock. The fault is unchanged if d is not positive.
+// the server's clock. Several delays add up.
 func (f Fault) Delayed(d time.Duration) Fault {
 	f.delay += d
 	return f

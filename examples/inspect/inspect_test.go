@@ -264,7 +264,7 @@ func TestBadInput(t *testing.T) {
 			[]string{"-train", trainPlates, "-inspect", inspectedAll}, "URL",
 		},
 		"wrong credentials": {wrong, []string{"-train", trainPlates, "-inspect", inspectedAll}, "HACARUS_CLIENT_SECRET"},
-		"no licence":        {environment(unlicensed), []string{"-train", trainPlates, "-inspect", inspectedAll}, "licence"},
+		"no license":        {environment(unlicensed), []string{"-train", trainPlates, "-inspect", inspectedAll}, "license"},
 		"no time":           {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-timeout", "1ns"}, "-timeout"},
 		"service away":      {away, []string{"-train", trainPlates, "-inspect", inspectedAll, "-timeout", "20s"}, "cannot be reached"},
 	}

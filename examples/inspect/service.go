@@ -77,7 +77,7 @@ func advice(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "" // whatever was under way, the end of time is the reason
 	case errors.Is(err, hacarus.ErrLicense):
-		return "the service has no valid licence: install one with Client.SetLicense"
+		return "the service has no valid license: install one with Client.SetLicense"
 	case errors.As(err, &answer) && answer.Operation == "login" && answer.StatusCode < 500:
 		return "the service refuses the credentials: check HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET"
 	case errors.As(err, &network):

@@ -340,7 +340,7 @@ func TestErrors(t *testing.T) {
 		"no type of items": {"getItemsByType", func(ctx context.Context, s *scene) error {
 			return discard(s.client.ListItems(ctx, hacarus.ListItemsOptions{Type: "archived"}))
 		}, 422},
-		"no licence file": {"setLicense", func(ctx context.Context, s *scene) error {
+		"no license file": {"setLicense", func(ctx context.Context, s *scene) error {
 			return discard(s.client.SetLicense(ctx, hacarus.FileFromBytes("license0", []byte(" "))))
 		}, 403},
 	}
