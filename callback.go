@@ -15,9 +15,11 @@ import (
 )
 
 const (
-	// callbackReadTimeout bounds how long a callback's body may take to arrive.
+	// callbackReadTimeout bounds how long the body of a callback may take to
+	// arrive.
 	callbackReadTimeout = 15 * time.Second
-	// callbackRetryAfter says when a callback that was refused for now may come again, in seconds.
+	// callbackRetryAfter is when a callback that does not fit at the moment may be
+	// sent again, in seconds.
 	callbackRetryAfter = "5"
 )
 
@@ -101,7 +103,8 @@ func (r *CallbackReceiver) receive(w http.ResponseWriter, req *http.Request) (st
 	if req.Method != http.MethodPost && req.Method != http.MethodGet {
 		return http.StatusMethodNotAllowed, errors.New("method " + req.Method)
 	}
-	// The server may have no timeouts of its own; a writer without deadlines has them.
+	// The server may have no timeouts of its own. A writer without deadlines keeps
+	// the server's.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(callbackReadTimeout))
 	payload, err := readCallback(req)
 	if err == nil {
@@ -125,7 +128,7 @@ func callbackStatus(err error) int {
 	return http.StatusBadRequest
 }
 
-// authorized compares sums, which have one length, in constant time.
+// authorized compares hashes, which have the same length, in constant time.
 func (r *CallbackReceiver) authorized(urlPath string) bool {
 	if r.token == nil {
 		return true
@@ -164,8 +167,8 @@ func (r *CallbackReceiver) logger() callbackLog {
 	return r.log
 }
 
-// callbackLog logs what happens to callbacks, if there is a logger. A logger that
-// panics loses a line, and ends nothing.
+// callbackLog logs what happens to callbacks, if there is a logger. If the
+// logger panics, only a line is lost.
 type callbackLog struct{ to *slog.Logger }
 
 func (l callbackLog) debug(message string, args ...any) { l.log(slog.LevelDebug, message, args) }

@@ -10,7 +10,7 @@ const callbackFetches = 8
 
 var errNotAssessed = errors.New("the service has no such assessment")
 
-// callbackResult is what one attempt made of a delivery's events.
+// callbackResult is the result of one attempt to handle a delivery's events.
 type callbackResult struct {
 	items     []Item // for the user's function
 	confirmed []callbackEvent
@@ -19,7 +19,7 @@ type callbackResult struct {
 	err       error           // why
 }
 
-// confirm finds the items that the user's function may have.
+// confirm determines which items the user's function may have.
 func (q *callbackQueue) confirm(d *callbackDelivery) callbackResult {
 	switch {
 	case q.client != nil:
@@ -47,10 +47,10 @@ func (d *callbackDelivery) trust() callbackResult {
 	return result
 }
 
-// fetchAll asks the service for the items. One that cannot be had now is tried
-// again, whatever the reason: a replica may be behind, a proxy in the way, or the
-// license about to be renewed. Only "not found" is believed after a while, as in
-// a wait.
+// fetchAll fetches the items from the service. An item that cannot be fetched
+// now is tried again, whatever the reason: a replica may be behind, a proxy in
+// the way, or the license about to be renewed. Only "not found" is believed
+// after a while, as in a wait.
 func (q *callbackQueue) fetchAll(events []callbackEvent) (result callbackResult) {
 	items, errs := make([]Item, len(events)), make([]error, len(events))
 	var fetches sync.WaitGroup

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// callbackDelivery is what is left to do of one callback.
+// callbackDelivery is what remains to be done for one callback.
 type callbackDelivery struct {
 	payload  *callbackPayload // of a callback that is trusted; nil for others
 	events   []callbackEvent
@@ -15,7 +15,7 @@ type callbackDelivery struct {
 	attempts int
 }
 
-// callbackEvent is what a callback says of one item, as far as it is needed.
+// callbackEvent is what a callback says about one item, as far as it is needed.
 type callbackEvent struct {
 	itemID string
 	index  int           // of the item in the payload
@@ -25,11 +25,12 @@ type callbackEvent struct {
 	doubt  tolerance     // of the item's being there
 }
 
-// callbackKey tells an assessment of an item from all others.
+// callbackKey distinguishes an assessment of an item from all others.
 type callbackKey [16]byte
 
-// newCallbackDelivery keeps of a callback what will be needed: the data itself,
-// which takes less memory than what is read from it, only where it is trusted.
+// newCallbackDelivery keeps what is needed of a callback. The data itself,
+// which takes less memory than what is decoded from it, is kept only if it is
+// trusted.
 func newCallbackDelivery(p *callbackPayload, trusted bool) *callbackDelivery {
 	d := &callbackDelivery{events: make([]callbackEvent, len(p.items))}
 	if trusted {
@@ -65,7 +66,7 @@ func (d *callbackDelivery) keepNew(newOf func([]callbackKey) []callbackKey) {
 	d.events = kept
 }
 
-// bytes is about how much memory an event takes.
+// bytes estimates how much memory an event takes.
 func (e *callbackEvent) bytes() int {
 	const fields, stringHeader, key = 192, 16, 16
 	n := fields + len(e.itemID) + key*len(e.keys)

@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// minCallbackToken is how short a secret may be that is worth the name.
+	// minCallbackToken is the minimum length of a token that can be called a
+	// secret.
 	minCallbackToken     = 16
 	callbackTokenLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
@@ -22,7 +23,7 @@ var defaultCallbackRetry = RetryPolicy{MaxAttempts: 10, MinWait: time.Second, Ma
 // CallbackOption configures a [CallbackReceiver].
 type CallbackOption func(*callbackConfig) error
 
-// callbackConfig is what the options of a receiver say.
+// callbackConfig holds the options of a receiver.
 type callbackConfig struct {
 	client   *Client
 	trusted  bool

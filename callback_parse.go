@@ -91,7 +91,7 @@ func callbackTooLargeError() error {
 	return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, maxCallbackBody)
 }
 
-// callbackBody reads a body, and unpacks it, within the limit.
+// callbackBody reads a body within the limit and decompresses it.
 func callbackBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil

@@ -18,8 +18,8 @@ var (
 	errCallbackClosed    = errors.New("the receiver is closed")
 )
 
-// callbackQueue hands callbacks to the user's function, one after the other. Its
-// worker is a goroutine that lives for as long as there is something to do.
+// callbackQueue passes callbacks to the user's function one after the other.
+// Its worker is a goroutine that exists as long as there is something to do.
 type callbackQueue struct {
 	callbackConfig
 	handle func(context.Context, []Item) error
@@ -51,7 +51,7 @@ func newCallbackQueue(handle func(context.Context, []Item) error, cfg callbackCo
 	return q
 }
 
-// accept queues what is new in a callback: all of that, or nothing.
+// accept queues what is new in a callback: all of it or nothing.
 func (q *callbackQueue) accept(p *callbackPayload) error {
 	if len(p.items) > q.capacity {
 		return fmt.Errorf("%w: %d items, more than the queue holds", ErrTooLarge, len(p.items))
@@ -85,7 +85,7 @@ func (q *callbackQueue) add(d *callbackDelivery) (queued int, err error) {
 	return len(d.events), nil
 }
 
-// enqueue hands a delivery to the worker. The caller holds the lock.
+// enqueue passes a delivery to the worker. The caller holds the lock.
 func (q *callbackQueue) enqueue(d *callbackDelivery) {
 	q.ready = append(q.ready, d)
 	if !q.working {
@@ -101,7 +101,7 @@ func (q *callbackQueue) work() {
 	}
 }
 
-// next takes the delivery that is due. Without one, the worker has ended.
+// next takes the delivery that is due. If there is none, the worker ends.
 func (q *callbackQueue) next() *callbackDelivery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -140,9 +140,9 @@ func (q *callbackQueue) isClosed() bool {
 	return q.closed
 }
 
-// guard calls a function in which code of the user runs. A panic is an error like
-// others, and so is the end of its goroutine, which is what a failed assertion of
-// a test does.
+// guard calls a function that runs user code. A panic becomes an error, and so
+// does the end of the goroutine, which is what a failed assertion in a test
+// causes.
 func (q *callbackQueue) guard(name string, f func() error) error {
 	result := make(chan error, 1)
 	go func() {
@@ -159,8 +159,8 @@ func (q *callbackQueue) guard(name string, f func() error) error {
 	return <-result
 }
 
-// settle lets the events that are left wait for their next attempt, or gives them
-// up, and takes the others off the queue.
+// settle makes the remaining events wait for their next attempt, or gives them
+// up, and removes the others from the queue.
 func (q *callbackQueue) settle(d *callbackDelivery, result callbackResult) {
 	wait, again := q.retry.backoff(d.attempts), d.attempts < q.retry.MaxAttempts && q.ctx.Err() == nil
 	switch {
@@ -183,7 +183,7 @@ func (q *callbackQueue) settle(d *callbackDelivery, result callbackResult) {
 	q.delayed[d] = time.AfterFunc(wait, func() { q.resume(d) })
 }
 
-// forget lets the events come again.
+// forget permits the events to come again.
 func (q *callbackQueue) forget(events []callbackEvent) {
 	for _, e := range events {
 		q.seen.remove(e.keys)
@@ -200,7 +200,7 @@ func (q *callbackQueue) resume(d *callbackDelivery) {
 	}
 }
 
-// release takes a delivery off the queue. What was left of it may come again.
+// release removes a delivery from the queue. What is left of it may come again.
 // The caller holds the lock.
 func (q *callbackQueue) release(d *callbackDelivery) {
 	q.forget(d.events)
@@ -231,8 +231,8 @@ func (q *callbackQueue) shutDown() error {
 	return q.abandon()
 }
 
-// abandon drops what is queued, and ends the context of the function, which may
-// be at work on some of it.
+// abandon drops what is queued and ends the context of the function, which may
+// be working on part of it.
 func (q *callbackQueue) abandon() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,9 +9,9 @@ const (
 	callbackSeenTime = 10 * time.Minute
 )
 
-// callbackSeen remembers what came for a time, in two generations: when the young one
-// is full or has had its time it becomes the old one, and the old one is
-// forgotten.
+// callbackSeen remembers for some time what has come, in two generations: when
+// the young one is full or its time is over, it becomes the old one, and the
+// old one is forgotten.
 type callbackSeen struct {
 	young, old map[callbackKey]struct{}
 	since      time.Time // of the young one

@@ -15,9 +15,9 @@ const (
 	acceptBytes = "application/octet-stream, application/zip, text/csv, application/json;q=0.5, */*;q=0.1"
 )
 
-// operation is one row of the API: the documentation's operationId, the Go
-// method that makes the call, the HTTP method, the path with its parameters in
-// braces, and how it may be repeated.
+// operation describes one operation of the API: the documentation's
+// operationId, the Go method that makes the call, the HTTP method, the path
+// with its parameters in braces, and how the call may be repeated.
 type operation struct {
 	id, name, method, path string
 	class                  class
@@ -34,23 +34,23 @@ func newOperation(id, name, method, path string, c class) operation {
 	return operation{id, name, method, path, c}
 }
 
-// request is what one call asks for.
+// request is what one call sends.
 type request struct {
 	op     operation
 	params []string // the path's parameters in order
 	query  any      // a struct with url tags
 	body   *body
 	accept string // of a response that is a file; "" for JSON
-	// received is called once all of a successful response has arrived, before
-	// it is decoded; nil for nobody who waits for that.
+	// received is called once a successful response has arrived completely, before
+	// it is decoded. It is nil if nobody waits for that.
 	received func()
-	// target replaces the operation's path by another URL; foreign says that
-	// it is not on the configured origin, where no token may go.
+	// target replaces the operation's path with another URL. foreign says that the
+	// URL is not on the configured origin, so the token must not be sent there.
 	target  *url.URL
 	foreign bool
 }
 
-// doData makes a call whose response holds data in the documented envelope.
+// doData makes a call whose response contains data in the documented envelope.
 func doData[T any](ctx context.Context, c *Client, r request, decode decoder[T]) (*T, error) {
 	var v *T
 	err := c.do(ctx, r, func(raw []byte) (err error) {
@@ -73,8 +73,8 @@ func doValue[T any](ctx context.Context, c *Client, r request, decode decoder[T]
 	return *v, nil
 }
 
-// do makes a call whose response is JSON, which decode reads. Nothing of raw
-// may be kept.
+// do makes a call whose response is JSON, which decode reads. decode must not
+// keep any part of raw.
 func (c *Client) do(ctx context.Context, r request, decode func(raw []byte) error) error {
 	x := newExchange(c, r)
 	defer x.release()
@@ -99,14 +99,14 @@ func (c *Client) doDownload(ctx context.Context, r request) (*Download, error) {
 	return newDownload(response, x), nil
 }
 
-// streams says whether the caller reads the response's body.
+// streams reports whether the caller reads the response's body.
 func (r *request) streams() bool { return r.accept != "" }
 
-// authorized says whether the request bears the access token.
+// authorized reports whether the request carries the access token.
 func (r *request) authorized() bool { return r.op.class != classLogin && !r.foreign }
 
-// url is where the request goes: the operation's path with escaped parameters
-// below the origin, and the query.
+// url returns the URL of the request: the origin, the operation's path with
+// escaped parameters, and the query.
 func (r *request) url(origin *url.URL) (url.URL, error) {
 	if r.target != nil {
 		return *r.target, nil
@@ -137,7 +137,8 @@ func (r *request) url(origin *url.URL) (url.URL, error) {
 	return u, nil
 }
 
-// newRequest is the request without what each attempt adds: header, token and body.
+// newRequest returns the request without what each attempt adds: header, token
+// and body.
 func (r *request) newRequest(ctx context.Context, target *url.URL) *http.Request {
 	req := http.Request{
 		Method: r.op.method, URL: target, Host: target.Host, Header: http.Header{},
@@ -148,19 +149,20 @@ func (r *request) newRequest(ctx context.Context, target *url.URL) *http.Request
 
 // pacer is shared by calls that hold back together.
 type pacer interface {
-	// hold learns what an attempt failed with before the same call tries again
-	// after wait, and returns how long the call has to wait instead.
+	// hold is told the error of an attempt before the same call tries again after
+	// wait, and returns how long the call must wait instead.
 	hold(err error, wait time.Duration) time.Duration
 }
 
 type pacerKey struct{}
 
-// withPacer lets the retries of calls under the context keep to a pacer.
+// withPacer makes calls with the returned context follow a pacer when they
+// retry.
 func withPacer(ctx context.Context, p pacer) context.Context {
 	return context.WithValue(ctx, pacerKey{}, p)
 }
 
-// pacerOf is the pacer that a call keeps to, or nil.
+// pacerOf returns the pacer that a call follows, or nil.
 func pacerOf(ctx context.Context) pacer {
 	p, _ := ctx.Value(pacerKey{}).(pacer)
 	return p

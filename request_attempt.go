@@ -16,20 +16,23 @@ import (
 )
 
 const (
-	// defaultStallTimeout ends an attempt that waits for the network without a byte moving.
+	// defaultStallTimeout ends an attempt if no byte has moved on the network for
+	// this long.
 	defaultStallTimeout = 60 * time.Second
-	// successGrace is how long a success that has begun to arrive may still
-	// take after the caller's context ended: it is not thrown away for that.
+	// successGrace is how long a successful response that has begun to arrive may
+	// continue after the caller's context has ended, so that it is not thrown away.
 	successGrace = 25 * time.Millisecond
-	// expectFrom is the body size from which the service is asked before it is sent.
+	// expectFrom is the body size from which the service is asked for permission
+	// before the body is sent.
 	expectFrom = 1 << 20
-	// expectPatience is how long the question is waited for: as long as the
-	// SDK's own transport does.
+	// expectPatience is how long to wait for the permission: as long as the SDK's
+	// own transport does.
 	expectPatience = time.Second
-	// settleTime is what a response may take from the transport's reader to the call.
+	// settleTime is how long a response may take from the transport's reader to the
+	// call.
 	settleTime = 25 * time.Millisecond
-	// maxHints bounds the informational responses to one request. net/http bounds
-	// them only for those who do not look at them.
+	// maxHints bounds the number of informational responses to one request.
+	// net/http bounds it only for callers that do not look at them.
 	maxHints = 100
 )
 
@@ -44,14 +47,14 @@ type attempt struct {
 	report   attemptReport
 }
 
-// attemptAccess is what came of asking for a token.
+// attemptAccess is the result of asking for a token.
 type attemptAccess struct {
 	bearer *bearer
 	err    error
 }
 
-// attach gives the attempt's request its body. If it asks, the service is asked
-// first whether it wants it.
+// attach adds the body to the attempt's request. If asks is true, the request
+// asks for permission to send it.
 func (a *attempt) attach(req *http.Request, b *body, asks bool) error {
 	a.outgoing.clock, a.outgoing.expect, a.outgoing.length = &a.clock, &a.expect, b.length
 	a.trace.watchBody()
@@ -72,13 +75,13 @@ func (a *attempt) attach(req *http.Request, b *body, asks bool) error {
 	return nil
 }
 
-// receive takes the response that has begun to arrive, whose body the caller
-// reads if it streams.
+// receive takes the response that has begun to arrive. If it streams, the
+// caller reads its body.
 func (a *attempt) receive(response *http.Response, streams bool) {
 	if _, err := url.Parse(response.Header.Get("Location")); err != nil {
-		response.Header.Del("Location") // at which http.Client would fail, and repeat it
+		response.Header.Del("Location") // http.Client would fail because of it and repeat it
 	}
-	if response.StatusCode == http.StatusSwitchingProtocols { // nobody asked for it, and no context ends reading it
+	if response.StatusCode == http.StatusSwitchingProtocols { // nobody asked for it, and no context would end reading it
 		_ = response.Body.Close()
 		response.Body = http.NoBody
 	}
@@ -93,19 +96,19 @@ func (a *attempt) receive(response *http.Response, streams bool) {
 	a.clock.arriving.Store(isSuccess(response.StatusCode))
 }
 
-// withheld says whether the request's body waited for a permission that did not
-// come: without it the service cannot act.
+// withheld reports whether the request's body waited for a permission that did
+// not come. Without the body, the service cannot act.
 func (a *attempt) withheld() bool { return a.expect.asked() && a.outgoing.count() == 0 }
 
-// reached is how far the request may have come, unless it certainly did not
-// leave. It takes the body away from the transport first, which may go on
-// sending it for as long as it can: what it has not taken now, it never will.
+// reached returns how far the request may have come. It first takes the body
+// away from the transport, which might otherwise continue to send it: what the
+// transport has not taken yet, it will never take.
 //
-// A service that lacks the end of a body cannot act on it. Its length is
-// announced, so that the service knows that the end is missing; JSON without its
-// last byte is no JSON, and a form without its last boundary is no form. The end
-// is missing where the transport never took the last byte, and where it took it
-// and says that writing the request failed.
+// A service that has not received the end of a body cannot act on it. The
+// length is announced, so the service knows that the end is missing; JSON
+// without its last byte is not JSON, and a form without its last boundary is
+// not a form. The end is missing if the transport never took the last byte, or
+// if it took the byte and reports that writing the request failed.
 func (a *attempt) reached() reach {
 	_ = a.outgoing.Close()
 	switch {
@@ -117,14 +120,15 @@ func (a *attempt) reached() reach {
 	return reachedService
 }
 
-// end releases the attempt. After it, the body's source is never read again.
+// end releases the attempt. After it, the body's source is not read any more.
 func (a *attempt) end() {
 	_ = a.outgoing.Close()
 	a.clock.end()
 }
 
-// attemptClock is the time of an attempt. Its context ends with the caller's, but not
-// while a success is arriving, and when nothing moves on the network.
+// attemptClock bounds the time of an attempt. Its context ends with the
+// caller's context, but not while a success is arriving, and when nothing moves
+// on the network.
 type attemptClock struct {
 	values   attemptValues
 	caller   context.Context //nolint:containedctx // the call's, with values
@@ -137,8 +141,8 @@ type attemptClock struct {
 	arriving atomic.Bool // a success
 }
 
-// start begins an attempt of the operation, which bears with a silence as long
-// as its patience.
+// start begins an attempt of the operation. The network may be silent for as
+// long as patience.
 func (c *attemptClock) start(caller context.Context, op *operation, patience time.Duration) {
 	c.values = attemptValues{caller, op}
 	c.caller, c.patience = &c.values, patience
@@ -155,7 +159,7 @@ func (c *attemptClock) callerEnded() {
 }
 
 // watch begins to wait for the network. pause and resume bracket the time in
-// which the caller's reader or writer is waited for instead.
+// which the caller's reader or writer is being waited for instead.
 func (c *attemptClock) watch() {
 	c.stall = time.AfterFunc(c.patience, func() {
 		c.stalled.Store(true)
@@ -165,7 +169,7 @@ func (c *attemptClock) watch() {
 func (c *attemptClock) pause()  { c.stall.Stop() }
 func (c *attemptClock) resume() { c.stall.Reset(c.patience) }
 
-// explain replaces a cancellation that the stall caused by its reason.
+// explain replaces a cancellation caused by a stall with the stall.
 func (c *attemptClock) explain(err error) error {
 	if c.stalled.Load() {
 		return stallError{c.patience}
@@ -190,8 +194,8 @@ func (e stallError) Error() string { return fmt.Sprintf("no byte moved for %v", 
 func (stallError) Timeout() bool   { return true }
 func (stallError) Temporary() bool { return true }
 
-// expectation is the question whether the service wants the body at all, which
-// a large upload asks with Expect: 100-continue. The zero expectation does not ask.
+// expectation is the request for permission to send the body, which a large
+// upload makes with Expect: 100-continue. The zero expectation does not ask.
 type expectation struct {
 	granted   chan struct{} // closed when the service says 100 Continue; nil: it is not asked
 	hinted    chan struct{} // closed by another informational response, which is no word on the body
@@ -200,7 +204,8 @@ type expectation struct {
 	answering atomic.Bool // something has come: a response of whatever kind
 }
 
-// ask lets the attempt's trace tell what becomes of the question.
+// ask makes the attempt's trace report what becomes of the request for
+// permission.
 func (e *expectation) ask(hooks *httptrace.ClientTrace) {
 	e.granted, e.hinted, e.final = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	e.since = time.Now()
@@ -218,20 +223,20 @@ func (e *expectation) ask(hooks *httptrace.ClientTrace) {
 	}
 }
 
-// errTooManyHints is worded as net/http words the end of its own patience.
+// errTooManyHints has the wording of net/http's error for the same situation.
 var errTooManyHints = fmt.Errorf("%s %d informational responses", tooLargeHeaders, maxHints)
 
-// responded tells that there is a response, and no permission can follow.
+// responded says that there is a response, so that no permission can follow.
 func (e *expectation) responded() {
 	if e.asked() {
 		close(e.final)
 	}
 }
 
-// permits says whether the body may be sent: the service said 100 Continue, or
-// no word on the body for too long. With any response but an informational one it
-// refuses the body. Where the connection stays open net/http sends it all the
-// same, so it is held back here until the attempt is over.
+// permits reports whether the body may be sent: because the service responded
+// with 100 Continue, or did not respond for too long. Any final response
+// refuses the body. net/http sends the body all the same if the connection
+// stays open, so it is held back here until the attempt is over.
 func (e *expectation) permits(over <-chan struct{}) bool {
 	if !e.asked() || !e.answering.Load() {
 		return true
@@ -243,7 +248,8 @@ func (e *expectation) permits(over <-chan struct{}) bool {
 		return false
 	case <-e.hinted:
 	}
-	// No hook tells that a final response follows on a hint, but the attempt does.
+	// No hook reports a final response that follows an informational one, but the
+	// attempt does.
 	patience := time.NewTimer(max(expectPatience-time.Since(e.since), settleTime))
 	defer patience.Stop()
 	select {
@@ -261,7 +267,8 @@ func (e *expectation) permits(over <-chan struct{}) bool {
 
 func (e *expectation) asked() bool { return e.granted != nil }
 
-// ungranted says whether the service was asked, and has not said 100 Continue.
+// ungranted reports whether the service was asked and has not responded with
+// 100 Continue.
 func (e *expectation) ungranted() bool {
 	if !e.asked() {
 		return false
@@ -274,7 +281,7 @@ func (e *expectation) ungranted() bool {
 	}
 }
 
-// attemptTrace is what the transport reports of an attempt.
+// attemptTrace is what the transport reports about an attempt.
 type attemptTrace struct {
 	hooks     httptrace.ClientTrace
 	tracing   atomic.Bool // the transport reports at all
@@ -287,8 +294,8 @@ func (t *attemptTrace) start() {
 	t.hooks.WroteHeaders = func() { t.wrote.Store(true) }
 }
 
-// watchBody learns whether writing the body failed. A transport that begins again
-// by itself, on another connection, takes that back.
+// watchBody records whether writing the body failed. A transport that starts
+// again by itself, on another connection, takes that back.
 func (t *attemptTrace) watchBody() {
 	t.hooks.WroteHeaders = func() {
 		t.wrote.Store(true)
@@ -297,9 +304,9 @@ func (t *attemptTrace) watchBody() {
 	t.hooks.WroteRequest = func(written httptrace.WroteRequestInfo) { t.unwritten.Store(written.Err != nil) }
 }
 
-// unsent says whether it is certain that a request did not leave which failed
-// with err: the transport reported it only up to its head, or it never had a
-// connection. The silence of a transport that reports nothing proves nothing.
+// unsent reports whether it is certain that a request that failed with err was
+// not sent: the transport reported at most its head, or it never had a
+// connection. If the transport reports nothing, nothing is certain.
 func (t *attemptTrace) unsent(err error) bool {
 	if t.tracing.Load() {
 		return !t.wrote.Load()

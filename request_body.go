@@ -13,7 +13,8 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/redact"
 )
 
-// body is a request's body: of known length, and made anew for each attempt.
+// body is a request's body. Its length is known, and it is made anew for each
+// attempt.
 type body struct {
 	contentType string
 	length      int64
@@ -23,8 +24,9 @@ type body struct {
 	form        *form // nil for JSON
 }
 
-// emptyBody is a body of nothing, whose length is not announced. It keeps net/http
-// from sending a request again by itself, as it does with those that have no body.
+// emptyBody is an empty body whose length is not announced. It keeps net/http
+// from sending a request again by itself, as it does with requests that have no
+// body.
 func emptyBody() *body {
 	return &body{length: -1, open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }}
 }
@@ -50,9 +52,10 @@ func encodedBody(value any) (*body, error) {
 	}, nil
 }
 
-// outgoing is the body of one attempt; the zero outgoing is none. It can be
-// taken away from the transport, which may go on reading after it has returned
-// a response. While the source is read, the network is not to blame for silence.
+// outgoing is the body of one attempt; the zero outgoing is no body. It can be
+// taken away from the transport, which may continue to read after it has
+// returned a response. While the source is being read, silence on the network
+// is not a stall.
 type outgoing struct {
 	clock  *attemptClock
 	expect *expectation
@@ -94,9 +97,9 @@ func (o *outgoing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// openSafely, readSafely and closeSafely turn a panic of a file into its error: on
-// a goroutine of the transport it would end the program, where nobody could
-// recover it.
+// openSafely, readSafely and closeSafely turn a panic of a file into its error.
+// On a goroutine of the transport, nobody could recover the panic, and it would
+// end the program.
 func openSafely(open func() (io.ReadCloser, error)) (content io.ReadCloser, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -124,7 +127,7 @@ func closeSafely(c io.Closer) (err error) {
 	return c.Close()
 }
 
-// Close waits for a read in flight, and lets none follow.
+// Close waits for a read in progress and permits no other one.
 func (o *outgoing) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -135,22 +138,22 @@ func (o *outgoing) Close() error {
 	return closeSafely(o.source)
 }
 
-// count is how many bytes the transport took.
+// count returns how many bytes the transport has taken.
 func (o *outgoing) count() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.sent
 }
 
-// isCut says whether the transport was given less than all of the body. Once it
-// is closed, that stays so.
+// isCut reports whether the transport was given less than the whole body. Once
+// the body is closed, that does not change.
 func (o *outgoing) isCut() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.source != nil && o.sent < o.length
 }
 
-// failure is the error of the source, if that is what ended the attempt.
+// failure returns the error of the source, if that ended the attempt.
 func (o *outgoing) failure() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

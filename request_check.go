@@ -14,8 +14,8 @@ const (
 	maxIDs = 100_000
 )
 
-// checkID refuses ids that would change a path's meaning or that no service
-// can have made.
+// checkID refuses ids that would change the meaning of a path, or that no
+// service can have made.
 func checkID(name, id string) error {
 	switch {
 	case id == "":
@@ -47,8 +47,8 @@ func checkIDs(op operation, name string, ids []string) error {
 	return nil
 }
 
-// needIDs is checkIDs for a list that must not be empty: an absent filter
-// might mean every one.
+// needIDs is checkIDs for a list that must not be empty, because a missing
+// filter might mean everything.
 func needIDs(op operation, name string, ids []string) error {
 	if len(ids) == 0 {
 		return argumentError(op.id, "no %s", name)
@@ -67,8 +67,8 @@ func checkFilter(op operation, name, id string) error {
 	return nil
 }
 
-// checkText refuses a string that JSON cannot carry: encoding/json would
-// replace what is broken in it, and send another string.
+// checkText refuses a string that JSON cannot represent: encoding/json would
+// replace the invalid part and send a different string.
 func checkText(name, text string) error {
 	if !utf8.ValidString(text) {
 		return fmt.Errorf("%s is not valid UTF-8", name)

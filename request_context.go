@@ -2,9 +2,9 @@ package hacarus
 
 import "context"
 
-// attemptValues is the caller's context, in which an attempt's operation is
-// found, too. It is no context of its own: making one would cost each request
-// an allocation.
+// attemptValues is the caller's context, with the attempt's operation added. It
+// is not a new context, because making one would cost each request an
+// allocation.
 type attemptValues struct {
 	context.Context //nolint:containedctx // it is one
 

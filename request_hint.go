@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-querystring/query"
 )
 
-// hint is what the request itself shows of why it was refused, "" for nothing. It
-// is no reason to refuse a request before it is sent: what the service takes is
-// the service's to say.
+// hint returns what the request itself shows about why it was refused, or "".
+// It is not a reason to refuse a request before it is sent: the service decides
+// what it accepts.
 func (r *request) hint(status int) string {
 	switch status {
 	case http.StatusNotFound:
@@ -26,7 +26,7 @@ func (r *request) hint(status int) string {
 	return ""
 }
 
-// hintOfIDs looks for constants that stand where an id should.
+// hintOfIDs looks for constants that are used in place of an id.
 func (r *request) hintOfIDs() string {
 	ids := r.idsUnder("algorithm_id")
 	if n := slices.IndexFunc(ids, looksLikeName); n >= 0 {
@@ -38,8 +38,8 @@ func (r *request) hintOfIDs() string {
 	return ""
 }
 
-// looksLikeName says whether a string is words for people, as the names of
-// algorithms are. No id was seen that is.
+// looksLikeName reports whether a string consists of words for people, as the
+// names of algorithms do. No such id is known.
 func looksLikeName(id string) bool {
 	return strings.ContainsFunc(id, func(r rune) bool { return r == ' ' || r > unicode.MaxASCII })
 }
@@ -84,7 +84,7 @@ func (b *body) idsUnder(name string) []string {
 	return ids
 }
 
-// hintOfImages describes files that the service is not known to take.
+// hintOfImages describes files that the service is not known to accept.
 func hintOfImages(files []*source) string {
 	const most = 3
 	var hints []string
@@ -99,10 +99,11 @@ func hintOfImages(files []*source) string {
 	return strings.Join(hints, "; ")
 }
 
-// imageTypes are the content types that the service is documented to take.
+// imageTypes are the content types that the service accepts according to its
+// documentation.
 var imageTypes = []string{"image/png", "image/jpeg", "image/tiff"}
 
-// doubts are what the service may not like of an image.
+// doubts returns what the service may not accept about an image.
 func (s *source) doubts() (doubts []string) {
 	contentType, _, _ := strings.Cut(s.ContentType, ";")
 	switch {

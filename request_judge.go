@@ -5,39 +5,42 @@ import (
 	"time"
 )
 
-// reach is how far a request certainly did, or possibly did, come.
+// reach says how far a request came, certainly or possibly.
 type reach int
 
 const (
-	// reachedService: the service may have all of the request.
+	// reachedService means that the service may have all of the request.
 	reachedService reach = iota
-	// reachedInPart: the service never had the end of it, and acts on no half of
-	// a form or of JSON; or it said, as HTTP/2 lets it, that it will not look at it.
+	// reachedInPart means that the service never received the end of the request,
+	// and cannot act on half a form or half of a JSON document; or that it said, as
+	// HTTP/2 permits, that it will not process the request.
 	reachedInPart
-	// reachedHead: its body was held back, and without it the service cannot act.
+	// reachedHead means that the body was held back. Without it the service cannot
+	// act.
 	reachedHead
-	// reachedNothing: no byte of it left the process.
+	// reachedNothing means that no byte of the request left the process.
 	reachedNothing
 )
 
-// fault is what went wrong beside a response's status.
+// fault says what went wrong apart from a response's status.
 type fault int
 
 const (
-	// failedNothing: there is a response, and as much of it as matters.
+	// failedNothing means that there is a response, and as much of it as matters.
 	failedNothing fault = iota
-	// failedLogin: there was no token to send the request with.
+	// failedLogin means that there was no token for the request.
 	failedLogin
-	// failedSource: what was to be sent could not be read.
+	// failedSource means that what was to be sent could not be read.
 	failedSource
-	// failedConnection: there is no response.
+	// failedConnection means that there is no response.
 	failedConnection
-	// failedForGood: there is no response, and the same connection would fail the
-	// same way again.
+	// failedForGood means that there is no response, and that the same connection
+	// would fail in the same way again.
 	failedForGood
-	// failedTransfer: the response broke off.
+	// failedTransfer means that the response broke off.
 	failedTransfer
-	// failedContent: the response of a success is not what was asked for.
+	// failedContent means that the response has a status of success but is not what
+	// was requested.
 	failedContent
 )
 
@@ -52,19 +55,19 @@ type observation struct {
 	overlong     bool          // of that wait: longer than the policy allows, or negative
 }
 
-// expectRefused says whether the service refused to be asked before the body.
+// expectRefused reports whether the service refused to be asked for permission.
 func (o observation) expectRefused() bool {
 	return o.status == http.StatusExpectationFailed && o.reach == reachedHead
 }
 
-// repetition says whether a request is sent again.
+// repetition says whether and when a request is sent again.
 type repetition int
 
 const (
 	repeatNever repetition = iota
-	// repeatLater is after a wait, as long as attempts are left.
+	// repeatLater means after a wait, as long as attempts are left.
 	repeatLater
-	// repeatAtOnce is without one, and not counted as an attempt.
+	// repeatAtOnce means without a wait, and without being counted as an attempt.
 	repeatAtOnce
 )
 
@@ -75,8 +78,8 @@ type decision struct {
 	wait    time.Duration // that the service asks for; 0: the policy's
 }
 
-// judge decides what an attempt means for its operation. It is a function of
-// its arguments alone; docs/reliability.md shows its values.
+// judge decides what an attempt means for its operation. It depends only on its
+// arguments; docs/reliability.md shows its results.
 func judge(c class, o observation) decision {
 	d := decision{outcome: outcomeOf(c, o)}
 	unexecuted := d.outcome == OutcomeNotSent || d.outcome == OutcomeNotExecuted
@@ -90,7 +93,8 @@ func judge(c class, o observation) decision {
 	return d
 }
 
-// outcomeOf is what an attempt did to the service, as far as it is known.
+// outcomeOf returns the effect of an attempt on the service, as far as it is
+// known.
 func outcomeOf(c class, o observation) Outcome {
 	switch {
 	case isSuccess(o.status):
@@ -105,7 +109,7 @@ func outcomeOf(c class, o observation) Outcome {
 	return OutcomeUnknown
 }
 
-// mayPass says whether the same request may succeed later.
+// mayPass reports whether the same request may succeed later.
 func mayPass(o observation) bool {
 	switch {
 	case o.status == 0:

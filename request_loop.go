@@ -19,11 +19,11 @@ type exchange struct {
 	request
 	callProgress
 	err     error      // what the last attempt ended with
-	refusal *BaseError // the last response that told of something that may pass
+	refusal *BaseError // the last response that reported something temporary
 	current *attempt
 	payload payload
 
-	// What every call needs, in one allocation with it.
+	// These are what every call needs; they are allocated together with it.
 	where url.URL
 	room  struct {
 		first attempt
@@ -34,8 +34,8 @@ type exchange struct {
 // callProgress is how far a call has come.
 type callProgress struct {
 	attempts int     // requests made
-	resends  int     // of these, those that followed at once on a refusal
-	renewed  bool    // the token was refused, and is replaced
+	resends  int     // those among them that followed a refusal at once
+	renewed  bool    // the token was refused and has been replaced
 	outcome  Outcome // of all attempts so far
 }
 
@@ -45,8 +45,9 @@ func newExchange(c *Client, r request) *exchange {
 	return x
 }
 
-// run sends the request until it succeeds or may not be sent again. A success
-// that is JSON is in the payload then; that of a stream is open.
+// run sends the request until it succeeds or must not be sent again. The
+// payload then contains the response if it is JSON; the body of a stream is
+// open.
 func (x *exchange) run(ctx context.Context) (response *http.Response, err error) {
 	if err := x.client.usable(ctx, x.op); err != nil {
 		return nil, err
@@ -117,8 +118,8 @@ var (
 	identity    = []string{"identity"}
 )
 
-// header is that of one attempt, without its token. Its values are shared:
-// those of the client, and what an http.Client adds, such as cookies.
+// header returns the header of one attempt without its token. Its values are
+// shared: those of the client, and what an http.Client adds, such as cookies.
 func (x *exchange) header(added http.Header) http.Header {
 	header := make(http.Header, 8)
 	maps.Copy(header, x.client.header)
@@ -131,8 +132,8 @@ func (x *exchange) header(added http.Header) http.Header {
 	return header
 }
 
-// next looks at what came of an attempt, and says whether another one follows,
-// and after what wait.
+// next examines the result of an attempt and returns whether another one
+// follows, and after which wait.
 func (x *exchange) next(ctx context.Context, response *http.Response, err error) (wait time.Duration, again bool) {
 	rethrow(x.current.outgoing.failure())
 	seen, cause := x.observe(response, err)
@@ -157,7 +158,7 @@ func (x *exchange) next(ctx context.Context, response *http.Response, err error)
 	return wait, again
 }
 
-// learn keeps what an attempt says of the token and of the service.
+// learn records what an attempt says about the token and the service.
 func (x *exchange) learn(seen observation) {
 	if seen.tokenRefused {
 		x.renewed = true // a refused resend says nothing against its token
@@ -170,8 +171,8 @@ func (x *exchange) learn(seen observation) {
 	}
 }
 
-// takeRetry takes another attempt from the policy, the time that is left and
-// the budget, if all of them have one, and returns the wait before it.
+// takeRetry takes another attempt from the policy, the remaining time and the
+// budget, if all of them permit one, and returns the wait before it.
 func (x *exchange) takeRetry(ctx context.Context, asked time.Duration) (wait time.Duration, ok bool) {
 	policy, counted := x.client.policy, x.attempts-x.resends
 	if counted >= policy.MaxAttempts || ctx.Err() != nil {
@@ -193,15 +194,15 @@ func (x *exchange) takeRetry(ctx context.Context, asked time.Duration) (wait tim
 	return wait, true
 }
 
-// earn credits a success to the budget. What another host does says nothing of
-// the service.
+// earn credits a success to the budget. The response of another host says
+// nothing about the service.
 func (x *exchange) earn() {
 	if !x.foreign {
 		x.client.budget.earn()
 	}
 }
 
-// finish ends a call whose response has been read, with what that came to.
+// finish ends a call whose response has been read, and returns its error.
 func (x *exchange) finish(err error) error {
 	if err != nil {
 		err = x.requestError(err)
@@ -210,7 +211,7 @@ func (x *exchange) finish(err error) error {
 	return err
 }
 
-// release gives back what the call holds.
+// release returns what the call holds.
 func (x *exchange) release() {
 	x.current.end()
 	x.payload.release()
@@ -224,10 +225,10 @@ type retrySteps interface {
 	next(ctx context.Context, response *http.Response, err error) (wait time.Duration, again bool)
 }
 
-// retryLoop is go-retryablehttp, which repeats the steps and waits between them;
-// what it would decide by itself it leaves to them. It stands in for the
-// transport, and has none of its CloseIdleConnections: that would be called
-// whenever a call fails, at the cost of every other call's connections.
+// retryLoop runs the steps with go-retryablehttp, which repeats them and waits
+// in between. All decisions are left to the steps. It takes the place of the
+// transport but does not have CloseIdleConnections, which would be called
+// whenever a call fails, at the expense of the connections of all other calls.
 type retryLoop struct {
 	steps  retrySteps
 	wait   time.Duration

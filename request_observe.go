@@ -72,8 +72,8 @@ func CaptureResponse(ctx context.Context, info *ResponseInfo) context.Context {
 	return context.WithValue(ctx, captureKey{}, info)
 }
 
-// withoutCapture is the context for requests of the SDK's own, within another
-// call or at the same time as others.
+// withoutCapture returns the context for requests that the SDK makes by itself,
+// inside of another call or at the same time as others.
 func withoutCapture(ctx context.Context) context.Context {
 	return context.WithValue(ctx, captureKey{}, nil)
 }
@@ -101,12 +101,12 @@ func (x *exchange) info(response *http.Response) ResponseInfo {
 	return info
 }
 
-// attemptReport is what an observer hears of an attempt, once.
+// attemptReport is what an observer is told about an attempt, once.
 type attemptReport struct {
 	number  int // of the call's requests; 0: none was made
 	started time.Time
 	status  int
-	// requestID as the service gave it: masked before anybody sees it.
+	// requestID is the service's. It is masked before anybody sees it.
 	requestID string
 	told      atomic.Bool
 }
@@ -114,7 +114,7 @@ type attemptReport struct {
 func (r *attemptReport) start(number int) { r.number, r.started = number, time.Now() }
 
 // tell reports the current attempt, which has ended, with the wait before the
-// next one, unless it was the final one.
+// next one unless it was the last.
 func (x *exchange) tell(err error, wait time.Duration, final bool) {
 	a := x.current
 	if a.report.number == 0 || a.report.told.Swap(true) || !x.client.isWatched() {
@@ -128,7 +128,7 @@ func (x *exchange) tell(err error, wait time.Duration, final bool) {
 	})
 }
 
-// isWatched says whether anybody wants to know of attempts.
+// isWatched reports whether anybody observes attempts.
 func (c *Client) isWatched() bool { return c.observer != nil || c.logger != nil }
 
 func (c *Client) observe(ctx context.Context, a Attempt) {

@@ -7,8 +7,9 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/redact"
 )
 
-// afterwards is the outcome of a call's attempts so far, after one more that
-// ended with last: what a lost one may have done, a later refusal does not undo.
+// afterwards returns the combined outcome of a call's attempts after one more
+// that ended with last: a later refusal does not undo what a lost attempt may
+// have done.
 func afterwards(c class, before, last Outcome) Outcome {
 	mayBeDone := before == OutcomeUnknown || before == OutcomeExecuted
 	switch {
@@ -20,8 +21,9 @@ func afterwards(c class, before, last Outcome) Outcome {
 	return last
 }
 
-// errorOf is the error of an attempt that failed with cause, nil for a success.
-// The error of the attempt before may still be wanted when a context has ended.
+// errorOf returns the error of an attempt that failed with cause, or nil for a
+// success. If a context has ended, the error of the attempt before may still
+// matter.
 func (x *exchange) errorOf(ctx context.Context, seen observation, cause error) error {
 	if cause == nil {
 		return nil
@@ -42,8 +44,9 @@ func (x *exchange) errorOf(ctx context.Context, seen observation, cause error) e
 	return x.requestError(cause)
 }
 
-// lastCause is what failed before the context ended. Where an attempt says no
-// more than that it did, it is the failure of the attempt before.
+// lastCause returns what failed before the context ended. If the last attempt
+// says no more than that the context ended, it is the failure of the attempt
+// before.
 func (x *exchange) lastCause(ctx context.Context, seen observation, cause error) error {
 	silent := seen.failure == failedConnection || seen.failure == failedForGood
 	if silent && (errors.Is(cause, ctx.Err()) || errors.Is(cause, context.Canceled) || errors.Is(cause, context.Cause(ctx))) {
@@ -74,7 +77,7 @@ func (x *exchange) requestError(err error) *RequestError {
 	return &RequestError{Operation: x.op.id, Attempts: x.attempts, Outcome: x.outcome, Err: redact.Error(err, x.mask)}
 }
 
-// mask replaces the client's secrets, and those of the request, in a string.
+// mask replaces the secrets of the client and of the request in a string.
 func (x *exchange) mask(shown string) string {
 	shown = x.client.auth.secrets.Mask(shown)
 	if x.body != nil {
@@ -97,7 +100,7 @@ func contextError(ctx context.Context, last error) error {
 	return &sequel{err: err, before: last}
 }
 
-// sequel joins what ended a call with the last failure before it, in one line.
+// sequel joins what ended a call with the last failure before it, on one line.
 type sequel struct{ err, before error }
 
 func (e *sequel) Unwrap() []error { return []error{e.err, e.before} }

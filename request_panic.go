@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// panicError is a panic of the user's code on a goroutine of the SDK's or of the
-// transport's, where nobody could recover it and it would end the program. It is
-// carried as an error to the goroutine of the call, and goes on there, so that a
-// function that the SDK calls may panic as any other may: an observer, the
-// handler of a logger, a Progress. What is read from, a [File] or a token source,
-// has failed instead, and its panic is its error.
+// panicError is a panic of user code on a goroutine of the SDK or of the
+// transport, where nobody could recover it, so that it would end the program.
+// It is carried as an error to the goroutine of the call and continues there,
+// so that a function that the SDK calls may panic like any other: an observer,
+// the handler of a logger, a Progress. If a [File] or a token source panics,
+// that is its error instead, because it is read from.
 type panicError struct{ value any }
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
@@ -26,7 +26,7 @@ func guard(f func()) (err error) {
 	return nil
 }
 
-// rethrow lets a panic that err carries go on.
+// rethrow continues a panic that err carries.
 func rethrow(err error) {
 	if p, ok := errors.AsType[*panicError](err); ok {
 		panic(p.value)

@@ -21,22 +21,23 @@ const (
 	maxErrorResponse = 1 << 20
 	// maxErrorBody is how much of an error's body is kept.
 	maxErrorBody = 4 << 10
-	// errorTime bounds reading an error's body. After it the error is returned
-	// with what has arrived.
+	// errorTime bounds reading the body of an error. After it, the error is
+	// returned with what has arrived.
 	errorTime = 10 * time.Second
 
-	// smallBuffer is what most responses fit in.
+	// smallBuffer is a size that is enough for most responses.
 	smallBuffer = 64 << 10
-	// maxKept bounds what a large response leaves behind.
+	// maxKept bounds the size of a large buffer that is kept.
 	maxKept = 8 << 20
-	// maxTrusted bounds what a false length costs before its bytes have come.
+	// maxTrusted bounds what is allocated for an announced length before the bytes
+	// have arrived.
 	maxTrusted = 4 << 20
 )
 
-// responseBuffers holds a client's buffers between calls. What is decoded of a
-// response is copied, so that its buffer can serve the next one. Of large ones
-// it keeps one: pages of a list are read one after the other, and a pool would
-// keep one for each processor.
+// responseBuffers holds a client's buffers between calls. Everything that is
+// decoded from a response is copied, so its buffer can be used for the next
+// one. Only one large buffer is kept: the pages of a list are read one after
+// the other, and a pool would keep one for each processor.
 type responseBuffers struct {
 	small sync.Pool
 	large atomic.Pointer[[]byte]
@@ -55,7 +56,7 @@ func (b *responseBuffers) take(size int) *[]byte {
 	return new([]byte)
 }
 
-// give takes a buffer back. Nothing of it may be in use any more.
+// give takes a buffer back. No part of it may be in use any more.
 func (b *responseBuffers) give(buffer *[]byte) {
 	switch {
 	case cap(*buffer) <= smallBuffer:
@@ -65,7 +66,7 @@ func (b *responseBuffers) give(buffer *[]byte) {
 	}
 }
 
-// drop lets go of what may be large.
+// drop releases the large buffer.
 func (b *responseBuffers) drop() { b.large.Store(nil) }
 
 // payload is the body of a call's last response, in a buffer that is lent for
@@ -126,8 +127,8 @@ func (p *payload) release() {
 
 func isSuccess(status int) bool { return status >= 200 && status <= 299 }
 
-// observe looks at what came of an attempt, and reads what there is of a
-// response. The error is why the attempt failed, nil for a success.
+// observe examines the result of an attempt and reads the response. The error
+// is why the attempt failed, or nil for a success.
 func (x *exchange) observe(response *http.Response, err error) (observation, error) {
 	if err != nil {
 		return x.observeSilence(err)
@@ -149,12 +150,12 @@ func (x *exchange) observe(response *http.Response, err error) (observation, err
 	return o, err
 }
 
-// spent says whether the body was read and cannot be read again.
+// spent reports whether the body was read and cannot be read again.
 func (x *exchange) spent() bool {
 	return x.body != nil && x.body.once && x.current.outgoing.count() > 0
 }
 
-// observeStream looks at what the caller is going to read.
+// observeStream examines a response that the caller will read.
 func observeStream(response *http.Response) (fault, error) {
 	if err := checkDownload(response); err != nil {
 		_ = response.Body.Close()
@@ -177,17 +178,19 @@ func (x *exchange) observeSuccess(response *http.Response) (fault, error) {
 	return failedTransfer, transferError{err}
 }
 
-// transferError is a success whose rest did not come.
+// transferError is the error of a successful response that did not arrive
+// completely.
 type transferError struct{ error }
 
 func (e transferError) Error() string   { return ErrDecode.Error() + ": " + e.error.Error() }
 func (e transferError) Unwrap() []error { return []error{ErrDecode, e.error} }
 
-// errWebPage is a page in place of a value: a proxy's, a portal's, or that of the
+// errWebPage is a web page in place of a value: of a proxy, a portal, or the
 // service's own website.
 var errWebPage = errors.New("a web page, not the API: check the base URL")
 
-// hintOfOrigin tells of an image where the token did not go; "" for nothing.
+// hintOfOrigin explains that the token was not sent to an image's origin, or
+// returns "".
 func (x *exchange) hintOfOrigin(status int) string {
 	if x.foreign && (status == http.StatusUnauthorized || status == http.StatusForbidden) {
 		return fmt.Sprintf("the image is at %s, and the access token is for %s alone: if it may be sent there too, use WithImageOrigins",
@@ -196,10 +199,10 @@ func (x *exchange) hintOfOrigin(status int) string {
 	return ""
 }
 
-// errFilePage is the same in place of a file, which may be anywhere.
+// errFilePage is a web page in place of a file, which may be anywhere.
 var errFilePage = errors.New("a web page in place of a file")
 
-// isWebPage says whether a body is markup, with which no JSON begins.
+// isWebPage reports whether a body is markup, with which no JSON begins.
 func isWebPage(raw []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(raw), []byte("<")) }
 
 // observeRedirect refuses a redirect: following one could turn a POST into a
@@ -209,8 +212,8 @@ func (x *exchange) observeRedirect(response *http.Response) error {
 	return fmt.Errorf("%w: status %d%s", ErrRedirect, response.StatusCode, redactLocation(x.mask(response.Header.Get("Location"))))
 }
 
-// redactLocation keeps the host of a redirect's target, whose rest may hold a
-// secret. A host in which one was masked does not parse.
+// redactLocation keeps only the host of a redirect's target, because the rest
+// may contain a secret. A host in which something was masked cannot be parsed.
 func redactLocation(location string) string {
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" {

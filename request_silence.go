@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// observeSilence tells why an attempt has no response.
+// observeSilence determines why an attempt has no response.
 func (x *exchange) observeSilence(err error) (observation, error) {
 	a := x.current
 	if a.access.err != nil {
@@ -41,8 +41,8 @@ type sourceError struct{ error }
 
 func (e sourceError) Unwrap() error { return e.error }
 
-// stripURL takes the URL, whose path and query say nothing about the failure,
-// off an error of net/http.
+// stripURL removes the URL from an error of net/http, because its path and
+// query say nothing about the failure.
 func stripURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
@@ -50,11 +50,13 @@ func stripURL(err error) error {
 	return err
 }
 
-// tooLargeHeaders begins net/http's error for headers that are too large.
+// tooLargeHeaders is the beginning of net/http's error for headers that are too
+// large.
 const tooLargeHeaders = "server response headers exceeded"
 
-// nameHeaderTooLarge gives a kind to errors for which net/http has no type: that
-// of HTTP/1.1, and those of HTTP/2, for one head and for all informational ones.
+// nameHeaderTooLarge gives a kind to errors for which net/http has no type:
+// those of HTTP/1.1 and of HTTP/2, for one header and for all informational
+// ones.
 func nameHeaderTooLarge(err error) error {
 	for _, text := range []string{tooLargeHeaders, "response header list larger than advertised limit", "header list too large"} {
 		if strings.Contains(err.Error(), text) {
@@ -64,9 +66,9 @@ func nameHeaderTooLarge(err error) error {
 	return err
 }
 
-// isRefusedStream says whether an HTTP/2 server told that it has not looked at
-// the request and never will: its stream was refused (RFC 9113, 8.7), or is above
-// the last one that a GOAWAY names (6.8).
+// isRefusedStream reports whether an HTTP/2 server said that it has not
+// processed the request and never will: its stream was refused (RFC 9113, 8.7),
+// or is above the last one that a GOAWAY names (6.8).
 //
 // net/http would send such a request again by itself, if it had a GetBody. It
 // has none, because net/http then also repeats a request whose stream was reset
@@ -95,17 +97,19 @@ func isRefusedStream(err error) bool {
 	return false
 }
 
-// isUnwritten says whether the end of an HTTP/1.1 request was never written, by
-// the error that its write failed with: net/http gives it that prefix
-// (mapRoundTripError in net/http/transport.go). A connection of HTTP/1.1 writes
-// nothing once a request is out; over HTTP/2 the write may have been another's.
-// The transport's trace does not tell: it ends before the last flush.
+// isUnwritten reports whether the end of an HTTP/1.1 request was never written,
+// judging by the error of the write, to which net/http adds that prefix
+// (mapRoundTripError in net/http/transport.go). An HTTP/1.1 connection writes
+// nothing after a request; over HTTP/2, the write may have been another
+// request's. The transport's trace does not show it, because it ends before the
+// last flush.
 func isUnwritten(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
 	return ok && failed.Op == "write" && strings.HasPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
 }
 
-// permanent says whether the same connection would fail the same way again.
+// permanent reports whether the same connection would fail in the same way
+// again.
 func permanent(err error) bool {
 	var (
 		unknownCA   x509.UnknownAuthorityError
@@ -136,8 +140,8 @@ func permanent(err error) bool {
 		errors.Is(err, ErrResponseTooLarge)
 }
 
-// wantsProxyCredentials says whether a proxy lets nobody through without them. A
-// transport of the user's tells no more than the text of the status line.
+// wantsProxyCredentials reports whether a proxy demands credentials. A
+// transport supplied by the user reveals only the text of the status line.
 func wantsProxyCredentials(err error) bool {
 	if refused, ok := errors.AsType[proxyError](err); ok {
 		return refused.status == http.StatusProxyAuthRequired

@@ -11,7 +11,7 @@ import (
 )
 
 // class says how an operation may be repeated. The zero class is the strictest,
-// so an operation that nobody classified is never repeated blindly.
+// so an operation that nobody has classified is never repeated blindly.
 type class int
 
 const (
@@ -29,10 +29,10 @@ const (
 	classLogin
 )
 
-// repeatable says whether a second execution does no harm.
+// repeatable reports whether a second execution does no harm.
 func (c class) repeatable() bool { return c != classNonIdempotent }
 
-// stateless says whether an execution leaves nothing behind, so that it does
+// stateless reports whether an execution leaves nothing behind, so that it does
 // not matter whether a lost request was executed.
 func (c class) stateless() bool { return c == classRead || c == classLogin }
 
@@ -82,7 +82,8 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p.or(RetryPolicy{defaultMaxAttempts, defaultMinWait, defaultMaxWait, defaultMaxRetryAfter})
 }
 
-// or fills zero fields with those of defaults, and keeps MinWait within MaxWait.
+// or fills fields that are zero with those of defaults, and keeps MinWait
+// within MaxWait.
 func (p RetryPolicy) or(defaults RetryPolicy) RetryPolicy {
 	return RetryPolicy{
 		MaxAttempts:   cmp.Or(p.MaxAttempts, defaults.MaxAttempts),
@@ -106,11 +107,11 @@ func (p RetryPolicy) backoff(attempts int) time.Duration {
 	return time.Duration(rand.Int64N(int64(bound) + 1)) //nolint:gosec // jitter needs no secrecy
 }
 
-// Costs of the retry budget. An outage empties it after 50 retries, and then
-// calls fail at once instead of multiplying the load. While most requests
-// succeed it fills up again: at 16 % failures a request costs 1.6 on average
-// and earns 4.2. Only where more than 50 calls fail before any other's success
-// arrives is it spent, which takes hundreds of calls at the same time.
+// The costs of the retry budget. An outage empties it after 50 retries; after
+// that, calls fail at once instead of multiplying the load. While most requests
+// succeed, it fills up again: at 16 % failures, a request costs 1.6 on average
+// and earns 4.2. It is exhausted only if more than 50 calls fail before any
+// other call succeeds, which takes hundreds of calls at the same time.
 const (
 	budgetCapacity = 500
 	budgetCost     = 10
@@ -123,7 +124,7 @@ type budget struct {
 	spent int
 }
 
-// take pays for a retry, and says whether there was enough.
+// take pays for a retry and reports whether there was enough.
 func (b *budget) take() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,20 +142,22 @@ func (b *budget) earn() {
 	b.spent = max(0, b.spent-budgetEarning)
 }
 
-// retryAfterStatus says whether a Retry-After of that status is a wait that the
-// service asks for before the same request.
+// retryAfterStatus reports whether a Retry-After with that status is a wait
+// before the same request.
 func retryAfterStatus(status int) bool {
 	return status == http.StatusTooEarly || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }
 
-// maxRetryAfter is what overlong waits are cut to, so that adding one to a time cannot overflow.
+// maxRetryAfter is the limit for overlong waits, so that adding one to a time
+// cannot overflow.
 const maxRetryAfter = 10 * 365 * 24 * time.Hour
 
-// parseRetryAfter reads a response's Retry-After of seconds or a date. It is
-// false for one that means nothing: no number and no date, or a date that has
-// passed. A negative number of seconds is returned as such. A date is one of the
-// clock that the response was written by, and this computer's may differ: the
-// wait is the difference to the response's own Date, if it has one.
+// parseRetryAfter reads a response's Retry-After, which is in seconds or a
+// date. It returns false if the value is neither, or if the date has passed. A
+// negative number of seconds is returned unchanged. A date is by the clock of
+// the computer that wrote the response, from which this computer's clock may
+// differ, so the wait is the difference to the response's own Date if there is
+// one.
 func parseRetryAfter(header http.Header) (time.Duration, bool) {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if digits := strings.TrimLeft(value, "+-"); digits != "" && strings.Trim(digits, "0123456789") == "" && len(value)-len(digits) <= 1 {
@@ -187,12 +190,13 @@ func secondsOf(digits string) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// statusClientClosed is what nginx, and networks built with it, respond with in
-// place of the service once they believe that the client has gone: as with 504,
-// the service may have acted.
+// statusClientClosed is the status with which nginx, and networks built with
+// it, respond in place of the service once they believe that the client is
+// gone. As with 504, the service may have acted.
 const statusClientClosed = 499
 
-// transientStatus says whether a response of this status may differ next time.
+// transientStatus reports whether a response with this status may be different
+// next time.
 func transientStatus(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, statusClientClosed:
@@ -203,8 +207,8 @@ func transientStatus(status int) bool {
 	return status >= 500
 }
 
-// declinedStatus says whether a response of this status proves that the service
-// did not act on the request.
+// declinedStatus reports whether a response with this status proves that the
+// service did not act on the request.
 func declinedStatus(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, statusClientClosed, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
