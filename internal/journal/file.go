@@ -129,7 +129,7 @@ func (f *File) inPlace() error {
 }
 
 // tolerant forgives a file system that does not know how to put something on
-// its disk: shares answer EINVAL or ENOTSUP, and a folder may be closed to
+// its disk: shares return EINVAL or ENOTSUP, and a folder may be closed to
 // readers. It has promised nothing, and work need not stop for that.
 func tolerant(err error) error {
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, os.ErrPermission) {

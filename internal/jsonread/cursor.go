@@ -2,9 +2,9 @@
 // [Cursor] moves over the document, and functions that the caller writes take
 // from it what they know.
 //
-// It accepts exactly what encoding/json accepts. What it hands out as strings,
-// numbers and lists shares memory within one document, because a document may
-// hold tens of thousands of them: see [Cursor.Intern] and [List].
+// It accepts exactly what encoding/json accepts. The strings, numbers and lists
+// that it returns share memory within one document, because a document may
+// contain tens of thousands of them: see [Cursor.Intern] and [List].
 package jsonread
 
 import (
@@ -21,8 +21,8 @@ const maxDepth = 10_000
 // past it; all of them skip white space first.
 //
 // Bytes that a method returns are part of the document, or of a buffer that the
-// next string overwrites: whoever keeps them makes a string of them, with
-// [Cursor.Intern] or [Cursor.InternID].
+// next string overwrites. A caller that keeps them converts them to a string
+// with [Cursor.Intern] or [Cursor.InternID].
 type Cursor struct {
 	document []byte
 	at       int
@@ -34,9 +34,8 @@ type Cursor struct {
 
 var cursors = sync.Pool{New: func() any { return new(Cursor) }}
 
-// Document reads a document that is one JSON value. Nothing that is read
-// through the cursor refers to the document, and the cursor must not be used
-// once read has returned.
+// Document reads a document that is one JSON value. What is read does not refer
+// to the document. The cursor must not be used after read has returned.
 func Document(document []byte, read func(c *Cursor) error) error {
 	c := cursors.Get().(*Cursor)
 	c.document = document
@@ -75,7 +74,7 @@ func (c *Cursor) Peek() byte {
 	return pastEnd
 }
 
-// unexpected is the error of a document that does not go on as it must.
+// unexpected is the error of a document that does not continue as it must.
 func (c *Cursor) unexpected(wanted string) error {
 	if c.at >= len(c.document) {
 		return fmt.Errorf("it ends where %s should be", wanted)
@@ -122,9 +121,9 @@ func (c *Cursor) NullableObject(field func(key []byte) error) error {
 	return c.object(field)
 }
 
-// object reads an object field by field, or moves past it if field is nil. The
-// keys on the way to an error are named only where fields are read: what is
-// moved past may be nested so deep that naming them all would take gigabytes.
+// object reads an object field by field, or moves past it if field is nil. An
+// error names the keys that lead to it only if fields are read: a value that is
+// moved past may be nested so deeply that naming all keys would take gigabytes.
 func (c *Cursor) object(field func(key []byte) error) error {
 	if c.Peek() != '{' {
 		return c.unexpected("an object")
@@ -230,8 +229,8 @@ func (c *Cursor) Skip() error {
 }
 
 // Try calls read for a value that need not be of the expected kind, and moves
-// past it whatever read does. It returns true if read took all of the value.
-// An error is one of the document's syntax, never one of read.
+// past the value whatever read does. It returns true if read read all of the
+// value. An error is one of the document's syntax, never one of read.
 func (c *Cursor) Try(read func() error) (bool, error) {
 	c.Peek()
 	document, from := c.document, c.at
@@ -245,9 +244,9 @@ func (c *Cursor) Try(read func() error) (bool, error) {
 	return ok, nil
 }
 
-// List reads an array of T into v, each element with read, which gets a zero T
-// to fill. Null leaves v as it is, which is the nil list unless v was filled
-// before. The list has no room for more elements, so appending to it copies it.
+// List reads an array of T into v. It calls read for each element with a zero T
+// to fill. Null leaves v unchanged, which is the nil list unless v was set
+// before. The list has no spare capacity, so appending to it copies it.
 func List[T any](c *Cursor, v *[]T, read func(c *Cursor, element *T) error) error {
 	if null, err := c.Null(); null || err != nil {
 		return err

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// memory is where a cursor puts what is read. A document may hold tens of
-// thousands of strings, numbers and short lists: an allocation for each would
+// memory is where a cursor stores what is read. A document may contain tens of
+// thousands of strings, numbers and short lists; an allocation for each would
 // take longer than reading them.
 type memory struct {
 	// Strings and ids that come again and again: a status, a label, a model's id.
@@ -28,20 +28,20 @@ func (c *Cursor) reset() {
 	*c = Cursor{unescaped: c.unescaped, memory: memory{rooms: c.rooms}}
 }
 
-// recent caches strings, each in the slot that its bytes select.
+// recent caches strings, each in the slot that its bytes determine.
 type recent [32]string
 
-// maxCached is how long a string may be to be cached.
+// maxCached is the maximum length of a string that is cached.
 const maxCached = 64
 
-// slot is the cache slot of a string that is not empty.
+// slot returns the cache slot of a non-empty string.
 func (r *recent) slot(s []byte) *string {
 	n := len(s)
 	return &r[(31*n+int(s[0])+7*int(s[n-1])+3*int(s[n/2]))%len(r)]
 }
 
-// Intern makes a string of bytes, with U+FFFD in place of each byte that is no
-// UTF-8. It may share memory with other strings of the document.
+// Intern converts bytes to a string, with U+FFFD in place of each byte that is
+// not UTF-8. The string may share memory with other strings of the document.
 func (c *Cursor) Intern(s []byte) string {
 	if len(s) == 0 {
 		return ""
@@ -56,9 +56,9 @@ func (c *Cursor) Intern(s []byte) string {
 	return *slot
 }
 
-// InternID makes a string of bytes as they are. Unlike one of [Cursor.Intern] it
-// shares memory with equal ids only: programs keep ids by the million, and
-// should not keep anything else in memory with them.
+// InternID converts bytes to a string without changing them. Unlike the result
+// of [Cursor.Intern], it shares memory only with equal ids: programs keep ids
+// by the million and should not keep anything else in memory with them.
 func (c *Cursor) InternID(id []byte) string {
 	if len(id) == 0 || len(id) > maxCached {
 		return string(id)
@@ -70,7 +70,7 @@ func (c *Cursor) InternID(id []byte) string {
 	return *slot
 }
 
-// leastNumbers is how many numbers are allocated together at least.
+// leastNumbers is the minimum of numbers that are allocated together.
 const leastNumbers = 4
 
 // NewFloat returns a pointer to a new float64.
@@ -87,7 +87,7 @@ func (c *Cursor) NewInt(i int) *int {
 	return place
 }
 
-// share copies a string to where others are.
+// share copies a string to memory that it shares with others.
 func (c *Cursor) share(s []byte) string {
 	const least, most = 64, 1024
 	if !utf8.Valid(s) {
@@ -106,8 +106,8 @@ func (c *Cursor) share(s []byte) string {
 	return c.shared.String()[from:]
 }
 
-// slab allocates from arrays that it makes. One element in use keeps its whole
-// array alive, so arrays are small, and the first ones are smaller still.
+// slab allocates from small arrays, because one element in use keeps its whole
+// array alive. The first arrays are smaller still.
 type slab[T any] struct {
 	free []T
 	size int // of the last array
@@ -129,9 +129,9 @@ func (s *slab[T]) take(n, least int) []T {
 	return taken
 }
 
-// room is where a list is read into while its length is not known. One room
-// serves the lists of a type one after the other; a list within an element of
-// its own type finds it taken and gets another.
+// room is the memory into which a list is read while its length is not known.
+// One room serves the lists of a type one after the other; a list inside of an
+// element of its own type gets another one.
 type room[T any] struct {
 	elements []T
 	slab     slab[T]

@@ -1,5 +1,6 @@
-// Package redact keeps secrets out of what is shown: a [Set] knows them, and
-// masks them in strings and errors, in whatever form they are written there.
+// Package redact keeps secrets out of what is shown: a [Set] knows them and
+// masks them in strings and errors, in every form in which they may be written
+// there.
 package redact
 
 import (
@@ -18,18 +19,18 @@ import (
 )
 
 const (
-	// minLength is the length from which a secret is masked: a shorter one, such
-	// as "secret", also stands in innocent messages.
+	// minLength is the length from which a secret is masked: a shorter one, such as
+	// "secret", also occurs in innocent messages.
 	minLength = 8
 	// rememberedTokens is how many earlier tokens are still masked.
 	rememberedTokens = 8
 	// rememberedContent is how much of a secret file is masked, in bytes.
 	rememberedContent = 16 << 10
-	// masked stands in a string where a secret was.
+	// masked replaces a secret in a string.
 	masked = "[masked]"
 )
 
-// Set knows the strings that nobody may see. It is safe for concurrent use; the
+// Set holds the strings that nobody may see. It is safe for concurrent use. The
 // zero Set is empty, and a nil one masks nothing.
 type Set struct {
 	mu      sync.Mutex
@@ -39,15 +40,15 @@ type Set struct {
 	known   []string // the forms of all of them; nil: one was added
 }
 
-// Add adds secrets for good.
+// Add adds secrets permanently.
 func (s *Set) Add(secrets ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fixed, s.known = append(s.fixed, secrets...), nil
 }
 
-// AddToken adds a secret that others will replace: only the latest ones are
-// remembered, so that a set does not grow for as long as a program runs.
+// AddToken adds a secret that others will replace. Only the latest ones are
+// remembered, so that a set does not grow as long as a program runs.
 func (s *Set) AddToken(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +58,8 @@ func (s *Set) AddToken(token string) {
 	}
 }
 
-// AddContent adds what was read at an offset of a file, which may be read again.
+// AddContent adds what was read at an offset of a file. The file may be read
+// several times.
 func (s *Set) AddContent(offset int64, p []byte) {
 	if s == nil {
 		return
@@ -70,8 +72,8 @@ func (s *Set) AddContent(offset int64, p []byte) {
 	}
 }
 
-// Mask replaces secrets in a string, in whatever form they stand there, and what
-// has the shape of credentials.
+// Mask replaces secrets in a string, in whatever form they occur, and
+// everything that has the form of credentials.
 func (s *Set) Mask(shown string) string {
 	if s == nil || shown == "" {
 		return shown
@@ -114,9 +116,9 @@ func (s *Set) forms() []string {
 
 func isLineEnd(r rune) bool { return r == '\n' || r == '\r' }
 
-// formsOf are the ways in which a service, or a proxy, may write a secret
-// back: as it is, in JSON as different encoders write it, in HTML, in a URL, in
-// base64, in hexadecimal.
+// formsOf returns the forms in which a service or a proxy may repeat a secret:
+// unchanged, in JSON as different encoders write it, in HTML, in a URL, in
+// base64, and in hexadecimal.
 func formsOf(secret string) []string {
 	raw, forHTML := jsonForm(secret, false), jsonForm(secret, true)
 	ascii, escaped := asciiForm(raw), html.EscapeString(secret)
@@ -164,7 +166,7 @@ func asciiForm(plain string) string {
 	return b.String()
 }
 
-// Error returns err, or, where its message shows a secret, an error of the same
+// Error returns err or, if its message shows a secret, an error of the same
 // kinds with a masked message.
 func Error(err error, mask func(string) string) error {
 	message := err.Error()
@@ -174,8 +176,8 @@ func Error(err error, mask func(string) string) error {
 	return err
 }
 
-// maskedError stands for an error whose message shows a secret. The error
-// itself is out of reach; only errors.Is sees it.
+// maskedError replaces an error whose message shows a secret. The error itself
+// is not accessible; only errors.Is sees it.
 type maskedError struct {
 	message string
 	is      func(target error) bool // a function is printed as its address

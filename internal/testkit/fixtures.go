@@ -14,8 +14,8 @@ import (
 
 const fixtureFolder = "testdata/fixtures"
 
-// Fixture is one exchange of testdata/fixtures: what a call must send, what
-// the service answers, and what the call must return.
+// Fixture is one exchange of testdata/fixtures: what a call must send, what the
+// service responds with, and what the call must return.
 type Fixture struct {
 	Request struct {
 		Method string            `json:"method"`

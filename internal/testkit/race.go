@@ -2,5 +2,5 @@
 
 package testkit
 
-// Race says that the race detector is on, which allocates on its own account.
+// Race says that the race detector is on, which makes allocations of its own.
 const Race = true

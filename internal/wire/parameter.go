@@ -58,8 +58,8 @@ func (p Parameter) Len() int {
 	return max(len(defaults), 2)
 }
 
-// Accepts reports whether the service takes a value. It takes the default even
-// where that is out of range, as the documented one of min_detected_area is.
+// Accepts reports whether the service accepts a value. It accepts the default
+// even if that is out of range, as the documented one of min_detected_area is.
 func (p Parameter) Accepts(value string) bool {
 	if value == p.Default {
 		return true
@@ -114,8 +114,9 @@ func (p Parameter) isDefault(numbers []float64) bool {
 	})
 }
 
-// keepsBound reports whether numbers keep a bound: one for all of them, or one
-// each. Text that is not a finite number, such as "height" or "inf", is no bound.
+// keepsBound reports whether numbers keep a bound, which is one for all of them
+// or one for each. A string that is not a finite number, such as "height" or
+// "inf", is not a bound.
 func keepsBound(numbers []float64, bound string, keeps func(number, bound float64) bool) bool {
 	bounds, _ := SplitNumbers(bound)
 	if len(bounds) != 1 && len(bounds) != len(numbers) {
@@ -130,8 +131,8 @@ func keepsBound(numbers []float64, bound string, keeps func(number, bound float6
 	return true
 }
 
-// SplitNumbers takes a text such as "8", "[8, 8]" or "(8, 8)" apart. Whether the
-// parts are numbers is not looked at; an empty text has none.
+// SplitNumbers splits a string such as "8", "[8, 8]" or "(8, 8)". It does not
+// check whether the parts are numbers. An empty string has no parts.
 func SplitNumbers(text string) (texts []string, isList bool) {
 	text = strings.TrimSpace(text)
 	if text == "" {

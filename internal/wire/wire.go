@@ -1,6 +1,6 @@
-// Package wire holds what the SDK and the service in hacarustest have to agree
-// on and would otherwise each write down for itself: how an item gets its id,
-// what a file's content is, and how an algorithm's parameters are read.
+// Package wire holds what the SDK and the service in hacarustest must agree on
+// and would otherwise each define: how an item gets its id, how the type of a
+// file is detected, and how an algorithm's parameters are read.
 package wire
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// ItemID returns the id of the item that the service makes of a file: the
+// ItemID returns the id of the item that the service makes from a file: the
 // file's name without its extension.
 func ItemID(fileName string) string { return strings.TrimSuffix(fileName, path.Ext(fileName)) }
 
@@ -24,9 +24,9 @@ var signatures = []struct{ head, contentType string }{
 	{"\x00\x00\x00\x0cJXL ", "image/jxl"},
 }
 
-// ContentType detects a file's content type from its first bytes. Beside what
-// net/http knows, it knows TIFF, which the service takes, and what phones and
-// cameras write, which it does not.
+// ContentType detects a file's content type from its first bytes. In addition
+// to the types that net/http knows, it detects TIFF, which the service accepts,
+// and the formats of phones and cameras, which it does not accept.
 func ContentType(head []byte) string {
 	for _, s := range signatures {
 		if bytes.HasPrefix(head, []byte(s.head)) {

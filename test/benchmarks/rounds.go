@@ -57,7 +57,7 @@ func startService(ctx context.Context, l *lab) (*serviceProcess, error) {
 	return s, err
 }
 
-// model makes a file of the body that getModelById answers with.
+// model makes a file of the body that getModelById responds with.
 func (l *lab) model() (string, error) {
 	raw, err := os.ReadFile(filepath.Join(l.root, "testdata", "fixtures", "getModelById.json"))
 	if err != nil {

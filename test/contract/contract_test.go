@@ -211,7 +211,7 @@ var calls = map[string][]call{
 	"getHashId": {func(ctx context.Context, s *scene) error { return discard(s.client.GetHashID(ctx)) }},
 }
 
-// Every operation of the description is called, and every request and answer
+// Every operation of the description is called, and every request and response
 // is as it describes them.
 func TestEveryOperation(t *testing.T) {
 	t.Parallel()

@@ -22,15 +22,15 @@ import (
 const description = "../../testdata/openapi.yaml"
 
 func init() {
-	// Files, as parts and as answers, that the validator does not know as such.
+	// Files, as parts and as responses, that the validator does not know as such.
 	for _, contentType := range []string{"application/zip", "image/png", "image/jpeg", "image/tiff"} {
 		openapi3filter.RegisterBodyDecoder(contentType, openapi3filter.FileBodyDecoder)
 	}
 }
 
-// silences are the statuses with which the service must answer somehow, but
+// silences are the statuses with which the service must respond somehow, but
 // for which its documentation of the operation has no place: neither a row nor
-// a default. An answer in error still has to have the documented form.
+// a default. An error response must still have the documented form.
 var silences = map[string][]int{
 	"getModelResults":    {http.StatusUnauthorized, http.StatusNotFound},
 	"exportModelsWithId": {http.StatusUnauthorized, http.StatusNotFound},
@@ -146,7 +146,7 @@ func (v *validator) answer(request *openapi3filter.RequestValidationInput, answe
 	return nil
 }
 
-// undocumented validates an answer that only the form of errors is known of.
+// undocumented validates a response of which only the form of errors is known.
 func (v *validator) undocumented(operation string, answer *http.Response, body []byte) {
 	if answer.StatusCode < 300 {
 		assert.Empty(v.t, body, operation)

@@ -46,7 +46,7 @@ func (p *proxy) work(serve func()) {
 type script struct {
 	// head acts before the body is read, whole after it. Nil leaves the request alone.
 	head, whole func(x exchange, n int) bool
-	// silent never answers Expect with 100 Continue.
+	// silent never responds to Expect with 100 Continue.
 	silent bool
 }
 

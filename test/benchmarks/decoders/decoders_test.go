@@ -103,7 +103,7 @@ func throughSDK(tb testing.TB, page []byte) func() (*hacarus.ItemsPage, error) {
 	}
 }
 
-// memory is a transport that has one answer.
+// memory is a transport that has one response.
 type memory []byte
 
 func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -97,7 +97,7 @@ func walkTime(t tokens, v *time.Time) error {
 	return err
 }
 
-// walkPage reads the whole answer.
+// walkPage reads the whole response.
 func walkPage(t tokens) (*raw.ItemsPage, error) {
 	page := &raw.ItemsPage{}
 	return page, walkObject(t, page, func(t tokens, v any, key []byte) error {

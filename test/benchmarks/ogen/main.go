@@ -77,7 +77,7 @@ func (c *ogenClient) GetModel(ctx context.Context) error {
 	return err
 }
 
-// as is the answer of success among an operation's answers.
+// as returns the successful response among an operation's responses.
 func as[T any](answer any, err error) (T, error) {
 	success, ok := answer.(T)
 	if err == nil && !ok {

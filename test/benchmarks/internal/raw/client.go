@@ -61,7 +61,7 @@ func NewTransport(ca []byte) *http.Transport {
 	}
 }
 
-// send sends a request with the token, and returns an answer of status 2xx.
+// send sends a request with the token, and returns a response of status 2xx.
 func (c *client) send(ctx context.Context, method, path, contentType string, length int64, body io.Reader) (*http.Response, error) {
 	c.login.Do(func() { c.token, c.err = c.exchange(ctx) })
 	if c.err != nil {
@@ -113,7 +113,8 @@ func (c *client) exchange(ctx context.Context) (string, error) {
 	return granted.AccessToken, decode(answer, &granted)
 }
 
-// decode reads a JSON answer to its end, so that its connection is used again.
+// decode reads a JSON response to its end, so that its connection is used
+// again.
 func decode(answer *http.Response, v any) error {
 	defer answer.Body.Close()
 	if err := json.NewDecoder(answer.Body).Decode(v); err != nil {
@@ -123,7 +124,7 @@ func decode(answer *http.Response, v any) error {
 	return err
 }
 
-// get decodes the data of an answer.
+// get decodes the data of a response.
 func get[T any](ctx context.Context, c *client, path string) (*T, error) {
 	answer, err := c.send(ctx, http.MethodGet, path, "", 0, nil)
 	if err != nil {

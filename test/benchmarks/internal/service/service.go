@@ -1,5 +1,5 @@
 // Package service is the service that the clients are measured against. Its
-// answers are made before, and it does no more than a client can notice.
+// responses are made in advance, and it does no more than a client can notice.
 package service
 
 import (
@@ -86,7 +86,7 @@ func (s *service) render(items []byte) {
 	}
 }
 
-// Page is an answer with a page of count items: those given, one a line, in
+// Page is a response with a page of count items: those given, one a line, in
 // turn, each with a number of its own.
 func Page(items []byte, number, count int) []byte {
 	kinds := bytes.Split(bytes.TrimSpace(items), []byte("\n"))
