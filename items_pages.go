@@ -20,7 +20,7 @@ import (
 // copy it, such as the ItemID.
 //
 // Deletions and additions during the iteration shift the pages: if an item is
-// deleted, by whomever, all items behind it move forward by one, and one of
+// deleted, by anyone, all items behind it move forward by one, and one of
 // them moves to a page that was already read, so that it is skipped. If an item
 // is added, another one may come twice. So do not delete inside of the loop:
 // collect the ids first and delete afterwards, as the example of
