@@ -175,14 +175,14 @@ func (s faultySystem) SyncFolder(path string) error {
 
 func (s faultySystem) Replace(old Handle, path string, by Handle, byPath string) (Handle, error) {
 	if err := s.fail("replace"); err != nil {
-		return old, errors.Join(err, by.Close())
+		return old, errors.Join(err, s.Close(by))
 	}
 	file, err := s.System.Replace(old.(*faultyHandle).Handle, path, by.(*faultyHandle).Handle, byPath)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.fail("replaced"); err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, s.System.Close(file))
 	}
 	return &faultyHandle{file, s.fail}, nil
 }
