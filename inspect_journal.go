@@ -16,31 +16,53 @@ import (
 // run, in this process or another one, or has been taken over by one.
 var ErrJournalLocked = journal.ErrLocked
 
-// JournalStore is a place where a journal is kept: lines of text without
-// newlines, in the order in which they were written. [NewFileJournal] and
-// [NewMemoryJournal] return two implementations; one of your own can keep a
-// journal on another machine. The methods are called by several goroutines,
-// except that Lines and Close are not called at the same time as others. If a
-// store panics, the range over the run panics with the same value.
+// JournalStore is a place where a journal is kept: lines, in the order in which
+// they were written. [NewFileJournal] and [NewMemoryJournal] return two
+// implementations; one of your own can keep a journal on another machine, and
+// hacarustest.TestJournalStore checks whether it does what is promised here.
+//
+// A line is a JSON object in UTF-8, without a newline and shorter than a
+// megabyte. The first one is the journal's header and begins with
+// {"hacarus_journal":. Lines come back byte for byte, equal lines as often as
+// they were added.
+//
+// A journal has one owner at a time: the store whose Lines was called last.
+// Opening a store may also fail with [ErrJournalLocked] while another one has
+// the journal open. A run calls Lines once, before anything else, then Append
+// from several goroutines at the same time, and Compact while nothing else runs.
+// A store may be used by one run after the other. If a store panics, the range
+// over the run panics with the same value.
 type JournalStore interface {
-	// Lines yields all lines from the first one on and takes ownership: from then
-	// on, writes of an earlier owner are refused. It is called once, at the
-	// beginning of a run. An incomplete line is not yielded and does not become
-	// part of a later one. The caller does not keep or change the yielded slices.
+	// Lines yields all lines from the first one on and takes ownership, at the
+	// latest before it yields the first line: what an earlier owner has written
+	// until then is yielded, and its later writes are refused. If Lines ends
+	// without an error, all lines were yielded; an error is the last thing that it
+	// yields. An incomplete line is not yielded and does not become part of a
+	// later one. A yielded slice is valid until the next one is requested; the
+	// caller does not change it. A caller that leaves the range early must call
+	// Lines again before it writes.
 	Lines(ctx context.Context) iter.Seq2[[]byte, error]
-	// Append adds lines, all of them together. If durable is true, these lines and
-	// all lines added before must survive a power failure once Append has returned;
-	// it may be called without lines for this purpose. The error is
-	// [ErrJournalLocked] once another owner has taken over. The slices must not be
-	// kept or changed.
+	// Append adds lines in the given order, with no other lines between them. If
+	// durable is true, these lines and all lines added before must survive a power
+	// failure once Append has returned; it may be called without lines for this
+	// purpose. The slices must not be changed, or kept after Append has returned.
+	//
+	// The error is [ErrJournalLocked], and nothing is added, once another owner has
+	// taken over. After any other error, such as the context's, the first few of
+	// the lines may have been added, each of them whole; the run ends.
 	Append(ctx context.Context, durable bool, lines ...[]byte) error
-	// Compact replaces the whole journal, completely or not at all, whatever
-	// happens meanwhile. If it fails with an error other than [ErrJournalLocked],
-	// the run goes on with the journal as it is and tries again later. A slice is
-	// valid until the next one is requested.
+	// Compact replaces the whole journal by other lines, which must survive a power
+	// failure once it has returned. If it returns an error, nothing is replaced;
+	// the same holds if its context or the process ends, or the sequence panics. A
+	// slice is valid until the next one is requested.
+	//
+	// The error is [ErrJournalLocked] once another owner has taken over, also
+	// during the call. After any other error, the run goes on with the journal as
+	// it is and tries again later.
 	Compact(ctx context.Context, lines iter.Seq[[]byte]) error
-	// Close gives up the ownership. Runs do not call it; whoever opened the store
-	// does.
+	// Close makes all lines durable and gives up the ownership if the store has
+	// it. Append and Compact fail afterwards. Runs do not call Close; whoever
+	// opened the store does.
 	Close() error
 }
 

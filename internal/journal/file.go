@@ -313,7 +313,7 @@ func (f *File) sync(size int64) error {
 
 // Compact writes a new file beside the old one, and puts it in its place when
 // it is on the disk. A process that ends before that leaves the old one.
-func (f *File) Compact(ctx context.Context, lines iter.Seq[[]byte]) error {
+func (f *File) Compact(ctx context.Context, lines iter.Seq[[]byte]) (err error) {
 	f.syncing.Lock()
 	defer f.syncing.Unlock()
 	f.mu.Lock()
@@ -329,10 +329,17 @@ func (f *File) Compact(ctx context.Context, lines iter.Seq[[]byte]) error {
 	if err != nil {
 		return err
 	}
+	written := false
+	defer func() {
+		if !written { // also when the sequence panics
+			err = errors.Join(err, f.sys.Close(file))
+		}
+	}()
 	size, err := writeAll(ctx, file, lines)
 	if err != nil {
-		return errors.Join(err, f.sys.Close(file))
+		return err
 	}
+	written = true
 	return f.replace(file, path, size)
 }
 

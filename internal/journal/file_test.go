@@ -252,6 +252,25 @@ func TestFileOnAShare(t *testing.T) {
 	require.NoError(t, f.Close())
 }
 
+// A sequence that panics leaves nothing open, so that the next compaction is not
+// locked out by it.
+func TestFileCompactionThatPanics(t *testing.T) {
+	t.Parallel()
+	f, err := OpenFile(filepath.Join(t.TempDir(), "journal"))
+	require.NoError(t, err)
+	_, err = lines(t, f)
+	require.NoError(t, err)
+	require.NoError(t, f.Append(t.Context(), true, []byte(head), []byte(`{}`)))
+	require.PanicsWithValue(t, "mine", func() {
+		_ = f.Compact(t.Context(), func(func([]byte) bool) { panic("mine") })
+	})
+	got, err := lines(t, f)
+	require.NoError(t, err)
+	require.Equal(t, []string{head, `{}`}, got)
+	require.NoError(t, f.Compact(t.Context(), slices.Values([][]byte{[]byte(head)})))
+	require.NoError(t, f.Close())
+}
+
 var errKilled = errors.New("killed")
 
 // A process may end at any system call, and in the middle of what it writes.

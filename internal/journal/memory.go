@@ -4,21 +4,24 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"os"
 	"slices"
 	"sync"
 )
 
 // Memory is a store that lasts as long as the process.
 type Memory struct {
-	mu    sync.Mutex
-	lines [][]byte
+	mu     sync.Mutex
+	lines  [][]byte
+	closed bool
 }
 
-// Lines yields the lines from the beginning.
+// Lines yields the lines from the beginning, also after Close.
 func (m *Memory) Lines(context.Context) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		m.mu.Lock()
 		lines := slices.Clone(m.lines)
+		m.closed = false
 		m.mu.Unlock()
 		for _, line := range lines {
 			if !yield(line, nil) {
@@ -32,6 +35,9 @@ func (m *Memory) Lines(context.Context) iter.Seq2[[]byte, error] {
 func (m *Memory) Append(_ context.Context, _ bool, lines ...[]byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return os.ErrClosed
+	}
 	for _, line := range lines {
 		m.lines = append(m.lines, bytes.Clone(line))
 	}
@@ -46,9 +52,17 @@ func (m *Memory) Compact(_ context.Context, lines iter.Seq[[]byte]) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return os.ErrClosed
+	}
 	m.lines = all
 	return nil
 }
 
-// Close does nothing: the lines stay for those who go on with them.
-func (m *Memory) Close() error { return nil }
+// Close refuses what is written before the lines are read again.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
