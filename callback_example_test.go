@@ -307,3 +307,55 @@ func ExampleNewCallbacks() {
 	}
 	// Output: plate-0042 OK
 }
+
+// The receiver is an http.Handler for any server and any path; the last element
+// of the path has to be its token.
+func ExampleCallbackReceiver_ServeHTTP() {
+	receiver, err := hacarus.NewCallbackReceiver(func(context.Context, []hacarus.Item) error { return nil }, hacarus.WithCallbackToken("a-secret-of-the-line"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = receiver.Close() }()
+	mux := http.NewServeMux()
+	mux.Handle("/hacarus/", receiver)
+
+	for _, path := range []string{"/hacarus/a-secret-of-the-line", "/hacarus/guessed"} {
+		body := strings.NewReader(`{"data":{"items":[{"item_id":"plate-0042"}]}}`)
+		response := httptest.NewRecorder()
+		mux.ServeHTTP(response, httptest.NewRequestWithContext(context.Background(), http.MethodPost, path, body))
+		fmt.Println(response.Code)
+	}
+	// Output:
+	// 200
+	// 404
+}
+
+// What was taken is handled before Close returns.
+func ExampleCallbackReceiver_Close() {
+	handled := 0
+	receiver, err := hacarus.NewCallbackReceiver(func(_ context.Context, items []hacarus.Item) error {
+		handled += len(items)
+		return nil
+	}, hacarus.WithCallbackToken("a-secret-of-the-line"), hacarus.WithCallbackDrain(time.Minute))
+	if err != nil {
+		log.Fatal(err)
+	}
+	body := strings.NewReader(`{"data":{"items":[{"item_id":"plate-0042"},{"item_id":"plate-0043"}]}}`)
+	receiver.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/a-secret-of-the-line", body))
+	if err := receiver.Close(); err != nil {
+		log.Fatal(err) // some were dropped
+	}
+	fmt.Println(handled, "items handled")
+	// Output: 2 items handled
+}
+
+// A receiver in a log says nothing of its token.
+func ExampleCallbackReceiver_Format() {
+	receiver, err := hacarus.NewCallbackReceiver(func(context.Context, []hacarus.Item) error { return nil }, hacarus.WithCallbackToken("a-secret-of-the-line"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = receiver.Close() }()
+	fmt.Printf("%+v\n", receiver)
+	// Output: hacarus.CallbackReceiver
+}

@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,92 +14,6 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
-
-// product is what a station knows of an image beside its content.
-type product struct{ Lot, Serial string }
-
-// A station takes images as HTTP posts and inspects them for as long as it runs:
-// one endless inspection, one source, one journal. What belongs to an image
-// travels with it as its tag. Posts are confirmed when the image is on the disk,
-// and the journal knows after a crash what became of it.
-func ExampleClient_Inspect_station() {
-	server := hacarustest.NewServer()
-	defer server.Close()
-	client := server.Client()
-	defer client.Close()
-	server.AddModel(hacarus.Model{Name: "plates"})
-	spool, err := os.MkdirTemp("", "station")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(spool) }()
-
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	images := make(chan hacarus.File)
-	intake := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := product{r.Header.Get("Lot"), r.Header.Get("Serial")}
-		content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
-		path := filepath.Join(spool, hacarus.SafeName(p.Lot+"-"+p.Serial+".jpg"))
-		if err != nil || os.WriteFile(path, content, 0o600) != nil {
-			http.Error(w, "not taken", http.StatusInternalServerError)
-			return
-		}
-		file := hacarus.FileFromPath(path)
-		file.Tag = p
-		select {
-		case images <- file:
-			w.WriteHeader(http.StatusAccepted)
-		case <-r.Context().Done():
-		}
-	})
-	source := func(yield func(hacarus.File) bool) {
-		for {
-			select {
-			case file := <-images:
-				if !yield(file) {
-					return
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-	go post(intake, "testdata/plates/inspect/OK-01.jpg", "L7", "0001")
-
-	for result, err := range client.Inspect(ctx, hacarus.InspectRequest{
-		Source: source, Journal: filepath.Join(spool, "journal"), Remember: 30 * 24 * time.Hour,
-	}) {
-		switch {
-		case errors.Is(err, context.Canceled):
-			fmt.Println("the shift is over")
-		case err != nil:
-			log.Fatal(err)
-		case result.Err != nil:
-			fmt.Println(result.Tag, "is for a person to look at:", result.Err)
-		default:
-			p := result.Tag.(product)
-			fmt.Println("lot", p.Lot, "serial", p.Serial, "is", result.Verdict)
-			cancel()
-		}
-	}
-	// Output:
-	// lot L7 serial 0001 is OK
-	// the shift is over
-}
-
-// post is a camera's post of an image.
-func post(station http.Handler, path, lot, serial string) {
-	image, err := os.Open(path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer image.Close()
-	request := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/images", image)
-	request.Header.Set("Lot", lot)
-	request.Header.Set("Serial", serial)
-	station.ServeHTTP(httptest.NewRecorder(), request)
-}
 
 // Upload a training set, whatever its files are called, and train with it.
 func ExampleClient_Upload() {
