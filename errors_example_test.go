@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strings"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
@@ -187,4 +188,60 @@ func ExampleClient_String() {
 	defer client.Close()
 	fmt.Println(client.String())
 	// Output: hacarus.Client{https://sdd-api.hacarus.com}
+}
+
+// The service says which part of a request it did not like.
+func ExampleErrorSource() {
+	err := error(&hacarus.BaseError{StatusCode: 422, Errors: hacarus.ErrorDetails{
+		Detail: "value is not a valid float",
+		Source: hacarus.ErrorSource{Pointer: "/api/v1/models/plates/predict-parameters"},
+	}})
+	if refused, ok := errors.AsType[*hacarus.BaseError](err); ok && errors.Is(err, hacarus.ErrUnprocessable) {
+		fmt.Println(refused.Errors.Source.Pointer+":", refused.Errors.Detail)
+	}
+	// Output: /api/v1/models/plates/predict-parameters: value is not a valid float
+}
+
+// A redirect is not followed, whoever sends it: the token goes nowhere else.
+func ExampleErrRedirect() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
+	defer client.Close()
+	server.Inject("getInspectionTargets", hacarustest.Status(http.StatusFound, http.Header{"Location": {"https://login.example.com"}}, ""))
+
+	_, err := client.ListInspectionTargets(context.Background())
+	fmt.Println(errors.Is(err, hacarus.ErrRedirect))
+	// Output: true
+}
+
+// A response that would not fit into memory is refused by its announced length.
+func ExampleErrResponseTooLarge() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
+	defer client.Close()
+	server.Inject("getModels", hacarustest.Func(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Length", "1000000000")
+		_, _ = w.Write([]byte(`{"data":[`))
+	}))
+
+	_, err := client.ListModels(context.Background(), nil)
+	fmt.Println(errors.Is(err, hacarus.ErrResponseTooLarge))
+	// Output: true
+}
+
+// What a program sends says which SDK it was built with.
+func ExampleWithUserAgent_version() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client(hacarus.WithUserAgent("station/2.1"))
+	defer client.Close()
+	if _, err := client.ListInspectionTargets(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	for _, call := range server.Calls("getInspectionTargets") {
+		fmt.Println(strings.Contains(call.Header.Get("User-Agent"), hacarus.Version))
+	}
+	// Output: true
 }

@@ -201,3 +201,130 @@ func ExampleErrNoVerdict() {
 	}
 	// Output: item plate-7: neither OK nor NG: the label is "Defected"
 }
+
+// Progress is told between the outcomes, on the goroutine that ranges over them.
+func ExampleInspectProgress() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	server.AddModel(hacarus.Model{Name: "plates"})
+
+	var last hacarus.InspectProgress
+	for _, err := range client.Inspect(context.Background(), hacarus.InspectRequest{
+		Files:    []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg"), hacarus.FileFromPath("testdata/plates/inspect/OK-02.jpg")},
+		Progress: func(p hacarus.InspectProgress) { last = p },
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Printf("%d of %d assessed, %d failed\n", last.Assessed, last.Total, last.Failed)
+	// Output: 2 of 2 assessed, 0 failed
+}
+
+// Files of a Source have no total; what is known is how many are there.
+func ExampleUploadProgress() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+
+	var last hacarus.UploadProgress
+	source := func(yield func(hacarus.File) bool) {
+		_ = yield(hacarus.FileFromPath("testdata/plates/train/T-001.jpg")) && yield(hacarus.FileFromPath("testdata/plates/train/T-002.jpg"))
+	}
+	for _, err := range client.Upload(context.Background(), hacarus.UploadRequest{
+		Source: source, Training: true, Progress: func(p hacarus.UploadProgress) { last = p },
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Printf("total %d, uploaded %d, failed %d\n", last.Total, last.Uploaded, last.Failed)
+	// Output: total 0, uploaded 2, failed 0
+}
+
+// Keep what was not uploaded, to try it again or to tell somebody.
+func ExampleUploaded() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+
+	var refused []*hacarus.Uploaded
+	for result, err := range client.Upload(context.Background(), hacarus.UploadRequest{
+		Files: []hacarus.File{
+			hacarus.FileFromPath("testdata/plates/train/T-001.jpg"), hacarus.FileFromBytes("notes.png", []byte("not an image")),
+		},
+		Training: true,
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if result.Err != nil {
+			refused = append(refused, result)
+		}
+	}
+	for _, result := range refused {
+		fmt.Println(result.Index, result.File, errors.Is(result.Err, hacarus.ErrBadRequest))
+	}
+	// Output: 1 notes.png true
+}
+
+// After a shift, list the files that have no verdict yet.
+func ExampleJournalEntry() {
+	open := func(entries []hacarus.JournalEntry) (files []string) {
+		for _, entry := range entries {
+			if entry.Step != "done" {
+				files = append(files, entry.File+": "+entry.Step)
+			}
+		}
+		return files
+	}
+	fmt.Println(open([]hacarus.JournalEntry{
+		{File: "plate-1.png", Step: "done", Verdict: hacarus.VerdictOK}, {File: "plate-2.png", Step: "predicting"},
+	}))
+	// Output: [plate-2.png: predicting]
+}
+
+// A journal has one owner at a time.
+func ExampleErrJournalLocked() {
+	folder, err := os.MkdirTemp("", "journal")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	path := filepath.Join(folder, "line.journal")
+	store, err := hacarus.NewFileJournal(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+
+	if _, err = hacarus.NewFileJournal(path); errors.Is(err, hacarus.ErrJournalLocked) {
+		fmt.Println("the line is being inspected already")
+	}
+	// Output: the line is being inspected already
+}
+
+// A prediction that has failed in the service tells nobody: its assessment does
+// not come.
+func ExampleErrNoAssessment() {
+	server := hacarustest.NewServer(hacarustest.WithPredictionTime(24 * time.Hour))
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	server.AddModel(hacarus.Model{Name: "plates"})
+
+	for result, err := range client.Inspect(context.Background(), hacarus.InspectRequest{
+		Files: []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg")},
+		Grace: 100 * time.Millisecond,
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(result.Verdict, errors.Is(result.Err, hacarus.ErrNoAssessment))
+	}
+	// Output: unknown true
+}

@@ -614,3 +614,103 @@ func ExamplePatternMatching_Train() {
 	// false 0
 	// true 1
 }
+
+// darkest is an inspector that has nothing to learn.
+var darkest hacarustest.InspectorFunc = func(_ context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
+	at := img.Bounds().Min
+	if gray := color.GrayModel.Convert(img.At(at.X, at.Y)).(color.Gray); float64(gray.Y) >= p.Float("threshold", 100) {
+		return hacarustest.Finding{}, nil
+	}
+	return hacarustest.Finding{NG: true, Score: 1, Defects: []hacarustest.Defect{{Box: image.Rect(0, 0, 1, 1), Area: 1}}}, nil
+}
+
+// An inspector can be called without a server, with parameters for one image.
+func ExampleInspectorFunc_Inspect() {
+	img := image.NewGray(image.Rect(0, 0, 4, 4))
+	img.SetGray(0, 0, color.Gray{Y: 60})
+	for _, p := range []hacarustest.Parameters{nil, {"threshold": "50"}} {
+		finding, err := darkest.Inspect(context.Background(), img, p)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(finding.NG, len(finding.Defects))
+	}
+	// Output:
+	// true 1
+	// false 0
+}
+
+// A function is a trainer, too, that makes nothing of the images.
+func ExampleInspectorFunc_Train() {
+	var trainer hacarustest.Trainer = darkest
+	inspector, err := trainer.Train(context.Background(), nil, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	finding, err := inspector.Inspect(context.Background(), image.NewGray(image.Rect(0, 0, 4, 4)), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(finding.NG)
+	// Output: true
+}
+
+// sizes is a trainer of your own: it learns the size of the good images.
+type sizes struct{}
+
+func (sizes) Train(_ context.Context, good []image.Image, _ hacarustest.Parameters) (hacarustest.Inspector, error) {
+	if len(good) == 0 {
+		return nil, errors.New("no images to learn from")
+	}
+	size := good[0].Bounds().Size()
+	return hacarustest.InspectorFunc(func(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+		return hacarustest.Finding{NG: img.Bounds().Size() != size}, nil
+	}), nil
+}
+
+// A trainer learns from images what an inspector needs to know.
+func ExampleTrainer() {
+	var trainer hacarustest.Trainer = sizes{}
+	var inspector hacarustest.Inspector
+	inspector, err := trainer.Train(context.Background(), []image.Image{image.NewGray(image.Rect(0, 0, 4, 4))}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, width := range []int{4, 5} {
+		var finding hacarustest.Finding
+		if finding, err = inspector.Inspect(context.Background(), image.NewGray(image.Rect(0, 0, width, 4)), nil); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(width, "wide:", finding.NG)
+	}
+	// Output:
+	// 4 wide: false
+	// 5 wide: true
+}
+
+// A defect has the smallest box around it, and the number of its own pixels.
+func ExampleDefect() {
+	scratch := hacarustest.Defect{Box: image.Rect(10, 10, 20, 12), Area: 12}
+	finding := hacarustest.Finding{NG: true, Score: 0.6, Defects: []hacarustest.Defect{scratch}}
+	fmt.Println(finding.Defects[0].Box.Size(), finding.Defects[0].Area)
+	// Output: (10,2) 12
+}
+
+// The ledger tells of requests that were refused apart from those that did something.
+func ExampleCall() {
+	server := hacarustest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.Close()
+	server.Inject("getInspectionTargets", hacarustest.Status(http.StatusServiceUnavailable, nil, "{}"))
+	if _, err := client.ListInspectionTargets(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	show := func(c hacarustest.Call) { fmt.Println(c.Method, c.Path, c.StatusCode, c.Executed) }
+	for _, call := range server.Calls("getInspectionTargets") {
+		show(call)
+	}
+	// Output:
+	// GET /api/v1/targets/ 503 false
+	// GET /api/v1/targets/ 200 true
+}

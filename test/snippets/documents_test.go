@@ -1,8 +1,6 @@
 package snippets
 
 import (
-	"go/ast"
-	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
@@ -42,28 +40,6 @@ func TestOperationsOfTheREADMEs(t *testing.T) {
 			}
 			require.Equal(t, testkit.Operations(), ids)
 		})
-	}
-}
-
-// TestEveryOperationHasAnExample: an example may show a part of what a method
-// does, and then has a suffix.
-func TestEveryOperationHasAnExample(t *testing.T) {
-	t.Parallel()
-	examples := map[string]bool{}
-	for _, name := range glob(t, "*_test.go") {
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		for _, declaration := range file.Decls {
-			if f, ok := declaration.(*ast.FuncDecl); ok {
-				if method, ok := strings.CutPrefix(f.Name.Name, "ExampleClient_"); ok {
-					method, _, _ = strings.Cut(method, "_")
-					examples[method] = true
-				}
-			}
-		}
-	}
-	for _, id := range testkit.Operations() {
-		require.True(t, examples[testkit.Methods()[id]], "no ExampleClient_%s for %s", testkit.Methods()[id], id)
 	}
 }
 
