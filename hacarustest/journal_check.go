@@ -484,7 +484,7 @@ func (c *journalCheck) compactsUntilTheEnd(ctx context.Context) error {
 			err = c.requireAgain(ctx, s, append(want, more...))
 		}
 		if err = errors.Join(err, c.closeAll()); err != nil {
-			return fmt.Errorf("after a compaction with the error %v: %w", failed, err)
+			return fmt.Errorf("after a compaction with the error %q: %w", fmt.Sprint(failed), err)
 		}
 	}
 	return nil

@@ -247,8 +247,8 @@ func yielding(promise string, change func(lines [][]byte) [][]byte) brokenStore 
 }
 
 // rewriting yields something else in the place of each line.
-func rewriting(promise string, change func(line []byte) []byte) brokenStore {
-	return yielding(promise, func(lines [][]byte) [][]byte {
+func rewriting(change func(line []byte) []byte) brokenStore {
+	return yielding("lines come back as they were, in their order", func(lines [][]byte) [][]byte {
 		for n := range lines {
 			lines[n] = change(lines[n])
 		}
@@ -296,16 +296,16 @@ var brokenStores = map[string]brokenStore{
 	"a set": yielding("lines come back as they were, in their order", func(lines [][]byte) [][]byte {
 		return slices.CompactFunc(lines, bytes.Equal)
 	}),
-	"a text file": rewriting("lines come back as they were, in their order", func(line []byte) []byte {
+	"a text file": rewriting(func(line []byte) []byte {
 		return bytes.TrimSuffix(line, []byte("\r"))
 	}),
-	"a store of JSON": rewriting("lines come back as they were, in their order", func(line []byte) []byte {
+	"a store of JSON": rewriting(func(line []byte) []byte {
 		return bytes.ReplaceAll(line, []byte(`" : `), []byte(`":`))
 	}),
-	"a store of normalized text": rewriting("lines come back as they were, in their order", func(line []byte) []byte {
+	"a store of normalized text": rewriting(func(line []byte) []byte {
 		return bytes.ReplaceAll(line, []byte("e\u0301"), []byte("\u00e9"))
 	}),
-	"a column of 64 KiB": rewriting("lines come back as they were, in their order", func(line []byte) []byte {
+	"a column of 64 KiB": rewriting(func(line []byte) []byte {
 		return line[:min(len(line), 65_535)]
 	}),
 	"one line at a time": {
