@@ -90,7 +90,7 @@ func TestJournalStoreFindsBrokenPromises(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			shared := new(table)
-			err := TestJournalStore(func() (hacarus.JournalStore, error) { return &broken{session{table: shared}, test}, nil })
+			err := TestJournalStore(func() (hacarus.JournalStore, error) { return &broken{session: session{table: shared}, how: test}, nil })
 			require.ErrorContains(t, err, "journal store: "+test.promise+": ")
 		})
 	}
@@ -126,7 +126,8 @@ func (b *table) open() (hacarus.JournalStore, error) { return &session{table: b}
 // session is a store of a table.
 type session struct {
 	*table
-	buffer [][]byte // of those that are buffered
+	buffering sync.Mutex
+	buffer    [][]byte // of those that are buffered
 }
 
 func (s *session) Lines(ctx context.Context) iter.Seq2[[]byte, error] {
@@ -348,6 +349,8 @@ var brokenStores = map[string]brokenStore{
 			if len(lines) == 0 || !s.ownedBy(s) {
 				return s.Append(ctx, durable)
 			}
+			s.buffering.Lock()
+			defer s.buffering.Unlock()
 			s.buffer = append(s.buffer, clones(slices.Values(lines))...)
 			if !durable {
 				return nil
