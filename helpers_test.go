@@ -107,6 +107,24 @@ func overTCP(t *testing.T, h http.Handler, opts ...Option) *Client {
 	return newTestClient(t, server.URL, opts...)
 }
 
+// overListener returns a client of a service on connections in memory, which do in
+// a synctest bubble what those of TCP do outside.
+func overListener(t *testing.T, h http.Handler, opts ...Option) *Client {
+	t.Helper()
+	listener := testkit.NewListener()
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	var serving sync.WaitGroup
+	serving.Go(func() { assert.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) })
+	transport := newTransport(nil)
+	transport.DialContext = listener.Dial
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		assert.NoError(t, server.Close())
+		serving.Wait()
+	})
+	return newTestClient(t, "http://127.0.0.1", append([]Option{WithHTTPClient(&http.Client{Transport: transport})}, opts...)...)
+}
+
 func newTestClient(t *testing.T, baseURL string, opts ...Option) *Client {
 	t.Helper()
 	base := []Option{

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -808,13 +809,16 @@ func TestUploadMemory(t *testing.T) { //nolint:paralleltest // other tests would
 func TestReaderIsLeftAloneAfterTheCall(t *testing.T) {
 	t.Parallel()
 	var reads atomic.Int32
-	reading, answered, release, proceed := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	reading, answered, proceed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var returned atomic.Bool
 	slow := readerFunc(func(p []byte) (int, error) {
 		if reads.Add(1) == 1 {
 			close(reading)
 		}
-		<-release
+		<-answered
+		for range 1000 { // by when a call that does not wait has returned
+			runtime.Gosched()
+		}
 		assert.False(t, returned.Load(), "the call returned while its reader was read")
 		return len(p), nil
 	})
@@ -838,19 +842,9 @@ func TestReaderIsLeftAloneAfterTheCall(t *testing.T) {
 	})
 	file := FileFromReader("a.png", slow, 1<<19)
 	file.ContentType = "image/png" // so that nothing is read to find it
-	result := make(chan error, 1)
-	go func() {
-		result <- addFiles(t.Context(), c, file)
-		returned.Store(true)
-	}()
-	<-answered
-	select {
-	case err := <-result:
-		t.Error("the call did not wait for the read in flight", err)
-	case <-time.After(20 * time.Millisecond): // a call that does not wait has returned by now
-	}
-	close(release)
-	require.ErrorIs(t, <-result, ErrTooLarge)
+	err := addFiles(t.Context(), c, file)
+	returned.Store(true)
+	require.ErrorIs(t, err, ErrTooLarge)
 	before := reads.Load()
 	close(proceed)
 	transport.Wait()
@@ -922,24 +916,28 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 // TestServiceThatIgnoresExpect costs a second once, not for every upload.
 func TestServiceThatIgnoresExpect(t *testing.T) {
 	t.Parallel()
-	var expects []string
-	c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
-		expects = append(expects, r.Header.Get("Expect"))
-		// Hijacked, so that reading the body says no 100 Continue.
-		connection, buffered, err := http.NewResponseController(w).Hijack()
-		if !assert.NoError(t, err) {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		var expects []string
+		c := overListener(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			expects = append(expects, r.Header.Get("Expect"))
+			// Hijacked, so that reading the body says no 100 Continue.
+			connection, buffered, err := http.NewResponseController(w).Hijack()
+			if !assert.NoError(t, err) {
+				return
+			}
+			defer func() { assert.NoError(t, connection.Close()) }()
+			_, err = io.CopyN(io.Discard, buffered, r.ContentLength)
+			assert.NoError(t, err)
+			_, err = fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(idsBody), idsBody)
+			assert.NoError(t, err)
+		}})
+		start := time.Now()
+		for range 2 {
+			require.NoError(t, addFiles(t.Context(), c, FileFromBytes("a.png", make([]byte, 2<<20))))
 		}
-		defer func() { assert.NoError(t, connection.Close()) }()
-		_, err = io.CopyN(io.Discard, buffered, r.ContentLength)
-		assert.NoError(t, err)
-		_, err = fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(idsBody), idsBody)
-		assert.NoError(t, err)
-	}})
-	for range 2 {
-		require.NoError(t, addFiles(t.Context(), c, FileFromBytes("a.png", make([]byte, 2<<20))))
-	}
-	require.Equal(t, []string{"100-continue", ""}, expects)
+		require.Equal(t, []string{"100-continue", ""}, expects)
+		require.Equal(t, time.Second, time.Since(start))
+	})
 }
 
 // An upload whose answer cannot be read was executed: its error has the ids to look for.
