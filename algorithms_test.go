@@ -9,19 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTrainArgumentsAreNeverSent(t *testing.T) {
-	t.Parallel()
-	train := func(algorithmID string, req TrainRequest) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { _, err := c.Train(ctx, algorithmID, req); return err }
-	}
-	neverSent(t, map[string]func(context.Context, *Client) error{
-		"no algorithm":   train("", TrainRequest{}),
-		"a path":         train("../models", TrainRequest{}),
-		"an empty item":  train("AE", TrainRequest{ItemIDs: []string{"a", ""}}),
-		"too many items": train("AE", TrainRequest{ItemIDs: make([]string, maxIDs+1)}),
-	})
-}
-
 // TestTrainErrors holds the kinds that the comment of Train names.
 func TestTrainErrors(t *testing.T) {
 	t.Parallel()

@@ -361,19 +361,3 @@ func factTime(t *testing.T, rfc3339 string) Time {
 	require.NoError(t, err)
 	return Time{parsed}
 }
-
-// TestFactByteOrderMark runs every fixture again with a byte order mark before its answer.
-func TestFactByteOrderMark(t *testing.T) {
-	t.Parallel()
-	for _, op := range operationTable {
-		f := readFixture(t, op.id)
-		if f.Response.Body == nil {
-			continue
-		}
-		t.Run("13 "+op.id, func(t *testing.T) {
-			t.Parallel()
-			f.Response.Body = append([]byte("\xef\xbb\xbf"), f.Response.Body...)
-			f.run(t, op)
-		})
-	}
-}

@@ -137,26 +137,6 @@ func TestAnnotations(t *testing.T) {
 	require.Len(t, requests.all(), 1)
 }
 
-func TestItemArgumentsAreNeverSent(t *testing.T) {
-	t.Parallel()
-	list := func(opts ListItemsOptions) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { _, err := c.ListItems(ctx, opts); return err }
-	}
-	neverSent(t, map[string]func(context.Context, *Client) error{
-		"no ids to delete": func(ctx context.Context, c *Client) error { return c.DeleteItems(ctx) },
-		"too many ids":     func(ctx context.Context, c *Client) error { return c.DeleteItems(ctx, make([]string, maxIDs+1)...) },
-		"no annotations":   func(ctx context.Context, c *Client) error { return c.AnnotateItem(ctx, "a") },
-		"empty annotation": func(ctx context.Context, c *Client) error { return c.AnnotateItem(ctx, "a", RequestAnnotation{}) },
-		"reversed box": func(ctx context.Context, c *Client) error {
-			return c.AnnotateItem(ctx, "a", RequestAnnotation{XMin: new(2), XMax: new(1)})
-		},
-		"no item type":   list(ListItemsOptions{}),
-		"negative page":  list(ListItemsOptions{Type: "training", Page: -1}),
-		"negative count": list(ListItemsOptions{Type: "training", Count: -1}),
-		"no files":       func(ctx context.Context, c *Client) error { _, err := c.AddItems(ctx, AddItemsRequest{}); return err },
-	})
-}
-
 func TestItemQueries(t *testing.T) {
 	t.Parallel()
 	no := false

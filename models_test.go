@@ -4,33 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestModelArgumentsAreNeverSent(t *testing.T) {
-	t.Parallel()
-	parameters := func(p PredictParameters) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { _, err := c.SetPredictParameters(ctx, "m", p); return err }
-	}
-	archive := func(f File) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { _, err := c.ImportModels(ctx, f); return err }
-	}
-	neverSent(t, map[string]func(context.Context, *Client) error{
-		"no ids to predict":   func(ctx context.Context, c *Client) error { _, err := c.PredictItems(ctx, "m"); return err },
-		"no models to delete": func(ctx context.Context, c *Client) error { _, err := c.DeleteModels(ctx); return err },
-		"no models to export": func(ctx context.Context, c *Client) error { _, err := c.ExportModels(ctx); return err },
-		"no parameters":       parameters(PredictParameters{}),
-		"NaN threshold":       parameters(PredictParameters{Threshold: new(math.NaN())}),
-		"infinite area":       parameters(PredictParameters{MinDetectedArea: new(math.Inf(1))}),
-		"no archive":          archive(File{}),
-		"a nameless archive":  archive(FileFromBytes("", []byte("PK"))),
-	})
-}
 
 // TestCallbackArgumentsAreNeverSent holds also that no error repeats the URL,
 // which may hold a secret.

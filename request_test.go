@@ -47,36 +47,6 @@ func TestEveryOperation(t *testing.T) {
 	}
 }
 
-func TestBadIDsAreNeverSent(t *testing.T) {
-	t.Parallel()
-	api := &fakeAPI{next: ok(modelBody)}
-	c := overMemory(t, api)
-	bad := []string{
-		"", ".", "..", "/", "a/b", "../../auth/token", `a\b`, "..\\..", "a\x00b", "a\nb", "a\rb", "\t", "a\x7fb", "\u0085",
-		"\xff\xfe", strings.Repeat("a", 257), strings.Repeat("検", 86),
-	}
-	for _, id := range bad {
-		for name, f := range map[string]func() error{
-			"GetModel":     func() error { _, err := c.GetModel(t.Context(), id); return err },
-			"GetAlgorithm": func() error { _, err := c.GetAlgorithm(t.Context(), id); return err },
-			"GetItem":      func() error { _, err := c.GetItem(t.Context(), id, nil); return err },
-			"Train":        func() error { _, err := c.Train(t.Context(), id, TrainRequest{}); return err },
-			"Train items":  func() error { _, err := c.Train(t.Context(), "AE", TrainRequest{ItemIDs: []string{id}}); return err },
-			"Predict":      func() error { _, err := c.PredictItems(t.Context(), id, "a"); return err },
-			"PredictItems": func() error { _, err := c.PredictItems(t.Context(), "m", "a", id); return err },
-			"Annotate":     func() error { return c.AnnotateItem(t.Context(), id, RequestAnnotation{Notes: "x"}) },
-			"DeleteItems":  func() error { return c.DeleteItems(t.Context(), id) },
-			"DeleteModels": func() error { _, err := c.DeleteModels(t.Context(), id); return err },
-			"Export":       func() error { _, err := c.ExportModels(t.Context(), id); return err },
-			"Results":      func() error { _, err := c.GetModelResults(t.Context(), id); return err },
-		} {
-			require.ErrorIs(t, f(), ErrInvalidArgument, "%s(%q)", name, id)
-		}
-	}
-	logins, calls := api.counts()
-	require.Zero(t, logins+calls, "nothing was sent")
-}
-
 func TestIDsAreEscaped(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"a b", "検査1", "50%", "a?b", "a#b", "%2e%2e", "a;b", "a+b", "~", "a&b=c", "..."} {

@@ -55,15 +55,12 @@ func TestRetriesByStatus(t *testing.T) {
 		{status: 504, repeatable: attempts, once: 1, unknown: true, kind: ErrServer},
 		{status: 599, repeatable: attempts, once: 1, unknown: true, kind: ErrServer},
 	} {
-		for _, op := range operationTable {
-			if op.class == classLogin {
-				continue
-			}
+		for _, op := range []operation{opGetModel, opSetPredictParameters, opDeleteItems, opTrain} {
 			t.Run(fmt.Sprint(test.status, " ", op.id), func(t *testing.T) {
 				t.Parallel()
 				api := &fakeAPI{next: status(test.status, `{"errors":{"title":"no","detail":null,"status":418}}`)}
 				c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: attempts, MinWait: 1, MaxWait: 1}))
-				err := op.invoke(t.Context(), c)
+				err := invoke(t.Context(), c, op)
 				var base *BaseError
 				require.ErrorAs(t, err, &base)
 				want := test.repeatable
@@ -81,33 +78,6 @@ func TestRetriesByStatus(t *testing.T) {
 				require.Equal(t, test.unknown && !op.class.stateless(), errors.Is(err, ErrOutcomeUnknown))
 			})
 		}
-	}
-}
-
-func TestLostReplies(t *testing.T) {
-	t.Parallel()
-	for _, op := range operationTable {
-		if op.class == classLogin {
-			continue
-		}
-		t.Run(op.id, func(t *testing.T) {
-			t.Parallel()
-			api := &fakeAPI{next: answers(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				panic(http.ErrAbortHandler)
-			}, ok(op.response()))}
-			err := op.invoke(t.Context(), overTCP(t, api))
-			if op.class.repeatable() {
-				require.NoError(t, err)
-				require.Equal(t, 2, api.count())
-				return
-			}
-			require.ErrorIs(t, err, ErrOutcomeUnknown)
-			require.Equal(t, 1, api.count(), "executed once")
-			var failed *RequestError
-			require.ErrorAs(t, err, &failed)
-			require.Equal(t, OutcomeUnknown, failed.Outcome)
-		})
 	}
 }
 

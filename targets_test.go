@@ -1,7 +1,6 @@
 package hacarus
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -9,18 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestTargetArgumentsAreNeverSent(t *testing.T) {
-	t.Parallel()
-	neverSent(t, map[string]func(context.Context, *Client) error{
-		"negative target": func(ctx context.Context, c *Client) error { _, err := c.GetInspectionTarget(ctx, -1); return err },
-		"negative default": func(ctx context.Context, c *Client) error {
-			_, err := c.SetDefaultInspectionTarget(ctx, -1)
-			return err
-		},
-		"a path's results": func(ctx context.Context, c *Client) error { _, err := c.GetModelResults(ctx, "m", "a/b"); return err },
-	})
-}
 
 // TestTargets: 0 is a target like any other, and a target is returned as the
 // service sent it, whatever its id.

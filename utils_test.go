@@ -9,18 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLicenseArgumentsAreNeverSent(t *testing.T) {
-	t.Parallel()
-	set := func(f File) func(context.Context, *Client) error {
-		return func(ctx context.Context, c *Client) error { _, err := c.SetLicense(ctx, f); return err }
-	}
-	neverSent(t, map[string]func(context.Context, *Client) error{
-		"no file":  set(File{}),
-		"nameless": set(FileFromBytes("", []byte("license"))),
-		"missing":  set(FileFromPath(t.TempDir() + "/license0")),
-	})
-}
-
 // TestSetLicenseErrors holds the kinds that the comment of SetLicense names,
 // and that a license is never sent twice.
 func TestSetLicenseErrors(t *testing.T) {

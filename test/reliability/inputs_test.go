@@ -220,7 +220,7 @@ func particular(t *testing.T) map[string][]badInput {
 			return badInput{name: name, naive: inForm(field, "", f).send, call: func(ctx context.Context, c client) error { return call(ctx, c, f) }}
 		}
 		return []badInput{
-			row("zero file", hacarus.File{}), row("nothing to open", hacarus.File{Name: "f", Size: 5}),
+			row("zero file", hacarus.File{}), row("no name", hacarus.FileFromBytes("", data)), row("nothing to open", hacarus.File{Name: "f", Size: 5}),
 			row("missing file", hacarus.FileFromPath(filepath.Join(folder, "missing"))), row("a folder", hacarus.FileFromPath(folder)),
 			row("a reader without a size", hacarus.FileFromReader("f", io.LimitReader(bytes.NewReader(data), 5), -1)),
 		}
