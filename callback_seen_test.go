@@ -10,19 +10,22 @@ import (
 
 func TestCallbackSeen(t *testing.T) {
 	t.Parallel()
-	key := func(n int) callbackKey { return newCallbackKey(fmt.Sprint(n), nil) }
+	keys := make([]callbackKey, 3*callbackSeenKeys) // hashed once
+	for n := range keys {
+		keys[n] = newCallbackKey(fmt.Sprint(n), nil)
+	}
 	var m callbackSeen
 	now := time.Unix(1e9, 0)
 	m.age(now)
-	for n := range 3 * callbackSeenKeys {
+	for n, key := range keys {
 		m.age(now)
-		require.Equal(t, []callbackKey{key(n)}, m.add([]callbackKey{key(max(0, n-1)), key(n)}), "the new one")
-		require.True(t, m.knows(key(max(0, n-callbackSeenKeys+1))), "the last ones are known")
+		require.Equal(t, []callbackKey{key}, m.add([]callbackKey{keys[max(0, n-1)], key}), "the new one")
+		require.True(t, m.knows(keys[max(0, n-callbackSeenKeys+1)]), "the last ones are known")
 		require.LessOrEqual(t, len(m.young)+len(m.old), 2*callbackSeenKeys)
 	}
-	require.False(t, m.knows(key(0)), "it is bounded")
+	require.False(t, m.knows(keys[0]), "it is bounded")
 
-	last := key(3*callbackSeenKeys - 1)
+	last := keys[len(keys)-1]
 	m.age(now.Add(callbackSeenTime))
 	require.True(t, m.knows(last))
 	m.age(now.Add(2 * callbackSeenTime))

@@ -26,6 +26,7 @@ import (
 // comes back is not overrun.
 func TestInspectRidesOutOutages(t *testing.T) {
 	t.Parallel()
+	const files = 100
 	for name, fails := range map[string]func(r *http.Request) (*http.Response, error){
 		"503":     func(r *http.Request) (*http.Response, error) { return page(r, http.StatusServiceUnavailable), nil },
 		"refused": func(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED },
@@ -54,7 +55,7 @@ func TestInspectRidesOutOutages(t *testing.T) {
 					})}),
 				)
 				source := func(yield func(hacarus.File) bool) {
-					for _, file := range pictures(0, 300) {
+					for _, file := range pictures(0, files) {
 						if !yield(file) {
 							return
 						}
@@ -68,9 +69,9 @@ func TestInspectRidesOutOutages(t *testing.T) {
 					require.Equal(t, plates.Verdict(result.Index), result.Verdict)
 					n++
 				}
-				require.Equal(t, 300, n)
-				plates.RequireOnce(t, 300, plates.Uploads(s))
-				plates.RequireOnce(t, 300, plates.Predictions(t, s))
+				require.Equal(t, files, n)
+				plates.RequireOnce(t, files, plates.Uploads(s))
+				plates.RequireOnce(t, files, plates.Predictions(t, s))
 				require.Less(t, time.Since(begun), 3*time.Hour+15*time.Minute)
 				require.Less(t, requests, 2000, "in three hours")
 				lines := strings.Split(strings.TrimSpace(log.String()), "\n")
