@@ -143,15 +143,18 @@ func noises(n int, size int64) (files []File) {
 // counts what calls take and not what this machine takes.
 func TestInspectOverlapsItsStages(t *testing.T) {
 	t.Parallel()
-	files := 2000
-	if *testkit.Full {
-		files = 10_000
-	}
-	for name, s := range map[string]*lineService{
-		"slow uploads":     {upload: 400 * time.Millisecond, predict: 50 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond},
-		"slow predictions": {upload: 50 * time.Millisecond, predict: 400 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond},
-		"slow answers":     {upload: 100 * time.Millisecond, predict: 20 * time.Millisecond, look: 100 * time.Millisecond},
+	for name, test := range map[string]struct {
+		service *lineService
+		files   int // so many that the first and the last ones don't matter
+	}{
+		"slow uploads":     {&lineService{upload: 400 * time.Millisecond, predict: 50 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond}, 2000},
+		"slow predictions": {&lineService{upload: 50 * time.Millisecond, predict: 400 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond}, 2000},
+		"slow responses":   {&lineService{upload: 100 * time.Millisecond, predict: 20 * time.Millisecond, look: 100 * time.Millisecond}, 1000},
 	} {
+		files, s := test.files, test.service
+		if *testkit.Full {
+			files = 10_000
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

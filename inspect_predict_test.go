@@ -138,7 +138,7 @@ func TestInspectWithoutAssessment(t *testing.T) {
 		s, c := newService(t, hacarustest.WithInspector(hacarustest.InspectorFunc(squeamish)))
 		s.AddModel(hacarus.Model{})
 		begun, late := time.Now(), 0
-		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 200), Grace: 10 * time.Minute}) {
+		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Files: pictures(0, 100), Grace: 10 * time.Minute}) {
 			require.NoError(t, err)
 			if plates.Verdict(result.Index) == hacarus.VerdictOK {
 				require.Equal(t, hacarus.VerdictOK, result.Verdict)
@@ -151,8 +151,8 @@ func TestInspectWithoutAssessment(t *testing.T) {
 			require.ErrorAs(t, result.Err, &waited)
 			require.Equal(t, hacarus.ItemStatusDone, waited.ItemStatus)
 		}
-		require.Equal(t, 40, late)
-		plates.RequireOnce(t, 200, plates.Predictions(t, s))
+		require.Equal(t, 20, late)
+		plates.RequireOnce(t, 100, plates.Predictions(t, s))
 	})
 }
 

@@ -214,9 +214,9 @@ func TestTooLargeAnswers(t *testing.T) {
 	})
 	t.Run("sent", func(t *testing.T) {
 		t.Parallel()
-		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.Copy(w, io.LimitReader(endless{}, maxResponse+10))
-		}})
+		c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
+			return respond(r, http.StatusOK, io.LimitReader(endless{}, maxResponse+10)), nil
+		}))
 		_, err := c.GetModel(t.Context(), "m1")
 		require.ErrorIs(t, err, ErrResponseTooLarge)
 	})
