@@ -25,7 +25,7 @@ func TestTrainErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: status(test.status, test.body)}
+			api := &fakeService{next: status(test.status, test.body)}
 			_, err := overMemory(t, api).Train(t.Context(), "AE", TrainRequest{Name: "plates"})
 			require.ErrorIs(t, err, test.kind)
 			var answered *BaseError
@@ -39,7 +39,7 @@ func TestTrainErrors(t *testing.T) {
 // TestAlgorithmOfAnotherID: an algorithm is returned as the service sent it.
 func TestAlgorithmOfAnotherID(t *testing.T) {
 	t.Parallel()
-	algorithm, err := factAnswer(t, http.StatusOK, `{"data":{"algorithm_id":"OC"}}`).GetAlgorithm(t.Context(), "AE")
+	algorithm, err := factClient(t, http.StatusOK, `{"data":{"algorithm_id":"OC"}}`).GetAlgorithm(t.Context(), "AE")
 	require.NoError(t, err)
 	require.Equal(t, "OC", algorithm.AlgorithmID)
 }
@@ -47,10 +47,10 @@ func TestAlgorithmOfAnotherID(t *testing.T) {
 // TestNoAlgorithms: the service may say so in two ways.
 func TestNoAlgorithms(t *testing.T) {
 	t.Parallel()
-	none, err := factAnswer(t, http.StatusOK, `{"data":[]}`).ListAlgorithms(t.Context())
+	none, err := factClient(t, http.StatusOK, `{"data":[]}`).ListAlgorithms(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, none)
-	_, err = factAnswer(t, http.StatusNotFound, `{"errors":{"title":"No algorithms found"}}`).ListAlgorithms(t.Context())
+	_, err = factClient(t, http.StatusNotFound, `{"errors":{"title":"No algorithms found"}}`).ListAlgorithms(t.Context())
 	require.ErrorIs(t, err, ErrNotFound)
 }
 
@@ -61,7 +61,7 @@ func TestFactAlgorithms(t *testing.T) {
 		const body = `{"data":[{"algorithm_id":"OC","name":"One class","parameters":[` +
 			`{"algorithm_id":"OC","algorithm_parameter_id":249,"created_at":"2019-06-06T23:29:17Z","data_type":"tuple",` +
 			`"model_parameter":true,"name":"patch_size","value":"[4, 4]"}]}]}`
-		algorithms, err := factAnswer(t, 200, body).ListAlgorithms(t.Context())
+		algorithms, err := factClient(t, 200, body).ListAlgorithms(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []Algorithm{{
 			AlgorithmID: "OC", Name: "One class",
@@ -74,7 +74,7 @@ func TestFactAlgorithms(t *testing.T) {
 	for _, id := range []string{"OC", "RF", "AE", "IF", "hacarus-dictionary-learning"} {
 		t.Run("32 "+id, func(t *testing.T) {
 			t.Parallel()
-			algorithm, err := factAnswer(t, 200, `{"data":{"algorithm_id":"`+id+`"}}`).GetAlgorithm(t.Context(), id)
+			algorithm, err := factClient(t, 200, `{"data":{"algorithm_id":"`+id+`"}}`).GetAlgorithm(t.Context(), id)
 			require.NoError(t, err)
 			require.Equal(t, &Algorithm{AlgorithmID: id}, algorithm)
 		})
@@ -82,7 +82,7 @@ func TestFactAlgorithms(t *testing.T) {
 	t.Run("33 ranges and values as numbers", func(t *testing.T) {
 		t.Parallel()
 		const body = `{"data":{"algorithm_id":"AE","parameters":[{"algorithm_parameter_id":221,"value":50,"range_lower":0,"range_upper":0.5}]}}`
-		algorithm, err := factAnswer(t, 200, body).GetAlgorithm(t.Context(), "AE")
+		algorithm, err := factClient(t, 200, body).GetAlgorithm(t.Context(), "AE")
 		require.NoError(t, err)
 		require.Equal(t, []AlgorithmParameter{{AlgorithmParameterID: 221, Value: "50", RangeLower: "0", RangeUpper: "0.5"}}, algorithm.Parameters)
 	})
@@ -108,7 +108,7 @@ func TestFindAlgorithm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			algorithm, err := factAnswer(t, http.StatusOK, test.body).FindAlgorithm(t.Context(), name)
+			algorithm, err := factClient(t, http.StatusOK, test.body).FindAlgorithm(t.Context(), name)
 			if test.want != "" {
 				require.NoError(t, err)
 				require.Equal(t, test.want, algorithm.AlgorithmID)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,11 +13,9 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
@@ -28,115 +25,17 @@ import (
 // these tests keep them from creeping up. They count what the whole process
 // allocates, so none of them runs beside others.
 
-// responder is a service that allocates nothing while it answers, so that what
-// is allocated during a call is the client's. It serves one operation.
-type responder struct {
-	answers [][]byte // in turn, each a JSON body
-	file    int64    // in place of answers, the size of a file
-
-	ready [][]byte // the answers with their heads
-	next  atomic.Int64
-}
-
-func answerHead(contentType string, length int64) []byte {
-	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", contentType, length)
-}
-
-func withHead(body []byte) []byte {
-	return append(answerHead("application/json", int64(len(body))), body...)
-}
-
-// start returns a client of the responder, which has logged in.
-func (r *responder) start(t *testing.T, opts ...Option) *Client {
+// loggedIn returns a client that has logged in, and which is observed as clients
+// of a factory are.
+func (s *fakeHTTP1) loggedIn(t *testing.T, opts ...Option) *Client {
 	t.Helper()
 	if testkit.Race {
 		t.Skip("the race detector allocates too")
 	}
-	for _, body := range r.answers {
-		r.ready = append(r.ready, withHead(body))
-	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go r.serve(conn)
-		}
-	}()
-	t.Cleanup(func() {
-		assert.NoError(t, listener.Close())
-		<-done
-	})
-	c := newTestClient(t, "http://"+listener.Addr().String(), append([]Option{WithObserver(func(context.Context, Attempt) {})}, opts...)...)
-	_, err = c.Login(t.Context())
+	c := newTestClient(t, s.start(t), append([]Option{WithObserver(func(context.Context, Attempt) {})}, opts...)...)
+	_, err := c.Login(t.Context())
 	require.NoError(t, err)
 	return c
-}
-
-func (r *responder) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	login, file := withHead([]byte(`{"access_token":"`+testToken+`"}`)), answerHead("application/zip", r.file)
-	buffer := make([]byte, 256<<10)
-	for {
-		request, err := receive(conn, buffer)
-		if err != nil {
-			return
-		}
-		switch {
-		case bytes.HasPrefix(request, []byte("POST "+opLogin.path+" ")):
-			_, err = conn.Write(login)
-		case r.file > 0:
-			_, err = conn.Write(file)
-			for left := r.file; left > 0 && err == nil; left -= int64(len(buffer)) {
-				_, err = conn.Write(buffer[:min(left, int64(len(buffer)))])
-			}
-		default:
-			_, err = conn.Write(r.ready[int(r.next.Add(1)-1)%len(r.ready)])
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// receive reads a request to the end of its body, and returns its head.
-func receive(conn net.Conn, buffer []byte) ([]byte, error) {
-	const line = "\r\n"
-	n, end := 0, -1
-	for end < 0 {
-		got, err := conn.Read(buffer[n:])
-		if err != nil {
-			return nil, err
-		}
-		n += got
-		end = bytes.Index(buffer[:n], []byte(line+line))
-	}
-	head := buffer[:end+len(line)]
-	if bytes.Contains(head, []byte(line+"Expect: 100-continue"+line)) {
-		if _, err := conn.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
-			return nil, err
-		}
-	}
-	var length int
-	if _, after, ok := bytes.Cut(head, []byte(line+"Content-Length: ")); ok {
-		for i := 0; after[i] >= '0' && after[i] <= '9'; i++ {
-			length = 10*length + int(after[i]-'0')
-		}
-	}
-	rest := buffer[len(head):] // the head stays as it is
-	for left := length - (n - end - len(line+line)); left > 0; {
-		got, err := conn.Read(rest[:min(left, len(rest))])
-		if err != nil {
-			return nil, err
-		}
-		left -= got
-	}
-	return head, nil
 }
 
 // allocatedBytes is what a call of f allocates, as the mean of some.
@@ -154,7 +53,7 @@ func allocatedBytes(t *testing.T, f func() error) uint64 {
 }
 
 func TestAllocationsOfSmallCalls(t *testing.T) { //nolint:paralleltest // counts what the process allocates
-	c := (&responder{answers: [][]byte{readFixture(t, "getModelById").ResponseBody()}}).start(t)
+	c := (&fakeHTTP1{bodies: [][]byte{readFixture(t, "getModelById").ResponseBody()}}).loggedIn(t)
 	var err error
 	got := testing.AllocsPerRun(200, func() {
 		if _, e := c.GetModel(t.Context(), ActiveModel); e != nil {
@@ -170,7 +69,7 @@ func TestAllocationsOfPages(t *testing.T) { //nolint:paralleltest // counts what
 	for _, items := range []int{100, 1000} {
 		t.Run(fmt.Sprint(items), func(t *testing.T) {
 			page := itemsPage(t, items)
-			c := (&responder{answers: [][]byte{page}}).start(t)
+			c := (&fakeHTTP1{bodies: [][]byte{page}}).loggedIn(t)
 			got := allocatedBytes(t, func() error {
 				_, err := c.ListItems(t.Context(), ListItemsOptions{Type: ItemTypePrediction})
 				return err
@@ -228,7 +127,7 @@ func bare(t reflect.Type) reflect.Type {
 func TestAllocationsOfUploads(t *testing.T) { //nolint:paralleltest // counts what the process allocates
 	for name, files := range map[string][]File{"1x64MiB": zeroFiles(1, 64<<20), "64x1MiB": zeroFiles(64, 1<<20)} {
 		t.Run(name, func(t *testing.T) {
-			c := (&responder{answers: [][]byte{[]byte(idsBody)}}).start(t)
+			c := (&fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}}).loggedIn(t)
 			got := allocatedBytes(t, func() error { return addFiles(t.Context(), c, files...) })
 			const ceiling = 150_000
 			require.LessOrEqual(t, got, uint64(ceiling), "AddItems allocates %d bytes, at most %d are meant", got, ceiling)
@@ -238,7 +137,7 @@ func TestAllocationsOfUploads(t *testing.T) { //nolint:paralleltest // counts wh
 
 func TestAllocationsOfDownloads(t *testing.T) { //nolint:paralleltest // counts what the process allocates
 	const size = 64 << 20
-	c := (&responder{file: size}).start(t)
+	c := (&fakeHTTP1{file: size}).loggedIn(t)
 	got := allocatedBytes(t, func() error {
 		download, err := c.ExportModels(t.Context(), "m1")
 		if err != nil {
@@ -264,7 +163,7 @@ func heap() int64 {
 
 func TestHeapOfLargeUploads(t *testing.T) { //nolint:paralleltest // watches the process's heap
 	const size = 256 << 20
-	c := (&responder{answers: [][]byte{[]byte(idsBody)}}).start(t)
+	c := (&fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}}).loggedIn(t)
 	runtime.GC()
 	before := heap()
 	peak, reads := int64(0), 0
@@ -286,18 +185,18 @@ func TestHeapOfLargeUploads(t *testing.T) { //nolint:paralleltest // watches the
 // JSON is.
 func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the process's heap
 	const pages, items = 5, 1000
-	r := &responder{}
+	s := &fakeHTTP1{}
 	for n := range pages {
 		page := bytes.ReplaceAll(itemsPage(t, items), []byte("plate"), fmt.Appendf(nil, "plate-%d", n))
-		r.answers = append(r.answers, bytes.Replace(page, []byte(`"end_page": 100`), fmt.Appendf(nil, `"end_page": %d`, pages), 1))
+		s.bodies = append(s.bodies, bytes.Replace(page, []byte(`"end_page": 100`), fmt.Appendf(nil, `"end_page": %d`, pages), 1))
 	}
 	arrival := make(chan struct{}, pages)
-	c := r.start(t, WithObserver(func(_ context.Context, a Attempt) {
+	c := s.loggedIn(t, WithObserver(func(_ context.Context, a Attempt) {
 		if a.Operation == opListItems.id {
 			arrival <- struct{}{}
 		}
 	}))
-	size := len(r.answers[0])
+	size := len(s.bodies[0])
 	before := live()
 	var peak int64
 	read, seen := 0, 0

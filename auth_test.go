@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -28,82 +27,6 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
-// tokenAPI gives out numbered tokens, and refuses those that were revoked.
-type tokenAPI struct {
-	grant   string                       // the answer to every login, in place of numbered tokens
-	login   time.Duration                // what a login takes
-	latency func(call int) time.Duration // what the n-th call takes
-	refuse  func(login int) (status int) // the status of the n-th login; 0 for none
-
-	mu                     sync.Mutex
-	logins, calls, revoked int
-}
-
-func (a *tokenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == opLogin.path {
-		a.serveLogin(w)
-		return
-	}
-	call := a.count(&a.calls)
-	var number int
-	_, _ = fmt.Sscanf(r.Header.Get("Authorization"), "Bearer token-number-%d", &number)
-	a.mu.Lock()
-	valid := a.grant != "" || number > a.revoked
-	a.mu.Unlock()
-	if a.latency != nil {
-		time.Sleep(a.latency(call))
-	}
-	if !valid {
-		status(http.StatusUnauthorized, `{"errors":{"title":"No permission to access this resource"}}`)(w, r)
-		return
-	}
-	ok(modelBody)(w, r)
-}
-
-func (a *tokenAPI) serveLogin(w http.ResponseWriter) {
-	number := a.count(&a.logins)
-	time.Sleep(a.login)
-	if a.refuse != nil {
-		if code := a.refuse(number); code != 0 {
-			w.WriteHeader(code)
-			_, _ = io.WriteString(w, `{"errors":{"title":"Client id and secret mismatch"}}`)
-			return
-		}
-	}
-	if a.grant != "" {
-		_, _ = io.WriteString(w, a.grant)
-		return
-	}
-	_, _ = fmt.Fprintf(w, `{"access_token":"token-number-%d"}`, number)
-}
-
-func (a *tokenAPI) count(counter *int) int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	*counter++
-	return *counter
-}
-
-// revoke makes every token that was given out so far useless.
-func (a *tokenAPI) revoke() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.revoked = a.logins
-}
-
-func (a *tokenAPI) counts() (logins, calls int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.logins, a.calls
-}
-
-func (a *tokenAPI) requireCounts(t *testing.T, logins, calls int) {
-	t.Helper()
-	gotLogins, gotCalls := a.counts()
-	require.Equal(t, logins, gotLogins, "logins")
-	require.Equal(t, calls, gotCalls, "calls")
-}
-
 // getModel is a call of which only the error matters.
 func getModel(ctx context.Context, c *Client) error {
 	_, err := c.GetModel(ctx, "m1")
@@ -112,7 +35,7 @@ func getModel(ctx context.Context, c *Client) error {
 
 func TestLoginRequest(t *testing.T) {
 	t.Parallel()
-	var requests factRequests
+	var requests requestLog
 	c := overTCP(t, requests.before(t, ok(`{"access_token":"`+testToken+`"}`)))
 	token, err := c.Login(t.Context())
 	require.NoError(t, err)
@@ -159,7 +82,7 @@ func TestTokenRenewal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				api := &tokenAPI{grant: test.grant}
+				api := &fakeService{grant: test.grant}
 				c := overMemory(t, api)
 				require.NoError(t, getModel(t.Context(), c))
 				if test.after == never {
@@ -182,7 +105,7 @@ func TestTokenRenewal(t *testing.T) {
 func TestOneLoginForAllCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := &tokenAPI{login: time.Second}
+		api := &fakeService{numbered: true, login: time.Second}
 		c := overMemory(t, api)
 		for _, err := range testkit.Together(100, func(int) error { return getModel(t.Context(), c) }) {
 			require.NoError(t, err)
@@ -199,7 +122,7 @@ func TestOneRefreshForAllCalls(t *testing.T) {
 		t.Run(login.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				api := &tokenAPI{login: login, latency: func(call int) time.Duration { return time.Duration(1+call%10) * time.Second }}
+				api := &fakeService{numbered: true, login: login, latency: func(call int) time.Duration { return time.Duration(1+call%10) * time.Second }}
 				c := overMemory(t, api)
 				require.NoError(t, getModel(t.Context(), c))
 				api.revoke()
@@ -214,7 +137,7 @@ func TestOneRefreshForAllCalls(t *testing.T) {
 
 func TestSecondRefusalIsReturned(t *testing.T) {
 	t.Parallel()
-	api := &fakeAPI{next: status(http.StatusUnauthorized, `{"errors":{"title":"No permission to view item!"}}`)}
+	api := &fakeService{next: status(http.StatusUnauthorized, `{"errors":{"title":"No permission to view item!"}}`)}
 	c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: 1}))
 	_, err := c.PredictItems(t.Context(), "m1", "a")
 	var base *BaseError
@@ -249,7 +172,7 @@ func TestWaitersForALogin(t *testing.T) {
 			t.Run(fmt.Sprint(test.name, " first ", first), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					api := &tokenAPI{login: 20 * time.Second}
+					api := &fakeService{numbered: true, login: 20 * time.Second}
 					c := overMemory(t, api)
 					start := time.Now()
 					errs := testkit.Together(2, func(i int) error {
@@ -285,7 +208,7 @@ func TestWaitersForALogin(t *testing.T) {
 func TestRefusedLoginsAreRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := &tokenAPI{login: 100 * time.Millisecond, refuse: func(login int) int {
+		api := &fakeService{numbered: true, login: 100 * time.Millisecond, refuse: func(login int) int {
 			if login <= 2 {
 				return http.StatusUnauthorized
 			}
@@ -305,7 +228,7 @@ func TestRefusedLoginsAreRemembered(t *testing.T) {
 	})
 	t.Run("Login asks anew", func(t *testing.T) {
 		t.Parallel()
-		api := &tokenAPI{refuse: func(login int) int { return map[int]int{1: http.StatusForbidden}[login] }}
+		api := &fakeService{numbered: true, refuse: func(login int) int { return map[int]int{1: http.StatusForbidden}[login] }}
 		c := overMemory(t, api)
 		require.ErrorIs(t, getModel(t.Context(), c), ErrForbidden)
 		_, err := c.Login(t.Context())
@@ -315,7 +238,7 @@ func TestRefusedLoginsAreRemembered(t *testing.T) {
 	})
 	t.Run("outages are not remembered", func(t *testing.T) {
 		t.Parallel()
-		api := &tokenAPI{refuse: func(login int) int { return map[int]int{1: http.StatusServiceUnavailable}[login] }}
+		api := &fakeService{numbered: true, refuse: func(login int) int { return map[int]int{1: http.StatusServiceUnavailable}[login] }}
 		c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: 1}))
 		require.ErrorIs(t, getModel(t.Context(), c), ErrServer)
 		require.NoError(t, getModel(t.Context(), c))
@@ -346,7 +269,7 @@ func TestLoginErrors(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(test.status, " ", name), func(t *testing.T) {
 				t.Parallel()
-				api := &tokenAPI{refuse: func(int) int { return test.status }}
+				api := &fakeService{numbered: true, refuse: func(int) int { return test.status }}
 				c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: attempts, MinWait: 1, MaxWait: 1}))
 				err := call(t.Context(), c)
 				var base *BaseError
@@ -367,7 +290,7 @@ func TestLoginWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	t.Run("unreadable", func(t *testing.T) {
 		t.Parallel()
-		api := &tokenAPI{grant: "<html>sign in</html>"}
+		api := &fakeService{grant: "<html>sign in</html>"}
 		err := getModel(t.Context(), overMemory(t, api))
 		var failed *RequestError
 		require.ErrorAs(t, err, &failed)
@@ -422,8 +345,8 @@ func TestNoLoginAfterClose(t *testing.T) {
 func TestLoginAfterLostReply(t *testing.T) {
 	t.Parallel()
 	lost := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-	api := &fakeAPI{next: answers(lost, status(http.StatusUnauthorized, ""))}
-	logins := answers(ok(`{"access_token":"`+testToken+`"}`), status(http.StatusForbidden, `{"errors":{"title":"closed"}}`))
+	api := &fakeService{next: inTurn(lost, status(http.StatusUnauthorized, ""))}
+	logins := inTurn(ok(`{"access_token":"`+testToken+`"}`), status(http.StatusForbidden, `{"errors":{"title":"closed"}}`))
 	c := overTCP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == opLogin.path {
 			logins(w, r)
@@ -441,7 +364,7 @@ func TestLoginAfterLostReply(t *testing.T) {
 func TestLoginIsAFreshExchange(t *testing.T) {
 	t.Parallel()
 	var used []string
-	api := &tokenAPI{}
+	api := &fakeService{numbered: true}
 	c := overMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != opLogin.path {
 			used = append(used, r.Header.Get("Authorization"))
@@ -476,7 +399,7 @@ func overSource(t *testing.T, h http.Handler, source sourceFunc) *Client {
 	return c
 }
 
-// numberedSource gives out the tokens of a tokenAPI.
+// numberedSource gives out the tokens of a fakeService.
 func numberedSource(asked *atomic.Int32, lifetime time.Duration) sourceFunc {
 	return func() (*oauth2.Token, error) {
 		token := &oauth2.Token{AccessToken: fmt.Sprintf("token-number-%d", asked.Add(1))}
@@ -492,7 +415,7 @@ func TestTokenSource(t *testing.T) {
 	t.Run("asked rarely", func(t *testing.T) {
 		t.Parallel()
 		var asked atomic.Int32
-		api := &tokenAPI{}
+		api := &fakeService{numbered: true}
 		c := overSource(t, api, numberedSource(&asked, 0))
 		for _, err := range testkit.Together(100, func(int) error { return getModel(t.Context(), c) }) {
 			require.NoError(t, err)
@@ -504,7 +427,7 @@ func TestTokenSource(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			var asked atomic.Int32
-			c := overSource(t, &tokenAPI{}, numberedSource(&asked, 100*time.Second))
+			c := overSource(t, &fakeService{numbered: true}, numberedSource(&asked, 100*time.Second))
 			for i, wait := range []time.Duration{0, 89 * time.Second, time.Second} {
 				time.Sleep(wait)
 				require.NoError(t, getModel(t.Context(), c))
@@ -515,14 +438,14 @@ func TestTokenSource(t *testing.T) {
 	t.Run("asked again after a refusal", func(t *testing.T) {
 		t.Parallel()
 		var asked atomic.Int32
-		api := &tokenAPI{revoked: 1}
+		api := &fakeService{numbered: true, revoked: 1}
 		require.NoError(t, getModel(t.Context(), overSource(t, api, numberedSource(&asked, 0))))
 		require.EqualValues(t, 2, asked.Load())
 		api.requireCounts(t, 0, 2)
 	})
 	t.Run("the same token again", func(t *testing.T) {
 		t.Parallel()
-		api := &tokenAPI{revoked: 1}
+		api := &fakeService{numbered: true, revoked: 1}
 		c := overSource(t, api, func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "token-number-1"}, nil })
 		err := getModel(t.Context(), c)
 		require.ErrorIs(t, err, ErrUnauthorized)
@@ -531,7 +454,7 @@ func TestTokenSource(t *testing.T) {
 	t.Run("Login returns its token", func(t *testing.T) {
 		t.Parallel()
 		token := &oauth2.Token{AccessToken: "token-number-1", TokenType: "custom", Expiry: time.Now().Add(time.Hour)}
-		api := &tokenAPI{}
+		api := &fakeService{numbered: true}
 		c := overSource(t, api, func() (*oauth2.Token, error) { return token, nil })
 		got, err := c.Login(t.Context())
 		require.NoError(t, err)
@@ -610,7 +533,7 @@ func TestTokenSourceFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &tokenAPI{}
+			api := &fakeService{numbered: true}
 			c := overSource(t, api, source)
 			_, loginErr := c.Login(t.Context())
 			for _, err := range []error{getModel(t.Context(), c), loginErr} {
@@ -631,7 +554,7 @@ func TestTokenSourceIsAskedByOneAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asking, most atomic.Int32
-		c := overSource(t, &tokenAPI{}, func() (*oauth2.Token, error) {
+		c := overSource(t, &fakeService{numbered: true}, func() (*oauth2.Token, error) {
 			if n := asking.Add(1); n > most.Load() {
 				most.Store(n)
 			}
@@ -662,7 +585,7 @@ func TestLoginEndsWithItsContext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := overSource(t, &tokenAPI{}, func() (*oauth2.Token, error) {
+				c := overSource(t, &fakeService{numbered: true}, func() (*oauth2.Token, error) {
 					time.Sleep(time.Hour)
 					return &oauth2.Token{AccessToken: "token-number-1"}, nil
 				})
@@ -745,7 +668,7 @@ func TestTokenSourceErrorShowsNoToken(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	broken := errors.New("cannot renew token-number-1")
-	c := overSource(t, &tokenAPI{revoked: 1}, func() (*oauth2.Token, error) {
+	c := overSource(t, &fakeService{numbered: true, revoked: 1}, func() (*oauth2.Token, error) {
 		if asked.Add(1) == 1 {
 			return &oauth2.Token{AccessToken: "token-number-1"}, nil
 		}
@@ -817,8 +740,8 @@ func TestFactTokens(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var requests factRequests
-			c := overMemory(t, requests.before(t, answers(ok(test.body), ok(modelBody))))
+			var requests requestLog
+			c := overMemory(t, requests.before(t, inTurn(ok(test.body), ok(modelBody))))
 			before := time.Now()
 			token, err := c.Login(t.Context())
 			require.NoError(t, err)
@@ -849,12 +772,12 @@ func TestFactUnauthorized(t *testing.T) {
 		logins, calls int
 	}{
 		{"06 someone else's item", refused, ErrUnauthorized, 2, 2},
-		{"06 not logged in any more", answers(expired, ok(`{"data":{"item_id":"0001"}}`)), nil, 2, 2},
-		{"06 someone else's item after a stale token", answers(expired, refused), ErrUnauthorized, 2, 2},
+		{"06 not logged in any more", inTurn(expired, ok(`{"data":{"item_id":"0001"}}`)), nil, 2, 2},
+		{"06 someone else's item after a stale token", inTurn(expired, refused), ErrUnauthorized, 2, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: test.next}
+			api := &fakeService{next: test.next}
 			_, err := overMemory(t, api).GetItem(t.Context(), "0001", nil)
 			require.ErrorIs(t, err, test.err)
 			logins, calls := api.counts()
@@ -864,7 +787,7 @@ func TestFactUnauthorized(t *testing.T) {
 	}
 	t.Run("06 bad credentials", func(t *testing.T) {
 		t.Parallel()
-		var requests factRequests
+		var requests requestLog
 		c := overMemory(t, requests.before(t, status(http.StatusUnauthorized, `{"errors":{"title":"Client id and secret mismatch"}}`)))
 		_, err := c.GetItem(t.Context(), "0001", nil)
 		base := (*BaseError)(nil)

@@ -35,7 +35,7 @@ func TestCall(t *testing.T) {
 			t.Parallel()
 			var request *http.Request
 			var body []byte
-			c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 				request = r
 				body, _ = io.ReadAll(r.Body)
 				_, _ = io.WriteString(w, test.response)
@@ -63,7 +63,7 @@ func TestCallClasses(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		for _, idempotent := range []bool{false, true} {
 			for _, body := range []any{nil, 1} {
-				api := &fakeAPI{next: func(_ http.ResponseWriter, r *http.Request) {
+				api := &fakeService{next: func(_ http.ResponseWriter, r *http.Request) {
 					_, _ = io.Copy(io.Discard, r.Body)
 					panic(http.ErrAbortHandler)
 				}}
@@ -134,14 +134,14 @@ func TestCallErrors(t *testing.T) {
 		},
 	})
 	for name, response := range map[string]string{"another type": `{"data":{"a":1}}`, "nothing": ``, "no JSON": `{`, "a page": `<html>`} {
-		err := overMemory(t, &fakeAPI{next: ok(response)}).Call(t.Context(), Call{Method: "GET", Path: "/x"}, new(int))
+		err := overMemory(t, &fakeService{next: ok(response)}).Call(t.Context(), Call{Method: "GET", Path: "/x"}, new(int))
 		require.ErrorIs(t, err, ErrDecode, name)
 		require.NotErrorIs(t, err, ErrOutcomeUnknown, name)
 	}
-	err := overMemory(t, &fakeAPI{next: ok(" \n<html>")}).Call(t.Context(), Call{Method: "GET", Path: "/x"}, nil)
+	err := overMemory(t, &fakeService{next: ok(" \n<html>")}).Call(t.Context(), Call{Method: "GET", Path: "/x"}, nil)
 	require.ErrorIs(t, err, ErrDecode)
 	require.ErrorContains(t, err, "hacarus: Call: unreadable response: a web page, not the API: check the base URL")
-	err = overMemory(t, &fakeAPI{next: status(404, `{"errors":{"title":"no such node"}}`)}).Call(t.Context(), Call{Operation: "getNode", Method: "GET", Path: "/x"}, nil)
+	err = overMemory(t, &fakeService{next: status(404, `{"errors":{"title":"no such node"}}`)}).Call(t.Context(), Call{Operation: "getNode", Method: "GET", Path: "/x"}, nil)
 	require.ErrorIs(t, err, ErrNotFound)
 	require.EqualError(t, err, "hacarus: Call (getNode): 404: no such node")
 }

@@ -22,7 +22,7 @@ const (
 // how often the function was called and the service asked, when all is over.
 func confirmations(t *testing.T, service http.HandlerFunc) (calls, asked int) {
 	t.Helper()
-	api := &fakeAPI{next: service}
+	api := &fakeService{next: service}
 	receiver := newReceiver(t, func(_ context.Context, items []Item) error {
 		calls++
 		require.Equal(t, "a", items[0].ItemID)
@@ -42,13 +42,13 @@ func TestCallbackItemDeniedForAMoment(t *testing.T) {
 	refused := func(code int) http.HandlerFunc { return status(code, `{"errors":{"title":"no"}}`) }
 	page := status(http.StatusNotFound, "<html>")
 	for name, service := range map[string]http.HandlerFunc{
-		"not found":               answers(refused(404), later),
-		"not found, twice":        answers(refused(404), refused(404), later),
-		"forbidden":               answers(refused(403), later),
-		"forbidden, for a minute": answers(refused(403), refused(403), refused(403), refused(403), refused(403), refused(403), later),
-		"unauthorized":            answers(refused(401), refused(401), later),
-		"a proxy's page":          answers(page, later),
-		"another item":            answers(ok(`{"data":{"item_id":"b","status":"done","assessments":[{"model_id":"m","label":"NG"}]}}`), later),
+		"not found":               inTurn(refused(404), later),
+		"not found, twice":        inTurn(refused(404), refused(404), later),
+		"forbidden":               inTurn(refused(403), later),
+		"forbidden, for a minute": inTurn(refused(403), refused(403), refused(403), refused(403), refused(403), refused(403), later),
+		"unauthorized":            inTurn(refused(401), refused(401), later),
+		"a proxy's page":          inTurn(page, later),
+		"another item":            inTurn(ok(`{"data":{"item_id":"b","status":"done","assessments":[{"model_id":"m","label":"NG"}]}}`), later),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +105,7 @@ func TestCallbackObserverThatPanics(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				attempts, calls := 0, 0
-				client := overMemory(t, &fakeAPI{next: ok(assessedItem)}, WithObserver(func(_ context.Context, a Attempt) {
+				client := overMemory(t, &fakeService{next: ok(assessedItem)}, WithObserver(func(_ context.Context, a Attempt) {
 					if attempts++; attempts < 4 && a.Operation != "login" {
 						fail()
 					}
@@ -142,7 +142,7 @@ func TestCallbackFunctionIsNotCalledAfterClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		api := &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 			answer := status(http.StatusNotFound, `{"errors":{"title":"no"}}`)
 			if strings.HasSuffix(r.URL.Path, "a") && time.Since(begun) >= briefly {
 				answer = ok(assessedItem) // at the attempt at which b is gone

@@ -30,7 +30,7 @@ func TestNewBaseURL(t *testing.T) {
 		t.Run(test.base, func(t *testing.T) {
 			t.Parallel()
 			var got string
-			api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) { ok(modelBody)(w, r) }}
+			api := &fakeService{next: func(w http.ResponseWriter, r *http.Request) { ok(modelBody)(w, r) }}
 			record := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				got = r.URL.String()
 				r.URL.Path = r.URL.Path[len(r.URL.Path)-len("/api/v1/models/m1"):]

@@ -88,8 +88,8 @@ func TestWithTransport(t *testing.T) {
 		return WithTransport(recorder(func(operationID, route string) { seen = append(seen, who+" "+operationID+" "+route) }))
 	}
 	for name, c := range map[string]*Client{
-		"own":       overTCP(t, &fakeAPI{next: ok(modelBody)}, note("inner"), note("outer")),
-		"another's": overMemory(t, &fakeAPI{next: ok(modelBody)}, note("inner"), note("outer")),
+		"own":       overTCP(t, &fakeService{next: ok(modelBody)}, note("inner"), note("outer")),
+		"another's": overMemory(t, &fakeService{next: ok(modelBody)}, note("inner"), note("outer")),
 	} {
 		seen = nil
 		_, err := c.GetModel(t.Context(), "m1")
@@ -111,7 +111,7 @@ func TestOperationFromOtherContexts(t *testing.T) {
 	}
 	type key struct{}
 	var value any
-	c := overMemory(t, &fakeAPI{next: ok(modelBody)}, WithObserver(func(ctx context.Context, _ Attempt) { value = ctx.Value(key{}) }))
+	c := overMemory(t, &fakeService{next: ok(modelBody)}, WithObserver(func(ctx context.Context, _ Attempt) { value = ctx.Value(key{}) }))
 	_, err := c.GetModel(context.WithValue(t.Context(), key{}, "mine"), "m1")
 	require.NoError(t, err)
 	require.Equal(t, "mine", value, "what the caller's context holds stays there")
@@ -141,7 +141,7 @@ func TestWith(t *testing.T) {
 	t.Parallel()
 	var first, second observed
 	var agents, languages []string
-	api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+	api := &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 		agents, languages = append(agents, r.UserAgent()), append(languages, r.Header.Get("Accept-Language"))
 		status(http.StatusServiceUnavailable, `{}`)(w, r)
 	}}

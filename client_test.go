@@ -71,7 +71,7 @@ func TestNewFromEnv(t *testing.T) {
 	require.ErrorContains(t, err, "HACARUS_CLIENT_SECRET")
 
 	var language string
-	api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+	api := &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 		language = r.Header.Get("Accept-Language")
 		ok(modelBody)(w, r)
 	}}
@@ -118,7 +118,7 @@ func TestGivenHTTPClientIsCopied(t *testing.T) {
 
 func TestWithRootCAs(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(&fakeAPI{next: ok(modelBody)})
+	server := httptest.NewUnstartedServer(&fakeService{next: ok(modelBody)})
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -140,7 +140,7 @@ func TestWithRootCAs(t *testing.T) {
 
 func TestClosedClientRefusesCalls(t *testing.T) {
 	t.Parallel()
-	api := &fakeAPI{next: ok(modelBody)}
+	api := &fakeService{next: ok(modelBody)}
 	c := overMemory(t, api)
 	require.NoError(t, c.Close())
 	_, err := c.GetModel(t.Context(), "m1")
@@ -204,7 +204,7 @@ func TestHeadersOfEveryRequest(t *testing.T) {
 	var seen []http.Header
 	record := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		seen = append(seen, r.Header)
-		return testkit.InMemory(&fakeAPI{next: ok(modelBody)})(r)
+		return testkit.InMemory(&fakeService{next: ok(modelBody)})(r)
 	})
 	c := newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: record}),
 		WithLanguage("ja"), WithUserAgent("line7/1.2"))
@@ -223,7 +223,7 @@ func TestHeadersOfEveryRequest(t *testing.T) {
 
 func TestClientPrintsNoSecret(t *testing.T) {
 	t.Parallel()
-	c := overMemory(t, &fakeAPI{next: ok(modelBody)})
+	c := overMemory(t, &fakeService{next: ok(modelBody)})
 	_, err := c.GetModel(t.Context(), "m1")
 	require.NoError(t, err)
 	type wrapper struct {
@@ -263,7 +263,7 @@ func TestFactBaseURLs(t *testing.T) {
 			var urls []string
 			transport := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				urls = append(urls, r.URL.String())
-				return testkit.InMemory(&fakeAPI{next: ok(modelBody)})(r)
+				return testkit.InMemory(&fakeService{next: ok(modelBody)})(r)
 			})
 			c := newTestClient(t, test.base, WithHTTPClient(&http.Client{Transport: transport}))
 			_, err := c.GetModel(t.Context(), "m1")
@@ -287,9 +287,9 @@ func TestFactAcceptLanguage(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var requests factRequests
+			var requests requestLog
 			login := ok(`{"access_token":"` + testToken + `"}`)
-			c := overMemory(t, requests.before(t, answers(login, ok(modelBody), ok(idsBody), ok("zip"))), test.opts...)
+			c := overMemory(t, requests.before(t, inTurn(login, ok(modelBody), ok(idsBody), ok("zip"))), test.opts...)
 			_, err := c.GetModel(t.Context(), "m1")
 			require.NoError(t, err)
 			_, err = c.AddItems(t.Context(), AddItemsRequest{Files: []File{FileFromBytes("a.png", []byte("image"))}})

@@ -39,7 +39,7 @@ func TestOwnTransportClosesConnectionsFirst(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				listener := testkit.NewListener()
 				arrived := map[string]int{}
-				api := &fakeAPI{next: countNotes(arrived)}
+				api := &fakeService{next: countNotes(arrived)}
 				server := &http.Server{Handler: api, IdleTimeout: keepAlive, ErrorLog: log.New(io.Discard, "", 0)}
 				serving := sync.WaitGroup{}
 				serving.Go(func() { assert.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) })

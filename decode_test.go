@@ -37,7 +37,7 @@ var decodePaths = []string{"getModelById", "getModels", "deleteModels"}
 // requireUnread makes a call whose response cannot be read.
 func requireUnread(t *testing.T, operation, body string) {
 	t.Helper()
-	value, err := decodeCalls[operation].do(t.Context(), factAnswer(t, 200, body))
+	value, err := decodeCalls[operation].do(t.Context(), factClient(t, 200, body))
 	lost := (*RequestError)(nil)
 	require.ErrorAs(t, err, &lost)
 	require.ErrorIs(t, err, ErrDecode)
@@ -115,7 +115,7 @@ func TestDecodeHostileEnds(t *testing.T) {
 	for operation, op := range decodeCalls {
 		t.Run("good "+operation, func(t *testing.T) {
 			t.Parallel()
-			require.NoError(t, op.invoke(t.Context(), factAnswer(t, 200, " \r\n"+op.response()+"\t\n ")))
+			require.NoError(t, op.invoke(t.Context(), factClient(t, 200, " \r\n"+op.response()+"\t\n ")))
 		})
 	}
 }
@@ -226,7 +226,7 @@ func TestDecodeRefuses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			value, err := decodeCalls[test.operation].do(t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
+			value, err := decodeCalls[test.operation].do(t.Context(), factClient(t, 200, `{"data":`+test.data+`}`))
 			require.ErrorIs(t, err, ErrDecode)
 			require.Zero(t, value)
 		})
@@ -298,20 +298,20 @@ func TestDecodeTolerates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			value, err := decodeCalls[test.operation].do(t.Context(), factAnswer(t, 200, `{"data":`+test.data+`}`))
+			value, err := decodeCalls[test.operation].do(t.Context(), factClient(t, 200, `{"data":`+test.data+`}`))
 			require.NoError(t, err)
 			require.Equal(t, test.want, value)
 		})
 	}
 	t.Run("the last data", func(t *testing.T) {
 		t.Parallel()
-		models, err := factAnswer(t, 200, `{"data":[{"model_id":"m1"}],"x":0,"data":[{"model_id":"m2"}]}`).ListModels(t.Context(), nil)
+		models, err := factClient(t, 200, `{"data":[{"model_id":"m1"}],"x":0,"data":[{"model_id":"m2"}]}`).ListModels(t.Context(), nil)
 		require.NoError(t, err)
 		require.Equal(t, []Model{{ModelID: "m2"}}, models)
 	})
 	t.Run("escaped data", func(t *testing.T) {
 		t.Parallel()
-		model, err := factAnswer(t, 200, `{"d\u0061ta":{"model_id":"m1"}}`).GetModel(t.Context(), "m1")
+		model, err := factClient(t, 200, `{"d\u0061ta":{"model_id":"m1"}}`).GetModel(t.Context(), "m1")
 		require.NoError(t, err)
 		require.Equal(t, "m1", model.ModelID)
 	})
@@ -356,8 +356,8 @@ func TestDecodeEmptyAnswers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			for _, err := range []error{
-				factAnswer(t, 200, test.body).DeleteItems(t.Context(), "a"),
-				factAnswer(t, 202, test.body).AnnotateItem(t.Context(), "a", RequestAnnotation{Notes: "x"}),
+				factClient(t, 200, test.body).DeleteItems(t.Context(), "a"),
+				factClient(t, 202, test.body).AnnotateItem(t.Context(), "a", RequestAnnotation{Notes: "x"}),
 			} {
 				if test.ok {
 					require.NoError(t, err)
@@ -386,7 +386,7 @@ func TestDecodeErrorsAreShort(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := factAnswer(t, 200, body).getThisModel(t.Context(), "m1")
+			_, err := factClient(t, 200, body).getThisModel(t.Context(), "m1")
 			require.ErrorIs(t, err, ErrDecode)
 			require.Less(t, len(err.Error()), 1000)
 			require.NotContains(t, err.Error(), "\n")
@@ -401,7 +401,7 @@ func TestAnswersAreTheCallers(t *testing.T) {
 	t.Parallel()
 	longer := `{"data":{"model_id":"XXXXXXXX","name":"` + strings.Repeat("X", 2*len(modelBody)) + `"}}`
 	refused := `{"errors":{"title":"no"}}`
-	c := overMemory(t, &fakeAPI{next: answers(ok(modelBody), status(http.StatusBadRequest, refused), ok(longer))})
+	c := overMemory(t, &fakeService{next: inTurn(ok(modelBody), status(http.StatusBadRequest, refused), ok(longer))})
 	var info, failed ResponseInfo
 	model, err := c.GetModel(CaptureResponse(t.Context(), &info), "m1")
 	require.NoError(t, err)

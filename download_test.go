@@ -82,8 +82,8 @@ func TestDownloads(t *testing.T) {
 			t.Run(operation+" "+name, func(t *testing.T) {
 				t.Parallel()
 				var seen observed
-				var requests factRequests
-				c := overTCP(t, &fakeAPI{next: requests.before(t, test.next)},
+				var requests requestLog
+				c := overTCP(t, &fakeService{next: requests.before(t, test.next)},
 					WithObserver(func(_ context.Context, a Attempt) { seen.add(a) }))
 				var info ResponseInfo
 				d, err := get(CaptureResponse(t.Context(), &info), c)
@@ -142,7 +142,7 @@ func TestDownloadNames(t *testing.T) {
 	} {
 		t.Run(disposition, func(t *testing.T) {
 			t.Parallel()
-			d := getLogs(t, overTCP(t, &fakeAPI{next: status(200, "zip", "Content-Disposition", disposition, "Content-Type", "application/zip")}))
+			d := getLogs(t, overTCP(t, &fakeService{next: status(200, "zip", "Content-Disposition", disposition, "Content-Type", "application/zip")}))
 			require.Equal(t, want, d.Filename)
 			require.Equal(t, "application/zip", d.ContentType)
 		})
@@ -157,7 +157,7 @@ func TestTruncatedDownloads(t *testing.T) {
 			t.Run(operation+" "+name, func(t *testing.T) {
 				t.Parallel()
 				var seen observed
-				api := &fakeAPI{next: next}
+				api := &fakeService{next: next}
 				c := overTCP(t, api, WithObserver(func(_ context.Context, a Attempt) { seen.add(a) }))
 				d, err := get(t.Context(), c)
 				require.NoError(t, err)
@@ -181,7 +181,7 @@ func TestTruncatedDownloads(t *testing.T) {
 	}
 	t.Run("transport that does not count", func(t *testing.T) {
 		t.Parallel()
-		d := getLogs(t, overMemory(t, &fakeAPI{next: cutLength("contents")}))
+		d := getLogs(t, overMemory(t, &fakeService{next: cutLength("contents")}))
 		_, err := io.ReadAll(d)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		require.ErrorIs(t, err, ErrDecode)
@@ -198,7 +198,7 @@ func TestDownloadsThatAreNoFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: next}
+			api := &fakeService{next: next}
 			d, err := overTCP(t, api).GetLogs(t.Context())
 			if err == nil {
 				_, err = io.ReadAll(d)
@@ -218,7 +218,7 @@ func TestDownloadErrors(t *testing.T) {
 	for operation, get := range downloads {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: answers(status(503, ""), status(422, `{"errors":{"title":"no such model"}}`), ok("contents"))}
+			api := &fakeService{next: inTurn(status(503, ""), status(422, `{"errors":{"title":"no such model"}}`), ok("contents"))}
 			c := overTCP(t, api)
 			_, err := get(t.Context(), c)
 			var base *BaseError
@@ -237,7 +237,7 @@ func TestDownloadErrors(t *testing.T) {
 
 func TestClosedDownload(t *testing.T) {
 	t.Parallel()
-	d := getLogs(t, overTCP(t, &fakeAPI{next: ok("contents")}))
+	d := getLogs(t, overTCP(t, &fakeService{next: ok("contents")}))
 	_, err := io.ReadFull(d, make([]byte, 3))
 	require.NoError(t, err)
 	require.NoError(t, d.Close())
@@ -281,7 +281,7 @@ func overSlowBody(t *testing.T, pause time.Duration) *Client {
 	const body = "contents"
 	return overTransport(t, func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
-			return testkit.InMemory(&fakeAPI{})(r)
+			return testkit.InMemory(&fakeService{})(r)
 		}
 		return &http.Response{
 			StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: int64(len(body)),
@@ -377,7 +377,7 @@ func TestSaveFile(t *testing.T) {
 			if before != "" {
 				require.NoError(t, os.WriteFile(path, []byte(before), 0o644))
 			}
-			d := getLogs(t, overTCP(t, &fakeAPI{next: ok("contents")}))
+			d := getLogs(t, overTCP(t, &fakeService{next: ok("contents")}))
 			require.NoError(t, d.SaveFile(path))
 			got, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -407,7 +407,7 @@ func TestSaveFileNeedsAllOfIt(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "debug.zip")
 			require.NoError(t, os.WriteFile(path, []byte("of yesterday"), 0o644))
-			d := getLogs(t, overTCP(t, &fakeAPI{next: ok("contents")}))
+			d := getLogs(t, overTCP(t, &fakeService{next: ok("contents")}))
 			if use == nil {
 				path = ""
 			} else {
@@ -440,7 +440,7 @@ func TestSaveFileFails(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "debug.zip"), []byte("before"), 0o600))
 			require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
-			d := getLogs(t, overTCP(t, &fakeAPI{next: test.next}))
+			d := getLogs(t, overTCP(t, &fakeService{next: test.next}))
 			require.ErrorIs(t, d.SaveFile(filepath.Join(dir, test.path)), test.cause)
 			require.Equal(t, []string{"debug.zip", "folder"}, namesIn(t, dir))
 			got, err := os.ReadFile(filepath.Join(dir, "debug.zip"))
@@ -469,7 +469,7 @@ func TestSaveFileFails(t *testing.T) {
 func TestImagesElsewhere(t *testing.T) {
 	t.Parallel()
 	var hops atomic.Int32
-	var requests factRequests
+	var requests requestLog
 	elsewhere := httptest.NewServer(requests.before(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hop" {
 			hops.Add(1)
@@ -478,7 +478,7 @@ func TestImagesElsewhere(t *testing.T) {
 		ok("pixels")(w, r)
 	}))
 	t.Cleanup(elsewhere.Close)
-	api := &fakeAPI{next: answers(
+	api := &fakeService{next: inTurn(
 		func(w http.ResponseWriter, r *http.Request) {
 			assert.Equal(t, "Bearer "+testToken, r.Header.Get("Authorization"))
 			ok("pixels")(w, r)
@@ -510,7 +510,7 @@ func TestForeignRefusalKeepsTheToken(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(status(401, ""))
 	t.Cleanup(elsewhere.Close)
-	api := &fakeAPI{next: ok(modelBody)}
+	api := &fakeService{next: ok(modelBody)}
 	c := overTCP(t, api)
 	require.NoError(t, getModel(t.Context(), c))
 	_, err := c.GetImage(t.Context(), ImageMeta{URL: elsewhere.URL})
@@ -522,7 +522,7 @@ func TestForeignRefusalKeepsTheToken(t *testing.T) {
 
 func TestImageErrorsShowNoURL(t *testing.T) {
 	t.Parallel()
-	c := overMemory(t, &fakeAPI{next: ok("pixels")})
+	c := overMemory(t, &fakeService{next: ok("pixels")})
 	for _, url := range []string{
 		"https://u:s3cr3t@h/1.png", "https://h/%zz?s3cr3t", "ftp://h/1.png?s3cr3t", "s3cr3t", "//h/1.png?s3cr3t", "https:///1.png?s3cr3t", "?s3cr3t",
 	} {
@@ -619,8 +619,8 @@ func TestFactImages(t *testing.T) {
 		for _, code := range []int{http.StatusOK, http.StatusUnauthorized} {
 			t.Run(fmt.Sprintf("%s %d", test.name, code), func(t *testing.T) {
 				t.Parallel()
-				var requests factRequests
-				transport := testkit.InMemory(&fakeAPI{next: requests.before(t, status(code, "image"))})
+				var requests requestLog
+				transport := testkit.InMemory(&fakeService{next: requests.before(t, status(code, "image"))})
 				c := newTestClient(t, "http://127.0.0.1:8080", WithHTTPClient(&http.Client{Transport: transport}))
 				_, err := readFixtureDownload(c.GetImage(t.Context(), ImageMeta{URL: test.url}))
 				require.Equal(t, code == http.StatusOK, err == nil, err)
@@ -635,7 +635,7 @@ func TestFactImages(t *testing.T) {
 	for _, url := range []string{key, "", "raw/" + key, "//elsewhere.example/raw/1", "http://127.0.0.1:8080@elsewhere.example/raw/1"} {
 		t.Run("19 cannot be fetched "+url, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: ok("image")}
+			api := &fakeService{next: ok("image")}
 			_, err := overMemory(t, api).GetImage(t.Context(), ImageMeta{URL: url})
 			require.ErrorIs(t, err, ErrInvalidArgument)
 			logins, calls := api.counts()
@@ -648,7 +648,7 @@ func TestFactImages(t *testing.T) {
 // elsewhere needs no token, so none is asked for.
 func TestFactForeignImageAsksForNoToken(t *testing.T) {
 	t.Parallel()
-	var requests factRequests
+	var requests requestLog
 	transport := testkit.InMemory(requests.before(t, ok("image")))
 	c, err := New("https://sdd-api.hacarus.com", WithHTTPClient(&http.Client{Transport: transport}),
 		WithTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: testToken})))
@@ -676,7 +676,7 @@ func TestSaveFileOnAFullDisk(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "saved")
 			require.NoError(t, os.WriteFile(path, []byte("before"), 0o600))
-			d, err := get(overMemory(t, &fakeAPI{next: ok("contents")}))
+			d, err := get(overMemory(t, &fakeService{next: ok("contents")}))
 			require.NoError(t, err)
 			err = d.saveFile(path, fullDisk)
 			require.Error(t, err)

@@ -33,7 +33,7 @@ func TestIsTemporaryByResponse(t *testing.T) {
 			case http.StatusProxyAuthRequired, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
 				want = false // whoever says it
 			}
-			c := overMemory(t, &fakeAPI{next: status(code, body)}, WithRetry(RetryPolicy{MaxAttempts: 1}))
+			c := overMemory(t, &fakeService{next: status(code, body)}, WithRetry(RetryPolicy{MaxAttempts: 1}))
 			_, err := c.PredictItems(t.Context(), ActiveModel, "a")
 			require.Equal(t, want, IsTemporary(err), "%d %s: %v", code, body, err)
 			require.Equal(t, want, IsTemporary(fmt.Errorf("line 7: %w", err)))

@@ -141,7 +141,7 @@ func TestErrorBodies(t *testing.T) {
 		for transport, over := range map[string]func(*testing.T, http.Handler, ...Option) *Client{"memory": overMemory, "TCP": overTCP} {
 			t.Run(name+" over "+transport, func(t *testing.T) {
 				t.Parallel()
-				c := over(t, &fakeAPI{next: status(502, test.body)}, WithRetry(RetryPolicy{MaxAttempts: 1}))
+				c := over(t, &fakeService{next: status(502, test.body)}, WithRetry(RetryPolicy{MaxAttempts: 1}))
 				err := getModel(t.Context(), c)
 				var base *BaseError
 				require.ErrorAs(t, err, &base)
@@ -153,7 +153,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 	t.Run("cut off", func(t *testing.T) {
 		t.Parallel()
-		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		c := overTCP(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			w.WriteHeader(http.StatusNotFound)
 			cutLength(`{"errors":{"title":"No mod`)(w, r)
@@ -176,7 +176,7 @@ func TestErrorHeaders(t *testing.T) {
 		{[]string{"Retry-After", "soon"}, "", 0},
 		{[]string{"Retry-After", "86400", "X-Request-Id", "r-43"}, "r-43", 24 * time.Hour},
 	} {
-		err := getModel(t.Context(), overMemory(t, &fakeAPI{next: status(404, "", test.header...)}))
+		err := getModel(t.Context(), overMemory(t, &fakeService{next: status(404, "", test.header...)}))
 		var base *BaseError
 		require.ErrorAs(t, err, &base)
 		require.Equal(t, test.requestID, base.RequestID)
@@ -228,7 +228,7 @@ func TestNetworkErrorsStayReachable(t *testing.T) {
 		t.Run(test.op.id, func(t *testing.T) {
 			t.Parallel()
 			c := overTransport(t, func(r *http.Request) (*http.Response, error) {
-				answer, err := testkit.InMemory(&fakeAPI{next: ok("")})(r)
+				answer, err := testkit.InMemory(&fakeService{next: ok("")})(r)
 				if r.URL.Path != opLogin.path {
 					return nil, reset
 				}
@@ -250,7 +250,7 @@ func TestNetworkErrorsStayReachable(t *testing.T) {
 func TestBodiesAreMasked(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf("%s and %s, %s", testSecret, testToken, strings.Repeat("z", maxErrorBody))
-	err := getModel(t.Context(), overMemory(t, &fakeAPI{next: status(400, body)}))
+	err := getModel(t.Context(), overMemory(t, &fakeService{next: status(400, body)}))
 	var base *BaseError
 	require.ErrorAs(t, err, &base)
 	require.Len(t, base.Body, maxErrorBody)
@@ -456,7 +456,7 @@ func TestFactErrors(t *testing.T) {
 				t.Parallel()
 				answer := status(test.status, prefix+test.body)
 				if test.op != opLogin {
-					answer = (&fakeAPI{next: answer}).ServeHTTP
+					answer = (&fakeService{next: answer}).ServeHTTP
 				}
 				err := invoke(t.Context(), overMemory(t, answer), test.op)
 				base := (*BaseError)(nil)

@@ -15,11 +15,9 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
@@ -194,7 +192,7 @@ const fixturePrefix = "/plant-7/check"
 // run makes the operation's call, and checks what arrived and what came back.
 func (f fixture) run(t *testing.T, op operationCall) {
 	t.Helper()
-	var arrived factRequests
+	var arrived requestLog
 	login, respond := ok(`{"access_token":"`+testToken+`"}`), arrived.before(t, f.respond)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if op.operation != opLogin && r.URL.Path == fixturePrefix+opLogin.path {
@@ -225,12 +223,7 @@ func (f fixture) respond(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(f.ResponseBody())
 }
 
-type fixtureRequest struct {
-	*http.Request
-	body []byte
-}
-
-func (f fixture) checkRequest(t *testing.T, r fixtureRequest, authorized bool) {
+func (f fixture) checkRequest(t *testing.T, r loggedRequest, authorized bool) {
 	t.Helper()
 	require.Equal(t, f.Request.Method, r.Method)
 	require.Equal(t, fixturePrefix+f.Request.Path, r.URL.EscapedPath())
@@ -260,7 +253,7 @@ func (f fixture) checkRequest(t *testing.T, r fixtureRequest, authorized bool) {
 	require.JSONEq(t, string(f.Request.Body), string(r.body))
 }
 
-func (f fixture) checkParts(t *testing.T, r fixtureRequest) {
+func (f fixture) checkParts(t *testing.T, r loggedRequest) {
 	t.Helper()
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	require.NoError(t, err)
@@ -325,34 +318,10 @@ func TestOperationTableIsComplete(t *testing.T) {
 // there, M and D their two earlier API generations. Facts 25 (callbacks) and 27
 // (workers), and the naming of sample sets in 36, ask nothing of the operations.
 
-// factAnswer returns a client of a service that gives one answer to every call.
-func factAnswer(t *testing.T, code int, body string) *Client {
+// factClient returns a client of a service that gives one answer to every call.
+func factClient(t *testing.T, code int, body string) *Client {
 	t.Helper()
-	return overMemory(t, &fakeAPI{next: status(code, body)})
-}
-
-// factRequests keeps what arrived, with its body.
-type factRequests struct {
-	mu      sync.Mutex
-	arrived []fixtureRequest
-}
-
-func (f *factRequests) before(t *testing.T, next http.HandlerFunc) http.HandlerFunc {
-	t.Helper()
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		assert.NoError(t, err)
-		f.mu.Lock()
-		f.arrived = append(f.arrived, fixtureRequest{r, body})
-		f.mu.Unlock()
-		next(w, r)
-	}
-}
-
-func (f *factRequests) all() []fixtureRequest {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.arrived
+	return overMemory(t, &fakeService{next: status(code, body)})
 }
 
 func factTime(t *testing.T, rfc3339 string) Time {

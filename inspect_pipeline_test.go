@@ -2,7 +2,6 @@ package hacarus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -26,98 +24,6 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
-
-// lineService is a service that keeps no image: it knows the items' ids, and
-// when they will be assessed. Its calls take time.
-type lineService struct {
-	upload, predict, look time.Duration            // what a call takes
-	prediction            time.Duration            // what an item takes
-	id                    func(name string) string // nil: as documented
-	before                func(operation string, w http.ResponseWriter) bool
-
-	mu       sync.Mutex
-	ready    map[string]time.Time // zero: not predicted
-	uploaded int
-}
-
-func (s *lineService) serve(w http.ResponseWriter, r *http.Request) {
-	operation := r.Method + " " + path.Base(r.URL.Path)
-	if s.before != nil && s.before(operation, w) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		return
-	}
-	switch operation {
-	case "POST items":
-		s.add(w, r)
-	case "POST predict":
-		s.start(w, r)
-	default:
-		s.show(w, path.Base(r.URL.Path))
-	}
-}
-
-func (s *lineService) add(w http.ResponseWriter, r *http.Request) {
-	parts, err := r.MultipartReader()
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	var ids []string
-	for part, err := parts.NextPart(); err == nil; part, err = parts.NextPart() {
-		_, _ = io.Copy(io.Discard, part)
-		if name := part.FileName(); name != "" {
-			id := wire.ItemID(name)
-			if s.id != nil {
-				id = s.id(name)
-			}
-			ids = append(ids, id)
-		}
-	}
-	time.Sleep(s.upload)
-	s.mu.Lock()
-	for _, id := range ids {
-		s.ready[id] = time.Time{}
-	}
-	s.uploaded += len(ids)
-	s.mu.Unlock()
-	answer(w, map[string]any{"item_ids": ids})
-}
-
-func (s *lineService) start(w http.ResponseWriter, r *http.Request) {
-	var in itemIDs
-	if json.NewDecoder(r.Body).Decode(&in) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	time.Sleep(s.predict)
-	s.mu.Lock()
-	for _, id := range in.ItemIDs {
-		s.ready[id] = time.Now().Add(s.prediction)
-	}
-	s.mu.Unlock()
-	answer(w, map[string]any{"model_version": "1", "item_ids": in.ItemIDs})
-}
-
-func (s *lineService) show(w http.ResponseWriter, id string) {
-	time.Sleep(s.look)
-	s.mu.Lock()
-	ready, known := s.ready[id]
-	s.mu.Unlock()
-	item := map[string]any{"item_id": id, "status": "pending", "assessments": []any{}}
-	switch {
-	case !known:
-		w.WriteHeader(http.StatusNotFound)
-		return
-	case !ready.IsZero() && !time.Now().Before(ready):
-		item["status"] = "done"
-		item["assessments"] = []any{map[string]any{"model_id": "m", "label": "OK"}}
-	}
-	answer(w, item)
-}
-
-func answer(w http.ResponseWriter, data any) {
-	_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
-}
 
 // noise is a file of random bytes, which are made when it is read.
 func noise(n int, size int64) File {
@@ -144,12 +50,12 @@ func noises(n int, size int64) (files []File) {
 func TestInspectOverlapsItsStages(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		service *lineService
+		service *fakeLine
 		files   int // so many that the first and the last ones don't matter
 	}{
-		"slow uploads":     {&lineService{upload: 400 * time.Millisecond, predict: 50 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond}, 2000},
-		"slow predictions": {&lineService{upload: 50 * time.Millisecond, predict: 400 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond}, 2000},
-		"slow responses":   {&lineService{upload: 100 * time.Millisecond, predict: 20 * time.Millisecond, look: 100 * time.Millisecond}, 1000},
+		"slow uploads":     {&fakeLine{upload: 400 * time.Millisecond, predict: 50 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond}, 2000},
+		"slow predictions": {&fakeLine{upload: 50 * time.Millisecond, predict: 400 * time.Millisecond, look: time.Millisecond, prediction: 300 * time.Millisecond}, 2000},
+		"slow responses":   {&fakeLine{upload: 100 * time.Millisecond, predict: 20 * time.Millisecond, look: 100 * time.Millisecond}, 1000},
 	} {
 		files, s := test.files, test.service
 		if *testkit.Full {
@@ -159,7 +65,7 @@ func TestInspectOverlapsItsStages(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s.ready = map[string]time.Time{}
-				c := overMemory(t, &fakeAPI{next: s.serve})
+				c := overMemory(t, &fakeService{next: s.serve})
 				begun, done := time.Now(), 0
 				for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(files, 100)}) {
 					require.NoError(t, err)
@@ -187,8 +93,8 @@ func TestInspectMemory(t *testing.T) { //nolint:paralleltest // it measures the 
 	if *testkit.Full {
 		files = 10_000
 	}
-	s := &lineService{ready: map[string]time.Time{}}
-	c := overTCP(t, &fakeAPI{next: s.serve})
+	s := &fakeLine{ready: map[string]time.Time{}}
+	c := overTCP(t, &fakeService{next: s.serve})
 	runtime.GC()
 	var peak uint64
 	done := 0
@@ -213,7 +119,7 @@ func TestInspectStrangeIDs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var uploads atomic.Int32
-		s := &lineService{
+		s := &fakeLine{
 			ready: map[string]time.Time{}, id: func(name string) string { return "4711-" + wire.ItemID(name) },
 			before: func(operation string, w http.ResponseWriter) bool {
 				if operation == "POST items" && uploads.Add(1) == 2 {
@@ -223,7 +129,7 @@ func TestInspectStrangeIDs(t *testing.T) {
 				return false
 			},
 		}
-		c := overMemory(t, &fakeAPI{next: s.serve})
+		c := overMemory(t, &fakeService{next: s.serve})
 		unknown := map[int]int{} // by batch: they may be sent in any order
 		for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(60, 10), Concurrency: 1}) {
 			require.NoError(t, err)
@@ -258,8 +164,8 @@ func TestInspectStrangeIDsAreRemembered(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var uploads atomic.Int32
-				s := &lineService{ready: map[string]time.Time{}, id: test.id}
-				c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+				s := &fakeLine{ready: map[string]time.Time{}, id: test.id}
+				c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 					last := r.Method == http.MethodPost && path.Base(r.URL.Path) == "items" && uploads.Add(1) == test.lost
 					if last {
 						s.serve(httptest.NewRecorder(), r)
@@ -300,13 +206,13 @@ func TestInspectStrangeIDsAreRemembered(t *testing.T) {
 func TestInspectOneStrangeID(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &lineService{ready: map[string]time.Time{}, id: func(name string) string {
+		s := &fakeLine{ready: map[string]time.Time{}, id: func(name string) string {
 			if id := wire.ItemID(name); id != "noise-000001" {
 				return id
 			}
 			return "noise-000001_1"
 		}}
-		c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 			backwards := httptest.NewRecorder()
 			s.serve(backwards, r)
 			w.Header().Set("Content-Type", "application/json")
@@ -334,8 +240,8 @@ func TestInspectIDsThatDoNotFit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &lineService{ready: map[string]time.Time{}, id: id}
-				c := overMemory(t, &fakeAPI{next: s.serve})
+				s := &fakeLine{ready: map[string]time.Time{}, id: id}
+				c := overMemory(t, &fakeService{next: s.serve})
 				for result, err := range c.Inspect(t.Context(), InspectRequest{Files: noises(5, 10)}) {
 					require.NoError(t, err)
 					require.ErrorIs(t, result.Err, ErrDecode)

@@ -17,14 +17,14 @@ import (
 // requireFactItem decodes an item by itself and on a page.
 func requireFactItem(t *testing.T, body string, want Item) {
 	t.Helper()
-	item, err := factAnswer(t, 200, `{"data":`+body+`}`).GetItem(t.Context(), want.ItemID, nil)
+	item, err := factClient(t, 200, `{"data":`+body+`}`).GetItem(t.Context(), want.ItemID, nil)
 	require.NoError(t, err)
 	require.Equal(t, &want, item)
 	if want.UserAssessment == nil && want.Assessments == nil {
 		require.Equal(t, VerdictUnknown, item.Verdict(""))
 		require.Equal(t, VerdictUnknown, item.Verdict("1000"), "21: done proves no prediction")
 	}
-	page, err := factAnswer(t, 200, `{"data":{"items":[`+body+`]}}`).ListItems(t.Context(), ListItemsOptions{Type: ItemTypePrediction})
+	page, err := factClient(t, 200, `{"data":{"items":[`+body+`]}}`).ListItems(t.Context(), ListItemsOptions{Type: ItemTypePrediction})
 	require.NoError(t, err)
 	require.Equal(t, []Item{want}, page.Items)
 }
@@ -94,7 +94,7 @@ func TestFactItems(t *testing.T) {
 	t.Run("24 the user's label, then the model's", func(t *testing.T) {
 		t.Parallel()
 		const body = `{"data":{"item_id":"1001","user_assessment":{"label":"OK"},"assessments":[{"model_id":1000,"label":"NG"}]}}`
-		item, err := factAnswer(t, 200, body).GetItem(t.Context(), "1001", nil)
+		item, err := factClient(t, 200, body).GetItem(t.Context(), "1001", nil)
 		require.NoError(t, err)
 		require.Equal(t, VerdictOK, item.Verdict("1000"))
 		item.UserAssessment = nil

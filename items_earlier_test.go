@@ -169,7 +169,7 @@ func TestFactEarlierVerdicts(t *testing.T) {
 	} {
 		t.Run("24 "+name, func(t *testing.T) {
 			t.Parallel()
-			item, err := factAnswer(t, 200, `{"data":{"item_id":"1001",`+test.body+`}}`).GetItem(t.Context(), "1001", nil)
+			item, err := factClient(t, 200, `{"data":{"item_id":"1001",`+test.body+`}}`).GetItem(t.Context(), "1001", nil)
 			require.NoError(t, err)
 			require.Equal(t, test.any, item.Verdict(""))
 			require.Equal(t, test.model, item.Verdict("1000"))
@@ -235,7 +235,7 @@ func TestFactItemLists(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c := factAnswer(t, 200, test.body)
+			c := factClient(t, 200, test.body)
 			page, err := c.ListItems(t.Context(), ListItemsOptions{Type: test.itemType})
 			require.NoError(t, err)
 			require.Equal(t, &test.want, page)

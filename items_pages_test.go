@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pagedItems serves pages of two items, and keeps which were asked for.
-type pagedItems struct {
+// itemPages serves pages of two items, and keeps which were asked for.
+type itemPages struct {
 	end     int                      // the last page
 	latency time.Duration            // what a page takes
 	fail    map[int]http.HandlerFunc // pages with another answer
@@ -25,7 +25,7 @@ type pagedItems struct {
 	asked []int
 }
 
-func (p *pagedItems) serve(w http.ResponseWriter, r *http.Request) {
+func (p *itemPages) serve(w http.ResponseWriter, r *http.Request) {
 	number, err := strconv.Atoi(r.URL.Query().Get("page"))
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
@@ -43,7 +43,7 @@ func (p *pagedItems) serve(w http.ResponseWriter, r *http.Request) {
 		number, number, number, p.end)
 }
 
-func (p *pagedItems) pages() []int {
+func (p *itemPages) pages() []int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]int{}, p.asked...)
@@ -73,8 +73,8 @@ func collect(ctx context.Context, c *Client, opts ListItemsOptions) (ids []strin
 
 func TestAllItemsIsLazyAndRestartable(t *testing.T) {
 	t.Parallel()
-	items := &pagedItems{end: 2}
-	api := &fakeAPI{next: items.serve}
+	items := &itemPages{end: 2}
+	api := &fakeService{next: items.serve}
 	all := overMemory(t, api).AllItems(t.Context(), predictions)
 	logins, calls := api.counts()
 	require.Zero(t, logins+calls, "nothing is asked for before it is ranged over")
@@ -91,9 +91,9 @@ func TestAllItemsIsLazyAndRestartable(t *testing.T) {
 
 func TestAllItemsBeginsAtAPage(t *testing.T) {
 	t.Parallel()
-	items := &pagedItems{end: 4}
-	var requests factRequests
-	c := overMemory(t, &fakeAPI{next: requests.before(t, items.serve)})
+	items := &itemPages{end: 4}
+	var requests requestLog
+	c := overMemory(t, &fakeService{next: requests.before(t, items.serve)})
 	ids, errs := collect(t.Context(), c, ListItemsOptions{Type: ItemTypeTraining, Page: 3, Count: 2, ModelID: "m1"})
 	require.Empty(t, errs)
 	require.Equal(t, []string{"3-a", "3-b", "4-a", "4-b"}, ids)
@@ -107,8 +107,8 @@ func TestAllItemsBeginsAtAPage(t *testing.T) {
 func TestAllItemsFetchesOnePageAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		items := &pagedItems{end: 4, latency: time.Second}
-		c := overMemory(t, &fakeAPI{next: items.serve})
+		items := &itemPages{end: 4, latency: time.Second}
+		c := overMemory(t, &fakeService{next: items.serve})
 		start, seen := time.Now(), 0
 		for item, err := range c.AllItems(t.Context(), predictions) {
 			require.NoError(t, err)
@@ -137,20 +137,20 @@ func TestAllItemsEnds(t *testing.T) {
 		calls int // for the pages up to the one that ends it
 		ahead int // for the page after that, if it was announced: asked for while the other is decoded, if that is not over first
 	}{
-		"at the last page":            {answers(page(a, 2), page(b, 2)), []string{"a", "b"}, 2, 0},
+		"at the last page":            {inTurn(page(a, 2), page(b, 2)), []string{"a", "b"}, 2, 0},
 		"at the only page":            {page(a, 1), []string{"a"}, 1, 0},
-		"at an empty page":            {answers(page(a, 9), page(`[]`, 9)), []string{"a"}, 2, 1},
-		"at a page of null":           {answers(page(a, 9), page(`null`, 9)), []string{"a"}, 2, 1},
-		"at a page that repeats":      {answers(page(a, 9), page(b, 9)), []string{"a", "b"}, 3, 1},
-		"without a last page":         {answers(page(a, 0), page(b, 0), page(`[]`, 0)), []string{"a", "b"}, 3, 0},
-		"with a last page that grows": {answers(page(a, 2), page(b, 3), page(`[{"item_id":"c"}]`, 3)), []string{"a", "b", "c"}, 3, 0},
-		"with a last page that sinks": {answers(page(a, 3), page(b, 2), page(`[{"item_id":"never"}]`, 2)), []string{"a", "b"}, 2, 1},
+		"at an empty page":            {inTurn(page(a, 9), page(`[]`, 9)), []string{"a"}, 2, 1},
+		"at a page of null":           {inTurn(page(a, 9), page(`null`, 9)), []string{"a"}, 2, 1},
+		"at a page that repeats":      {inTurn(page(a, 9), page(b, 9)), []string{"a", "b"}, 3, 1},
+		"without a last page":         {inTurn(page(a, 0), page(b, 0), page(`[]`, 0)), []string{"a", "b"}, 3, 0},
+		"with a last page that grows": {inTurn(page(a, 2), page(b, 3), page(`[{"item_id":"c"}]`, 3)), []string{"a", "b", "c"}, 3, 0},
+		"with a last page that sinks": {inTurn(page(a, 3), page(b, 2), page(`[{"item_id":"never"}]`, 2)), []string{"a", "b"}, 2, 1},
 		"at once":                     {page(`[]`, 0), nil, 1, 0},
 		"after lists without pages":   {ok(`{"data":{"training":[{"item_id":"t"}],"predict":[{"item_id":"a"},{"item_id":"b"}],"archived":[]}}`), []string{"a", "b"}, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: test.pages}
+			api := &fakeService{next: test.pages}
 			ids, errs := collect(t.Context(), overMemory(t, api), predictions)
 			require.Empty(t, errs)
 			require.Equal(t, test.want, ids)
@@ -180,8 +180,8 @@ func TestAllItemsErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			items := &pagedItems{end: 9, fail: map[int]http.HandlerFunc{test.page: test.fail}}
-			ids, errs := collect(t.Context(), overMemory(t, &fakeAPI{next: items.serve}), predictions)
+			items := &itemPages{end: 9, fail: map[int]http.HandlerFunc{test.page: test.fail}}
+			ids, errs := collect(t.Context(), overMemory(t, &fakeService{next: items.serve}), predictions)
 			require.Equal(t, test.want, ids)
 			require.Len(t, errs, 1)
 			require.ErrorIs(t, errs[0], test.kind)
@@ -191,7 +191,7 @@ func TestAllItemsErrors(t *testing.T) {
 	}
 	t.Run("arguments", func(t *testing.T) {
 		t.Parallel()
-		api := &fakeAPI{next: ok("")}
+		api := &fakeService{next: ok("")}
 		c := overMemory(t, api)
 		for _, opts := range []ListItemsOptions{{}, {Type: ItemTypeTraining, Count: -1}} {
 			_, errs := collect(t.Context(), c, opts)
@@ -206,7 +206,7 @@ func TestAllItemsErrors(t *testing.T) {
 	})
 	t.Run("a negative page", func(t *testing.T) {
 		t.Parallel()
-		api := &fakeAPI{next: (&pagedItems{end: 1}).serve}
+		api := &fakeService{next: (&itemPages{end: 1}).serve}
 		_, errs := collect(t.Context(), overMemory(t, api), ListItemsOptions{Type: ItemTypeTraining, Page: -1})
 		require.Len(t, errs, 1, "as ListItems has it")
 		require.ErrorIs(t, errs[0], ErrInvalidArgument)
@@ -220,14 +220,14 @@ func TestAllItemsBreak(t *testing.T) {
 	for _, leave := range []string{"break", "panic"} {
 		t.Run(leave, func(t *testing.T) {
 			t.Parallel()
-			items := &pagedItems{end: 9}
+			items := &itemPages{end: 9}
 			started, ended := make(chan struct{}), make(chan struct{})
 			items.fail = map[int]http.HandlerFunc{2: func(_ http.ResponseWriter, r *http.Request) {
 				close(started)
 				<-r.Context().Done()
 				close(ended)
 			}}
-			c := overMemory(t, &fakeAPI{next: items.serve})
+			c := overMemory(t, &fakeService{next: items.serve})
 			func() {
 				defer func() { _ = recover() }()
 				for item, err := range c.AllItems(t.Context(), predictions) {
@@ -253,10 +253,10 @@ func TestAllItemsBreak(t *testing.T) {
 func TestAllItemsCancelled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		items := &pagedItems{end: 9, latency: time.Second}
+		items := &itemPages{end: 9, latency: time.Second}
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
-		ids, errs := collect(ctx, overMemory(t, &fakeAPI{next: items.serve}), predictions)
+		ids, errs := collect(ctx, overMemory(t, &fakeService{next: items.serve}), predictions)
 		require.Equal(t, []string{"1-a", "1-b", "2-a", "2-b"}, ids)
 		require.Len(t, errs, 1)
 		require.ErrorIs(t, errs[0], context.DeadlineExceeded)
@@ -273,7 +273,7 @@ func TestReceived(t *testing.T) {
 		want []string
 	}{
 		"success":               {ok(`{"data":{"items":[]}}`), []string{"received", "decoded"}},
-		"success after a retry": {answers(status(503, ""), ok(`{"data":{"items":[]}}`)), []string{"received", "decoded"}},
+		"success after a retry": {inTurn(status(503, ""), ok(`{"data":{"items":[]}}`)), []string{"received", "decoded"}},
 		"nothing to decode":     {ok(``), []string{"received"}},
 		"a web page":            {ok(`<html>`), nil},
 		"refusal":               {status(404, ""), nil},
@@ -282,7 +282,7 @@ func TestReceived(t *testing.T) {
 			t.Parallel()
 			var seen []string
 			r := request{op: opListItems, query: predictions, received: func() { seen = append(seen, "received") }}
-			_, _ = doData(t.Context(), overMemory(t, &fakeAPI{next: test.next}), r, func(d *decoding, _ *ItemsPage) error {
+			_, _ = doData(t.Context(), overMemory(t, &fakeService{next: test.next}), r, func(d *decoding, _ *ItemsPage) error {
 				seen = append(seen, "decoded")
 				return d.Skip()
 			})

@@ -37,7 +37,7 @@ func TestAddedIDs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: status(http.StatusCreated, test.body)}
+			api := &fakeService{next: status(http.StatusCreated, test.body)}
 			ids, err := overMemory(t, api).AddItems(t.Context(), AddItemsRequest{Files: files})
 			require.Equal(t, test.want, ids)
 			require.Equal(t, 1, api.count())
@@ -80,7 +80,7 @@ func TestItemIDsOfUnknownOutcomes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := overTCP(t, &fakeAPI{next: test.next}).AddItems(t.Context(), AddItemsRequest{Files: files})
+			_, err := overTCP(t, &fakeService{next: test.next}).AddItems(t.Context(), AddItemsRequest{Files: files})
 			ids := expectedIDs(t, err)
 			if !test.unknown {
 				require.NotErrorIs(t, err, ErrOutcomeUnknown)
@@ -95,7 +95,7 @@ func TestItemIDsOfUnknownOutcomes(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			c := overMemory(t, &fakeAPI{next: func(_ http.ResponseWriter, r *http.Request) {
+			c := overMemory(t, &fakeService{next: func(_ http.ResponseWriter, r *http.Request) {
 				cancel()
 				<-r.Context().Done()
 			}})
@@ -122,8 +122,8 @@ func expectedIDs(t *testing.T, err error) []string {
 
 func TestAnnotations(t *testing.T) {
 	t.Parallel()
-	var requests factRequests
-	c := overMemory(t, &fakeAPI{next: requests.before(t, decline(http.StatusAccepted))})
+	var requests requestLog
+	c := overMemory(t, &fakeService{next: requests.before(t, decline(http.StatusAccepted))})
 	require.NoError(t, c.AnnotateItem(t.Context(), "a",
 		RequestAnnotation{XMin: new(0), XMax: new(0), YMin: new(-1), YMax: new(5), Label: new(0), Notes: "傷"},
 		RequestAnnotation{Notes: "all of it"}))
@@ -141,7 +141,7 @@ func TestItemQueries(t *testing.T) {
 	t.Parallel()
 	no := false
 	var got url.Values
-	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+	c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 		got = r.URL.Query()
 		_, _ = io.WriteString(w, `{"data":{"item_id":"a","items":[]}}`)
 	}})
@@ -287,7 +287,7 @@ func TestFactUploads(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 				assert.NoError(t, r.ParseMultipartForm(1<<20))
 				assert.Equal(t, test.fields, r.MultipartForm.Value)
 				assert.Len(t, r.MultipartForm.File["files"], 2)
@@ -320,7 +320,7 @@ func TestFactFileNames(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var arrived []string
-			c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 				assert.NoError(t, r.ParseMultipartForm(1<<20))
 				for _, file := range r.MultipartForm.File["files"] {
 					arrived = append(arrived, file.Filename)
@@ -380,7 +380,7 @@ func TestFactItemResponses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := test.call(t.Context(), factAnswer(t, test.status, test.body))
+			got, err := test.call(t.Context(), factClient(t, test.status, test.body))
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		})

@@ -41,8 +41,8 @@ func TestCallbackArgumentsAreNeverSent(t *testing.T) {
 // TestActiveModel: "active" goes to the service as it is.
 func TestActiveModel(t *testing.T) {
 	t.Parallel()
-	var requests factRequests
-	c := overMemory(t, &fakeAPI{next: requests.before(t, answers(ok(modelBody), ok(`{"data":{"item_ids":["a"]}}`), ok(modelBody)))})
+	var requests requestLog
+	c := overMemory(t, &fakeService{next: requests.before(t, inTurn(ok(modelBody), ok(`{"data":{"item_ids":["a"]}}`), ok(modelBody)))})
 	model, err := c.GetModel(t.Context(), ActiveModel)
 	require.NoError(t, err)
 	require.Equal(t, "m1", model.ModelID)
@@ -78,7 +78,7 @@ func TestDeletedModels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			asked := []string{"m1", "m2"}
-			deleted, err := overMemory(t, &fakeAPI{next: answer}).DeleteModels(t.Context(), asked...)
+			deleted, err := overMemory(t, &fakeService{next: answer}).DeleteModels(t.Context(), asked...)
 			require.NoError(t, err)
 			require.Equal(t, asked, deleted)
 			deleted[0] = "changed"
@@ -87,7 +87,7 @@ func TestDeletedModels(t *testing.T) {
 	}
 	t.Run("34 none", func(t *testing.T) {
 		t.Parallel()
-		deleted, err := factAnswer(t, http.StatusOK, `{"data":{"model_ids":[]}}`).DeleteModels(t.Context(), "m1")
+		deleted, err := factClient(t, http.StatusOK, `{"data":{"model_ids":[]}}`).DeleteModels(t.Context(), "m1")
 		require.NoError(t, err)
 		require.Empty(t, deleted, "the service says so")
 	})
@@ -96,7 +96,7 @@ func TestDeletedModels(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := factAnswer(t, http.StatusOK, body).DeleteModels(t.Context(), "m1")
+			_, err := factClient(t, http.StatusOK, body).DeleteModels(t.Context(), "m1")
 			require.ErrorIs(t, err, ErrDecode)
 			var failed *RequestError
 			require.ErrorAs(t, err, &failed)
@@ -108,7 +108,7 @@ func TestDeletedModels(t *testing.T) {
 func TestModelQueries(t *testing.T) {
 	t.Parallel()
 	var got url.Values
-	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+	c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 		got = r.URL.Query()
 		_, _ = io.WriteString(w, `{"data":{"model_ids":["x"]}}`)
 	}})
@@ -121,14 +121,14 @@ func TestDeleteAfterLostReply(t *testing.T) {
 	t.Parallel()
 	lost := func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 	for _, code := range []int{404, 422} {
-		c := overTCP(t, &fakeAPI{next: answers(lost, status(code, `{"errors":{"detail":"No model found"}}`))})
+		c := overTCP(t, &fakeService{next: inTurn(lost, status(code, `{"errors":{"detail":"No model found"}}`))})
 		_, err := c.DeleteModels(t.Context(), "m1")
 		require.ErrorIs(t, err, ErrOutcomeUnknown)
 		var base *BaseError
 		require.ErrorAs(t, err, &base)
 		require.Equal(t, code, base.StatusCode)
 	}
-	c := overTCP(t, &fakeAPI{next: status(404, "")})
+	c := overTCP(t, &fakeService{next: status(404, "")})
 	_, err := c.DeleteModels(t.Context(), "m1")
 	require.ErrorIs(t, err, ErrNotFound)
 	require.NotErrorIs(t, err, ErrOutcomeUnknown, "nothing was lost")
@@ -209,22 +209,22 @@ func TestFactModels(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			models, err := factAnswer(t, 200, "\ufeff"+`{"data":[`+test.body+`]}`).ListModels(t.Context(), nil)
+			models, err := factClient(t, 200, "\ufeff"+`{"data":[`+test.body+`]}`).ListModels(t.Context(), nil)
 			require.NoError(t, err)
 			require.Equal(t, []Model{test.want}, models)
 
-			model, err := factAnswer(t, 200, `{"data":`+test.body+`}`).GetModel(t.Context(), test.want.ModelID)
+			model, err := factClient(t, 200, `{"data":`+test.body+`}`).GetModel(t.Context(), test.want.ModelID)
 			require.NoError(t, err)
 			require.Equal(t, &test.want, model)
 
-			model, err = factAnswer(t, 200, `{"data":`+test.body+`}`).Train(t.Context(), "AE", TrainRequest{})
+			model, err = factClient(t, 200, `{"data":`+test.body+`}`).Train(t.Context(), "AE", TrainRequest{})
 			require.NoError(t, err)
 			require.Equal(t, &test.want, model)
 		})
 	}
 	t.Run("22 active stands for another id", func(t *testing.T) {
 		t.Parallel()
-		model, err := factAnswer(t, 200, `{"data":{"model_id":269,"status":"active"}}`).GetModel(t.Context(), ActiveModel)
+		model, err := factClient(t, 200, `{"data":{"model_id":269,"status":"active"}}`).GetModel(t.Context(), ActiveModel)
 		require.NoError(t, err)
 		require.Equal(t, "269", model.ModelID)
 	})
@@ -259,7 +259,7 @@ func TestFactModelResponses(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := test.call(t.Context(), factAnswer(t, test.status, test.body))
+			got, err := test.call(t.Context(), factClient(t, test.status, test.body))
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		})

@@ -15,7 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
@@ -266,7 +265,7 @@ func TestIncomingCountsAndStalls(t *testing.T) {
 		defer c.end()
 		c.watch()
 		reads := 0
-		body := incoming{clock: &c, ReadCloser: io.NopCloser(readFunc(func(p []byte) (int, error) {
+		body := incoming{clock: &c, ReadCloser: io.NopCloser(readerFunc(func(p []byte) (int, error) {
 			if reads++; reads == 1 {
 				return 3, nil
 			}
@@ -298,7 +297,7 @@ func TestSuccessOutlivesItsContext(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				c := overTransport(t, loggedIn(func(r *http.Request) (*http.Response, error) {
 					rest := strings.NewReader(`{"data":{"model_version":"v","item_ids":["a"]}}`)
-					return respond(r, http.StatusOK, readFunc(func(p []byte) (int, error) {
+					return respond(r, http.StatusOK, readerFunc(func(p []byte) (int, error) {
 						cancel()
 						select { // as a connection does
 						case <-time.After(test.late):
@@ -324,100 +323,13 @@ func TestSwitchingProtocolsEndsTheCall(t *testing.T) {
 		answer.Body = struct {
 			io.Reader
 			io.Closer
-		}{readFunc(func([]byte) (int, error) { <-closed; return 0, io.EOF }), closeFunc(func() error { close(closed); return nil })}
+		}{readerFunc(func([]byte) (int, error) { <-closed; return 0, io.EOF }), closeFunc(func() error { close(closed); return nil })}
 		return answer, nil
 	}))
 	_, err := c.GetHashID(t.Context())
 	var answer *BaseError
 	require.ErrorAs(t, err, &answer)
 	require.Equal(t, http.StatusSwitchingProtocols, answer.StatusCode)
-}
-
-// politeService refuses uploads before their bodies, and keeps the connection
-// open to take them all the same, as HTTP/1.1 allows. Transports then send them.
-type politeService struct {
-	mu       sync.Mutex
-	statuses []int // of uploads that ask first, in turn; after them all are taken
-	asked    int   // uploads that asked
-	refused  int64 // bytes of bodies that were refused
-	taken    int   // uploads
-}
-
-func (p *politeService) start(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var connections sync.WaitGroup
-	connections.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			connections.Go(func() { p.serve(conn) })
-		}
-	})
-	t.Cleanup(func() {
-		assert.NoError(t, listener.Close())
-		connections.Wait()
-	})
-	return "http://" + listener.Addr().String()
-}
-
-func (p *politeService) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	requests := bufio.NewReader(conn)
-	for {
-		req, err := http.ReadRequest(requests)
-		if err != nil {
-			return
-		}
-		if err := p.answer(conn, req); err != nil {
-			return
-		}
-	}
-}
-
-func (p *politeService) answer(conn net.Conn, req *http.Request) error {
-	if req.URL.Path == opLogin.path {
-		_, _ = io.Copy(io.Discard, req.Body)
-		return reply(conn, http.StatusOK, `{"access_token":"`+testToken+`"}`)
-	}
-	if status := p.next(req.Header.Get("Expect") != ""); status != 0 {
-		if err := reply(conn, status, ""); err != nil {
-			return err
-		}
-		n, err := io.Copy(io.Discard, req.Body)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.refused += n
-		return err
-	}
-	if req.Header.Get("Expect") != "" {
-		if _, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
-			return err
-		}
-	}
-	if _, err := io.Copy(io.Discard, req.Body); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.taken++
-	p.mu.Unlock()
-	return reply(conn, http.StatusOK, idsBody)
-}
-
-func (p *politeService) next(asks bool) (status int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !asks {
-		return 0
-	}
-	p.asked++
-	if len(p.statuses) > 0 {
-		status, p.statuses = p.statuses[0], p.statuses[1:]
-	}
-	return status
 }
 
 func reply(conn net.Conn, status int, body string) error {
@@ -437,7 +349,7 @@ func TestRefusedUploadsKeepTheirBody(t *testing.T) {
 		for _, status := range []int{401, 425, 429, 500, 503, 417} {
 			t.Run(fmt.Sprint(status, " for ", name), func(t *testing.T) {
 				t.Parallel()
-				service := &politeService{statuses: []int{status}}
+				service := &fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}, refusals: []int{status}}
 				c := newTestClient(t, service.start(t))
 				require.NoError(t, addFiles(t.Context(), c, source()))
 				require.NoError(t, c.Close())
@@ -454,7 +366,7 @@ func TestRefusedUploadsKeepTheirBody(t *testing.T) {
 		}
 		t.Run("for good, "+name, func(t *testing.T) {
 			t.Parallel()
-			service := &politeService{statuses: []int{403, 0}}
+			service := &fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}, refusals: []int{403, 0}}
 			c := newTestClient(t, service.start(t))
 			err := addFiles(t.Context(), c, source())
 			require.ErrorIs(t, err, ErrForbidden)

@@ -54,7 +54,7 @@ func TestOutgoingCloseWaitsForTheReader(t *testing.T) {
 	o := sending(t, struct {
 		io.Reader
 		io.Closer
-	}{readFunc(func([]byte) (int, error) {
+	}{readerFunc(func([]byte) (int, error) {
 		busy.Store(true)
 		close(reading)
 		<-closing
@@ -80,7 +80,7 @@ func TestOutgoingCloseWaitsForTheReader(t *testing.T) {
 func TestOutgoingStopsTheClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		o := sending(t, io.NopCloser(readFunc(func([]byte) (int, error) {
+		o := sending(t, io.NopCloser(readerFunc(func([]byte) (int, error) {
 			time.Sleep(10 * defaultStallTimeout)
 			return 1, nil
 		})))
@@ -102,7 +102,7 @@ func TestOutgoingKeepsTheFailureOfItsSource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := sending(t, io.NopCloser(readFunc(read)))
+			o := sending(t, io.NopCloser(readerFunc(read)))
 			_, err := o.Read(make([]byte, 4))
 			require.ErrorContains(t, err, "the camera is off")
 			require.Equal(t, err, o.failure())

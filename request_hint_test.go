@@ -17,7 +17,7 @@ const (
 // SDK refuses nothing that a service might take.
 func hintOf(t *testing.T, code int, call func(context.Context, *Client) error) string {
 	t.Helper()
-	api := &fakeAPI{next: status(code, `{"errors":{"title":"Invalid Request"}}`)}
+	api := &fakeService{next: status(code, `{"errors":{"title":"Invalid Request"}}`)}
 	err := call(t.Context(), overMemory(t, api))
 	require.Equal(t, 1, api.count())
 	var base *BaseError

@@ -15,7 +15,7 @@ func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 	t.Parallel()
 	var seen observed
 	var log bytes.Buffer
-	c := overMemory(t, &fakeAPI{next: answers(status(http.StatusServiceUnavailable, "busy"), ok(modelBody))},
+	c := overMemory(t, &fakeService{next: inTurn(status(http.StatusServiceUnavailable, "busy"), ok(modelBody))},
 		WithObserver(func(_ context.Context, a Attempt) { seen.add(a) }),
 		WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	_, err := c.GetModel(t.Context(), "m1")
@@ -43,7 +43,7 @@ func TestResentRequestsAreTold(t *testing.T) {
 	t.Parallel()
 	var seen observed
 	var log bytes.Buffer
-	c := overMemory(t, &fakeAPI{next: answers(status(http.StatusUnauthorized, "", "X-Request-Id", "r-41"), status(http.StatusOK, modelBody, "X-Request-Id", "r-"+testToken))},
+	c := overMemory(t, &fakeService{next: inTurn(status(http.StatusUnauthorized, "", "X-Request-Id", "r-41"), status(http.StatusOK, modelBody, "X-Request-Id", "r-"+testToken))},
 		WithObserver(func(_ context.Context, a Attempt) { seen.add(a) }), WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	_, err := c.GetModel(t.Context(), "m1")
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestCaptureResponseOfManyCalls(t *testing.T) {
 		ok(`{"data":{"item_id":"`+id+`","assessments":[{"model_id":"m1","label":"OK"}]}}`)(w, r)
 	}
 	list := ok(`{"data":{"items":[{"item_id":"a"}],"end_page":9}}`)
-	c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+	c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/items/") {
 			list(w, r)
 			return
@@ -94,7 +94,7 @@ func TestCaptureResponseOfManyCalls(t *testing.T) {
 // TestCaptureResponseIsTheLastAnswers: nothing of an attempt before is left in it.
 func TestCaptureResponseIsTheLastAnswers(t *testing.T) {
 	t.Parallel()
-	c := overMemory(t, &fakeAPI{next: answers(status(http.StatusServiceUnavailable, "busy"), ok("PK, or so"),
+	c := overMemory(t, &fakeService{next: inTurn(status(http.StatusServiceUnavailable, "busy"), ok("PK, or so"),
 		status(http.StatusServiceUnavailable, "busy"), status(http.StatusFound, "elsewhere", "Location", "/"))})
 	var info ResponseInfo
 	d, err := c.GetLogs(CaptureResponse(t.Context(), &info))
@@ -110,7 +110,7 @@ func TestCaptureResponseIsTheLastAnswers(t *testing.T) {
 
 func TestCaptureResponse(t *testing.T) {
 	t.Parallel()
-	c := overMemory(t, &fakeAPI{next: answers(
+	c := overMemory(t, &fakeService{next: inTurn(
 		status(http.StatusServiceUnavailable, ""),
 		status(http.StatusOK, modelBody, "X-Request-Id", "r-42"),
 		status(http.StatusNotFound, `{"errors":{}}`),

@@ -61,7 +61,7 @@ func TestBrokenRefusalAfterALostAttempt(t *testing.T) {
 			if attempts++; attempts == 1 {
 				return nil, io.ErrUnexpectedEOF
 			}
-			return respond(r, http.StatusNotFound, readFunc(func([]byte) (int, error) {
+			return respond(r, http.StatusNotFound, readerFunc(func([]byte) (int, error) {
 				<-r.Context().Done()
 				return 0, r.Context().Err()
 			})), nil
@@ -87,7 +87,7 @@ func TestErrorsOfFilesAreNotTheCalls(t *testing.T) {
 		if opened++; opened > 1 {
 			return nil, elsewhere
 		}
-		return io.NopCloser(readFunc(func([]byte) (int, error) { return 0, io.EOF })), nil
+		return io.NopCloser(readerFunc(func([]byte) (int, error) { return 0, io.EOF })), nil
 	}})
 	failed, ok := errors.AsType[*RequestError](err)
 	require.True(t, ok)
@@ -106,7 +106,7 @@ func TestContextEndKeepsTheLastFailure(t *testing.T) {
 			return nil, r.Context().Err()
 		},
 		"in an error's text": func(r *http.Request) (*http.Response, error) {
-			return respond(r, http.StatusServiceUnavailable, readFunc(func([]byte) (int, error) {
+			return respond(r, http.StatusServiceUnavailable, readerFunc(func([]byte) (int, error) {
 				<-r.Context().Done()
 				return 0, r.Context().Err()
 			})), nil
@@ -147,7 +147,7 @@ func TestSourceFailsAfterTheDeadline(t *testing.T) {
 			return nil, err
 		}))
 		begun := strings.NewReader(strings.Repeat("\x89PNG", 256)) // enough to tell its type
-		err := addFiles(ctx, c, FileFromReader("a.png", io.MultiReader(begun, readFunc(func([]byte) (int, error) {
+		err := addFiles(ctx, c, FileFromReader("a.png", io.MultiReader(begun, readerFunc(func([]byte) (int, error) {
 			<-ctx.Done()
 			return 0, broken
 		})), 2048))

@@ -63,7 +63,7 @@ func TestPanicsReachTheCaller(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := overMemory(t, &fakeAPI{next: test.next}, test.option)
+			c := overMemory(t, &fakeService{next: test.next}, test.option)
 			require.PanicsWithValue(t, "no disk", func() { _ = test.call(c) })
 		})
 	}
@@ -73,7 +73,7 @@ func TestPanicsReachTheCaller(t *testing.T) {
 func TestPanicOfASharedLogin(t *testing.T) {
 	t.Parallel()
 	broken := true
-	c := overMemory(t, &fakeAPI{next: ok(modelBody)}, WithObserver(func(_ context.Context, a Attempt) {
+	c := overMemory(t, &fakeService{next: ok(modelBody)}, WithObserver(func(_ context.Context, a Attempt) {
 		if a.Operation == "login" && broken {
 			panic("no disk")
 		}
@@ -90,14 +90,10 @@ func TestPanicOfASharedLogin(t *testing.T) {
 	require.NoError(t, err)
 }
 
-type tokenSource func() (*oauth2.Token, error)
-
-func (f tokenSource) Token() (*oauth2.Token, error) { return f() }
-
 // What is read from has failed: its panic is its error.
 func TestPanicsOfTokenSources(t *testing.T) {
 	t.Parallel()
-	c, err := New("http://127.0.0.1", WithTokenSource(tokenSource(func() (*oauth2.Token, error) { panic("no vault") })))
+	c, err := New("http://127.0.0.1", WithTokenSource(sourceFunc(func() (*oauth2.Token, error) { panic("no vault") })))
 	require.NoError(t, err)
 	_, err = c.GetModel(t.Context(), "m1")
 	var lost *RequestError

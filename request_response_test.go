@@ -26,7 +26,7 @@ func TestPayload(t *testing.T) {
 		"the limit":       {strings.NewReader(strings.Repeat("x", limit)), -1, strings.Repeat("x", limit), nil},
 		"above the limit": {strings.NewReader(strings.Repeat("x", limit+1)), -1, strings.Repeat("x", limit), ErrResponseTooLarge},
 		"announced above": {strings.NewReader("{}"), limit + 1, "", ErrResponseTooLarge},
-		"breaks off":      {io.MultiReader(strings.NewReader("{"), readFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })), 2, "{", io.ErrUnexpectedEOF},
+		"breaks off":      {io.MultiReader(strings.NewReader("{"), readerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })), 2, "{", io.ErrUnexpectedEOF},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestResponseBuffers(t *testing.T) {
 
 func TestClosedClientsKeepNoResponse(t *testing.T) {
 	t.Parallel()
-	c := overMemory(t, &fakeAPI{next: ok(`{"data":{"hash_id":"h","more":"` + strings.Repeat("x", smallBuffer) + `"}}`)})
+	c := overMemory(t, &fakeService{next: ok(`{"data":{"hash_id":"h","more":"` + strings.Repeat("x", smallBuffer) + `"}}`)})
 	_, err := c.GetHashID(t.Context())
 	require.NoError(t, err)
 	require.NotNil(t, c.responses.large.Load())
@@ -82,7 +82,7 @@ func TestSlowErrorsAreCutShort(t *testing.T) {
 			if attempts++; attempts > 1 {
 				return respond(r, http.StatusOK, strings.NewReader(`{"data":{"hash_id":"h"}}`)), nil
 			}
-			return respond(r, http.StatusServiceUnavailable, readFunc(func(p []byte) (int, error) {
+			return respond(r, http.StatusServiceUnavailable, readerFunc(func(p []byte) (int, error) {
 				select {
 				case <-time.After(time.Second):
 					return copy(p, "."), nil

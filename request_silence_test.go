@@ -36,7 +36,7 @@ func TestUnwrittenRequestsAreSentAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var executed, dials atomic.Int32
-			server := httptest.NewServer(&fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			server := httptest.NewServer(&fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 				if wholeRequest(r) {
 					executed.Add(1)
 					_, _ = io.WriteString(w, idsBody)

@@ -35,7 +35,7 @@ func TestEveryOperation(t *testing.T) {
 	for _, op := range operationTable {
 		t.Run(op.id, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: ok(op.response())}
+			api := &fakeService{next: ok(op.response())}
 			c := overTCP(t, api)
 			require.NoError(t, op.invoke(t.Context(), c))
 			if op.class != classLogin {
@@ -53,7 +53,7 @@ func TestIDsAreEscaped(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			var raw, got string
-			c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			c := overTCP(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 				raw, got = r.RequestURI, r.URL.Path
 				_, _ = fmt.Fprintf(w, `{"data":{"item_id":%q}}`, id)
 			}})
@@ -188,7 +188,7 @@ func TestUnreadableSuccess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: ok(body)}
+			api := &fakeService{next: ok(body)}
 			_, err := overMemory(t, api).GetModel(t.Context(), "m1")
 			require.ErrorIs(t, err, ErrDecode)
 			require.NotErrorIs(t, err, ErrOutcomeUnknown)
@@ -205,7 +205,7 @@ func TestTooLargeAnswers(t *testing.T) {
 	t.Parallel()
 	t.Run("announced", func(t *testing.T) {
 		t.Parallel()
-		c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, _ *http.Request) {
+		c := overTCP(t, &fakeService{next: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(maxResponse+1))
 			_, _ = io.WriteString(w, "{")
 		}})
@@ -232,7 +232,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			t.Run(fmt.Sprint(code, " ", op.id), func(t *testing.T) {
 				t.Parallel()
 				redirect := status(code, "", "Location", other.URL+"/?token=abc")
-				handler := http.Handler(&fakeAPI{next: redirect})
+				handler := http.Handler(&fakeService{next: redirect})
 				if op.class == classLogin {
 					handler = redirect
 				}
@@ -250,7 +250,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	var connections atomic.Int32
-	server := httptest.NewUnstartedServer(&fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(&fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 		status(http.StatusNotFound, strings.Repeat("x", 100_000))(w, r)
 	}})
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
@@ -292,7 +292,7 @@ func TestCancelledCalls(t *testing.T) {
 	t.Parallel()
 	t.Run("before", func(t *testing.T) {
 		t.Parallel()
-		api := &fakeAPI{next: ok(modelBody)}
+		api := &fakeService{next: ok(modelBody)}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cause := errors.New("shift over")
 		cancel(cause)
@@ -305,7 +305,7 @@ func TestCancelledCalls(t *testing.T) {
 	t.Run("in backoff", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := overMemory(t, &fakeAPI{next: status(http.StatusServiceUnavailable, `{"errors":{"title":"tea"}}`, "Retry-After", "30")})
+			c := overMemory(t, &fakeService{next: status(http.StatusServiceUnavailable, `{"errors":{"title":"tea"}}`, "Retry-After", "30")})
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(10*time.Second, cancel)
 			start := time.Now()
@@ -322,7 +322,7 @@ func TestCancelledCalls(t *testing.T) {
 	t.Run("wait beyond the deadline", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := overMemory(t, &fakeAPI{next: status(http.StatusServiceUnavailable, "", "Retry-After", "30")})
+			c := overMemory(t, &fakeService{next: status(http.StatusServiceUnavailable, "", "Retry-After", "30")})
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			start := time.Now()
@@ -335,7 +335,7 @@ func TestCancelledCalls(t *testing.T) {
 		t.Parallel()
 		release := make(chan struct{})
 		defer close(release)
-		c := overTCP(t, &fakeAPI{next: func(_ http.ResponseWriter, r *http.Request) {
+		c := overTCP(t, &fakeService{next: func(_ http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			select {
 			case <-release:
@@ -357,7 +357,7 @@ func TestCancelledCalls(t *testing.T) {
 	t.Run("after a success", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		c := overTCP(t, &fakeAPI{next: ok(modelBody)})
+		c := overTCP(t, &fakeService{next: ok(modelBody)})
 		next := c.http.Transport
 		c.http.Transport = testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			answer, err := next.RoundTrip(r)
@@ -382,7 +382,7 @@ func TestSecretsAreMaskedInErrors(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"errors":{"title":"you sent %s","detail":"%s","message":[{"key":"k","errors":["%s"]}]}}`,
 			testSecret, strings.Replace(testSecret, "h", `\u0068`, 1), r.Header.Get("Authorization"))
 	}
-	c := overMemory(t, &fakeAPI{next: echo})
+	c := overMemory(t, &fakeService{next: echo})
 	_, err := c.GetModel(t.Context(), "m1")
 	var base *BaseError
 	require.ErrorAs(t, err, &base)
@@ -405,7 +405,7 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 	for _, location := range []string{"https://%zz/s3cr3t", "http://[::1/s3cr3t", "\x7fs3cr3t", "https://h:port/s3cr3t"} {
 		t.Run(location, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: status(http.StatusTemporaryRedirect, "", "Location", location)}
+			api := &fakeService{next: status(http.StatusTemporaryRedirect, "", "Location", location)}
 			_, err := overMemory(t, api).Train(t.Context(), "PM", TrainRequest{})
 			require.ErrorIs(t, err, ErrRedirect)
 			require.NotErrorIs(t, err, ErrOutcomeUnknown)
@@ -432,10 +432,6 @@ func loggedIn(next testkit.RoundTrip) testkit.RoundTrip {
 		return next(r)
 	}
 }
-
-type readFunc func(p []byte) (int, error)
-
-func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 type closeFunc func() error
 
@@ -467,8 +463,8 @@ func TestFactRequestBodies(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var requests factRequests
-			c := overMemory(t, &fakeAPI{next: requests.before(t, ok(test.answer))})
+			var requests requestLog
+			c := overMemory(t, &fakeService{next: requests.before(t, ok(test.answer))})
 			require.NoError(t, test.call(t.Context(), c))
 			require.Len(t, requests.all(), 1)
 			require.JSONEq(t, test.want, string(requests.all()[0].body))
@@ -477,8 +473,8 @@ func TestFactRequestBodies(t *testing.T) {
 	}
 	t.Run("35 show_annotations", func(t *testing.T) {
 		t.Parallel()
-		var requests factRequests
-		c := overMemory(t, &fakeAPI{next: requests.before(t, ok(`{"data":{"item_id":"1001"}}`))})
+		var requests requestLog
+		c := overMemory(t, &fakeService{next: requests.before(t, ok(`{"data":{"item_id":"1001"}}`))})
 		_, err := c.GetItem(t.Context(), "1001", &GetItemOptions{ShowAnnotations: new(true)})
 		require.NoError(t, err)
 		require.Equal(t, "show_annotations=true", requests.all()[0].URL.RawQuery)

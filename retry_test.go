@@ -58,7 +58,7 @@ func TestRetriesByStatus(t *testing.T) {
 		for _, op := range []operation{opGetModel, opSetPredictParameters, opDeleteItems, opTrain} {
 			t.Run(fmt.Sprint(test.status, " ", op.id), func(t *testing.T) {
 				t.Parallel()
-				api := &fakeAPI{next: status(test.status, `{"errors":{"title":"no","detail":null,"status":418}}`)}
+				api := &fakeService{next: status(test.status, `{"errors":{"title":"no","detail":null,"status":418}}`)}
 				c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: attempts, MinWait: 1, MaxWait: 1}))
 				err := invoke(t.Context(), c, op)
 				var base *BaseError
@@ -86,7 +86,7 @@ func TestRefusedConnectionsAreRetriedForAll(t *testing.T) {
 	for _, op := range operationTable {
 		t.Run(op.id, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: ok(op.response())}
+			api := &fakeService{next: ok(op.response())}
 			var dials atomic.Int32
 			refuse := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				if dials.Add(1)%2 == 1 {
@@ -150,7 +150,7 @@ func TestTruncatedAnswers(t *testing.T) {
 				w.Header().Set("Content-Length", strconv.Itoa(len(op.response())+1))
 				_, _ = io.WriteString(w, op.response())
 			}
-			api := &fakeAPI{next: answers(cut, ok(op.response()))}
+			api := &fakeService{next: inTurn(cut, ok(op.response()))}
 			err := op.invoke(t.Context(), overTCP(t, api))
 			if op.class.repeatable() {
 				require.NoError(t, err)
@@ -247,7 +247,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				api := &fakeAPI{next: answers(status(test.status, "", "Retry-After", test.value), ok(modelBody))}
+				api := &fakeService{next: inTurn(status(test.status, "", "Retry-After", test.value), ok(modelBody))}
 				c := overMemory(t, api, WithRetry(RetryPolicy{}))
 				start := time.Now()
 				_, err := c.GetModel(t.Context(), "m1")
@@ -297,7 +297,7 @@ func TestRetryPolicyDefaults(t *testing.T) {
 
 func TestMaxAttemptsOneNeverRetries(t *testing.T) {
 	t.Parallel()
-	api := &fakeAPI{next: status(503, "")}
+	api := &fakeService{next: status(503, "")}
 	c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: 1}))
 	_, err := c.GetModel(t.Context(), "m1")
 	require.ErrorIs(t, err, ErrServer)
@@ -306,7 +306,7 @@ func TestMaxAttemptsOneNeverRetries(t *testing.T) {
 
 func TestBudgetEndsRetryStorms(t *testing.T) {
 	t.Parallel()
-	api := &fakeAPI{next: status(503, "")}
+	api := &fakeService{next: status(503, "")}
 	c := overMemory(t, api, WithRetry(RetryPolicy{MinWait: 1, MaxWait: 1}))
 	const calls = 500
 	for range calls {
@@ -315,7 +315,7 @@ func TestBudgetEndsRetryStorms(t *testing.T) {
 	}
 	require.Equal(t, calls+budgetCapacity/budgetCost, api.count())
 
-	api.next = answers(ok(modelBody), ok(modelBody), status(503, ""), ok(modelBody))
+	api.next = inTurn(ok(modelBody), ok(modelBody), status(503, ""), ok(modelBody))
 	for range 3 {
 		_, err := c.GetModel(t.Context(), "m1")
 		require.NoError(t, err, "successes earn retries again")
@@ -337,7 +337,7 @@ func TestPermanentFailuresAreNotRetried(t *testing.T) {
 func TestDeadlineNearerThanBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := &fakeAPI{next: status(503, "")}
+		api := &fakeService{next: status(503, "")}
 		c := overMemory(t, api, WithRetry(RetryPolicy{MaxAttempts: 100, MinWait: time.Hour, MaxWait: time.Hour}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()

@@ -21,13 +21,13 @@ func TestTargets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			target, err := get(factAnswer(t, http.StatusOK, `{"data":{"target_id":0,"name":"plates"}}`), 0)
+			target, err := get(factClient(t, http.StatusOK, `{"data":{"target_id":0,"name":"plates"}}`), 0)
 			require.NoError(t, err)
 			require.Equal(t, &InspectionTarget{Name: "plates"}, target)
-			target, err = get(factAnswer(t, http.StatusOK, `{"data":{"target_id":12}}`), 1)
+			target, err = get(factClient(t, http.StatusOK, `{"data":{"target_id":12}}`), 1)
 			require.NoError(t, err)
 			require.Equal(t, &InspectionTarget{TargetID: 12}, target)
-			_, err = get(factAnswer(t, http.StatusNotFound, ""), 1)
+			_, err = get(factClient(t, http.StatusNotFound, ""), 1)
 			require.ErrorIs(t, err, ErrNotFound)
 		})
 	}
@@ -36,7 +36,7 @@ func TestTargets(t *testing.T) {
 // TestDefaultTargetIsSetAgain: the same target twice is the same state.
 func TestDefaultTargetIsSetAgain(t *testing.T) {
 	t.Parallel()
-	api := &fakeAPI{next: answers(status(http.StatusBadGateway, ""), ok(`{"data":{"target_id":1}}`))}
+	api := &fakeService{next: inTurn(status(http.StatusBadGateway, ""), ok(`{"data":{"target_id":1}}`))}
 	_, err := overMemory(t, api).SetDefaultInspectionTarget(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 2, api.count())
@@ -44,8 +44,8 @@ func TestDefaultTargetIsSetAgain(t *testing.T) {
 
 func TestModelResults(t *testing.T) {
 	t.Parallel()
-	var requests factRequests
-	c := overMemory(t, &fakeAPI{next: requests.before(t, answers(status(http.StatusServiceUnavailable, ""), ok("a,b\n"), status(http.StatusUnprocessableEntity, "")))})
+	var requests requestLog
+	c := overMemory(t, &fakeService{next: requests.before(t, inTurn(status(http.StatusServiceUnavailable, ""), ok("a,b\n"), status(http.StatusUnprocessableEntity, "")))})
 	d, err := c.GetModelResults(t.Context(), "m1", "m,2")
 	require.NoError(t, err)
 	content, err := io.ReadAll(d)
@@ -64,8 +64,8 @@ func TestModelResults(t *testing.T) {
 // TestAllModelResults: no ids are all models, as the documentation has them optional.
 func TestAllModelResults(t *testing.T) {
 	t.Parallel()
-	var requests factRequests
-	d, err := overMemory(t, &fakeAPI{next: requests.before(t, ok("a,b\n"))}).GetModelResults(t.Context())
+	var requests requestLog
+	d, err := overMemory(t, &fakeService{next: requests.before(t, ok("a,b\n"))}).GetModelResults(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, d.Close())
 	require.Len(t, requests.all(), 1)

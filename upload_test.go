@@ -94,8 +94,8 @@ func TestUploadBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var requests factRequests
-			c := overTCP(t, &fakeAPI{next: requests.before(t, ok(test.answer))})
+			var requests requestLog
+			c := overTCP(t, &fakeService{next: requests.before(t, ok(test.answer))})
 			require.NoError(t, test.call(t.Context(), c))
 			require.Len(t, requests.all(), 1)
 			sent := requests.all()[0]
@@ -122,8 +122,8 @@ func TestUploadedNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var requests factRequests
-			c := overMemory(t, &fakeAPI{next: requests.before(t, ok(idsBody))})
+			var requests requestLog
+			c := overMemory(t, &fakeService{next: requests.before(t, ok(idsBody))})
 			require.NoError(t, addFiles(t.Context(), c, FileFromBytes(name, []byte("image"))))
 			sent := requests.all()[0]
 			require.Contains(t, string(sent.body), `name="files"; `+want+"\r\n")
@@ -232,7 +232,7 @@ func TestRefusedFilesAreNeverSent(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: ok(idsBody)}
+			api := &fakeService{next: ok(idsBody)}
 			c := overMemory(t, api)
 			err := addFiles(t.Context(), c, test.files...)
 			require.ErrorIs(t, err, ErrInvalidArgument)
@@ -292,8 +292,8 @@ func TestContentTypes(t *testing.T) {
 				"reader": FileFromReader("a", io.MultiReader(strings.NewReader(test.head)), int64(len(test.head))),
 			} {
 				file.ContentType = test.given
-				var requests factRequests
-				c := overMemory(t, &fakeAPI{next: requests.before(t, ok(idsBody))})
+				var requests requestLog
+				c := overMemory(t, &fakeService{next: requests.before(t, ok(idsBody))})
 				require.NoError(t, addFiles(t.Context(), c, file), source)
 				require.Contains(t, string(requests.all()[0].body), "\r\nContent-Type: "+test.want+"\r\n\r\n"+test.head+"\r\n--", source)
 			}
@@ -339,8 +339,8 @@ func TestFileSources(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for range 2 { // a File may be used for several calls, if its source can
-				var requests factRequests
-				c := overMemory(t, &fakeAPI{next: requests.before(t, answers(status(http.StatusTooEarly, ""), ok(idsBody)))})
+				var requests requestLog
+				c := overMemory(t, &fakeService{next: requests.before(t, inTurn(status(http.StatusTooEarly, ""), ok(idsBody)))})
 				err := addFiles(t.Context(), c, test.file)
 				for _, sent := range requests.all() {
 					form, err := multipart.NewReader(bytes.NewReader(sent.body), boundaryOf(t, sent.Request)).ReadForm(1 << 20)
@@ -384,13 +384,13 @@ func (h *haltingReader) Read(p []byte) (int, error) {
 	return h.r.Read(p[:min(1, len(p))])
 }
 
-// wireRecord keeps what was read of every upload, also of those that broke off.
-type wireRecord struct {
+// uploadLog keeps what was read of every upload, also of those that broke off.
+type uploadLog struct {
 	mu     sync.Mutex
 	bodies [][]byte
 }
 
-func (w *wireRecord) over(t *testing.T, h http.Handler, opts ...Option) *Client {
+func (w *uploadLog) over(t *testing.T, h http.Handler, opts ...Option) *Client {
 	t.Helper()
 	record := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
@@ -413,7 +413,7 @@ func (w *wireRecord) over(t *testing.T, h http.Handler, opts ...Option) *Client 
 }
 
 // requireBroken requires that the last of n bodies has no end that a service could accept.
-func (w *wireRecord) requireBroken(t *testing.T, n int) {
+func (w *uploadLog) requireBroken(t *testing.T, n int) {
 	t.Helper()
 	require.Len(t, w.bodies, n)
 	last := w.bodies[n-1]
@@ -477,8 +477,8 @@ func TestChangedFilesAreNeverAccepted(t *testing.T) {
 			if test.bodies == 2 {
 				steps = []http.HandlerFunc{status(http.StatusTooEarly, ""), ok(idsBody)}
 			}
-			var record wireRecord
-			api := &fakeAPI{next: answers(steps...)}
+			var record uploadLog
+			api := &fakeService{next: inTurn(steps...)}
 			attempts, changed := 0, false
 			_, err := record.over(t, api).AddItems(t.Context(), AddItemsRequest{
 				Files: []File{FileFromPath(path)},
@@ -557,8 +557,8 @@ func TestBrokenSources(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var record wireRecord
-			api := &fakeAPI{next: ok(idsBody)}
+			var record uploadLog
+			api := &fakeService{next: ok(idsBody)}
 			err := addFiles(t.Context(), record.over(t, api), FileFromBytes("first.png", []byte("image")), test.file)
 			var failed *RequestError
 			require.ErrorAs(t, err, &failed)
@@ -606,7 +606,7 @@ func TestIdleReadersEndTheCall(t *testing.T) {
 			t.Parallel()
 			idle := &idleReader{limit: 100_000}
 			r := io.MultiReader(strings.NewReader(strings.Repeat("x", test.lead)), idle)
-			err := addFiles(t.Context(), overMemory(t, &fakeAPI{next: ok(idsBody)}), FileFromReader("a.png", r, int64(test.size)))
+			err := addFiles(t.Context(), overMemory(t, &fakeService{next: ok(idsBody)}), FileFromReader("a.png", r, int64(test.size)))
 			if test.lead < test.size {
 				require.Error(t, err)
 			}
@@ -640,18 +640,18 @@ func TestFilesAreOpenedOneAtATime(t *testing.T) {
 		err      error
 	}{
 		"at once":      {ok(idsBody), 1, nil},
-		"busy":         {answers(status(425, ""), ok(idsBody)), 2, nil},
-		"rate limited": {answers(status(429, ""), status(429, ""), ok(idsBody)), 3, nil},
-		"revoked":      {answers(status(401, ""), ok(idsBody)), 2, nil},
+		"busy":         {inTurn(status(425, ""), ok(idsBody)), 2, nil},
+		"rate limited": {inTurn(status(429, ""), status(429, ""), ok(idsBody)), 3, nil},
+		"revoked":      {inTurn(status(401, ""), ok(idsBody)), 2, nil},
 		"always busy":  {status(425, ""), defaultMaxAttempts, ErrBusy},
 		"failed":       {status(500, ""), 1, ErrOutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var counted countedFiles
-			var record wireRecord
+			var record uploadLog
 			files := []File{counted.file("a.png", "one"), counted.file("b.png", "two"), counted.file("c.png", "three")}
-			err := addFiles(t.Context(), record.over(t, &fakeAPI{next: test.next}), files...)
+			err := addFiles(t.Context(), record.over(t, &fakeService{next: test.next}), files...)
 			require.ErrorIs(t, err, test.err)
 			require.EqualValues(t, 1, counted.most.Load())
 			require.Zero(t, counted.open.Load(), "all are closed")
@@ -667,7 +667,7 @@ func TestFilesAreOpenedOneAtATime(t *testing.T) {
 		files := []File{counted.file("a.png", "one"), counted.file("b.png", "two"), FileFromReader("c.png", strings.NewReader("three"), 5)}
 		c := overTransport(t, func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == opLogin.path {
-				return testkit.InMemory(&fakeAPI{})(r)
+				return testkit.InMemory(&fakeService{})(r)
 			}
 			for counted.opened.Load() < 4 { // the second file is open
 				_, err := io.CopyN(io.Discard, r.Body, 1)
@@ -691,7 +691,7 @@ func TestReadersAreSentOnce(t *testing.T) {
 	}{{401, ErrUnauthorized}, {425, ErrBusy}, {429, ErrRateLimited}, {500, ErrServer}} {
 		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: status(test.status, `{"errors":{"title":"no"}}`)}
+			api := &fakeService{next: status(test.status, `{"errors":{"title":"no"}}`)}
 			c := overMemory(t, api)
 			for _, err := range []error{
 				addFiles(t.Context(), c, FileFromBytes("a.png", []byte("image")), FileFromReader("b.png", io.LimitReader(endless{}, 9), 9)),
@@ -715,7 +715,7 @@ func TestReadersAreNotClosed(t *testing.T) {
 		io.ReadSeeker
 		io.Closer
 	}{strings.NewReader("image"), closer{nil, closed}}
-	c := overTCP(t, &fakeAPI{next: ok(idsBody)})
+	c := overTCP(t, &fakeService{next: ok(idsBody)})
 	require.NoError(t, addFiles(t.Context(), c,
 		FileFromReader("a.png", seeker, -1), FileFromReader("b.png", closer{io.LimitReader(endless{}, 5), closed}, 5)))
 }
@@ -727,15 +727,15 @@ func TestProgress(t *testing.T) {
 		starts int
 	}{
 		"at once": {ok(idsBody), 1},
-		"busy":    {answers(status(425, ""), status(429, ""), ok(idsBody)), 3},
-		"revoked": {answers(status(401, ""), ok(idsBody)), 2},
+		"busy":    {inTurn(status(425, ""), status(429, ""), ok(idsBody)), 3},
+		"revoked": {inTurn(status(401, ""), ok(idsBody)), 2},
 		"failed":  {status(500, ""), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const total = 3 + 100_000
 			last, starts, returned := int64(-1), 0, false
-			_, err := overMemory(t, &fakeAPI{next: test.next}).AddItems(t.Context(), AddItemsRequest{
+			_, err := overMemory(t, &fakeService{next: test.next}).AddItems(t.Context(), AddItemsRequest{
 				Files: []File{FileFromBytes("a.png", []byte("abc")), FileFromBytes("b.png", make([]byte, 100_000))},
 				Progress: func(sent, all int64) {
 					assert.False(t, returned)
@@ -758,8 +758,8 @@ func TestProgress(t *testing.T) {
 	t.Run("panic", func(t *testing.T) {
 		t.Parallel()
 		for name, c := range map[string]*Client{
-			"in memory": overMemory(t, &fakeAPI{next: ok(idsBody)}),
-			"over TCP":  overTCP(t, &fakeAPI{next: ok(idsBody)}),
+			"in memory": overMemory(t, &fakeService{next: ok(idsBody)}),
+			"over TCP":  overTCP(t, &fakeService{next: ok(idsBody)}),
 		} {
 			for _, at := range []int64{0, 3} {
 				require.PanicsWithValue(t, "no display", func() {
@@ -782,7 +782,7 @@ func TestProgress(t *testing.T) {
 func TestUploadMemory(t *testing.T) { //nolint:paralleltest // other tests would allocate too
 	const size = 64 << 20
 	var received atomic.Int64
-	c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+	c := overTCP(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		assert.NoError(t, err)
 		received.Add(n)
@@ -825,7 +825,7 @@ func TestReaderIsLeftAloneAfterTheCall(t *testing.T) {
 	var transport sync.WaitGroup
 	c := overTransport(t, func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == opLogin.path {
-			return testkit.InMemory(&fakeAPI{})(r)
+			return testkit.InMemory(&fakeService{})(r)
 		}
 		body := r.Body
 		transport.Go(func() {
@@ -869,18 +869,18 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 	}{
 		"too large":         {decline(413), 1, ErrTooLarge},
 		"forbidden":         {decline(403), 1, ErrForbidden},
-		"busy, then not":    {answers(decline(425), ok(idsBody)), 2, nil},
-		"revoked, then not": {answers(decline(401), ok(idsBody)), 2, nil},
-		"both, then not":    {answers(decline(401), decline(429), ok(idsBody)), 3, nil},
-		"away, then not":    {answers(decline(503), ok(idsBody)), 2, nil},
-		"failing, then not": {answers(decline(500), ok(idsBody)), 2, nil},
+		"busy, then not":    {inTurn(decline(425), ok(idsBody)), 2, nil},
+		"revoked, then not": {inTurn(decline(401), ok(idsBody)), 2, nil},
+		"both, then not":    {inTurn(decline(401), decline(429), ok(idsBody)), 3, nil},
+		"away, then not":    {inTurn(decline(503), ok(idsBody)), 2, nil},
+		"failing, then not": {inTurn(decline(500), ok(idsBody)), 2, nil},
 		"away for good":     {decline(503), 5, ErrServer},
 		"cannot do it":      {decline(501), 1, ErrServer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var sent []int64
-			c := overTCP(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			c := overTCP(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 				assert.Equal(t, "100-continue", r.Header.Get("Expect"))
 				test.next(w, r)
 			}})
@@ -906,8 +906,8 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 	}
 	t.Run("small ones do not ask", func(t *testing.T) {
 		t.Parallel()
-		var requests factRequests
-		c := overTCP(t, &fakeAPI{next: requests.before(t, ok(idsBody))})
+		var requests requestLog
+		c := overTCP(t, &fakeService{next: requests.before(t, ok(idsBody))})
 		require.NoError(t, addFiles(t.Context(), c, FileFromBytes("a.png", make([]byte, 1<<19))))
 		require.Empty(t, requests.all()[0].Header.Get("Expect"))
 	})
@@ -918,7 +918,7 @@ func TestServiceThatIgnoresExpect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var expects []string
-		c := overListener(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		c := overListener(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 			expects = append(expects, r.Header.Get("Expect"))
 			// Hijacked, so that reading the body says no 100 Continue.
 			connection, buffered, err := http.NewResponseController(w).Hijack()

@@ -26,7 +26,7 @@ func TestSetLicenseErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &fakeAPI{next: status(test.status, test.body)}
+			api := &fakeService{next: status(test.status, test.body)}
 			_, err := overMemory(t, api).SetLicense(t.Context(), FileFromBytes("license0", []byte("license")))
 			require.ErrorIs(t, err, test.kind)
 			require.Equal(t, 1, api.count())
@@ -37,8 +37,8 @@ func TestSetLicenseErrors(t *testing.T) {
 // TestUtilitiesThatOnlyRead are asked again, though they are POSTs.
 func TestUtilitiesThatOnlyRead(t *testing.T) {
 	t.Parallel()
-	again := func(body string) *fakeAPI {
-		return &fakeAPI{next: answers(status(http.StatusServiceUnavailable, ""), ok(body))}
+	again := func(body string) *fakeService {
+		return &fakeService{next: inTurn(status(http.StatusServiceUnavailable, ""), ok(body))}
 	}
 	t.Run("hash", func(t *testing.T) {
 		t.Parallel()
@@ -64,7 +64,7 @@ func TestUtilitiesThatOnlyRead(t *testing.T) {
 func TestHashIDIsNeverEmpty(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"data":{}}`, `{"data":{"hash_id":null}}`, `{"data":{"hash_id":""}}`} {
-		_, err := factAnswer(t, http.StatusOK, body).GetHashID(t.Context())
+		_, err := factClient(t, http.StatusOK, body).GetHashID(t.Context())
 		require.ErrorIs(t, err, ErrDecode, body)
 	}
 }
@@ -99,7 +99,7 @@ func TestFactLicense(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := test.call(t.Context(), factAnswer(t, test.status, test.body))
+			got, err := test.call(t.Context(), factClient(t, test.status, test.body))
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		})

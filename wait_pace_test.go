@@ -45,7 +45,7 @@ func TestWokenWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var assessed atomic.Bool
-		api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		api := &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 			label := ""
 			if assessed.Load() {
 				label = "OK"
@@ -91,7 +91,7 @@ func TestWaitsWantTheirOwn(t *testing.T) {
 	t.Run("model", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			model, err := factAnswer(t, 200, `{"data":{"model_id":"m2","status":"active"}}`).WaitForModel(t.Context(), "m1")
+			model, err := factClient(t, 200, `{"data":{"model_id":"m2","status":"active"}}`).WaitForModel(t.Context(), "m1")
 			require.ErrorIs(t, err, ErrDecode)
 			require.Nil(t, model)
 		})
@@ -100,7 +100,7 @@ func TestWaitsWantTheirOwn(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			const other = `{"data":{"item_id":"b","status":"done","assessments":[{"model_id":"m1","label":"OK"}]}}`
-			for item, err := range factAnswer(t, 200, other).WaitForItems(t.Context(), "m1", []string{"a"}) {
+			for item, err := range factClient(t, 200, other).WaitForItems(t.Context(), "m1", []string{"a"}) {
 				require.ErrorIs(t, err, ErrDecode)
 				require.Nil(t, item)
 			}
