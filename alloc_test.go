@@ -1,5 +1,9 @@
 package hacarus
 
+// The ceilings of what calls allocate, whatever file they are in: docs/performance.md
+// has the figures, and these tests keep them from creeping up. They count what the
+// whole process allocates, so none of them runs beside others.
+
 import (
 	"bytes"
 	"context"
@@ -20,10 +24,6 @@ import (
 
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
-
-// The ceilings of what calls allocate: docs/performance.md has the figures, and
-// these tests keep them from creeping up. They count what the whole process
-// allocates, so none of them runs beside others.
 
 // loggedIn returns a client that has logged in, and which is observed as clients
 // of a factory are.

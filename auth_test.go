@@ -627,7 +627,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			transport := testkit.RoundTrip(func(r *http.Request) (answer *http.Response, err error) {
+			transport := testkit.RoundTrip(func(r *http.Request) (response *http.Response, err error) {
 				defer func() {
 					if failure, ok := recover().(error); ok {
 						err = failure

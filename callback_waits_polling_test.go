@@ -1,5 +1,7 @@
 package hacarus_test
 
+// Tests of callback_waits.go against the service in process, beside the polls of waits.
+
 import (
 	"context"
 	"fmt"

@@ -1,5 +1,7 @@
 package hacarus
 
+// A service on connections of HTTP/1.1, byte by byte.
+
 import (
 	"bytes"
 	"fmt"

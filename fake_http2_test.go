@@ -1,5 +1,7 @@
 package hacarus
 
+// A service on connections of HTTP/2, frame by frame.
+
 import (
 	"crypto/tls"
 	"encoding/binary"

@@ -1,5 +1,7 @@
 package hacarus
 
+// The service of a line that inspects, to be had behind a fakeService.
+
 import (
 	"encoding/json"
 	"io"

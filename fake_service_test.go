@@ -1,5 +1,7 @@
 package hacarus
 
+// A service behind a handler, its responses, and a log of what arrives.
+
 import (
 	"fmt"
 	"io"

@@ -1,5 +1,13 @@
 package hacarus
 
+// The one table of all operations, and what testdata/fixtures proves of them. Here and
+// in other files of the package, tests named Fact prove what is known about the real
+// service, from its documentation and from the fixtures of the official C# SDK. Numbers
+// at the beginning of a case's name are those of docs/wire-facts.md; A6 marks a response
+// of these fixtures with its name there, M and D their two earlier API generations. Facts
+// 25 (callbacks) and 27 (workers), and the naming of sample sets in 36, ask nothing of the
+// operations.
+
 import (
 	"bytes"
 	"context"
@@ -311,12 +319,6 @@ func TestOperationTableIsComplete(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Classes())), ids)
 	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Methods())), append(ids, opGetImage.id)) // which is no operation of the contract
 }
-
-// The tests prove what is known about the real service, from its documentation and
-// from the fixtures of the official C# SDK. Numbers at the beginning of a case's
-// name are those of docs/wire-facts.md; A6 marks an answer of these fixtures with its name
-// there, M and D their two earlier API generations. Facts 25 (callbacks) and 27
-// (workers), and the naming of sample sets in 36, ask nothing of the operations.
 
 // factClient returns a client of a service that gives one answer to every call.
 func factClient(t *testing.T, code int, body string) *Client {

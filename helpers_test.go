@@ -1,5 +1,7 @@
 package hacarus
 
+// Clients of the fakes, and what the tests of several files need.
+
 import (
 	"context"
 	"net/http"

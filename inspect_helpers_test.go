@@ -1,5 +1,7 @@
 package hacarus_test
 
+// What the tests of several inspect files need.
+
 import (
 	"net/http"
 	"sync/atomic"

@@ -1,5 +1,7 @@
 package hacarus_test
 
+// Tests of inspect_pace.go against the service in process, which is away for hours.
+
 import (
 	"bytes"
 	"context"

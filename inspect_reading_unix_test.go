@@ -2,6 +2,8 @@
 
 package hacarus_test
 
+// What inspect_reading_test.go needs of a system.
+
 import (
 	"path/filepath"
 	"syscall"

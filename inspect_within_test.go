@@ -1,5 +1,7 @@
 package hacarus
 
+// A test of inspect_reading.go from inside of the package.
+
 import (
 	"context"
 	"io"

@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// itemPages serves pages of two items, and keeps which were asked for.
+// itemPages responds with pages of two items, and keeps which were asked for.
 type itemPages struct {
 	end     int                      // the last page
 	latency time.Duration            // what a page takes
-	fail    map[int]http.HandlerFunc // pages with another answer
+	fail    map[int]http.HandlerFunc // pages with another response
 
 	mu    sync.Mutex
 	asked []int

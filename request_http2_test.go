@@ -1,5 +1,7 @@
 package hacarus
 
+// Tests of request_silence.go on connections of HTTP/2: of requests that it says were not processed.
+
 import (
 	"context"
 	"errors"

@@ -1,5 +1,7 @@
 package hacarus
 
+// Tests of wait.go from inside of the package: of the pauses between polls, and of signs of them.
+
 import (
 	"context"
 	"io"

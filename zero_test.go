@@ -1,5 +1,7 @@
 package hacarus
 
+// What holds for every exported type, whatever file it is in: zero values and nil.
+
 import (
 	"context"
 	"fmt"
