@@ -95,7 +95,8 @@ func TestCallbackRepetitions(t *testing.T) {
 // The memory of what waits is bounded, however little its JSON looks.
 func TestCallbackQueueMemory(t *testing.T) { //nolint:paralleltest // it measures memory
 	handling, release := make(chan struct{}, 8), make(chan struct{})
-	receiver := newReceiver(t, func(context.Context, []Item) error { handling <- struct{}{}; <-release; return nil }, WithTrustedPayload())
+	receiver := newReceiver(t, func(context.Context, []Item) error { handling <- struct{}{}; <-release; return nil }, WithTrustedPayload(),
+		WithCallbackDrain(time.Hour)) // however slowly the machine reads them
 	defer func() { require.NoError(t, receiver.Close()) }()
 	defer close(release)
 	held := func() int64 {
