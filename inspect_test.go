@@ -305,7 +305,7 @@ func TestInspectEnds(t *testing.T) {
 				assert.NoError(t, err)
 			})
 			s.Inject("addItem", hacarustest.Repeat(50, hacarustest.Delay(3*time.Second))...)
-			_, err := outcomes(t, c, hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 500)})
+			_, err := outcomes(t, c, hacarus.InspectRequest{ModelID: m.ModelID, Files: pictures(0, 300), BatchSize: 5})
 			require.ErrorIs(t, err, hacarus.ErrNotFound)
 			require.Less(t, len(s.Calls("addItem")), 40)
 		})
@@ -328,7 +328,7 @@ func TestInspectEnds(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, over)
 			defer cancel()
 			begun := time.Now()
-			all, err := outcomesIn(ctx, t, c, hacarus.InspectRequest{Files: pictures(0, 600)})
+			all, err := outcomesIn(ctx, t, c, hacarus.InspectRequest{Files: pictures(0, 200), BatchSize: 5})
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.ErrorIs(t, err, over)
 			require.Equal(t, time.Minute, time.Since(begun))
@@ -336,7 +336,7 @@ func TestInspectEnds(t *testing.T) {
 				require.ErrorIs(t, result.Err, context.DeadlineExceeded)
 			}
 			require.NotEmpty(t, all[0].ItemID)
-			require.Empty(t, all[599].ItemID)
+			require.Empty(t, all[199].ItemID)
 		})
 	})
 }
