@@ -129,13 +129,14 @@ func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (
 	results := make(chan result, 1)
 	go func() {
 		defer func() { <-one }()
+		r := result{err: errGoexit}
+		defer func() { results <- r }()
 		defer func() {
-			if r := recover(); r != nil { // nobody could recover a panic here, so it would end the program
-				results <- result{nil, fmt.Errorf("panic in the token source: %v", r)}
+			if p := recover(); p != nil { // a panic here would end the program: nobody could recover it
+				r.err = fmt.Errorf("panic in the token source: %v", p)
 			}
 		}()
-		token, err := source.Token()
-		results <- result{token, err}
+		r.token, r.err = source.Token()
 	}()
 	select {
 	case r := <-results:
@@ -339,7 +340,7 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 	// The login keeps the caller's values, such as a trace, but neither its end nor
 	// its ResponseInfo.
 	ctx = withoutCapture(context.WithoutCancel(ctx))
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	ctx, cancel := withOwnTimeout(ctx, loginTimeout, slowLoginError{})
 	ctx, abandon := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(a.ctx, func() { abandon(errClosed(opLogin)) })
 	a.work.Go(func() {
@@ -347,14 +348,21 @@ func (a *authenticator) takeOff(ctx context.Context) *flight {
 		defer stop()
 		defer abandon(nil)
 		var granted grant
-		var err error
+		err := errGoexit
+		defer func() { a.land(f, granted, err) }()
 		if p := guard(func() { granted, err = a.exchange(ctx) }); p != nil {
 			err = p
 		}
-		a.land(f, granted, err)
 	})
 	return f
 }
+
+// slowLoginError is the end of a login by its own time, which is no caller's.
+type slowLoginError struct{}
+
+func (slowLoginError) Error() string   { return fmt.Sprintf("no token within %v", loginTimeout) }
+func (slowLoginError) Timeout() bool   { return true }
+func (slowLoginError) Temporary() bool { return true }
 
 func (a *authenticator) land(f *flight, granted grant, err error) {
 	if err == nil {

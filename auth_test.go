@@ -884,3 +884,54 @@ func FuzzLogin(f *testing.F) {
 		}
 	})
 }
+
+// The time that a login may take is the SDK's own: no context of the caller's has
+// ended, and the error claims none. It tells what the login met before.
+func TestSlowLoginClaimsNoDeadline(t *testing.T) {
+	t.Parallel()
+	for name, respond := range map[string]http.HandlerFunc{
+		"silence": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"before a wait": func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(loginTimeout - time.Millisecond)
+			status(503, servicesWord)(w, r)
+		},
+		"after a response": answers(status(503, servicesWord), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := overMemory(t, respond, WithRetry(RetryPolicy{MinWait: 20 * time.Second, MaxWait: 20 * time.Second}))
+				err := getModel(context.WithoutCancel(t.Context()), c)
+				require.ErrorContains(t, err, "no token within 30s")
+				require.NotErrorIs(t, err, context.DeadlineExceeded)
+				require.NotErrorIs(t, err, context.Canceled)
+				require.True(t, IsTemporary(err))
+				if name != "silence" {
+					require.ErrorIs(t, err, ErrServer)
+				}
+			})
+		})
+	}
+}
+
+// A token that has to be renewed is no failure: when the context ends meanwhile,
+// that is what the call failed with.
+func TestContextEndsDuringARenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		login := answers(ok(`{"access_token":"`+testToken+`"}`), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		c := overMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == opLogin.path {
+				login(w, r)
+				return
+			}
+			status(http.StatusUnauthorized, servicesWord)(w, r)
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		err := getModel(ctx, c)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, ErrUnauthorized)
+		require.True(t, IsTemporary(err))
+	})
+}

@@ -92,20 +92,27 @@ func newRun(ctx context.Context, l *limiter) *run {
 
 // goes starts a goroutine that works for the run.
 func (r *run) goes(f func()) {
-	r.work.Go(func() {
-		defer r.rescue()
-		f()
-	})
+	r.work.Go(func() { r.rescued(f) })
 }
 
-// rescue ends the run if user code panics on one of its goroutines, where
-// nobody could recover the panic. The goroutine that ranges then panics
-// instead.
-func (r *run) rescue() {
-	v := recover()
-	if v == nil {
-		return
-	}
+// rescued calls f, and ends the run when something of the user's panics in it, or
+// ends the goroutine, where nobody could recover from that; the one that ranges does.
+func (r *run) rescued(f func()) {
+	var failed any = errGoexit
+	defer func() {
+		if v := recover(); v != nil {
+			failed = v
+		}
+		if failed != nil {
+			r.breakOff(failed)
+		}
+	}()
+	f()
+	failed = nil
+}
+
+// breakOff ends the run with what something of the user's panicked with.
+func (r *run) breakOff(v any) {
 	r.mu.Lock()
 	if r.panicked == nil {
 		r.panicked = v
@@ -295,9 +302,10 @@ func (p *pipeline) start(files iter.Seq[File], endless bool, before func()) {
 	}
 	go func() {
 		defer p.roster.seal()
-		defer p.rescue()
-		before()
-		p.feed(files, endless)
+		p.rescued(func() {
+			before()
+			p.feed(files, endless)
+		})
 	}()
 	if endless {
 		p.goes(func() {

@@ -17,14 +17,17 @@ func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 	done, abandoned := make(chan result), make(chan struct{})
 	go func() {
-		value, err := rescued(f)
-		select {
-		case done <- result{value, err}:
-		case <-abandoned:
-			if opened, ok := any(value).(io.Closer); ok && err == nil {
-				_, _ = rescued(func() (struct{}, error) { return struct{}{}, opened.Close() })
+		r := result{err: errGoexit}
+		defer func() {
+			select {
+			case done <- r:
+			case <-abandoned:
+				if opened, ok := any(r.value).(io.Closer); ok && r.err == nil {
+					_, _ = rescued(func() (struct{}, error) { return struct{}{}, opened.Close() })
+				}
 			}
-		}
+		}()
+		r.value, r.err = rescued(f)
 	}()
 	select {
 	case r := <-done:

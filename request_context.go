@@ -1,6 +1,9 @@
 package hacarus
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // attemptValues is the caller's context, with the attempt's operation added. It
 // is not a new context, because making one would cost each request an
@@ -36,4 +39,21 @@ func OperationFromContext(ctx context.Context) (operationID, route string, ok bo
 		return "", "", false
 	}
 	return op.id, op.path, true
+}
+
+type ownTimeoutKey struct{}
+
+// withOwnTimeout bounds work that others wait for by a time of the SDK's own. Its
+// end is told as late, since no context of theirs has ended.
+func withOwnTimeout(ctx context.Context, timeout time.Duration, late error) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithValue(ctx, ownTimeoutKey{}, late), timeout)
+}
+
+// deadlineError is what the end of a deadline is told as: err, unless the deadline is
+// the SDK's own.
+func deadlineError(ctx context.Context, err error) error {
+	if late, ok := ctx.Value(ownTimeoutKey{}).(error); ok {
+		return late
+	}
+	return err
 }

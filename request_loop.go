@@ -155,6 +155,9 @@ func (x *exchange) next(ctx context.Context, response *http.Response, err error)
 		wait, again = x.takeRetry(ctx, d.wait)
 	}
 	x.tell(x.err, wait, !again)
+	if d.again == repeatAtOnce {
+		x.err = nil // it failed at nothing: if the call ends before the next attempt, that is all
+	}
 	return wait, again
 }
 
@@ -184,7 +187,7 @@ func (x *exchange) takeRetry(ctx context.Context, asked time.Duration) (wait tim
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		if asked == 0 {
-			x.err = x.requestError(&sequel{context.DeadlineExceeded, x.err})
+			x.err = x.requestError(&sequel{deadlineError(ctx, context.DeadlineExceeded), x.err})
 		}
 		return 0, false
 	}

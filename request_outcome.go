@@ -88,10 +88,13 @@ func (x *exchange) mask(shown string) string {
 
 // contextError is why a context ended, with the error before that.
 func contextError(ctx context.Context, last error) error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, err):
+		err = deadlineError(ctx, cause)
+	case cause != nil && !errors.Is(cause, err):
 		err = errors.Join(err, cause)
-	} else if cause != nil {
+	case cause != nil:
 		err = cause
 	}
 	if last == nil {

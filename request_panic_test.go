@@ -6,8 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -111,4 +115,72 @@ func TestGuard(t *testing.T) {
 	require.PanicsWithValue(t, cause, func() { rethrow(err) })
 	rethrow(nil)
 	rethrow(cause)
+}
+
+// A function of the user's that ends its goroutine, as a failed assertion does,
+// keeps nobody waiting.
+func TestFunctionsThatEndTheirGoroutine(t *testing.T) {
+	t.Parallel()
+	file := func() File { return FileFromBytes("a.png", []byte("a")) }
+	leave := func(context.Context, Attempt) { runtime.Goexit() }
+	inspect := func(req InspectRequest) func(context.Context, *Client) error {
+		return func(ctx context.Context, c *Client) (failed error) {
+			for result, err := range c.Inspect(ctx, req) {
+				if failed = err; err == nil {
+					failed = result.Err
+				}
+			}
+			return failed
+		}
+	}
+	for name, test := range map[string]struct {
+		observer func(context.Context, Attempt)
+		source   oauth2.TokenSource
+		call     func(context.Context, *Client) error
+	}{
+		"observer of a login": {leave, nil, getModel},
+		"token source":        {nil, leavingSource{}, getModel},
+		"file":                {nil, nil, inspect(InspectRequest{Files: []File{{Name: "a.png", Open: func() (io.ReadCloser, error) { runtime.Goexit(); return nil, nil }}}})},
+		"source":              {nil, nil, inspect(InspectRequest{Source: func(func(File) bool) { runtime.Goexit() }})},
+		"store":               {nil, nil, inspect(InspectRequest{Files: []File{file()}, Store: &leavingStore{JournalStore: NewMemoryJournal()}})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var opts []Option
+				if test.observer != nil {
+					opts = append(opts, WithObserver(test.observer))
+				}
+				c := overMemory(t, &fakeAPI{next: ok(modelBody)}, opts...)
+				if test.source != nil {
+					c.auth.exchange = c.fromSource(test.source)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				var err error
+				if panicked := guard(func() { err = test.call(ctx, c) }); panicked != nil {
+					err = panicked
+				}
+				require.ErrorContains(t, err, errGoexit.Error())
+				require.NoError(t, ctx.Err())
+			})
+		})
+	}
+}
+
+type leavingSource struct{}
+
+func (leavingSource) Token() (*oauth2.Token, error) { runtime.Goexit(); return nil, nil }
+
+// leavingStore ends the goroutine of its second Append, which is a stage's.
+type leavingStore struct {
+	JournalStore
+	appends atomic.Int64
+}
+
+func (s *leavingStore) Append(ctx context.Context, durable bool, lines ...[]byte) error {
+	if s.appends.Add(1) == 2 {
+		runtime.Goexit()
+	}
+	return s.JournalStore.Append(ctx, durable, lines...)
 }
