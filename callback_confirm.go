@@ -67,7 +67,7 @@ func (q *callbackQueue) fetchAll(events []callbackEvent) (result callbackResult)
 	}
 	fetches.Wait()
 	for i, e := range events {
-		gone := e.doubt.judge(errs[i]) != nil && errors.Is(errs[i], ErrNotFound)
+		gone := e.doubt.judge(errs[i]) != nil && isMissing(errs[i])
 		switch {
 		case errs[i] == nil:
 			result.items = append(result.items, items[i])

@@ -112,18 +112,22 @@ func (c *calls) reactTo(op operation, err error) reaction {
 
 // isDoubtful says whether an error may be over at the next try: a proxy's, while
 // what is behind it is exchanged, or that no model is active, while another one
-// takes over. When all calls of this kind have failed for long, it is right.
+// takes over. When all calls of this kind have ended so for long, it is right.
 func (c *calls) isDoubtful(op operation, err error) bool {
 	patience := c.grace
 	switch {
 	case errors.Is(err, errNoModel):
 		patience = min(briefly, c.grace)
-	case !isStray(err) && !isUnreadableLogin(err):
+	case !isInterim(err):
 		return false
 	}
-	since := c.limiter.failing(op)
+	since := c.limiter.doubtful(op, err)
 	return since.IsZero() || time.Since(since) < patience
 }
+
+// isInterim says whether an error is that of what speaks in the service's place
+// for a while: a proxy's, or of a login that was no login.
+func isInterim(err error) bool { return isStray(err) || isUnreadableLogin(err) }
 
 // isUnreadableLogin says whether the response to a login was no token, though the
 // status said so.

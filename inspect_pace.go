@@ -59,7 +59,28 @@ func (o *outage) over() { *o = outage{former: o.total()} }
 type callsOfKind struct {
 	busy      int       // under way
 	succeeded int       // so far
-	failing   time.Time // since when all have failed; zero: the last one did not
+	interim   time.Time // since when something speaks in the service's place; zero: it does not
+	inactive  time.Time // since when no model is active; zero: one is
+}
+
+// doubt takes up an end that may be right only for a while, or that is none of
+// these: then what was in doubt is over.
+func (k *callsOfKind) doubt(err error) {
+	inactive := errors.Is(err, errNoModel)
+	mark(&k.inactive, inactive)
+	if !inactive {
+		mark(&k.interim, isInterim(err))
+	}
+}
+
+// mark keeps since when something holds; zero: it does not.
+func mark(since *time.Time, holds bool) {
+	switch {
+	case !holds:
+		*since = time.Time{}
+	case since.IsZero():
+		*since = time.Now()
+	}
 }
 
 func newLimiter(calls int, policy RetryPolicy, logger *slog.Logger) *limiter {
@@ -152,6 +173,7 @@ func (l *limiter) change(f func()) {
 // learn learns from the end of a call.
 func (l *limiter) learn(op operation, err error) {
 	k := l.kind(op)
+	k.doubt(err)
 	switch {
 	case errors.Is(err, errNoModel):
 		l.alone = &op
@@ -161,7 +183,6 @@ func (l *limiter) learn(op operation, err error) {
 	switch {
 	case err == nil:
 		k.succeeded++
-		k.failing = time.Time{}
 		l.refused = 0
 		l.width = min(l.width+1, l.most)
 		l.recover()
@@ -179,15 +200,12 @@ func (l *limiter) learn(op operation, err error) {
 		return
 	}
 	l.last = err
-	if k.failing.IsZero() {
-		k.failing = time.Now()
-	}
 }
 
 // isOutage reports whether every call may fail with this error now. A status of
 // 500 is the service's response to what it was sent.
 func isOutage(err error) bool {
-	return failureOf(err).status() != http.StatusInternalServerError && (IsTemporary(err) || isUnreadableLogin(err))
+	return failureOf(err).status() != http.StatusInternalServerError && (isTransient(err) || isInterim(err))
 }
 
 // hold records the error of an attempt before the same call tries again, and
@@ -282,12 +300,15 @@ func (l *limiter) awayFor() time.Duration {
 	return l.outage.total()
 }
 
-// failing returns since when all calls of a kind have failed. It is the zero
-// time if the last one did not.
-func (l *limiter) failing(op operation) time.Time {
+// doubtful is since when all calls of a kind have ended in the doubt that err is;
+// zero: the last one did not.
+func (l *limiter) doubtful(op operation, err error) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.kind(op).failing
+	if errors.Is(err, errNoModel) {
+		return l.kind(op).inactive
+	}
+	return l.kind(op).interim
 }
 
 // successes returns the number of successful calls of a kind, or of any kind.

@@ -5,8 +5,10 @@ package hacarus_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -120,4 +122,140 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// An outage uses up none of the patience with what follows on it while the service
+// starts: a proxy's page, the absence of an active model, or a login that is none.
+func TestInspectDoubtsAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	says := func(r *http.Request, status int, word string) *http.Response {
+		response := page(r, status)
+		response.Body = io.NopCloser(strings.NewReader(word))
+		return response
+	}
+	isPredict := func(r *http.Request) bool { return path.Base(r.URL.Path) == "predict" }
+	for name, test := range map[string]struct {
+		begins func(r *http.Request) bool // the outage
+		starts func(r *http.Request) *http.Response
+	}{
+		"a page for an upload":    {isUpload, func(r *http.Request) *http.Response { return page(r, http.StatusForbidden) }},
+		"a page for a prediction": {isPredict, func(r *http.Request) *http.Response { return page(r, http.StatusForbidden) }},
+		"no model": {isPredict, func(r *http.Request) *http.Response {
+			switch {
+			case isPredict(r):
+				return says(r, http.StatusBadRequest, `{"errors":{"title":"There is no available model"}}`)
+			case path.Base(r.URL.Path) == "models":
+				return says(r, http.StatusOK, `{"data":[]}`)
+			}
+			return nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newService(t)
+				s.AddModel(hacarus.Model{})
+				var mu sync.Mutex
+				var begun, over time.Time
+				c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					if begun.IsZero() && test.begins(r) {
+						begun = time.Now()
+					}
+					switch {
+					case begun.IsZero():
+					case time.Since(begun) < 20*time.Minute:
+						return says(r, http.StatusTooManyRequests, `{"errors":{"title":"later"}}`), nil
+					case over.IsZero():
+						over = time.Now()
+					}
+					if !over.IsZero() && time.Since(over) < 2*time.Second {
+						if response := test.starts(r); response != nil {
+							return response, nil
+						}
+					}
+					return next.RoundTrip(r)
+				})
+				all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 5)})
+				require.NoError(t, err)
+				requireVerdicts(t, 0, all)
+				plates.RequireOnce(t, 5, plates.Uploads(s))
+			})
+		})
+	}
+}
+
+// A proxy's page of an hour ago says nothing of today's, where the service has
+// spoken in between, and be it to refuse a file.
+func TestInspectForgetsFormerPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newService(t)
+		s.AddModel(hacarus.Model{})
+		uploads := 0
+		c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if isUpload(r) {
+				switch uploads++; uploads {
+				case 1, 3:
+					return page(r, http.StatusForbidden), nil
+				case 2:
+					refused := page(r, http.StatusBadRequest)
+					refused.Body = io.NopCloser(strings.NewReader(`{"errors":{"title":"Invalid Request"}}`))
+					return refused, nil
+				}
+			}
+			return next.RoundTrip(r)
+		})
+		source := func(yield func(hacarus.File) bool) {
+			files := pictures(0, 2)
+			if yield(files[0]) {
+				time.Sleep(time.Hour)
+				yield(files[1])
+			}
+		}
+		var all []*hacarus.Inspection
+		var ended error
+		for result, err := range c.Inspect(t.Context(), hacarus.InspectRequest{Source: source}) {
+			if ended = err; err == nil {
+				all = append(all, result)
+			}
+		}
+		time.Sleep(time.Hour) // the source does not look at the context
+		require.NoError(t, ended)
+		require.Len(t, all, 2)
+		require.ErrorIs(t, all[0].Err, hacarus.ErrBadRequest)
+		requireVerdicts(t, 1, all[1:])
+	})
+}
+
+// A login that is no login is waited out, wherever the token was refused.
+func TestInspectUnreadableLogins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newService(t)
+		s.AddModel(hacarus.Model{})
+		var mu sync.Mutex
+		var begun time.Time
+		c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.Method == http.MethodGet && begun.IsZero() {
+				begun = time.Now()
+			}
+			if begun.IsZero() || time.Since(begun) >= 5*time.Minute {
+				return next.RoundTrip(r)
+			}
+			response := page(r, http.StatusUnauthorized)
+			response.Body = io.NopCloser(strings.NewReader(`{"errors":{"title":"expired"}}`))
+			if r.URL.Path == "/api/auth/token" {
+				response = page(r, http.StatusOK)
+				response.Body = io.NopCloser(strings.NewReader(`{"status":"maintenance"}`))
+			}
+			return response, nil
+		})
+		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 5)})
+		require.NoError(t, err)
+		requireVerdicts(t, 0, all)
+	})
 }

@@ -197,9 +197,10 @@ func (e *TrainingError) Is(target error) bool { return target == ErrTrainingFail
 // Network failures and the statuses 408, 425, 429 and 5xx do not end the wait.
 // Responses that are probably temporary end it only after three of them in a
 // row over at least 5 s: "not found", which may occur just after the creation,
-// redirects, and responses that cannot be read. Any other error ends the wait
-// as a [*WaitError], and so does the end of the context. Training may take
-// hours, so choose the context's deadline accordingly.
+// and responses that cannot be read. Redirects and other pages of a proxy end it
+// after a minute. Any other error ends the wait as a [*WaitError], and so does
+// the end of the context. Training may take hours, so choose the context's
+// deadline accordingly.
 //
 // Operation getModelById: GET /api/v1/models/{model_id}, repeatedly; see
 // [WithPollInterval].
@@ -605,7 +606,7 @@ func (p *pace) after(now time.Time) time.Time {
 // next returns the next pause: a random time in the upper third below a bound
 // that grows by half each time.
 func (p *pace) next() time.Duration {
-	p.bound = min(p.bound+p.bound/2+1, p.max)
+	p.bound += min(p.bound/2+1, p.max-p.bound)
 	low := max(p.min, p.bound-p.bound/3)
 	wait := low + time.Duration(rand.Int64N(int64(p.bound-low)+1)) //nolint:gosec // jitter needs no secrecy
 	wait, p.least = max(wait, p.least), 0
@@ -642,26 +643,39 @@ func (p *pace) ended(ctx context.Context) error {
 type tolerance struct {
 	patience time.Duration // with what is right only for a moment, such as "not found" for what was made just now
 	pages    time.Duration // with what a proxy shows while what is behind it is exchanged; zero: a minute
-	doubtful int           // such responses in a row
-	since    time.Time
+
+	interim   streak // of what speaks in the service's place
+	momentary streak // of what the service itself says
 }
 
-// judge returns the error if it ends the wait.
+// judge returns the error if it ends the wait. What a proxy said before says
+// nothing for the service's word, which has to come as often as without.
 func (t *tolerance) judge(err error) error {
-	patience := t.patience
 	switch {
 	case err == nil || isTransient(err):
-		t.doubtful = 0
+		t.interim, t.momentary = streak{}, streak{}
 		return nil
-	case isStray(err):
-		patience = max(patience, cmp.Or(t.pages, slowly))
-	case !isMomentary(err):
-		return err
+	case isInterim(err):
+		t.momentary = streak{}
+		return t.interim.judge(err, max(t.patience, cmp.Or(t.pages, slowly)))
+	case isMomentary(err):
+		return t.momentary.judge(err, t.patience)
 	}
-	if t.doubtful++; t.doubtful == 1 {
-		t.since = time.Now()
+	return err
+}
+
+// streak is a doubtful response that comes again and again.
+type streak struct {
+	n     int
+	since time.Time
+}
+
+// judge counts an error, and returns it once it has come often and for long.
+func (s *streak) judge(err error, patience time.Duration) error {
+	if s.n++; s.n == 1 {
+		s.since = time.Now()
 	}
-	if t.doubtful >= leastDoubtful && time.Since(t.since) >= patience {
+	if s.n >= leastDoubtful && time.Since(s.since) >= patience {
 		return err
 	}
 	return nil

@@ -5,6 +5,7 @@ package hacarus
 import (
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -107,5 +108,43 @@ func TestWaitsWantTheirOwn(t *testing.T) {
 				require.Nil(t, item)
 			}
 		})
+	})
+}
+
+// What a proxy says in the service's place does not make the service's own "not
+// found" last any longer than it does: one of those ends no wait.
+func TestWaitAfterAProxysPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begun, denied := time.Now(), false
+		c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case time.Since(begun) < 20*time.Second:
+				status(http.StatusNotFound, proxysPage)(w, r)
+			case !denied:
+				denied = true
+				status(http.StatusNotFound, servicesWord)(w, r)
+			default:
+				ok(assessedItem)(w, r)
+			}
+		}})
+		for _, err := range c.WaitForItems(t.Context(), "m", []string{"a"}) {
+			require.NoError(t, err)
+		}
+	})
+}
+
+// An interval may be as long as a duration can be, for those who rely on callbacks.
+func TestWaitThatNeverPolls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		api := &fakeAPI{next: ok(`{"data":{"item_id":"a","status":"pending"}}`)}
+		c := overMemory(t, api)
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		for _, err := range c.WaitForItems(ctx, "m", []string{"a"}, WithPollInterval(math.MaxInt64, math.MaxInt64)) {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		require.Equal(t, 1, api.count())
 	})
 }
