@@ -14,8 +14,9 @@ import (
 // assessment that existed before for the new one, which matters for example
 // after a change of parameters.
 //
-// It looks at the items before it requests the prediction. An assessment is new
-// if it was not there before, or if the item has been pending in between. One
+// Before it requests the prediction it waits until it has seen each item. An
+// assessment is new if it was not there before, or if the item has been pending
+// in between; for an item that could not be seen, only the latter counts. One
 // case cannot be recognized: the service replaces the assessment with an
 // identical one so quickly that the item is never seen pending. The wait then
 // lasts until the context ends, so use a context with a deadline.
@@ -34,7 +35,7 @@ func (c *Client) PredictAndWait(ctx context.Context, modelID string, itemIDs []s
 			yield(nil, err)
 			return
 		}
-		before := w.snapshot(ctx, itemIDs)
+		before := w.snapshot(withoutCapture(ctx), itemIDs)
 		if _, err := c.PredictItems(ctx, modelID, itemIDs...); err != nil {
 			yield(nil, err)
 			return
@@ -50,19 +51,21 @@ func (c *Client) PredictAndWait(ctx context.Context, modelID string, itemIDs []s
 // snapshot is how models had assessed items before a prediction.
 type snapshot struct {
 	modelID string
-	before  map[string]string // by id: the assessments; "" for an item that could not be seen
+	before  map[string]string // by id: the assessments; "" for an item that is not there
 	pending map[string]bool   // by id: it was pending since
 }
 
-// snapshot looks at each item once. An item that cannot be seen now counts as
-// one without assessments; PredictItems reports what is wrong with it.
-func (w *itemsWait) snapshot(ctx context.Context, itemIDs []string) *snapshot {
+// snapshot waits until each item could be looked at. Of one that cannot be seen
+// nothing is known from before, and PredictItems says what is wrong with it.
+func (w itemsWait) snapshot(ctx context.Context, itemIDs []string) *snapshot {
 	s := &snapshot{modelID: modelOrAny(w.modelID), before: map[string]string{}, pending: map[string]bool{}}
-	for a, seen := range inParallel(ctx, waitConcurrency, distinct(itemIDs), w.look) {
-		if seen.item != nil {
-			s.before[strings.ToLower(a.id)] = s.assessments(seen.item)
+	w.isReady, w.progress, w.subscribe = func(*Item) bool { return true }, nil, nil
+	w.run(ctx, itemIDs, func(id string, item *Item, err error) bool {
+		if err == nil || isMissing(err) {
+			s.before[strings.ToLower(id)] = s.assessments(item)
 		}
-	}
+		return true
+	})
 	return s
 }
 
@@ -73,16 +76,20 @@ func (s *snapshot) note(item *Item) {
 	}
 }
 
-// isNew reports whether an item has an assessment that was not there before.
+// isNew says whether an item certainly has an assessment that was not there.
 func (s *snapshot) isNew(item *Item) bool {
 	id := strings.ToLower(item.ItemID)
 	again := s.pending[id] && item.Status != ItemStatusPending
-	return assessed(item, s.modelID) && (again || s.assessments(item) != s.before[id])
+	before, known := s.before[id]
+	return assessed(item, s.modelID) && (again || known && s.assessments(item) != before)
 }
 
 // assessments returns a string that distinguishes a model's assessments of an
 // item from later ones.
 func (s *snapshot) assessments(item *Item) string {
+	if item == nil {
+		return ""
+	}
 	own := slices.DeleteFunc(slices.Clone(item.Assessments), func(a Assessment) bool {
 		return s.modelID != "" && a.ModelID != s.modelID
 	})

@@ -1,9 +1,13 @@
 package hacarus_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"path"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,4 +94,63 @@ func TestPredictAndWaitFails(t *testing.T) {
 			require.True(t, errors.Is(err, context.DeadlineExceeded) || errors.Is(err, hacarus.ErrDecode), err)
 		}
 	})
+}
+
+// An assessment from before is not taken for a new one either where a proxy is in
+// the way when it is looked for, and the service begins late.
+func TestPredictAndWaitBehindAProxysPage(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusNotFound, http.StatusForbidden, http.StatusServiceUnavailable} {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := newService(t)
+			m := s.AddModel(hacarus.Model{})
+			s.AddItem(hacarus.Item{ItemID: "old", Status: hacarus.ItemStatusDone, Assessments: []hacarus.Assessment{{ModelID: m.ModelID, Label: hacarus.LabelNG}}}, plates.Picture(0))
+			looks := 0
+			c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				if r.Method == http.MethodGet {
+					if looks++; looks == 1 {
+						return page(r, status), nil
+					}
+					return next.RoundTrip(r)
+				}
+				if path.Base(r.URL.Path) != "predict" {
+					return next.RoundTrip(r)
+				}
+				later := r.Clone(context.WithoutCancel(r.Context()))
+				body, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				later.Body = io.NopCloser(bytes.NewReader(body))
+				time.AfterFunc(10*time.Second, func() {
+					if response, err := next.RoundTrip(later); err == nil {
+						_ = response.Body.Close()
+					}
+				})
+				accepted := page(r, http.StatusAccepted)
+				accepted.Body = io.NopCloser(strings.NewReader(`{"data":{"item_ids":["old"]}}`))
+				return accepted, nil
+			})
+			for item, err := range c.PredictAndWait(t.Context(), m.ModelID, []string{"old"}) {
+				require.NoError(t, err)
+				require.Equal(t, plates.Verdict(0), item.Verdict(m.ModelID))
+			}
+		})
+	}
+}
+
+// The response that is captured is that of the prediction, and not one of those that
+// come at the same time.
+func TestPredictAndWaitCaptured(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t)
+	m := s.AddModel(hacarus.Model{})
+	var ids []string
+	for n := range 10 {
+		ids = append(ids, string(rune('a'+n)))
+		s.AddItem(hacarus.Item{ItemID: ids[n]}, plates.Picture(n))
+	}
+	var info hacarus.ResponseInfo
+	for _, err := range c.PredictAndWait(hacarus.CaptureResponse(t.Context(), &info), m.ModelID, ids) {
+		require.NoError(t, err)
+	}
+	require.Contains(t, string(info.Body), "item_ids")
 }
