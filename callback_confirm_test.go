@@ -159,3 +159,53 @@ func TestCallbackFunctionIsNotCalledAfterClose(t *testing.T) {
 		time.Sleep(callbackWait)
 	})
 }
+
+// A proxy's page, however long it is shown, is no word of the service, and drops nothing.
+func TestCallbackItemBehindAProxysPage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begun, calls := time.Now(), 0
+		api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+			answer := ok(assessedItem)
+			if time.Since(begun) < 3*time.Minute {
+				answer = status(http.StatusNotFound, proxysPage)
+			}
+			answer(w, r)
+		}}
+		receiver := newReceiver(t, func(context.Context, []Item) error { calls++; return nil },
+			WithCallbackRetry(RetryPolicy{MaxAttempts: 1000, MaxWait: 2 * time.Second}), WithCallbackClient(overMemory(t, api)))
+		require.Equal(t, http.StatusOK, receiver.post(t, oneItem))
+		time.Sleep(callbackWait)
+		require.NoError(t, receiver.Close())
+		require.Equal(t, 1, calls)
+	})
+}
+
+// slowWarnings is a logger that takes a minute for each failure.
+type slowWarnings struct{ slog.Handler }
+
+func (slowWarnings) Enabled(context.Context, slog.Level) bool { return true }
+
+func (slowWarnings) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "callback failed") {
+		time.Sleep(time.Minute)
+	}
+	return nil
+}
+
+// Nothing is kept for another attempt once Close has returned.
+func TestCallbackThatFailsDuringClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		receiver := newReceiver(t, func(context.Context, []Item) error { return errNotAssessed },
+			WithCallbackLogger(slog.New(slowWarnings{slog.DiscardHandler})), WithCallbackRetry(RetryPolicy{MinWait: 24 * time.Hour, MaxWait: 24 * time.Hour}))
+		require.Equal(t, http.StatusOK, receiver.post(t, oneItem))
+		time.Sleep(time.Second)
+		require.ErrorIs(t, receiver.Close(), context.DeadlineExceeded)
+		time.Sleep(2 * time.Minute)
+		receiver.queue.mu.Lock()
+		defer receiver.queue.mu.Unlock()
+		require.Zero(t, receiver.queue.items)
+		require.Empty(t, receiver.queue.delayed)
+	})
+}

@@ -176,7 +176,7 @@ func (q *callbackQueue) settle(d *callbackDelivery, result callbackResult) {
 	q.forget(result.refused)
 	q.forget(slices.DeleteFunc(result.confirmed, func(e callbackEvent) bool { return !e.bare }))
 	d.events = result.left
-	if len(result.left) == 0 || !again {
+	if len(result.left) == 0 || !again || q.closed { // Close may not have waited for the log
 		q.release(d)
 		return
 	}
