@@ -200,7 +200,7 @@ func (d *Download) saveFile(path string, create func(dir, pattern string) (*os.F
 	if err := d.checkSave(path); err != nil {
 		return argumentError("SaveFile", "%w", err)
 	}
-	file, err := create(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
+	file, err := create(filepath.Dir(path), ".hacarus-*.part") // path's own name may be as long as names can be
 	if err != nil {
 		return err
 	}

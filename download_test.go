@@ -738,3 +738,14 @@ func TestNewDownload(t *testing.T) {
 	require.ErrorIs(t, err, ErrDecode, "an empty file")
 	require.ErrorIs(t, NewDownload(body("PK\x03\x04, and no end"), -1).SaveFile(path), io.ErrUnexpectedEOF)
 }
+
+// A file may have any name that the disk takes, the longest too.
+func TestSaveFileWithALongName(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), strings.Repeat("x", 251)+".zip")
+	require.NoError(t, os.WriteFile(path, nil, 0o600), "the disk takes the name")
+	require.NoError(t, NewDownload(io.NopCloser(strings.NewReader("abc")), 3).SaveFile(path))
+	saved, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "abc", string(saved))
+}
