@@ -81,7 +81,7 @@ func TestCallbackItemNotFoundYet(t *testing.T) {
 // believed before the attempts are used up.
 func TestCallbackItemDenied(t *testing.T) {
 	t.Parallel()
-	for code, most := range map[int]int{http.StatusForbidden: 10, http.StatusNotFound: 6, http.StatusTeapot: 10} {
+	for code, most := range map[int]int{http.StatusForbidden: 10, http.StatusNotFound: 9, http.StatusTeapot: 10} {
 		t.Run(http.StatusText(code), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
