@@ -895,7 +895,7 @@ func TestSlowLoginClaimsNoDeadline(t *testing.T) {
 			time.Sleep(loginTimeout - time.Millisecond)
 			status(503, servicesWord)(w, r)
 		},
-		"after a response": answers(status(503, servicesWord), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+		"after a response": inTurn(status(503, servicesWord), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -919,7 +919,7 @@ func TestSlowLoginClaimsNoDeadline(t *testing.T) {
 func TestContextEndsDuringARenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		login := answers(ok(`{"access_token":"`+testToken+`"}`), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		login := inTurn(ok(`{"access_token":"`+testToken+`"}`), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		c := overMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == opLogin.path {
 				login(w, r)

@@ -165,7 +165,7 @@ func TestCallbackItemBehindAProxysPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun, calls := time.Now(), 0
-		api := &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		api := &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 			answer := ok(assessedItem)
 			if time.Since(begun) < 3*time.Minute {
 				answer = status(http.StatusNotFound, proxysPage)

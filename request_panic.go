@@ -15,9 +15,9 @@ type panicError struct{ value any }
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
-// errGoexit says that a function of the user's has ended the goroutine that it was
-// called on, as a failed assertion of a test does. It is taken for a panic: those who wait for what it was
-// to do would wait for ever.
+// errGoexit says that a function of the user's ended the goroutine that it was
+// called on, as a failed assertion in a test does. It counts as a panic: whoever
+// waits for the function's result would otherwise wait forever.
 var errGoexit = errors.New("a function ended its goroutine")
 
 // guard calls f, and returns its panic as an error.

@@ -151,7 +151,7 @@ func TestFunctionsThatEndTheirGoroutine(t *testing.T) {
 				if test.observer != nil {
 					opts = append(opts, WithObserver(test.observer))
 				}
-				c := overMemory(t, &fakeAPI{next: ok(modelBody)}, opts...)
+				c := overMemory(t, &fakeService{next: ok(modelBody)}, opts...)
 				if test.source != nil {
 					c.auth.exchange = c.fromSource(test.source)
 				}

@@ -117,7 +117,7 @@ func TestWaitAfterAProxysPages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun, denied := time.Now(), false
-		c := overMemory(t, &fakeAPI{next: func(w http.ResponseWriter, r *http.Request) {
+		c := overMemory(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case time.Since(begun) < 20*time.Second:
 				status(http.StatusNotFound, proxysPage)(w, r)
@@ -138,7 +138,7 @@ func TestWaitAfterAProxysPages(t *testing.T) {
 func TestWaitThatNeverPolls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := &fakeAPI{next: ok(`{"data":{"item_id":"a","status":"pending"}}`)}
+		api := &fakeService{next: ok(`{"data":{"item_id":"a","status":"pending"}}`)}
 		c := overMemory(t, api)
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
