@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -95,6 +96,9 @@ func openOn(sys System, path string) (*File, error) {
 		f.target = target
 	}
 	if err = f.identify(); err == nil {
+		err = f.checkName()
+	}
+	if err == nil {
 		err = tolerant(sys.SyncFolder(f.target))
 	}
 	if err != nil {
@@ -311,6 +315,17 @@ func (f *File) sync(size int64) error {
 	return nil
 }
 
+// successor is the file that a compaction writes.
+func (f *File) successor() string { return f.target + ".new" }
+
+// checkName refuses a name so long that the journal could never be compacted.
+func (f *File) checkName() error {
+	if _, err := f.sys.Stat(f.successor()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: no room for its successor's name: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
 // Compact writes a new file beside the old one, and puts it in its place when
 // it is on the disk. A process that ends before that leaves the old one.
 func (f *File) Compact(ctx context.Context, lines iter.Seq[[]byte]) (err error) {
@@ -324,7 +339,7 @@ func (f *File) Compact(ctx context.Context, lines iter.Seq[[]byte]) (err error) 
 	if f.failed != nil {
 		return f.failed
 	}
-	path := f.target + ".new"
+	path := f.successor()
 	file, _, err := f.sys.Open(path)
 	if err != nil {
 		return err

@@ -93,6 +93,17 @@ func TestFileOfAnotherKind(t *testing.T) {
 	}
 }
 
+// A journal whose successor could not have a name would grow without an end.
+func TestFileOfALongName(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	f, err := OpenFile(filepath.Join(folder, strings.Repeat("n", 251)))
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	_, err = OpenFile(filepath.Join(folder, strings.Repeat("n", 252)))
+	require.ErrorIs(t, err, ErrInvalid)
+}
+
 // A journal whose path leads elsewhere by now is not relied upon.
 func TestFileThatWasMoved(t *testing.T) {
 	t.Parallel()
