@@ -19,6 +19,9 @@ const (
 	safePrefix = "safe"
 	// maxSafeID bounds the item ids made from safe names, in bytes.
 	maxSafeID = 200
+	// cutTail is the length of what ends an id that was cut: "__" and a part of the
+	// name's sum.
+	cutTail = len("__") + 16
 )
 
 // SafeName returns the name under which [Client.Inspect] and [Client.Upload]
@@ -29,7 +32,8 @@ const (
 //
 // A name that consists of ASCII letters, digits, "-" and "_", with at most one
 // dot in front of an extension of letters and digits, stays unchanged, and so
-// does a name that SafeName returned. Any other name becomes "safe-", the whole
+// does a name that SafeName returned; a name that only looks like one of these,
+// such as "safe-_0", does not. Any other name becomes "safe-", the whole
 // name with its other characters as hexadecimal UTF-8 between underscores, and
 // the extension:
 //
@@ -40,7 +44,7 @@ const (
 // 200 bytes, it is cut and ends with "__" and part of its SHA-256. Such a name
 // cannot be turned back.
 func SafeName(name string) string {
-	if plainName(name) {
+	if _, ok := OriginalName(name); plainName(name) && (ok || isCut(name)) {
 		return name
 	}
 	return safeName(name, 1)
@@ -64,6 +68,12 @@ func OriginalName(safe string) (string, bool) {
 		return "", false
 	}
 	return safe, true
+}
+
+// isCut reports whether a safe name was cut because it was too long.
+func isCut(safe string) bool {
+	id := wire.ItemID(safe)
+	return len(id) == maxSafeID && strings.HasPrefix(id[maxSafeID-cutTail:], "__")
 }
 
 // plainName reports whether the service accepts a name unchanged.
@@ -91,8 +101,7 @@ func safeName(name string, n int) string {
 	id := prefix + "-" + escapeName(name)
 	if len(id) > maxSafeID {
 		sum := sha256.Sum256([]byte(id))
-		tail := "__" + hex.EncodeToString(sum[:8])
-		id = id[:maxSafeID-len(tail)] + tail
+		id = id[:maxSafeID-cutTail] + "__" + hex.EncodeToString(sum[:])[:cutTail-len("__")]
 	}
 	extension := path.Ext(name)
 	if len(extension) < 2 || len(extension) > 9 || !all(extension[1:], letterOrDigit) {

@@ -77,7 +77,7 @@ func TestSafeNameStays(t *testing.T) {
 	for _, name := range []string{"safe-x.jpg", "検査1.jpg", "a b.png", "safe2-a_2e_png.png", "safe-_.png", strings.Repeat("検", 99), "safe-a"} {
 		require.Equal(t, SafeName(name), SafeName(SafeName(name)), name)
 	}
-	for name, want := range map[string]string{"safe-x.jpg": "safe-x.jpg", SafeName("a b.png"): "a b.png", "safe2-a_2e_png.png": "a.png"} {
+	for name, want := range map[string]string{"safe-x.jpg": "safe-x.jpg", SafeName("a b.png"): "a b.png", "safe2-a_2e_png.png": "a.png", "safe-_0": "safe-_0", "safe-_.png": "safe-_.png"} {
 		original, ok := OriginalName(SafeName(name))
 		require.True(t, ok)
 		require.Equal(t, want, original)
