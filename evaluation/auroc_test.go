@@ -86,7 +86,7 @@ func TestAUROCIntervalByDefinition(t *testing.T) {
 // separated perfectly.
 func TestAUROCIntervalCovers(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same numbers each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same numbers each time
 	normal := func(n int, mean float64) []float64 {
 		scores := make([]float64, n)
 		for i := range scores {

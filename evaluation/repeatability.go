@@ -44,6 +44,10 @@ func (u Unsteady) MarshalJSON() ([]byte, error) {
 	}{u.Image, u.Verdicts})
 }
 
+// MarshalJSON writes the figures, and the unsteady images as a list that may be
+// empty:
+//
+//	{"repeats":3,"same":{"rate":1,…},"spread":0.004,"std_dev":0.001,"unsteady":[]}
 func (r Repeatability) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Repeats  int        `json:"repeats"`

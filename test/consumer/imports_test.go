@@ -17,15 +17,18 @@ const sdk = "github.com/hacarus/hacarus-check-go"
 func TestModulesAreThoseOfTheREADME(t *testing.T) {
 	t.Parallel()
 	client := modules(t, sdk)
-	standIn := modules(t, sdk, sdk+"/hacarustest")
-	all := union(standIn, required(t))
+	pixels := modules(t, sdk+"/overlay", sdk+"/hacarustest")
+	figures := modules(t, sdk+"/evaluation")
+	users := union(client, pixels, figures)
+	all := union(users, required(t))
 	for _, c := range []struct {
 		name, row string // row is what ends a row of the table
 		want      []string
 	}{
 		{"the client", "every program", client},
-		{"hacarustest", "who imports `hacarustest`", without(standIn, client)},
-		{"tests of the SDK", "this repository's tests", without(all, standIn)},
+		{"overlay and hacarustest", "who imports `overlay` or `hacarustest`", without(pixels, client)},
+		{"evaluation", "who imports `evaluation`", without(figures, client)},
+		{"tests of the SDK", "this repository's tests", without(all, users)},
 		{"all", "", all},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -44,7 +47,7 @@ func TestModulesAreThoseOfTheREADME(t *testing.T) {
 // uses hacarustest too, outside of tests, nothing that registers flags.
 func TestNoTestCodeIsLinked(t *testing.T) {
 	t.Parallel()
-	for _, root := range []string{".", sdk, sdk + "/hacarustest"} {
+	for _, root := range []string{".", sdk, sdk + "/hacarustest", sdk + "/overlay", sdk + "/evaluation"} {
 		for _, path := range list(t, "{{.ImportPath}}", root) {
 			if path == "testing" || strings.HasPrefix(path, "testing/") || path == "net/http/httptest" || path == "flag" || strings.Contains(path, "testify") {
 				t.Errorf("%s imports %s", root, path)
@@ -52,7 +55,7 @@ func TestNoTestCodeIsLinked(t *testing.T) {
 		}
 	}
 	for _, path := range list(t, "{{.ImportPath}}", ".") {
-		if strings.HasPrefix(path, "golang.org/x/image") || path == sdk+"/hacarustest" {
+		if strings.HasPrefix(path, "golang.org/x/image") || strings.HasPrefix(path, "gonum.org/") || path == sdk+"/hacarustest" {
 			t.Errorf("a plain client imports %s", path)
 		}
 	}

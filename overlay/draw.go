@@ -1,0 +1,242 @@
+package overlay
+
+import (
+	"image"
+	"image/color"
+	"image/draw"
+	"strconv"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+// Findings are what is drawn on an image. The zero value is that there is no
+// verdict.
+type Findings struct {
+	// Verdict is OK or NG; anything else is drawn as none.
+	Verdict hacarus.Verdict
+	// Boxes are the places of defects, in pixels from the image's upper left
+	// corner. They are numbered in this order, from 1. What lies outside of the
+	// image is not drawn.
+	Boxes []image.Rectangle
+	// Heat is a heat map, stretched over the image whatever its size; nil is none.
+	// Where it is gray, black is nothing and white is the most. One that has
+	// colors is laid over the image with them, half transparent.
+	Heat image.Image
+}
+
+// The colors are dark enough for white letters, and differ in lightness too.
+var (
+	red   = color.RGBA{0xd3, 0x1b, 0x1b, 0xff}
+	green = color.RGBA{0x00, 0x7a, 0x3d, 0xff}
+	gray  = color.RGBA{0x4b, 0x53, 0x60, 0xff}
+	white = color.RGBA{0xff, 0xff, 0xff, 0xff}
+	black = color.RGBA{0x00, 0x00, 0x00, 0xff}
+)
+
+// Draw returns a copy of the picture with the findings on it: the heat map, a
+// frame in the verdict's color, a box around each defect, and a badge with the
+// verdict in the corner where it covers the least of the boxes. Below some 24
+// pixels there is room for the frame and the mark alone.
+//
+// Its bounds begin at 0, 0. What is transparent in the picture is white.
+func Draw(picture image.Image, findings Findings) *image.RGBA {
+	canvas := copied(picture)
+	if findings.Heat != nil {
+		drawHeat(canvas, findings.Heat)
+	}
+	p := newPen(canvas)
+	p.frame(canvas.Rect, p.line, colorOf(findings.Verdict))
+	boxes := visible(findings.Boxes, canvas.Rect)
+	for _, b := range boxes {
+		p.box(b.place)
+	}
+	// Numbers come after all boxes, since no line must cross one.
+	for _, b := range boxes {
+		p.number(b)
+	}
+	p.badge(findings.Verdict, boxes)
+	return canvas
+}
+
+func colorOf(v hacarus.Verdict) color.RGBA {
+	switch v {
+	case hacarus.VerdictOK:
+		return green
+	case hacarus.VerdictNG:
+		return red
+	}
+	return gray
+}
+
+func copied(picture image.Image) *image.RGBA {
+	canvas := image.NewRGBA(image.Rectangle{Max: picture.Bounds().Size()})
+	draw.Draw(canvas, canvas.Rect, image.White, image.Point{}, draw.Src)
+	draw.Draw(canvas, canvas.Rect, picture, picture.Bounds().Min, draw.Over)
+	return canvas
+}
+
+// numbered is a box with its place in the list.
+type numbered struct {
+	place  image.Rectangle
+	number int
+}
+
+// visible are the boxes of which something is to be seen. An empty one, such as
+// a point, is there where it lies in the image.
+func visible(boxes []image.Rectangle, bounds image.Rectangle) []numbered {
+	var seen []numbered
+	for i, box := range boxes {
+		box = box.Canon()
+		if box.Overlaps(bounds) || box.Empty() && box.Min.In(bounds) {
+			seen = append(seen, numbered{box, i + 1})
+		}
+	}
+	return seen
+}
+
+// pen draws in sizes that fit the image.
+type pen struct {
+	canvas *image.RGBA
+	line   int // width of lines
+	letter int // height of the letters in the badge
+}
+
+// leastLetter is the height of the smallest letters that can be read.
+const leastLetter = 8
+
+func newPen(canvas *image.RGBA) pen {
+	short := min(canvas.Rect.Dx(), canvas.Rect.Dy())
+	line := max(2, short/150)
+	if short < 80 {
+		line = 1
+	}
+	return pen{canvas: canvas, line: line, letter: max(leastLetter, short/16)}
+}
+
+func (p pen) fill(r image.Rectangle, c color.RGBA) {
+	draw.Draw(p.canvas, r, image.NewUniform(c), image.Point{}, draw.Src)
+}
+
+// frame draws the edge of a rectangle, inwards.
+func (p pen) frame(r image.Rectangle, width int, c color.RGBA) {
+	inner := r.Inset(width)
+	if inner.Empty() {
+		p.fill(r, c)
+		return
+	}
+	p.fill(image.Rect(r.Min.X, r.Min.Y, r.Max.X, inner.Min.Y), c)
+	p.fill(image.Rect(r.Min.X, inner.Max.Y, r.Max.X, r.Max.Y), c)
+	p.fill(image.Rect(r.Min.X, inner.Min.Y, inner.Min.X, inner.Max.Y), c)
+	p.fill(image.Rect(inner.Max.X, inner.Min.Y, r.Max.X, inner.Max.Y), c)
+}
+
+// rim is the width of the light lines beside a red one. The dark one around them
+// is as wide: of light and dark, one stands out from any background.
+func (p pen) rim() int { return max(1, p.line/2) }
+
+// around is the outer edge of what is drawn around a defect. At the image's edge
+// it turns inwards, so that no line is lost.
+func (p pen) around(defect image.Rectangle) image.Rectangle {
+	width := p.line + 3*p.rim()
+	outer := image.Rectangle{defect.Min.Sub(image.Pt(width, width)), defect.Max.Add(image.Pt(width, width))}
+	return outer.Intersect(p.canvas.Rect)
+}
+
+func (p pen) box(defect image.Rectangle) {
+	outer, rim := p.around(defect), p.rim()
+	p.frame(outer, rim, black)
+	p.frame(outer.Inset(rim), p.line+2*rim, white)
+	p.frame(outer.Inset(2*rim), p.line, red)
+}
+
+// number draws a box's number on a tag above the box, or below where there is no
+// room. An image that is too small has none.
+func (p pen) number(b numbered) {
+	height := max(leastLetter, p.letter*3/5)
+	text := strconv.Itoa(b.number)
+	pad := max(2, height/4)
+	size := image.Pt(textWidth(text, height)+2*pad, height+2*pad)
+	outer := p.around(b.place)
+	if size.X*3 > p.canvas.Rect.Dx() || size.Y*3 > p.canvas.Rect.Dy() {
+		return
+	}
+	at := image.Pt(outer.Min.X, outer.Min.Y-size.Y)
+	if at.Y < 0 {
+		at.Y = outer.Max.Y
+	}
+	tag := inside(image.Rectangle{at, at.Add(size)}, p.canvas.Rect)
+	p.fill(tag, white)
+	p.fill(tag.Inset(1), red)
+	drawText(p.canvas, text, tag.Min.Add(image.Pt(pad, pad)), height, white)
+}
+
+// inside moves r into bounds, as far as it fits.
+func inside(r, bounds image.Rectangle) image.Rectangle {
+	r = r.Add(image.Pt(min(0, bounds.Max.X-r.Max.X), min(0, bounds.Max.Y-r.Max.Y)))
+	return r.Add(image.Pt(max(0, bounds.Min.X-r.Min.X), max(0, bounds.Min.Y-r.Min.Y)))
+}
+
+// badge draws the verdict's mark and word, or the mark alone where there is no
+// room for more.
+func (p pen) badge(v hacarus.Verdict, boxes []numbered) {
+	height, mark, word := p.letter, markOf(v), wordOf(v)
+	pad, gap := max(2, height/2), max(2, height/2)
+	width := height
+	if word != "" {
+		width += gap + textWidth(word, height)
+	}
+	size := image.Pt(width+2*pad, height+2*pad)
+	if room := p.canvas.Rect.Size(); size.X*2 > room.X || size.Y*2 > room.Y {
+		word = ""
+		height = min(height, room.X/3, room.Y/3)
+		pad = max(1, height/5)
+		size = image.Pt(height+2*pad, height+2*pad)
+	}
+	badge := p.corner(size, boxes)
+	p.fill(badge, white)
+	p.fill(badge.Inset(p.rim()), colorOf(v))
+	at := badge.Min.Add(image.Pt(pad, pad))
+	drawGlyph(p.canvas, mark, at, height, white)
+	if word != "" {
+		drawText(p.canvas, word, at.Add(image.Pt(height+gap, 0)), height, white)
+	}
+}
+
+func wordOf(v hacarus.Verdict) string {
+	switch v {
+	case hacarus.VerdictOK:
+		return "OK"
+	case hacarus.VerdictNG:
+		return "NG"
+	}
+	return "" // the mark says it
+}
+
+// corner is where the badge covers the least of the boxes.
+func (p pen) corner(size image.Point, boxes []numbered) image.Rectangle {
+	bounds := p.canvas.Rect.Inset(p.line)
+	var best image.Rectangle
+	least := -1
+	for _, at := range []image.Point{
+		bounds.Min,
+		{bounds.Max.X - size.X, bounds.Min.Y},
+		{bounds.Min.X, bounds.Max.Y - size.Y},
+		bounds.Max.Sub(size),
+	} {
+		corner := image.Rectangle{at, at.Add(size)}
+		if hidden := p.hidden(corner, boxes); least < 0 || hidden < least {
+			best, least = corner, hidden
+		}
+	}
+	return best
+}
+
+// hidden is how many pixels of boxes a badge would cover.
+func (p pen) hidden(badge image.Rectangle, boxes []numbered) int {
+	pixels := 0
+	for _, b := range boxes {
+		covered := badge.Intersect(p.around(b.place)).Size()
+		pixels += covered.X * covered.Y
+	}
+	return pixels
+}
