@@ -207,17 +207,15 @@ func (r *Report) cases(wanted func(Case) bool, direction int) []Case {
 		}
 	}
 	slices.SortStableFunc(cases, func(a, b Case) int {
-		if a.Score == nil || b.Score == nil {
-			return cmp.Compare(boolean(a.Score == nil), boolean(b.Score == nil))
+		switch {
+		case a.Score != nil && b.Score != nil:
+			return direction * cmp.Compare(*a.Score, *b.Score)
+		case a.Score != nil:
+			return -1
+		case b.Score != nil:
+			return 1
 		}
-		return direction * cmp.Compare(*a.Score, *b.Score)
+		return 0
 	})
 	return cases
-}
-
-func boolean(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

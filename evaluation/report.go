@@ -46,7 +46,8 @@ func (r *Report) Open() string {
 }
 
 // MarshalJSON writes the figures, with intervals at 95 %, two-sided, and the
-// images that went wrong; without the cases that did not:
+// images that went wrong; without the cases that did not. The numbers of escapes and
+// overkills are without the undecided images, which the rates count too:
 //
 //	{"n_good":4,"n_bad":7,"escapes":0,"overkills":0,"undecided":0,
 //	 "escape":{"rate":0,"low":0,"high":0.4096,"count":0,"n":7},"overkill":{…},

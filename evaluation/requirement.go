@@ -1,6 +1,7 @@
 package evaluation
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -18,7 +19,7 @@ type Requirement struct {
 	// Limit is the most of escape, overkill and undecided, and the least of the
 	// others. It is between 0 and 1.
 	Limit float64
-	// Confidence is how sure it has to be, one-sided: at least 0.5, below 1.
+	// Confidence is how sure it has to be, one-sided: from 0.5 to 0.99999.
 	Confidence float64
 }
 
@@ -95,11 +96,18 @@ func parseRequirement(s string) (Requirement, error) {
 	if withConfidence {
 		r.Confidence, err = parseShare("confidence", sure)
 	}
-	if err == nil && r.Confidence < 0.5 {
+	switch {
+	case err != nil:
+	case r.Confidence < 0.5:
 		err = fmt.Errorf("a confidence of %s is less than even odds", strings.TrimSpace(sure))
+	case r.Confidence > mostConfidence:
+		err = fmt.Errorf("a confidence of %s is more than 99.999%%", strings.TrimSpace(sure))
 	}
 	return r, err
 }
+
+// mostConfidence is more than anyone needs, and can still be told from 1.
+const mostConfidence = 0.99999
 
 func (r Requirement) checkName(name string) error {
 	switch _, known := measures[r.Measure]; {
@@ -144,11 +152,8 @@ func (r Requirement) String() string {
 	if r.Kind != "" {
 		name += ":" + r.Kind
 	}
-	return fmt.Sprintf("%s%s%s@%s%%", name, r.sign(), number(r.Limit), number(100*r.Confidence))
+	return fmt.Sprintf("%s%s%v@%.10g%%", name, r.sign(), r.Limit, 100*r.Confidence)
 }
-
-// number has no more digits than tell.
-func number(x float64) string { return strconv.FormatFloat(x, 'g', 10, 64) }
 
 // MarshalText writes the requirement as [Requirement.String] does.
 func (r Requirement) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
@@ -220,6 +225,20 @@ func (r Requirement) figures(m measure, report *Report) (value, bound float64, n
 		return rate.Value(), rate.Lower(r.Confidence), rate.N
 	}
 	return rate.Value(), rate.Upper(r.Confidence), rate.N
+}
+
+// MarshalJSON writes the judgement with the requirement as a string, and null
+// for a figure that there is not:
+//
+//	{"requirement":"escape<=0.02@95%","met":false,"value":0,"bound":0.139,"n":20}
+func (j Judgement) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Requirement Requirement `json:"requirement"`
+		Met         bool        `json:"met"`
+		Value       *float64    `json:"value"`
+		Bound       *float64    `json:"bound"`
+		N           int         `json:"n"`
+	}{j.Requirement, j.Met, finite(j.Value), finite(j.Bound), j.N})
 }
 
 // String returns the judgement with its reason, such as "not met:

@@ -58,6 +58,7 @@ func TestParseRequirementRefuses(t *testing.T) {
 		"escape<=0.02@95":       "the confidence 95 is not between 0 and 1 (or 0% and 100%)",
 		"escape<=0.02@100%":     "the confidence 100% is not between 0 and 1 (or 0% and 100%)",
 		"escape<=0.02@40%":      "a confidence of 40% is less than even odds",
+		"escape<=0.02@99.9999%": "a confidence of 99.9999% is more than 99.999%",
 		"escape:scratch<=0.02":  "escape has no kinds, only recall has",
 		"recall:>=0.9":          "no kind behind the colon",
 		"escape<=0.02@95%@95%":  `the confidence "95%@95%" is no number`,
@@ -127,7 +128,38 @@ func TestRequirementOfNothing(t *testing.T) {
 	require.False(t, judgement.Met)
 	require.True(t, math.IsNaN(judgement.Bound))
 	require.Zero(t, none.Images())
+	_, err := json.Marshal(judgement)
+	require.NoError(t, err)
 	require.Error(t, json.Unmarshal([]byte(`"escape<=2"`), &none))
+}
+
+func TestJudgementJSON(t *testing.T) {
+	t.Parallel()
+	requirement, err := evaluation.ParseRequirement("overkill<=0.9")
+	require.NoError(t, err)
+	document, err := json.Marshal(requirement.Judge(allRight(t, 2, 3)))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"requirement":"overkill<=0.9@95%","met":true,"value":0,"bound":0.776393,"n":2}`, rounded(t, document))
+	document, err = json.Marshal(requirement.Judge(allRight(t, 0, 3)))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"requirement":"overkill<=0.9@95%","met":false,"value":null,"bound":1,"n":0}`, string(document))
+}
+
+// What is parsed is written so that it is parsed again, to the same.
+func FuzzParseRequirement(f *testing.F) {
+	for _, s := range []string{"escape<=0.02@95%", "recall:a:b>=9e-1", " auroc >= 95 % @ 0.9 ", "same>=99%@", "undecided<=-1", "same>=0.9999999999999999@0.99998"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		requirement, err := evaluation.ParseRequirement(s)
+		if err != nil {
+			return
+		}
+		again, err := evaluation.ParseRequirement(requirement.String())
+		if err != nil || again.String() != requirement.String() {
+			t.Errorf("%q is written as %q: %v", s, requirement, err)
+		}
+	})
 }
 
 // allRight is the report on images with the right verdicts; the bad ones have dents.

@@ -2,6 +2,7 @@ package evaluation
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,6 +24,26 @@ type Result struct {
 	// Err is why there is no verdict. With an error, Verdict and Score count for
 	// nothing.
 	Err error
+}
+
+// MarshalJSON writes the result with its error as a string:
+//
+//	{"file":"bad/7.png","repeat":0,"verdict":"OK","score":0.06}
+func (r Result) MarshalJSON() ([]byte, error) {
+	line := struct {
+		File    string          `json:"file"`
+		Repeat  int             `json:"repeat"`
+		Verdict hacarus.Verdict `json:"verdict"`
+		Score   *float64        `json:"score,omitempty"`
+		Err     string          `json:"error,omitempty"`
+	}{File: r.File, Repeat: r.Repeat, Verdict: r.Verdict}
+	if r.Score != nil {
+		line.Score = finite(*r.Score)
+	}
+	if r.Err != nil {
+		line.Err = r.Err.Error()
+	}
+	return json.Marshal(line)
 }
 
 // ResultOf takes a result from what [hacarus.Client.Inspect] says of an image.

@@ -80,7 +80,7 @@ func ReadDir(dir string) (Set, error) {
 	if test := filepath.Join(dir, "test"); hasGood(test) {
 		dir = test
 	}
-	loose, folders, err := list(dir)
+	loose, folders, err := imagesAndFolders(dir)
 	switch {
 	case err != nil:
 		return nil, err
@@ -136,11 +136,11 @@ func (s Set) orNone(dir string) (Set, error) {
 
 // readBad reads bad images, whose folders name their kinds.
 func readBad(dir string) (Set, error) {
-	files, folders, err := list(dir)
+	files, folders, err := imagesAndFolders(dir)
 	if err != nil {
 		return nil, err
 	}
-	set := label(files, Image{Bad: true})
+	set := alike(files, Image{Bad: true})
 	for _, folder := range folders {
 		images, err := readTree(folder, Image{Bad: true, Kind: filepath.Base(folder)})
 		if err != nil {
@@ -153,11 +153,11 @@ func readBad(dir string) (Set, error) {
 
 // readTree reads all images below a folder, which are all alike.
 func readTree(dir string, like Image) (Set, error) {
-	files, folders, err := list(dir)
+	files, folders, err := imagesAndFolders(dir)
 	if err != nil {
 		return nil, err
 	}
-	set := label(files, like)
+	set := alike(files, like)
 	for _, folder := range folders {
 		images, err := readTree(folder, like)
 		if err != nil {
@@ -168,7 +168,7 @@ func readTree(dir string, like Image) (Set, error) {
 	return set, nil
 }
 
-func label(files []string, like Image) Set {
+func alike(files []string, like Image) Set {
 	var set Set
 	for _, file := range files {
 		like.File = file
@@ -177,8 +177,8 @@ func label(files []string, like Image) Set {
 	return set
 }
 
-// list returns the paths of a folder's images and of its folders.
-func list(dir string) (files, folders []string, err error) {
+// imagesAndFolders returns the paths of a folder's images and of its folders.
+func imagesAndFolders(dir string) (files, folders []string, err error) {
 	images, err := hacarus.FilesFromDir(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("evaluation: %w", err)
@@ -206,7 +206,7 @@ func isFolder(path string) bool {
 
 // hasGood says whether one of a folder's folders holds the good images.
 func hasGood(dir string) bool {
-	_, folders, err := list(dir)
+	_, folders, err := imagesAndFolders(dir)
 	return err == nil && slices.ContainsFunc(folders, isGood)
 }
 

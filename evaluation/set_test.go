@@ -188,3 +188,23 @@ func TestResultOf(t *testing.T) {
 	failed := &hacarus.Inspection{File: "elsewhere.png", Tag: "lot 7", Verdict: hacarus.VerdictUnknown, Err: hacarus.ErrNoAssessment}
 	require.Equal(t, evaluation.Result{File: "elsewhere.png", Verdict: hacarus.VerdictUnknown, Err: hacarus.ErrNoAssessment}, evaluation.ResultOf(failed, 0))
 }
+
+// A table is a set that can be evaluated, or an error.
+func FuzzReadCSV(f *testing.F) {
+	f.Add([]byte("file,label,kind\na.png,good,\nb.png,NG,dent\n"))
+	f.Add([]byte("\ufeffFile;Label\r\n\"a;\n.png\";ok\r\n"))
+	f.Add([]byte("label\tfile\nbad\t/tmp/../a\n"))
+	f.Fuzz(func(t *testing.T, table []byte) {
+		path := filepath.Join(t.TempDir(), "labels.csv")
+		if err := os.WriteFile(path, table, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		set, err := evaluation.ReadCSV(path)
+		if err != nil {
+			return
+		}
+		if _, err := evaluation.Evaluate(set, nil); err != nil {
+			t.Errorf("%q: %v", table, err)
+		}
+	})
+}

@@ -26,7 +26,7 @@ type ThresholdCheck struct {
 	LowestNG  *float64 `json:"lowest_ng"`
 	// Exceptions are the results that contradict: OK above the threshold, NG below,
 	// or with a verdict and no score. Nil is none.
-	Exceptions []Result `json:"-"`
+	Exceptions []Result `json:"exceptions"`
 }
 
 // CheckThreshold checks whether scores and the threshold reproduce the verdicts
@@ -89,7 +89,7 @@ func (c *ThresholdCheck) likeliest(decided []Result) *float64 {
 	}
 	scored := slices.DeleteFunc(slices.Clone(decided), func(r Result) bool { return r.Score == nil })
 	slices.SortFunc(scored, func(a, b Result) int { return cmp.Compare(*a.Score, *b.Score) })
-	wrong := count(scored, hacarus.VerdictOK) // with a threshold below all of them
+	wrong := countOf(scored, hacarus.VerdictOK) // with a threshold below all of them
 	var best *float64
 	fewest := len(scored) + 1
 	for first := 0; first < len(scored); {
@@ -98,17 +98,17 @@ func (c *ThresholdCheck) likeliest(decided []Result) *float64 {
 			end++
 		}
 		alike := scored[first:end]
-		wrong -= count(alike, hacarus.VerdictOK)
+		wrong -= countOf(alike, hacarus.VerdictOK)
 		if wrong < fewest {
 			best, fewest = alike[0].Score, wrong
 		}
-		wrong += count(alike, hacarus.VerdictNG)
+		wrong += countOf(alike, hacarus.VerdictNG)
 		first = end
 	}
 	return best
 }
 
-func count(results []Result, verdict hacarus.Verdict) int {
+func countOf(results []Result, verdict hacarus.Verdict) int {
 	n := 0
 	for _, r := range results {
 		if r.Verdict == verdict {

@@ -1,6 +1,7 @@
 package evaluation_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +78,10 @@ func TestCheckThresholdWithoutScores(t *testing.T) {
 	check = evaluation.CheckThreshold(results, new(0.1))
 	require.False(t, check.Reproduces)
 	require.Equal(t, "c", names(check.Exceptions))
+	document, err := json.Marshal(check)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"reproduces":false,"threshold":0.1,"highest_ok":0.01,"lowest_ng":0.2,
+		"exceptions":[{"file":"c","repeat":0,"verdict":"NG"}]}`, string(document))
 
 	require.Equal(t, evaluation.ThresholdCheck{}, evaluation.CheckThreshold(nil, nil))
 }

@@ -60,7 +60,7 @@ func orientationOfTIFF(content []byte) int {
 			break
 		}
 		if order.Uint16(entries) == tag && order.Uint16(entries[2:]) == short {
-			return known(order.Uint16(entries[8:]))
+			return oneToEight(order.Uint16(entries[8:]))
 		}
 		entries = entries[entrySize:]
 	}
@@ -79,7 +79,7 @@ func orderOf(content []byte) (binary.ByteOrder, bool) {
 	return nil, false
 }
 
-func known(orientation uint16) int {
+func oneToEight(orientation uint16) int {
 	if orientation < 1 || orientation > 8 {
 		return 1
 	}
