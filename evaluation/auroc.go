@@ -99,7 +99,7 @@ func (a AUROC) known() bool {
 }
 
 // String returns the area with its two-sided interval at 95 %, such as
-// "0.893 (95 %: 0.813 to 0.941)".
+// "0.893 (95 %: 0.812 to 0.940)".
 func (a AUROC) String() string {
 	if !a.known() {
 		return "not known"
@@ -111,7 +111,7 @@ func (a AUROC) String() string {
 // MarshalJSON writes the area with its two-sided interval at 95 %, and null if
 // there were no pairs:
 //
-//	{"value":0.893,"low":0.813,"high":0.941}
+//	{"value":0.893,"low":0.812,"high":0.940}
 func (a AUROC) MarshalJSON() ([]byte, error) {
 	if !a.known() {
 		return []byte("null"), nil

@@ -51,7 +51,7 @@ func (r *Report) Open() string {
 //
 //	{"n_good":4,"n_bad":7,"escapes":0,"overkills":0,"undecided":0,
 //	 "escape":{"rate":0,"low":0,"high":0.4096,"count":0,"n":7},"overkill":{…},
-//	 "auroc":{"value":1,"low":0.68,"high":1},"unscored":0,
+//	 "auroc":{"value":1,"low":0.649,"high":1},"unscored":0,
 //	 "kinds":{"dent":{"n":2,"ok":0,"ng":2,"undecided":0,"recall":{…}}},
 //	 "repeatability":{…},
 //	 "escaped_images":[],"overkilled_images":[],"undecided_images":[]}

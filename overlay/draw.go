@@ -35,7 +35,7 @@ var (
 
 // Draw returns a copy of the picture with the findings on it: the heat map, a
 // frame in the verdict's color, a box around each defect, and a badge with the
-// verdict in the corner where it covers the least of the boxes. Below some 24
+// verdict in the corner where it covers the least of them. Below some 24
 // pixels there is room for the frame and the mark alone.
 //
 // Its bounds begin at 0, 0. What is transparent in the picture is white.
@@ -149,25 +149,38 @@ func (p pen) box(defect image.Rectangle) {
 	p.frame(outer.Inset(2*rim), p.line, red)
 }
 
-// number draws a box's number on a tag above the box, or below where there is no
-// room. An image that is too small has none.
+// number draws a box's number on its tag.
 func (p pen) number(b numbered) {
-	height := max(leastLetter, p.letter*3/5)
-	text := strconv.Itoa(b.number)
-	pad := max(2, height/4)
-	size := image.Pt(textWidth(text, height)+2*pad, height+2*pad)
-	outer := p.around(b.place)
-	if size.X*3 > p.canvas.Rect.Dx() || size.Y*3 > p.canvas.Rect.Dy() {
+	tag := p.tag(b)
+	if tag.Empty() {
 		return
 	}
+	height, pad := p.digits()
+	p.fill(tag, white)
+	p.fill(tag.Inset(1), red)
+	drawText(p.canvas, strconv.Itoa(b.number), tag.Min.Add(image.Pt(pad, pad)), height, white)
+}
+
+// digits are the height of a number and the room around it.
+func (p pen) digits() (height, pad int) {
+	height = max(leastLetter, p.letter*3/5)
+	return height, max(2, height/4)
+}
+
+// tag is the place of a box's number: above the box, or below where there is no
+// room. It is empty in an image that is too small for numbers.
+func (p pen) tag(b numbered) image.Rectangle {
+	height, pad := p.digits()
+	size := image.Pt(textWidth(strconv.Itoa(b.number), height)+2*pad, height+2*pad)
+	if room := p.canvas.Rect.Size(); size.X*3 > room.X || size.Y*3 > room.Y {
+		return image.Rectangle{}
+	}
+	outer := p.around(b.place)
 	at := image.Pt(outer.Min.X, outer.Min.Y-size.Y)
 	if at.Y < 0 {
 		at.Y = outer.Max.Y
 	}
-	tag := inside(image.Rectangle{at, at.Add(size)}, p.canvas.Rect)
-	p.fill(tag, white)
-	p.fill(tag.Inset(1), red)
-	drawText(p.canvas, text, tag.Min.Add(image.Pt(pad, pad)), height, white)
+	return inside(image.Rectangle{at, at.Add(size)}, p.canvas.Rect)
 }
 
 // inside moves r into bounds, as far as it fits.
@@ -231,12 +244,13 @@ func (p pen) corner(size image.Point, boxes []numbered) image.Rectangle {
 	return best
 }
 
-// hidden is how many pixels of boxes a badge would cover.
+// hidden is how many pixels of boxes and numbers a badge would cover.
 func (p pen) hidden(badge image.Rectangle, boxes []numbered) int {
 	pixels := 0
 	for _, b := range boxes {
-		covered := badge.Intersect(p.around(b.place)).Size()
-		pixels += covered.X * covered.Y
+		pixels += area(badge.Intersect(p.around(b.place))) + area(badge.Intersect(p.tag(b)))
 	}
 	return pixels
 }
+
+func area(r image.Rectangle) int { return r.Dx() * r.Dy() }

@@ -164,6 +164,15 @@ func TestDrawBadgeKeepsOffBoxes(t *testing.T) {
 	}
 }
 
+// A badge keeps off the numbers too: that of this box is where the badge would be.
+func TestDrawBadgeKeepsOffNumbers(t *testing.T) {
+	t.Parallel()
+	with := overlay.Findings{Verdict: hacarus.VerdictNG, Boxes: []image.Rectangle{image.Rect(60, 90, 100, 130)}}
+	marked := overlay.Draw(plain(700, 500, color.Black), with)
+	with.Verdict = hacarus.VerdictOK
+	require.False(t, differ(marked, overlay.Draw(plain(700, 500, color.Black), with), image.Rect(10, 10, 200, 200)))
+}
+
 // Each digit is another one, and boxes keep their place in the list.
 func TestDrawNumbers(t *testing.T) {
 	t.Parallel()
