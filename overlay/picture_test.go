@@ -245,6 +245,13 @@ func TestFindingsOfEveryOrientation(t *testing.T) {
 	}
 }
 
+// Of a square image nobody can see whether the service has turned it.
+func TestFindingsOfASquareAreUpright(t *testing.T) {
+	t.Parallel()
+	picture := &overlay.Picture{Image: image.NewGray(image.Rect(0, 0, 40, 40)), Orientation: 6}
+	require.Equal(t, []image.Rectangle{image.Rect(4, 6, 8, 12)}, overlay.FindingsOf(item(20, 20, box(2, 3, 4, 6)), "", picture).Boxes)
+}
+
 // A person's verdict and boxes are before the model's, each where there are any.
 func TestFindingsOfAPerson(t *testing.T) {
 	t.Parallel()
