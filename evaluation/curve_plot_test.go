@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -18,8 +17,6 @@ var someCurve = evaluation.Curve{
 	{Threshold: 0.1, Escape: evaluation.Rate{Count: 1, N: 4}, Overkill: evaluation.Rate{Count: 1, N: 2}},
 	{Threshold: 0.4, Escape: evaluation.Rate{Count: 4, N: 4}, Overkill: evaluation.Rate{N: 2}},
 }
-
-var emptyRows = regexp.MustCompile(`(?m)^ *\n`)
 
 // elements are those of an SVG, by name and class, with their attributes. What
 // is no XML fails the test.
@@ -99,32 +96,4 @@ func TestCurveDrawsOddPoints(t *testing.T) {
 			require.Contains(t, curve.Text(plot), "threshold")
 		}
 	}
-}
-
-func TestCurveText(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, ` 100 % OOOOO     |          EE
-                 |
-                 |
-                 |
-  50 %      OOOOOOOOOOOOOOOO
-                 |
-            EEEEEEEEEEEEEEEE
-                 |
-   0 % EEEEE     |          OO
-       0------------------0.42
-       threshold   E escape   O overkill   | in use 0.2
-`, someCurve.Text(evaluation.Plot{Width: 30, Height: 9, InUse: new(0.2)}))
-	require.Equal(t, ` 100 % O                    E
-~
-~
-~
-  50 %      O
-~
-            E
-~
-   0 % E                    O
-       0------------------0.42
-       しきい値   E 見逃し   O 過検出
-`, emptyRows.ReplaceAllString(someCurve.Text(evaluation.Plot{Width: 30, Height: 9, Measured: true, Threshold: "しきい値", Escape: "見逃し", Overkill: "過検出"}), "~\n"))
 }

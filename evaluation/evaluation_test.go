@@ -1,11 +1,7 @@
 package evaluation_test
 
 import (
-	"encoding/json"
 	"errors"
-	"math"
-	"regexp"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -160,41 +156,6 @@ func TestEvaluateRepeats(t *testing.T) {
 	}, repeatability.Unsteady)
 }
 
-// The pooled deviation is that of the analysis of variance: within images, not
-// between them.
-func TestRepeatabilityDeviation(t *testing.T) {
-	t.Parallel()
-	set := evaluation.Set{{File: "a"}, {File: "b", Bad: true}}
-	var results []evaluation.Result
-	for repeat, scores := range [][]float64{{1, 50}, {2, 52}, {3, 54}} {
-		for i, score := range scores {
-			results = append(results, evaluation.Result{File: set[i].File, Repeat: repeat, Verdict: hacarus.VerdictNG, Score: &score})
-		}
-	}
-	report, err := evaluation.Evaluate(set, results)
-	require.NoError(t, err)
-	require.InDelta(t, 1.5811388, report.Repeatability.StdDev, 1e-7) // √((1+4)/2)
-	require.Equal(t, 4.0, report.Repeatability.Spread)
-	require.Equal(t, evaluation.Rate{Count: 2, N: 2}, report.Repeatability.Same)
-	require.Empty(t, report.Repeatability.Unsteady)
-}
-
-// An image that never had a verdict has not had the same one each time, and a
-// repeat that is missing is one without a verdict.
-func TestRepeatabilityWithoutVerdicts(t *testing.T) {
-	t.Parallel()
-	set := evaluation.Set{{File: "a"}, {File: "b"}, {File: "c"}}
-	results := append(resultsOf(set, 0, "OK", "?", "OK"), resultsOf(set, 1, "OK", "?", "-")...)
-	report, err := evaluation.Evaluate(set, results)
-	require.NoError(t, err)
-	require.Equal(t, evaluation.Rate{Count: 1, N: 3}, report.Repeatability.Same)
-	require.Equal(t, evaluation.Counts{OK: 1, Undecided: 2}, report.Good)
-	require.ErrorIs(t, report.Undecided()[1].Err, evaluation.ErrNoResult)
-
-	once := evaluate(t, set, "OK", "OK", "OK")
-	require.Equal(t, evaluation.Repeatability{Repeats: 1}, once.Repeatability)
-}
-
 func TestReportWorstImages(t *testing.T) {
 	t.Parallel()
 	results := resultsOf(mixed, 0, "NG", "NG", "NG", "OK", "OK", "OK", "NG")
@@ -215,33 +176,4 @@ func files(cases []evaluation.Case) []string {
 		names = append(names, c.File)
 	}
 	return names
-}
-
-func TestReportJSON(t *testing.T) {
-	t.Parallel()
-	set := evaluation.Set{{File: "g"}, {File: "b1", Bad: true, Kind: "dent"}, {File: "b2", Bad: true}}
-	got, err := json.Marshal(evaluate(t, set, "NG", "OK", "?"))
-	require.NoError(t, err)
-	require.JSONEq(t, `{
-		"n_good": 1, "n_bad": 2, "escapes": 1, "overkills": 1, "undecided": 1,
-		"escape": {"rate": 1, "low": 0.158114, "high": 1, "count": 2, "n": 2},
-		"overkill": {"rate": 1, "low": 0.025, "high": 1, "count": 1, "n": 1},
-		"auroc": null, "unscored": 2,
-		"kinds": {"dent": {"n": 1, "ok": 1, "ng": 0, "undecided": 0, "recall": {"rate": 0, "low": 0, "high": 0.975, "count": 0, "n": 1}}},
-		"repeatability": {"repeats": 1, "same": {"rate": null, "low": 0, "high": 1, "count": 0, "n": 0}, "spread": 0, "std_dev": 0, "unsteady": []},
-		"escaped_images": [{"file": "b1", "bad": true, "kind": "dent", "verdict": "OK"}],
-		"overkilled_images": [{"file": "g", "bad": false, "verdict": "NG"}],
-		"undecided_images": [{"file": "b2", "bad": true, "verdict": "unknown", "error": "the camera was covered"}]
-	}`, rounded(t, got))
-}
-
-// rounded is a JSON document with no more than six decimals: the last digits
-// hang on the processor.
-func rounded(t *testing.T, document []byte) string {
-	t.Helper()
-	return regexp.MustCompile(`\d+\.\d+`).ReplaceAllStringFunc(string(document), func(number string) string {
-		x, err := strconv.ParseFloat(number, 64)
-		require.NoError(t, err)
-		return strconv.FormatFloat(math.Round(x*1e6)/1e6, 'f', -1, 64)
-	})
 }

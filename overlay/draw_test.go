@@ -1,7 +1,6 @@
 package overlay_test
 
 import (
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -106,20 +105,6 @@ func differ(a, b *image.RGBA, where image.Rectangle) bool {
 	return false
 }
 
-// Without any color, the three verdicts still differ.
-func TestDrawVerdictsDifferInShape(t *testing.T) {
-	t.Parallel()
-	for _, size := range []int{12, 24, 60, 200, 400} {
-		shapes := map[string]hacarus.Verdict{}
-		for _, v := range verdicts[:3] {
-			marked := overlay.Draw(plain(size, size, color.Gray{0x60}), overlay.Findings{Verdict: v})
-			shape := fmt.Sprint(bright(marked))
-			require.NotContains(t, shapes, shape, "%v at %d pixels", v, size)
-			shapes[shape] = v
-		}
-	}
-}
-
 // bright is where a picture is nearly white.
 func bright(img *image.RGBA) []image.Point {
 	var points []image.Point
@@ -173,29 +158,6 @@ func TestDrawBadgeKeepsOffNumbers(t *testing.T) {
 	require.False(t, differ(marked, overlay.Draw(plain(700, 500, color.Black), with), image.Rect(10, 10, 200, 200)))
 }
 
-// Each digit is another one, and boxes keep their place in the list.
-func TestDrawNumbers(t *testing.T) {
-	t.Parallel()
-	seen := map[string]int{}
-	for n := 1; n <= 10; n++ {
-		boxes := make([]image.Rectangle, n)
-		for i := range boxes {
-			boxes[i] = image.Rect(-50, -50, -40, -40) // outside, and not drawn
-		}
-		boxes[n-1] = image.Rect(100, 100, 140, 140)
-		marked := overlay.Draw(plain(400, 400, color.Black), overlay.Findings{Boxes: boxes})
-		tag := fmt.Sprint(bright(crop(marked, image.Rect(80, 60, 160, 92)))) // above the box
-		require.NotContains(t, seen, tag, "%d looks like %d", n, seen[tag])
-		seen[tag] = n
-	}
-}
-
-func crop(img *image.RGBA, r image.Rectangle) *image.RGBA {
-	part := image.NewRGBA(image.Rectangle{Max: r.Size()})
-	draw.Draw(part, part.Rect, img, r.Min, draw.Src)
-	return part
-}
-
 // Any size and any boxes: no panic, the same size, and the picture is not touched.
 func TestDrawOddities(t *testing.T) {
 	t.Parallel()
@@ -227,31 +189,4 @@ func TestDrawTransparentPictureIsWhite(t *testing.T) {
 	t.Parallel()
 	marked := overlay.Draw(image.NewNRGBA(image.Rect(0, 0, 100, 100)), overlay.Findings{})
 	require.Equal(t, color.RGBA{0xff, 0xff, 0xff, 0xff}, marked.RGBAAt(70, 70))
-}
-
-func TestDrawHeat(t *testing.T) {
-	t.Parallel()
-	ground := color.RGBA{100, 100, 100, 0xff}
-	heated := func(heat image.Image) color.RGBA {
-		return overlay.Draw(plain(200, 200, ground), overlay.Findings{Heat: heat}).RGBAAt(150, 150)
-	}
-	cold, warm, hot := heated(plain(4, 4, color.Black)), heated(plain(9, 2, color.Gray{0x60})), heated(plain(1, 1, color.White))
-	require.Equal(t, ground, cold)
-	require.Greater(t, warm.R, ground.R)
-	require.Less(t, warm.G, ground.G)
-	require.Greater(t, hot.R, warm.R)
-	require.Greater(t, hot.G, warm.G, "yellow")
-	require.Less(t, hot.B, ground.B)
-
-	require.Equal(t, ground, heated(image.NewNRGBA(image.Rect(0, 0, 4, 4))), "what is transparent is no heat")
-	blue := heated(plain(4, 4, color.RGBA{0, 0, 200, 0xff}))
-	require.InDelta(t, 50, blue.R, 2, "half of the picture")
-	require.InDelta(t, 150, blue.B, 2, "half of each")
-
-	// It is stretched, not tiled: the left half alone is hot.
-	half := image.NewGray(image.Rect(5, 5, 7, 6))
-	half.SetGray(5, 5, color.Gray{0xff})
-	marked := overlay.Draw(plain(200, 200, ground), overlay.Findings{Heat: half})
-	require.NotEqual(t, ground, marked.RGBAAt(30, 150))
-	require.Equal(t, ground, marked.RGBAAt(190, 150))
 }
