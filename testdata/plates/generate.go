@@ -4,7 +4,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit/truth"
 )
 
 const (
@@ -56,20 +57,16 @@ func run(out string) error {
 			return err
 		}
 	}
-	var truth truthFile
+	var known []truth.Image
 	for i, in := range inspected {
 		p := newPlate(uint64(100 + i))
 		file := "inspect/" + in.name + ".jpg"
 		if err := save(filepath.Join(out, file), p.photograph(in.defects)); err != nil {
 			return err
 		}
-		truth.Images = append(truth.Images, p.truth(file, in.defects))
+		known = append(known, p.truth(file, in.defects))
 	}
-	text, err := json.MarshalIndent(truth, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(out, "truth.json"), append(text, '\n'), 0o644)
+	return truth.Write(out, known)
 }
 
 func save(path string, img image.Image) error {
@@ -81,24 +78,6 @@ func save(path string, img image.Image) error {
 		return err
 	}
 	return errors.Join(jpeg.Encode(f, img, &jpeg.Options{Quality: quality}), f.Close())
-}
-
-type truthFile struct {
-	Images []imageTruth `json:"images"`
-}
-
-type imageTruth struct {
-	File    string        `json:"file"`
-	Verdict string        `json:"verdict"`
-	Defects []defectTruth `json:"defects"`
-}
-
-type defectTruth struct {
-	Kind string `json:"kind"`
-	XMin int    `json:"x_min"`
-	YMin int    `json:"y_min"`
-	XMax int    `json:"x_max"`
-	YMax int    `json:"y_max"`
 }
 
 // plate is one plate before the camera: its own brushing, place and light.
@@ -316,14 +295,11 @@ func (s stain) shade(x, y float64) float64 {
 }
 
 // truth is what truth.json says of a picture.
-func (p *plate) truth(file string, defects []defect) imageTruth {
-	t := imageTruth{File: file, Verdict: "OK", Defects: []defectTruth{}}
+func (p *plate) truth(file string, defects []defect) truth.Image {
+	t := truth.Image{File: file, Verdict: "OK", Defects: []truth.Defect{}}
 	for _, d := range defects {
-		box := p.box(d)
 		t.Verdict = "NG"
-		t.Defects = append(t.Defects, defectTruth{
-			Kind: d.kind(), XMin: box.Min.X, YMin: box.Min.Y, XMax: box.Max.X, YMax: box.Max.Y,
-		})
+		t.Defects = append(t.Defects, truth.NewDefect(d.kind(), p.box(d)))
 	}
 	return t
 }
