@@ -73,7 +73,7 @@ func (s *set) read(folder, path string, known []truth.Image) error {
 	if !ok {
 		return nil
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // the user has named the folder
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -98,8 +98,8 @@ func drawnSet(n int) (set, error) {
 		n         int
 		scratches int
 	}{{&s.train, 1000, 2, 0}, {&s.good, 2000, n, 0}, {&s.bad, 3000, n, 2}} {
-		for i := range uint64(group.n) {
-			seed := group.seed + i
+		for i := range group.n {
+			seed := group.seed + uint64(i)
 			img, boxes := boards.Board{Seed: seed, Scratches: group.scratches}.Photograph()
 			content, err := encoded(img)
 			if err != nil {
