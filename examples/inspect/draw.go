@@ -3,9 +3,9 @@ package main
 import (
 	"image"
 	"image/color"
-	"image/draw"
 	"strconv"
 
+	"golang.org/x/image/draw"
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/opentype"
@@ -15,9 +15,10 @@ import (
 )
 
 var (
-	red   = color.RGBA{0xdc, 0x26, 0x26, 0xff}
-	green = color.RGBA{0x16, 0xa3, 0x4a, 0xff}
-	grey  = color.RGBA{0x6b, 0x72, 0x80, 0xff}
+	red    = color.RGBA{0xdc, 0x26, 0x26, 0xff}
+	green  = color.RGBA{0x16, 0xa3, 0x4a, 0xff}
+	orange = color.RGBA{0xff, 0x6a, 0x00, 0xff}
+	grey   = color.RGBA{0x6b, 0x72, 0x80, 0xff}
 )
 
 func verdictColor(v hacarus.Verdict) color.RGBA {
@@ -31,12 +32,16 @@ func verdictColor(v hacarus.Verdict) color.RGBA {
 }
 
 // annotate returns a copy of the picture in a frame of the verdict's colour,
-// with its defects boxed and numbered in their order.
-func annotate(picture image.Image, verdict hacarus.Verdict, defects []image.Rectangle) (*image.RGBA, error) {
+// with its defects boxed and numbered in their order, and over a heat map if
+// there is one.
+func annotate(picture, heat image.Image, verdict hacarus.Verdict, defects []image.Rectangle) (*image.RGBA, error) {
 	bounds := image.Rectangle{Max: picture.Bounds().Size()}
 	canvas := image.NewRGBA(bounds)
 	draw.Draw(canvas, bounds, image.White, image.Point{}, draw.Src) // under transparent pictures
 	draw.Draw(canvas, bounds, picture, picture.Bounds().Min, draw.Over)
+	if heat != nil {
+		drawHeat(canvas, heat)
+	}
 
 	// Sizes that stay readable on a thumbnail of any picture.
 	short := min(bounds.Dx(), bounds.Dy())
@@ -59,6 +64,15 @@ func annotate(picture image.Image, verdict hacarus.Verdict, defects []image.Rect
 		drawTag(canvas, defect.Inset(-line-1), strconv.Itoa(i+1), face)
 	}
 	return canvas, nil
+}
+
+// drawHeat lays a heat map over the canvas, whatever its size: the brighter a
+// place of it, the more orange.
+func drawHeat(canvas *image.RGBA, heat image.Image) {
+	levels := image.NewGray(canvas.Rect)
+	draw.BiLinear.Scale(levels, levels.Rect, heat, heat.Bounds(), draw.Src, nil)
+	mask := &image.Alpha{Pix: levels.Pix, Stride: levels.Stride, Rect: levels.Rect}
+	draw.DrawMask(canvas, canvas.Rect, image.NewUniform(orange), image.Point{}, mask, image.Point{}, draw.Over)
 }
 
 // drawFrame draws the rectangle's edge, inwards.

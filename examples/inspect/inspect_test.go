@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/truth"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,6 +36,7 @@ const (
 	plates       = "../../testdata/plates"
 	trainPlates  = plates + "/train/*.jpg"
 	inspectedAll = plates + "/inspect/*.jpg"
+	boards       = "../../testdata/boards"
 )
 
 // command is a run of the program and what came of it.
@@ -64,32 +67,6 @@ func onPlates(t *testing.T, more ...string) (folder string, args []string) {
 	return folder, append([]string{"-train", trainPlates, "-inspect", inspectedAll, "-out", folder}, more...)
 }
 
-// truth is what is known of the plates.
-type truth struct {
-	Images []struct {
-		File    string          `json:"file"`
-		Verdict hacarus.Verdict `json:"verdict"`
-		Defects []box           `json:"defects"`
-	} `json:"images"`
-}
-
-func readTruth(t *testing.T) truth {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(plates, "truth.json"))
-	require.NoError(t, err)
-	var v truth
-	require.NoError(t, json.Unmarshal(raw, &v))
-	require.NotEmpty(t, v.Images)
-	return v
-}
-
-// overlap is the intersection of two boxes over their union.
-func overlap(a, b image.Rectangle) float64 {
-	area := func(r image.Rectangle) float64 { return float64(r.Dx() * r.Dy()) }
-	both := area(a.Intersect(b))
-	return both / (area(a) + area(b) - both)
-}
-
 // Every planted defect is found in its place, and no good plate is NG.
 func TestPlates(t *testing.T) {
 	t.Parallel()
@@ -102,21 +79,90 @@ func TestPlates(t *testing.T) {
 	for _, r := range rep.Results {
 		results["inspect/"+r.File] = r
 	}
-	known := readTruth(t)
-	require.Len(t, results, len(known.Images))
-	for _, want := range known.Images {
+	known, err := truth.Read(plates)
+	require.NoError(t, err)
+	require.Len(t, results, len(known))
+	for _, want := range known {
 		r := results[want.File]
-		require.Equal(t, want.Verdict, r.Verdict, want.File)
+		require.Equal(t, hacarus.Verdict(want.Verdict), r.Verdict, want.File)
 		require.Len(t, r.Defects, len(want.Defects), want.File)
 		for _, planted := range want.Defects {
 			best := 0.0
 			for _, found := range r.Defects {
-				best = max(best, overlap(planted.rect(), found.rect()))
+				best = max(best, truth.Overlap(planted.Box(), found.rect()))
 			}
 			require.GreaterOrEqual(t, best, 0.3, "%s: %v", want.File, planted)
 		}
 		require.FileExists(t, filepath.Join(folder, r.Picture))
 	}
+}
+
+// Images of unequal sizes are a case for Reconstructor, which finds the scratch.
+func TestUnequalSizes(t *testing.T) {
+	t.Parallel()
+	got := runCommand(t.Context(), nil, "-train", boards+"/train/T-00[13].jpg", "-inspect", boards+"/inspect/NG-03.jpg",
+		"-param", "max_iter=2", "-out", t.TempDir())
+	require.Equal(t, exitOK, got.code, got.stderr)
+	require.Contains(t, got.stderr, "Reconstructor Inspection, since the sizes of images differ")
+	require.Contains(t, got.stderr, "512x400")
+	require.Regexp(t, `NG-03\.jpg +NG `, got.stdout)
+}
+
+func TestSuitableAlgorithm(t *testing.T) {
+	t.Parallel()
+	matching, reconstructor := hacarus.Algorithm{Name: "Pattern Matching"}, hacarus.Algorithm{Name: "Reconstructor Inspection"}
+	equal := []hacarus.File{hacarus.FileFromBytes("a.png", square(t, 16)), hacarus.FileFromBytes("b.png", square(t, 16))}
+	unequal := slices.Concat(equal, []hacarus.File{hacarus.FileFromBytes("c.png", square(t, 32))})
+	for name, test := range map[string]struct {
+		known        []hacarus.Algorithm
+		files        []hacarus.File
+		want, reason string
+	}{
+		"one size":           {[]hacarus.Algorithm{reconstructor, matching}, equal, "Pattern Matching", "one size"},
+		"sizes differ":       {[]hacarus.Algorithm{matching, reconstructor}, unequal, "Reconstructor Inspection", "most have 16x16 pixels, c.png has 32x32"},
+		"no Reconstructor":   {[]hacarus.Algorithm{matching}, unequal, "Pattern Matching", "no Reconstructor"},
+		"no PatternMatching": {[]hacarus.Algorithm{reconstructor}, equal, "Reconstructor Inspection", "no Pattern Matching"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, reason := suitable(test.known, test.files)
+			require.Equal(t, test.want, got.Name)
+			require.Contains(t, reason, test.reason)
+		})
+	}
+	got, _ := suitable(nil, equal)
+	require.Nil(t, got)
+}
+
+// A heat map is fetched where there is one, and drawn over the picture, whatever
+// its size.
+func TestHeatMap(t *testing.T) {
+	t.Parallel()
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	client := s.Client()
+	s.AddItem(hacarus.Item{ItemID: "a"}, square(t, 16)) // white is its upper left corner
+	item, err := client.GetItem(t.Context(), "a", nil)
+	require.NoError(t, err)
+	item.Assessments = []hacarus.Assessment{{ModelID: "m", Images: item.Images}}
+	none := &hacarus.Item{Assessments: []hacarus.Assessment{{ModelID: "m"}}}
+	rep := &report{ModelID: "m", Results: make([]result, 3)}
+	j := job{client: client, out: newConsole(io.Discard)}
+	require.NoError(t, j.fetchHeat(t.Context(), rep, []*hacarus.Item{nil, item, none}))
+	require.Nil(t, rep.Results[0].heat)
+	require.Equal(t, square(t, 16), rep.Results[1].heat)
+	require.Nil(t, rep.Results[2].heat)
+
+	heat, err := png.Decode(bytes.NewReader(rep.Results[1].heat))
+	require.NoError(t, err)
+	picture := image.NewUniform(color.Gray{Y: 0x80})
+	marked, err := annotate(&image.Gray{Pix: bytes.Repeat([]byte{0x80}, 64*64), Stride: 64, Rect: image.Rect(0, 0, 64, 64)}, heat, hacarus.VerdictNG, nil)
+	require.NoError(t, err)
+	require.Equal(t, orange, marked.RGBAAt(12, 12))
+	require.Equal(t, picture.RGBA64At(0, 0), marked.RGBA64At(52, 12))
+
+	item.Assessments[0].Images[0].URL = s.URL + "/no/such/image"
+	require.ErrorContains(t, j.fetchHeat(t.Context(), rep, []*hacarus.Item{nil, item, none}), "heat map of")
 }
 
 func TestReport(t *testing.T) {
@@ -210,6 +256,8 @@ func TestImagesWithoutAVerdict(t *testing.T) {
 	require.FileExists(t, filepath.Join(folder, "index.html"))
 }
 
+const allAlgorithms = `"Pattern Matching" (PM), "Reconstructor Inspection" (RI), "Local Pattern Inspection" (LPI), "Pattern Sample Inspection (Beta)" (PSI)`
+
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -250,8 +298,9 @@ func TestBadInput(t *testing.T) {
 		"no image":              {nil, []string{"-train", text}, "not a PNG, JPEG or TIFF"},
 		"a damaged image":       {nil, []string{"-train", damaged}, "damaged"},
 		"one item from two":     {nil, []string{"-train", trainPlates, "-inspect", folder + "/T-*.png"}, `"T-001"`},
-		"another size":          {nil, []string{"-train", trainPlates, "-inspect", small}, "one size"},
-		"unknown algorithm":     {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-algorithm", "Magic"}, "Pattern Matching"},
+		"another size":          {nil, []string{"-train", trainPlates, "-inspect", small, "-algorithm", "PM"}, "one size"},
+		"unknown algorithm":     {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-algorithm", "Magic"}, allAlgorithms},
+		"no algorithm":          {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-algorithm", ""}, allAlgorithms},
 		"unknown parameter":     {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-param", "speed=1"}, "threshold"},
 		"parameter of range":    {nil, []string{"-train", trainPlates, "-inspect", inspectedAll, "-param", "threshold=-1"}, "out of range"},
 		"a refused name":        {nil, []string{"-train", spaced, "-inspect", folder + "/T-*.png"}, "a plate.png"},

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io"
 	"slices"
 	"time"
 
@@ -22,7 +27,7 @@ type job struct {
 // run does the job. Once a model is there it returns a report, even beside an
 // error: an image whose verdict did not come does not hide the others'.
 func (j *job) run(ctx context.Context, opts options, train, subjects []photo) (*report, error) {
-	algorithm, err := j.algorithm(ctx, opts.algorithm)
+	algorithm, err := j.algorithm(ctx, opts.algorithm, files(slices.Concat(train, subjects)))
 	if err != nil {
 		return nil, err
 	}
@@ -30,15 +35,16 @@ func (j *job) run(ctx context.Context, opts options, train, subjects []photo) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := algorithm.CheckImages(files(slices.Concat(train, subjects))...); err != nil {
-		return nil, err
-	}
 	model, err := j.train(ctx, algorithm, params, train)
 	if err != nil {
 		return nil, err
 	}
 	items, err := j.inspect(ctx, model, subjects)
-	return newReport(algorithm, model, train, subjects, items), err
+	rep := newReport(algorithm, model, train, subjects, items)
+	if opts.heat {
+		err = errors.Join(err, j.fetchHeat(ctx, rep, items))
+	}
+	return rep, err
 }
 
 // train uploads images of good products, and trains a model on them.
@@ -99,6 +105,39 @@ func (j *job) inspect(ctx context.Context, model *hacarus.Model, subjects []phot
 		}
 	}
 	return items, nil
+}
+
+// fetchHeat gets the heat maps of a report's images. Most services have none.
+func (j *job) fetchHeat(ctx context.Context, rep *report, items []*hacarus.Item) error {
+	for i, item := range items {
+		assessment := item.Assessment(rep.ModelID)
+		if assessment == nil || len(assessment.Images) == 0 {
+			continue
+		}
+		result := &rep.Results[i]
+		heat, err := j.image(ctx, assessment.Images[0])
+		if err != nil {
+			return fmt.Errorf("heat map of %s: %w", result.File, err)
+		}
+		result.heat = heat
+	}
+	return nil
+}
+
+// image fetches an image as its file, which is far smaller than its pixels.
+func (j *job) image(ctx context.Context, meta hacarus.ImageMeta) ([]byte, error) {
+	download, err := j.client.GetImage(ctx, meta)
+	if err != nil {
+		return nil, err
+	}
+	defer download.Close()
+	content, err := io.ReadAll(download)
+	if err != nil {
+		return nil, err
+	}
+	// What is no image should not end the writing of the report.
+	_, _, err = image.DecodeConfig(bytes.NewReader(content))
+	return content, err
 }
 
 func files(photos []photo) []hacarus.File {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
 // The plates that come with the SDK, for a run without arguments from the
@@ -22,6 +24,7 @@ type options struct {
 	algorithm      string   // name or id; "" for the default
 	params         []param
 	out            string
+	heat           bool
 	json           bool
 	failOnNG       bool
 	timeout        time.Duration
@@ -50,9 +53,10 @@ func parseOptions(args []string, stdout io.Writer) (options, error) {
 	flags.SetOutput(io.Discard) // errors are reported by the caller, in one line
 	flags.Func("train", "images of good products: `patterns`, quoted, separated by commas; repeatable\n(default "+defaultTrain+")", appendTo(&opts.train))
 	flags.Func("inspect", "images to inspect, in the same form\n(default "+defaultInspect+")", appendTo(&opts.inspect))
-	flags.StringVar(&opts.algorithm, "algorithm", "", "`name` or id of the algorithm (default "+defaultAlgorithm+" where the service has it)")
+	flags.StringVar(&opts.algorithm, "algorithm", bySize, "`name` or id of the algorithm; '' lists them. "+bySize+" is "+hacarus.AlgorithmPatternMatching+",\nor "+hacarus.AlgorithmReconstructor+" where images have unequal sizes")
 	flags.Func("param", "override an algorithm parameter: `name=value`; repeatable", opts.addParam)
 	flags.StringVar(&opts.out, "out", "hacarus-report", "`folder` for the pictures, results.csv and index.html")
+	flags.BoolVar(&opts.heat, "heat", false, "lay the service's heat maps over the pictures, where it has any")
 	flags.BoolVar(&opts.json, "json", false, "print JSON in place of the table")
 	flags.BoolVar(&opts.failOnNG, "fail-on-ng", false, "exit with 1 when an image is NG")
 	flags.DurationVar(&opts.timeout, "timeout", 15*time.Minute, "how long all of it may take")

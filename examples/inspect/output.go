@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/csv"
 	"encoding/json"
@@ -39,7 +40,13 @@ func (r *result) savePicture(path string) error {
 	for i, d := range r.Defects {
 		defects[i] = d.rect()
 	}
-	marked, err := annotate(picture, r.Verdict, defects)
+	var heat image.Image
+	if r.heat != nil {
+		if heat, _, err = image.Decode(bytes.NewReader(r.heat)); err != nil {
+			return fmt.Errorf("heat map of %s: %w", r.File, err)
+		}
+	}
+	marked, err := annotate(picture, heat, r.Verdict, defects)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type result struct {
 	Picture string          `json:"picture"` // a file in the report's folder
 
 	path string // of the image
+	heat []byte // a picture of how odd each place is; nil for none
 }
 
 // box is a defect's place, in pixels of the file.
