@@ -3,6 +3,7 @@ package main
 import (
 	"image"
 	"image/color"
+	"slices"
 	"strconv"
 
 	"golang.org/x/image/draw"
@@ -53,15 +54,20 @@ func annotate(picture, heat image.Image, verdict hacarus.Verdict, defects []imag
 	defer face.Close()
 
 	drawFrame(canvas, bounds, line, verdictColor(verdict))
+	var taken []image.Rectangle
 	for _, defect := range defects {
 		// Around the defect, not on it, and with a light rim that dark pictures need.
 		box := defect.Inset(-line)
 		drawFrame(canvas, box.Inset(-1), line+2, color.White)
 		drawFrame(canvas, box, line, red)
+		taken = append(taken, box.Inset(-1))
 	}
 	// Tags come last, since a box must not cross the number of another.
-	for i, defect := range defects {
-		drawTag(canvas, defect.Inset(-line-1), strconv.Itoa(i+1), face)
+	for i, box := range slices.Clone(taken) {
+		tag := newTag(strconv.Itoa(i+1), face)
+		place := leastCovering(tag.places(box, bounds), taken)
+		tag.draw(canvas, place)
+		taken = append(taken, place)
 	}
 	return canvas, nil
 }
@@ -92,19 +98,57 @@ func drawFrame(canvas draw.Image, r image.Rectangle, width int, c color.Color) {
 	}
 }
 
-// drawTag writes on a red tag above the box, or below where there is no room.
-func drawTag(canvas draw.Image, box image.Rectangle, text string, face font.Face) {
+// tag is a number on a red ground.
+type tag struct {
+	text   string
+	face   font.Face
+	size   image.Point
+	origin image.Point // of the text, from the tag's corner
+}
+
+func newTag(text string, face font.Face) tag {
 	metrics := face.Metrics()
 	ascent, pad := metrics.Ascent.Ceil(), metrics.Height.Ceil()/5
-	tag := image.Rect(0, 0, font.MeasureString(face, text).Ceil()+2*pad, ascent+metrics.Descent.Ceil())
-	at := image.Pt(box.Min.X, box.Min.Y-tag.Dy())
-	if at.Y < 0 {
-		at.Y = box.Max.Y
+	return tag{
+		text: text, face: face,
+		size:   image.Pt(font.MeasureString(face, text).Ceil()+2*pad, ascent+metrics.Descent.Ceil()),
+		origin: image.Pt(pad, ascent),
 	}
-	tag = inside(tag.Add(at), canvas.Bounds())
-	draw.Draw(canvas, tag, image.NewUniform(red), image.Point{}, draw.Src)
-	pen := font.Drawer{Dst: canvas, Src: image.White, Face: face, Dot: fixed.P(tag.Min.X+pad, tag.Min.Y+ascent)}
-	pen.DrawString(text)
+}
+
+// places are where the tag may be, the best one first: above the box, below it,
+// and at its sides.
+func (t tag) places(box, bounds image.Rectangle) []image.Rectangle {
+	corners := []image.Point{
+		{box.Min.X, box.Min.Y - t.size.Y},
+		{box.Min.X, box.Max.Y},
+		{box.Max.X, box.Min.Y},
+		{box.Min.X - t.size.X, box.Min.Y},
+	}
+	places := make([]image.Rectangle, len(corners))
+	for i, corner := range corners {
+		places[i] = inside(image.Rectangle{corner, corner.Add(t.size)}, bounds)
+	}
+	return places
+}
+
+// leastCovering is the first of the places that covers the least of what is taken.
+func leastCovering(places, taken []image.Rectangle) image.Rectangle {
+	covered := func(place image.Rectangle) (pixels int) {
+		for _, r := range taken {
+			both := place.Intersect(r)
+			pixels += both.Dx() * both.Dy()
+		}
+		return pixels
+	}
+	return slices.MinFunc(places, func(a, b image.Rectangle) int { return covered(a) - covered(b) })
+}
+
+func (t tag) draw(canvas draw.Image, place image.Rectangle) {
+	draw.Draw(canvas, place, image.NewUniform(red), image.Point{}, draw.Src)
+	dot := place.Min.Add(t.origin)
+	pen := font.Drawer{Dst: canvas, Src: image.White, Face: t.face, Dot: fixed.P(dot.X, dot.Y)}
+	pen.DrawString(t.text)
 }
 
 // inside moves r into bounds, as far as it fits.

@@ -387,6 +387,21 @@ func TestBoxesOnTheFile(t *testing.T) {
 	}
 }
 
+// A number must not hide another defect: its tag goes where nothing is yet.
+func TestTagsDoNotCoverBoxes(t *testing.T) {
+	t.Parallel()
+	defects := []image.Rectangle{image.Rect(100, 60, 110, 70), image.Rect(102, 84, 130, 120)}
+	plain, err := annotate(image.NewGray(image.Rect(0, 0, 256, 256)), nil, hacarus.VerdictNG, defects[:1])
+	require.NoError(t, err)
+	all, err := annotate(image.NewGray(image.Rect(0, 0, 256, 256)), nil, hacarus.VerdictNG, defects)
+	require.NoError(t, err)
+	for y := 55; y < 76; y++ { // the first box, and its tag above it
+		for x := 96; x < 114; x++ {
+			require.Equal(t, plain.RGBAAt(x, y), all.RGBAAt(x, y), "(%d,%d)", x, y)
+		}
+	}
+}
+
 // An image that the service does not take is told of, and does not hide the others.
 func TestRefusedImage(t *testing.T) {
 	t.Parallel()
