@@ -41,6 +41,7 @@ type options struct {
 	sets       []string
 	algorithms []string // names or ids; none: all
 	seeds      int
+	trained    int // images to learn from; 0: what the set has
 }
 
 func parse(args []string) (options, error) {
@@ -50,15 +51,19 @@ func parse(args []string) (options, error) {
 	sets := flags.String("sets", "plates,boards,drawn,photos", "`sets` to judge by, separated by commas")
 	algorithms := flags.String("algorithms", "", "`names` or ids of algorithms, separated by commas (default all)")
 	seeds := flags.Int("seeds", 3, "how many `copies` each change makes of an image, and boards are drawn")
+	trained := flags.Int("trained", 0, "how many `images` to learn from (default all; 2 where no good ones are beside them)")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
-	o := options{testdata: *testdata, photos: *photos, sets: strings.Split(*sets, ","), seeds: *seeds}
+	o := options{testdata: *testdata, photos: *photos, sets: strings.Split(*sets, ","), seeds: *seeds, trained: *trained}
 	if *algorithms != "" {
 		o.algorithms = strings.Split(*algorithms, ",")
 	}
 	if o.seeds < 1 {
 		return options{}, fmt.Errorf("-seeds %d: want at least one", o.seeds)
+	}
+	if o.trained < 0 {
+		return options{}, fmt.Errorf("-trained %d is negative", o.trained)
 	}
 	return o, nil
 }

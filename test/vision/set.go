@@ -30,10 +30,20 @@ type photo struct {
 type set struct {
 	name             string
 	train, good, bad []photo
+	trained          int // how many to learn from at a time
 }
 
 // load makes the set of a name; one of no photographs is empty.
 func (o options) load(name string) (set, error) {
+	s, err := o.named(name)
+	if o.trained > 0 {
+		s.trained = o.trained
+	}
+	s.trained = min(s.trained, len(s.train))
+	return s, err
+}
+
+func (o options) named(name string) (set, error) {
 	switch {
 	case name == "plates", name == "boards":
 		return readSet(name, filepath.Join(o.testdata, name))
@@ -63,6 +73,10 @@ func readSet(name, folder string) (set, error) {
 	if err == nil && len(s.train) == 0 {
 		err = fmt.Errorf("%s has no images whose names begin with T-", folder)
 	}
+	s.trained = 2 // the others are inspected
+	if len(s.good) > 0 {
+		s.trained = len(s.train)
+	}
 	return s, err
 }
 
@@ -91,7 +105,7 @@ func (s *set) read(folder, path string, known []truth.Image) error {
 // drawnSet has boards that are in no folder: two to learn from, and n good and n
 // scratched ones.
 func drawnSet(n int) (set, error) {
-	s := set{name: "drawn boards"}
+	s := set{name: "drawn boards", trained: 2}
 	for _, group := range []struct {
 		list      *[]photo
 		seed      uint64
@@ -114,15 +128,6 @@ func drawnSet(n int) (set, error) {
 // fold is a set as one model sees it.
 type fold struct {
 	train, inspect []photo
-}
-
-// trained is how many images the set has to learn from: without good ones beside
-// them, two at a time, and the others are inspected.
-func (s set) trained() int {
-	if len(s.good) > 0 {
-		return len(s.train)
-	}
-	return min(2, len(s.train))
 }
 
 // folds are up to three choices of n images to learn from.

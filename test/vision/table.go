@@ -34,7 +34,7 @@ func rows() []row {
 // printTable prints a set's results in Markdown.
 func printTable(w io.Writer, s set, columns []column) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s: %d trained, %d good and %d bad to inspect\n\n|", s.name, s.trained(), len(s.folds(s.trained())[0].inspect)-len(s.bad), len(s.bad))
+	fmt.Fprintf(&b, "## %s: %d trained, %d good and %d bad to inspect\n\n|", s.name, s.trained, len(s.folds(s.trained)[0].inspect)-len(s.bad), len(s.bad))
 	for _, c := range columns {
 		fmt.Fprintf(&b, " | %s", c.algorithm)
 	}

@@ -45,7 +45,7 @@ type tally struct {
 // error.
 func (t trial) of(ctx context.Context, s set) (column, error) {
 	c := column{algorithm: t.algorithm.Name, changed: make([]tally, len(changes))}
-	for i, f := range s.folds(s.trained()) {
+	for i, f := range s.folds(s.trained) {
 		model, spent, err := t.learn(ctx, f)
 		if cannot(err) {
 			c.cannot = err.Error()

@@ -76,15 +76,21 @@ func TestTable(t *testing.T) {
 func TestTrainingImagesTakeTurns(t *testing.T) {
 	t.Parallel()
 	folder := tinySet(t, "train/T-001.jpg", "train/T-002.jpg", "train/T-003.jpg", "inspect/NG-03-dent.jpg")
-	s, err := readSet("plates", folder)
+	s, err := options{photos: folder}.load("photos")
 	require.NoError(t, err)
 	var names []string
-	for _, f := range s.folds(s.trained()) {
+	for _, f := range s.folds(s.trained) {
 		for _, p := range append(f.train, f.inspect...) {
 			names = append(names, strings.TrimSuffix(p.name, ".jpg"))
 		}
 	}
 	require.Equal(t, "T-001 T-002 T-003 NG-03-dent T-002 T-003 T-001 NG-03-dent T-003 T-001 T-002 NG-03-dent", strings.Join(names, " "))
+
+	s, err = options{photos: folder, trained: 1}.load("photos")
+	require.NoError(t, err)
+	first := s.folds(s.trained)[0]
+	require.Len(t, first.train, 1)
+	require.Len(t, first.inspect, 3)
 }
 
 // What an algorithm cannot learn from is told of, and is no error.
@@ -134,6 +140,7 @@ func TestBadArguments(t *testing.T) {
 		"-seeds 0":      {"-seeds", "0"},
 		"no set":        {"-sets", "cakes"},
 		"begin with T-": {"-sets", "photos", "-photos", t.TempDir()},
+		"-trained -1":   {"-trained", "-1"},
 		"not defined":   {"-speed"},
 	} {
 		require.ErrorContains(t, run(t.Context(), args, &bytes.Buffer{}), want)
