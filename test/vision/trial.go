@@ -46,7 +46,13 @@ type tally struct {
 func (t trial) of(ctx context.Context, s set) (column, error) {
 	c := column{algorithm: t.algorithm.Name, changed: make([]tally, len(changes))}
 	for i, f := range s.folds(s.trained) {
-		model, spent, err := t.learn(ctx, f)
+		err := t.with(ctx, f, func(model string, train cost) error {
+			one, err := t.inspect(ctx, model, f.inspect, &c.plain)
+			if i == 0 {
+				c.train, c.inspect = train, one
+			}
+			return errors.Join(err, t.inspectCopies(ctx, model, f.inspect, c.changed))
+		})
 		if cannot(err) {
 			c.cannot = err.Error()
 			return c, nil
@@ -54,30 +60,29 @@ func (t trial) of(ctx context.Context, s set) (column, error) {
 		if err != nil {
 			return c, err
 		}
-		inspected, err := t.inspect(ctx, model, f.inspect, &c.plain)
-		if err != nil {
-			return c, err
-		}
-		if i == 0 {
-			c.train, c.inspect = spent, inspected
-		}
-		if err := t.inspectCopies(ctx, model, f.inspect, c.changed); err != nil {
-			return c, err
-		}
 	}
 	for _, f := range s.folds(1) {
-		model, _, err := t.learn(ctx, f)
-		if cannot(err) {
-			break // it wants more
-		}
-		if err == nil {
-			_, err = t.inspect(ctx, model, f.inspect, &c.one)
-		}
-		if err != nil {
+		err := t.with(ctx, f, func(model string, _ cost) error {
+			_, err := t.inspect(ctx, model, f.inspect, &c.one)
+			return err
+		})
+		if err != nil && !cannot(err) { // it may want more
 			return c, err
 		}
 	}
 	return c, nil
+}
+
+// with trains a model for a fold, uses it, and deletes it, since models stay in
+// the service's memory, which is measured.
+func (t trial) with(ctx context.Context, f fold, use func(model string, train cost) error) error {
+	model, spent, err := t.learn(ctx, f)
+	if err != nil {
+		return err
+	}
+	err = use(model, spent)
+	_, undeleted := t.client.DeleteModels(ctx, model)
+	return errors.Join(err, undeleted)
 }
 
 func (t trial) inspectCopies(ctx context.Context, model string, photos []photo, tallies []tally) error {
