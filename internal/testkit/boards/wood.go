@@ -59,8 +59,8 @@ func (w *wood) color(at vector) rgb {
 	grain := w.around(at)
 	ring := w.ring(grain)
 	year := math.Floor(ring)
-	autumn := smooth((ring-year-0.25)/0.65) * (1 - smooth((ring-year-0.95)/0.05))
-	autumn *= 0.5 + 0.35*w.years.peak(int64(year), 0)
+	autumn := smooth((ring-year-0.2)/0.65) * (1 - smooth((ring-year-0.87)/0.13))
+	autumn *= 0.36 + 0.24*w.years.peak(int64(year), 0)
 
 	fiber := 0.020*w.fibers.at(grain.x/55, grain.y/1.3) +
 		0.022*w.fibers.at(grain.x/16+300, grain.y/0.9) +
