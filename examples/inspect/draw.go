@@ -73,10 +73,13 @@ func annotate(picture, heat image.Image, verdict hacarus.Verdict, defects []imag
 }
 
 // drawHeat lays a heat map over the canvas, whatever its size: the brighter a
-// place of it, the more orange.
+// place of it, the more orange. What is hottest still has to be seen.
 func drawHeat(canvas *image.RGBA, heat image.Image) {
 	levels := image.NewGray(canvas.Rect)
 	draw.BiLinear.Scale(levels, levels.Rect, heat, heat.Bounds(), draw.Src, nil)
+	for i, level := range levels.Pix {
+		levels.Pix[i] = level / 5 * 3
+	}
 	mask := &image.Alpha{Pix: levels.Pix, Stride: levels.Stride, Rect: levels.Rect}
 	draw.DrawMask(canvas, canvas.Rect, image.NewUniform(orange), image.Point{}, mask, image.Point{}, draw.Over)
 }
