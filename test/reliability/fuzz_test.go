@@ -20,7 +20,7 @@ import (
 // fuzzTargets are those that there must be.
 var fuzzTargets = []string{
 	"FuzzBaseURL", "FuzzCallPath", "FuzzCheckImages", "FuzzDecode", "FuzzErrorDetails", "FuzzJSON", "FuzzLogin", "FuzzMaskCredentials", "FuzzMultipart",
-	"FuzzParseCallback", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzSafeName", "FuzzScanLine", "FuzzTime",
+	"FuzzParseCallback", "FuzzParseRequirement", "FuzzParseRetryAfter", "FuzzPathEscape", "FuzzQuery", "FuzzReadCSV", "FuzzSafeName", "FuzzScanLine", "FuzzTime",
 	"FuzzUnmarshal", "FuzzUnpack",
 }
 
