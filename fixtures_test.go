@@ -37,7 +37,7 @@ type fixture struct{ testkit.Fixture }
 func readFixture(tb testing.TB, operation string) fixture {
 	tb.Helper()
 	f, found := testkit.Fixtures()[operation]
-	require.True(tb, found, operation)
+	require.True(tb, found, "no testdata/fixtures/%s.json", operation)
 	return fixture{f}
 }
 
@@ -308,16 +308,17 @@ func TestOperationTableIsComplete(t *testing.T) {
 	for _, op := range operationTable {
 		ids = append(ids, op.id)
 		contract = append(contract, testkit.Operation{ID: op.id, Method: op.method, Path: op.path})
-		require.Equal(t, string(testkit.Classes()[op.id]), string(letters[op.class]), op.id)
+		require.Equal(t, string(testkit.Classes()[op.id]), string(letters[op.class]), "the class of %s in docs/reliability.md", op.id)
 		f := readFixture(t, op.id)
 		require.Equal(t, op.method, f.Request.Method, op.id)
 		pattern := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(op.path, `[^/]+`)
 		require.Regexp(t, "^"+pattern+"$", f.Request.Path, op.id)
 	}
-	require.ElementsMatch(t, testkit.Contract(), contract)
-	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Fixtures())), ids)
-	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Classes())), ids)
-	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Methods())), append(ids, opGetImage.id)) // which is no operation of the contract
+	require.ElementsMatch(t, testkit.Contract(), contract, "A: testdata/openapi.yaml, B: operationTable")
+	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Fixtures())), ids, "A: testdata/fixtures, B: operationTable")
+	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Classes())), ids, "A: docs/reliability.md, B: operationTable")
+	ids = append(ids, opGetImage.id) // which is no operation of the contract
+	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Methods())), ids, "A: calls of newOperation, B: operationTable")
 }
 
 // factClient returns a client of a service that gives one answer to every call.

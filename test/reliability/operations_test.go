@@ -192,6 +192,6 @@ func TestOperations(t *testing.T) {
 		require.Equal(t, 1, s.Executions(op.id), op.id)
 		seed(s)
 	}
-	require.ElementsMatch(t, testkit.Operations(), ids)
-	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Classes())), ids)
+	require.ElementsMatch(t, testkit.Operations(), ids, "A: testdata/openapi.yaml, B: operationsOn")
+	require.ElementsMatch(t, slices.Collect(maps.Keys(testkit.Classes())), ids, "A: docs/reliability.md, B: operationsOn")
 }

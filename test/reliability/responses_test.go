@@ -115,7 +115,8 @@ func responseCases(t *testing.T) []responseCase {
 	t.Helper()
 	var cases []responseCase
 	for _, op := range operationsOn(numeric) {
-		f := testkit.Fixtures()[op.id]
+		f, found := testkit.Fixtures()[op.id]
+		require.True(t, found, "no testdata/fixtures/%s.json", op.id)
 		a := responseCase{operation: op, page: f.Response.Header["Content-Type"], want: renamed(parse(f.Want))}
 		switch {
 		case op.id == "login":

@@ -26,7 +26,7 @@ func TestEveryNameHasAnExample(t *testing.T) {
 		p.namedInExamples(named)
 	}
 	for _, p := range []*parsedPackage{hacarus, hacarustest} {
-		assert.Empty(t, p.withoutExample(named), "exported names of %s without an Example", p.Name)
+		assert.Empty(t, p.withoutExample(named), "exported names of %s without an Example that has an // Output:", p.Name)
 	}
 }
 
