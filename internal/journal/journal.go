@@ -5,6 +5,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -162,9 +163,11 @@ func Open(ctx context.Context, store Store, model string, keep time.Duration) (*
 }
 
 // read takes up lines, the first of which is the header.
-func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error) error {
+func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error) (err error) {
 	j.seed = maphash.MakeSeed()
 	j.room(0)
+	notes := j.startNoting()
+	defer func() { err = cmp.Or(notes.end(), err) }() // that of the earlier line
 	for text, err := range lines {
 		if err != nil {
 			return err
@@ -172,7 +175,7 @@ func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error)
 		if j.lines++; j.lines == 1 {
 			err = j.begin(text, check)
 		} else {
-			err = j.load(text)
+			err = j.load(text, notes)
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", j.lines, err)
@@ -200,7 +203,7 @@ func (j *Journal) room(files int) {
 	j.files, j.items = make(map[digest]int32, files), make(map[uint64]int32, files)
 }
 
-func (j *Journal) load(text []byte) error {
+func (j *Journal) load(text []byte, notes *noting) error {
 	l, err := parseLine(text)
 	if err != nil {
 		return err
@@ -208,7 +211,8 @@ func (j *Journal) load(text []byte) error {
 	if l.Time.After(j.written) {
 		j.written = l.Time
 	}
-	return j.note(l)
+	notes.add(l)
+	return nil
 }
 
 // note takes up what a line says.
