@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -109,16 +110,31 @@ func (s *Server) trainInspector(ctx context.Context, m *model) (inspector Inspec
 	return inspector, err
 }
 
+// documentedTrainers are this package's trainers by the documented names of the
+// algorithms, which may go on, as with "(Beta)".
+var documentedTrainers = []struct {
+	name    string
+	trainer Trainer
+}{
+	{hacarus.AlgorithmPatternMatching, PatternMatching{}},
+	{hacarus.AlgorithmReconstructor, Reconstructor{}},
+	{hacarus.AlgorithmLocalPattern, LocalPattern{}},
+	{hacarus.AlgorithmPatternSample, PatternSample{}},
+}
+
 // trainerOf is what trains the models of an algorithm.
 func (s *Server) trainerOf(algorithmID string) Trainer {
+	if s.trainer != nil {
+		return s.trainer
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.state.algorithm(algorithmID)
-	switch {
-	case s.trainer != nil:
-		return s.trainer
-	case a != nil && a.Name == hacarus.AlgorithmReconstructor:
-		return Reconstructor{}
+	if a := s.state.algorithm(algorithmID); a != nil {
+		for _, documented := range documentedTrainers {
+			if strings.HasPrefix(a.Name, documented.name) {
+				return documented.trainer
+			}
+		}
 	}
 	return PatternMatching{}
 }

@@ -12,14 +12,14 @@
 // a port. In a bubble of testing/synctest, the server opens no port, uses the
 // clock of the bubble, and [Server.Client] needs no network.
 //
-// Verdicts are computed from the pixels of the images: [PatternMatching] and
-// [Reconstructor] compare them with the good training images. [WithInspector]
-// replaces both with a [Trainer] of your own. [Server.AddModel],
-// [Server.AddItem] and similar methods prepare the state that a test starts
-// with. [Server.Inject] makes requests and callbacks go wrong. [Server.Calls]
-// shows which requests arrived and which of them were executed.
-// [Server.Advance] moves the clock that determines when tokens and licenses
-// expire and how long jobs take.
+// Verdicts are computed from the pixels of the images: [PatternMatching],
+// [Reconstructor], [LocalPattern] and [PatternSample] compare them with the good
+// training images, each for the algorithm of its name. [WithInspector] replaces
+// them with a [Trainer] of your own. [Server.AddModel], [Server.AddItem] and
+// similar methods prepare the state that a test starts with. [Server.Inject]
+// makes requests and callbacks go wrong. [Server.Calls] shows which requests
+// arrived and which of them were executed. [Server.Advance] moves the clock that
+// determines when tokens and licenses expire and how long jobs take.
 //
 // # Differences from the real service
 //
@@ -32,27 +32,28 @@
 //     real algorithm does not allow the position to vary, and misalignment and
 //     rotation may cause wrong verdicts. Images that are OK here may be NG
 //     there.
-//   - [Reconstructor] is a method of this package that has the documented
-//     parameters of Reconstructor Inspection. All other algorithms are inspected by
-//     [PatternMatching], with the parameters that it knows and with its own
-//     defaults. The real algorithms would give other verdicts.
-//   - Assessments have no images. There is no heat map, so anomaly_range has no
-//     effect.
-//   - The server is never busy. It responds with status 425 only if
-//     [Server.Inject] makes it do so.
-//   - There is only one user, who owns all items.
-//   - A model that was added by [Server.AddModel] calls every item OK, unless
-//     the inspector can be trained without images.
-//   - The Japanese error messages are translations made for this package,
-//     except for "コンテキストが見つかりません。".
+//   - [Reconstructor], [LocalPattern] and [PatternSample] are methods of this
+//     package that have the documented parameters of Reconstructor, Local
+//     Pattern and Pattern Sample Inspection. The real algorithms would give
+//     other verdicts.
+//   - Very faint scratches are missed at the default parameters. Brushed steel
+//     with glare is hard for all algorithms. [Reconstructor] does not tolerate a
+//     rotation by more than ten degrees. [PatternSample] should have two images
+//     to learn from.
+//   - All other algorithms are inspected by [PatternMatching], with the
+//     parameters that it knows and with its own defaults.
 //
 // Where the documentation says nothing, the server assumes the following:
 //
-//   - The threshold of Pattern Matching is a proportion of changed pixels, from
-//     0 to 1. An area with a larger proportion is anomalous. The documentation
-//     gives neither a unit nor an upper bound.
-//   - The anomaly score is the largest proportion of changed pixels in any
-//     area, with four decimals.
+//   - The threshold of an algorithm is a proportion of what is odd in an area,
+//     from 0 to 1. An area with a larger proportion is anomalous. The
+//     documentation gives neither a unit nor an upper bound. The threshold of
+//     Local Pattern Inspection is the square of a part of the full range of
+//     brightness.
+//   - The anomaly score is that of the worst area, in the unit of the threshold.
+//   - Anomaly_range is the score that is white in a heat map. With 0, the
+//     default, white is the score of the image itself, but at least the
+//     threshold.
 //   - The ids of algorithms and parameters are this package's own; "PM" is
 //     Pattern Matching.
 //   - An item with several images is NG if one of them is. It has the largest
@@ -68,7 +69,11 @@
 //   - TrainingTime is in seconds. Precision, recall and accuracy are not known.
 //   - Predict parameters that a request does not contain keep their values.
 //   - Predicting an item again adds another assessment by the same model.
-//   - When a prediction fails, its item becomes done without an assessment.
+//   - When a prediction fails, its item becomes done, with an assessment whose
+//     label is "unknown" and whose result says why. So waiting for it ends soon,
+//     and [hacarus.Client.Inspect] reports [hacarus.ErrNoVerdict]. Nothing is
+//     called back.
+//   - Images of more than 32 megapixels are not inspected.
 //   - Each prediction request causes one callback with those of its items that
 //     were predicted, as a bare list in a JSON body, with POST as well as GET.
 //     It is sent once.

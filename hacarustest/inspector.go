@@ -9,8 +9,8 @@ import (
 )
 
 // Trainer learns from images of good products and returns an [Inspector].
-// [PatternMatching] and [Reconstructor] are trainers. [WithInspector] makes a
-// [Server] use another one.
+// [PatternMatching], [Reconstructor], [LocalPattern] and [PatternSample] are
+// trainers. [WithInspector] makes a [Server] use another one.
 type Trainer interface {
 	// Train learns from good images what a good product looks like. It must not
 	// change them. p holds the parameters that the training overrides; nil means
@@ -58,6 +58,9 @@ type Finding struct {
 	// Defects are the areas that differ, from top to bottom. Nil means that there
 	// are none.
 	Defects []Defect
+	// HeatMap shows how unusual each place is: the brighter, the more. It may be
+	// smaller than the inspected image. Nil means that there is none.
+	HeatMap image.Image
 }
 
 // Defect is one area of an image that differs from a good product.
@@ -106,7 +109,11 @@ func (p Parameters) Pair(name string, fallback float64) (x, y float64) {
 // with at least one defect is NG. Its Score is the share of changed pixels in
 // the worst window, from 0 to 1. The score is above the threshold for every NG
 // image, and also where all defects are too small to count. Values out of range
-// count as the nearest possible ones; anomaly_range has no effect.
+// count as the nearest possible ones.
+//
+// The score of anomaly_range is white in the HeatMap, so that those of several images
+// can be compared. With 0, the default, it is that of the image itself, but at least
+// the threshold.
 type PatternMatching struct{}
 
 // Train makes the golden image. It fails without images, with an image that has
@@ -142,6 +149,57 @@ func (Reconstructor) Train(ctx context.Context, good []image.Image, p Parameters
 	return train(ctx, vision.Reconstructor{}, good, p)
 }
 
+// LocalPattern is a [Trainer] after the service's algorithm Local Pattern Inspection:
+// its inspectors compare what an image looks like in small cells with what good
+// images look like there: how bright a cell is, which way its brightness rises, and
+// how rough it is. It learns from one or more good images, all of one size. The
+// product may be shifted, rotated and lit as with [PatternMatching]. The zero value
+// is ready for use.
+//
+// It has the documented parameters. Cells have an eighth of min_inspection_size. A
+// window of that size moves over the image, less the margin of ignore_outer, in
+// steps of min_inspection_step. The window is anomalous if its mean anomaly is above
+// threshold; the anomaly of a cell is the square of what it is off beyond the
+// usual, as parts of the full range of brightness: 0.001 is 3 % of it. The cells that
+// are off in anomalous windows form the defects; those whose Box has fewer pixels
+// than min_detected_area do not count. An image with at least one defect is NG. Its
+// Score is the anomaly of the worst window. Values out of range count as the nearest
+// possible ones.
+//
+// It is this package's own method: the real algorithm gives other verdicts.
+type LocalPattern struct{}
+
+// Train learns the cells. It fails without images, with an image that has no
+// pixels, and with images of different sizes.
+func (LocalPattern) Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error) {
+	return train(ctx, vision.LocalPattern{}, good, p)
+}
+
+// PatternSample is a [Trainer] after the service's algorithm Pattern Sample
+// Inspection (Beta): its inspectors look for places of an image that look like none
+// in good images, wherever the product lies and however it is turned. It learns from
+// one or more good images of any sizes; two are much better than one. The zero value
+// is ready for use.
+//
+// It has the documented parameters. What good images look like is kept as 40 samples
+// for each of num_features, of places 28 pixels wide; with model_type 1 they have half
+// that size, of which there are more. A place is odd if it is farther from all
+// samples than good places usually are. Where more than a share of threshold of the
+// neighboring places are odd, from 0 to 1, the odd ones form defects; those whose Box
+// has fewer pixels than min_detected_area, or that lie in the margin of
+// ignore_outer, do not count. An image with at least one defect is NG. Its Score is
+// the largest share of odd places, from 0 to 1. Values out of range count as the
+// nearest possible ones. The HeatMap is that of [PatternMatching].
+//
+// It is this package's own method: the real algorithm gives other verdicts.
+type PatternSample struct{}
+
+// Train collects the samples. It fails without images, and with an image that has
+// no pixels.
+func (PatternSample) Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error) {
+	return train(ctx, vision.PatternSample{}, good, p)
+}
+
 // learned is an Inspector that an algorithm of package vision has made.
 type learned struct {
 	inspector vision.Inspector
@@ -165,7 +223,7 @@ func (l learned) Inspect(ctx context.Context, img image.Image, p Parameters) (Fi
 	if err != nil {
 		return Finding{}, err
 	}
-	finding := Finding{NG: seen.NG, Score: seen.Score}
+	finding := Finding{NG: seen.NG, Score: seen.Score, HeatMap: seen.Heat}
 	for _, d := range seen.Defects {
 		finding.Defects = append(finding.Defects, Defect(d))
 	}

@@ -60,10 +60,13 @@ func TestPatternMatchingFinding(t *testing.T) {
 	require.Len(t, finding.Defects, 1)
 	require.True(t, image.Rect(22, 12, 30, 20).In(finding.Defects[0].Box), "%v", finding.Defects)
 	require.Greater(t, finding.Defects[0].Area, 100.0)
+	require.Equal(t, image.Rect(0, 0, 16, 12), finding.HeatMap.Bounds())
+	require.Equal(t, color.Gray{Y: 255}, finding.HeatMap.At(6, 4), "in the middle of the square")
+	require.Zero(t, finding.HeatMap.At(1, 1))
 
 	finding, err = inspector.Inspect(t.Context(), sheet(0), nil)
 	require.NoError(t, err)
-	require.Equal(t, hacarustest.Finding{}, finding)
+	require.Equal(t, hacarustest.Finding{HeatMap: finding.HeatMap}, finding)
 }
 
 // An inspector is given the overrides of the training, and the parameters that
@@ -94,11 +97,11 @@ func TestInspectorFuncGetsAllParameters(t *testing.T) {
 	require.Equal(t, hacarustest.Parameters{"min_inspection_step": "8", "threshold": "0.25"}, <-seen)
 }
 
-// Each algorithm has the trainer of its name, or else that of Pattern Matching:
-// Reconstructor does not mind images of another size.
+// Each algorithm has the trainer of its name: Reconstructor and Pattern Sample
+// Inspection do not mind images of another size.
 func TestTrainersByAlgorithm(t *testing.T) {
 	t.Parallel()
-	for algorithm, verdict := range map[string]hacarus.Verdict{"RI": hacarus.VerdictOK, "PM": hacarus.VerdictUnknown, "LPI": hacarus.VerdictUnknown} {
+	for algorithm, verdict := range map[string]hacarus.Verdict{"RI": hacarus.VerdictOK, "PM": hacarus.VerdictUnknown, "LPI": hacarus.VerdictUnknown, "PSI": hacarus.VerdictOK} {
 		t.Run(algorithm, func(t *testing.T) {
 			t.Parallel()
 			s := start(t)

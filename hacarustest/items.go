@@ -193,7 +193,15 @@ func imageMeta(u upload) hacarus.ImageMeta {
 	return meta
 }
 
+// mostPixels is how large an image is inspected at most: 32 megapixels. A file of a
+// few kilobytes can claim to have so many that no memory holds them.
+const mostPixels = 1 << 25
+
+// decodeImage refuses a file by what its header says before it makes room for it.
 func decodeImage(u upload) (image.Image, error) {
+	if c, _, err := image.DecodeConfig(bytes.NewReader(u.content)); err == nil && c.Width > mostPixels/max(c.Height, 1) {
+		return nil, fmt.Errorf("%s: %d by %d pixels are too many", u.name, c.Width, c.Height)
+	}
 	img, _, err := image.Decode(bytes.NewReader(u.content))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", u.name, err)

@@ -1,11 +1,16 @@
 package hacarustest
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"image"
+	"image/png"
 	"net/http"
 	"strconv"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/internal/wire"
 )
 
 type itemIDs struct {
@@ -68,8 +73,14 @@ func (s *Server) startPrediction(m *model, items []*item, base string) {
 	})
 }
 
+// itemFinding is what an inspector says of all images of an item.
+type itemFinding struct {
+	Finding
+	heatMaps []upload
+}
+
 // inspect looks at all images of an item: one bad one makes the item bad.
-func (s *Server) inspect(ctx context.Context, inspector Inspector, uploads []upload, p Parameters) (all Finding, err error) {
+func (s *Server) inspect(ctx context.Context, inspector Inspector, uploads []upload, p Parameters) (all itemFinding, err error) {
 	stopped := s.compute(ctx, func() {
 		for _, u := range uploads {
 			var one Finding
@@ -79,10 +90,13 @@ func (s *Server) inspect(ctx context.Context, inspector Inspector, uploads []upl
 			all.NG = all.NG || one.NG
 			all.Score = max(all.Score, one.Score)
 			all.Defects = append(all.Defects, one.Defects...)
+			if one.HeatMap != nil {
+				all.heatMaps = append(all.heatMaps, heatMapUpload(u, one.HeatMap))
+			}
 		}
 	})
 	if stopped != nil {
-		return Finding{}, stopped
+		return itemFinding{}, stopped
 	}
 	return all, err
 }
@@ -95,18 +109,42 @@ func inspectUpload(ctx context.Context, inspector Inspector, u upload, p Paramet
 	return inspector.Inspect(ctx, img, p)
 }
 
-// finishPrediction records a finding. An item whose inspection failed is done
-// all the same, without an assessment (docs/wire-facts.md, fact 21).
-func (s *Server) finishPrediction(m *model, i *item, f Finding, err error, base string) itemView {
+// heatMapUpload is a heat map as a file, which stands beside that of the image.
+func heatMapUpload(of upload, heatMap image.Image) upload {
+	var file bytes.Buffer
+	_ = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&file, heatMap) // fails only where writing does
+	u := newUpload("heat-"+wire.ItemID(of.name)+".png", file.Bytes())
+	u.key = hash(of.key, u.name, file.String())
+	return u
+}
+
+// finishPrediction records a finding. An item whose inspection failed is done all
+// the same, with an assessment that says why in place of OK or NG.
+func (s *Server) finishPrediction(m *model, i *item, f itemFinding, err error, base string) itemView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i.waiting--; i.waiting == 0 {
 		i.Status = hacarus.ItemStatusDone
 	}
+	a := failedAssessment(m, err)
 	if err == nil {
-		i.Assessments = append(i.Assessments, s.assessment(m, f))
+		a = s.assessment(m, f.Finding)
+		a.Images = s.state.putHeatMaps(i, f.heatMaps)
 	}
+	i.Assessments = append(i.Assessments, a)
 	return i.view(base)
+}
+
+// failedAssessment is neither OK nor NG. The documentation knows no error of a
+// prediction: whoever waits would else wait for an assessment that never comes.
+func failedAssessment(m *model, err error) hacarus.Assessment {
+	return hacarus.Assessment{
+		ModelID:     m.ModelID,
+		Label:       hacarus.Label(hacarus.VerdictUnknown),
+		Result:      fmt.Sprintf("[%s] Not inspected: %v", m.AlgorithmID, err),
+		Annotations: []hacarus.Annotation{},
+		Images:      []hacarus.ImageMeta{},
+	}
 }
 
 func (s *Server) assessment(m *model, f Finding) hacarus.Assessment {
@@ -114,7 +152,7 @@ func (s *Server) assessment(m *model, f Finding) hacarus.Assessment {
 		ModelID:         m.ModelID,
 		Label:           hacarus.LabelOK,
 		Result:          "good",
-		AnomalyScore:    strconv.FormatFloat(f.Score, 'f', 4, 64),
+		AnomalyScore:    strconv.FormatFloat(f.Score, 'f', 6, 64),
 		DetectedObjects: new(len(f.Defects)),
 		Annotations:     []hacarus.Annotation{},
 		Images:          []hacarus.ImageMeta{},

@@ -58,8 +58,9 @@ func WithClient(id, secret string) Option {
 
 // WithInspector sets the trainer of all models, whatever their algorithm. For
 // verdicts that need no training, pass an [InspectorFunc]. Without this option,
-// or with nil, [Reconstructor] trains the models of the algorithm of that name,
-// and [PatternMatching] all others.
+// or with nil, [PatternMatching], [Reconstructor], [LocalPattern] and
+// [PatternSample] train the models of the algorithms of these names, and
+// [PatternMatching] those of all others.
 func WithInspector(t Trainer) Option {
 	return func(c *config) { c.trainer = t }
 }

@@ -337,7 +337,7 @@ func TestItems(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, [][]string{
 			{"item_id", "name", "model_id", "label", "result", "anomaly_score", "detected_objects"},
-			{"dark", "dark", "m2", "NG", "[PM] Defected product", "1.0000", "1"},
+			{"dark", "dark", "m2", "NG", "[PM] Defected product", "1.000000", "1"},
 		}, rows)
 		all, err := c.GetModelResults(ctx)
 		require.NoError(t, err)

@@ -86,6 +86,8 @@ type item struct {
 	uploads []upload // of which the first images are
 	good    *bool
 	waiting int // predictions that are not done
+
+	heatMaps map[string]bool // their keys, which stand for the URLs of assessments' images
 }
 
 // upload is an image as it was uploaded.
@@ -116,6 +118,14 @@ func (i *item) view(base string) itemView {
 		v.Images[n].URL = base + "/raw/" + u.key
 	}
 	v.Assessments = slices.Clone(i.Assessments)
+	for n := range v.Assessments {
+		v.Assessments[n].Images = slices.Clone(v.Assessments[n].Images)
+		for k, meta := range v.Assessments[n].Images {
+			if i.heatMaps[meta.URL] {
+				v.Assessments[n].Images[k].URL = base + "/raw/" + meta.URL
+			}
+		}
+	}
 	if u := i.UserAssessment; u != nil {
 		clone := *u
 		clone.Annotations = slices.Clone(u.Annotations)
@@ -150,6 +160,26 @@ func (st *state) put(i *item) {
 	}
 }
 
+// putHeatMaps stores the heat maps of an assessment of an item, unless that was
+// deleted, and lists them as the assessment's images.
+func (st *state) putHeatMaps(i *item, heatMaps []upload) []hacarus.ImageMeta {
+	images := []hacarus.ImageMeta{}
+	if st.items[i.ItemID] != i {
+		return images
+	}
+	for _, u := range heatMaps {
+		if i.heatMaps == nil {
+			i.heatMaps = map[string]bool{}
+		}
+		i.heatMaps[u.key] = true
+		st.images[u.key] = u
+		meta := imageMeta(u)
+		meta.URL = u.key
+		images = append(images, meta)
+	}
+	return images
+}
+
 // remove forgets items and their images.
 func (st *state) remove(ids map[string]bool) {
 	found := false
@@ -159,6 +189,9 @@ func (st *state) remove(ids map[string]bool) {
 			delete(st.items, id)
 			for _, u := range i.uploads {
 				delete(st.images, u.key)
+			}
+			for key := range i.heatMaps {
+				delete(st.images, key)
 			}
 		}
 	}

@@ -2,8 +2,6 @@ package vision
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"image"
 	"math"
 )
@@ -20,6 +18,8 @@ const (
 	mostGain    = 1.5   // a greater change of brightness is not the lamp's
 	gainSamples = 10000 // pixels that are looked at for the brightness
 	speckle     = 3     // changed pixels in 3 by 3 without which a pixel is noise
+	spreadReach = 4     // pixels to each side over which the spread is averaged
+	wideReach   = 24    // the same, against chance
 )
 
 // PatternMatching compares images pixel by pixel with a golden one, at the place
@@ -28,17 +28,8 @@ type PatternMatching struct{}
 
 // Train makes the golden image.
 func (PatternMatching) Train(ctx context.Context, good []image.Image, _ Parameters) (Inspector, error) {
-	if len(good) == 0 {
-		return nil, errors.New("pattern matching needs at least one good image")
-	}
-	size := good[0].Bounds().Size()
-	if size.X == 0 || size.Y == 0 {
-		return nil, errors.New("pattern matching cannot learn from an image without pixels")
-	}
-	for i, img := range good {
-		if got := img.Bounds().Size(); got != size {
-			return nil, fmt.Errorf("all images must have one size: image 1 is %v, image %d is %v", size, i+1, got)
-		}
+	if _, err := commonSize("pattern matching", good); err != nil {
+		return nil, err
 	}
 	return learnGolden(ctx, good)
 }
@@ -66,12 +57,12 @@ func learnGolden(ctx context.Context, good []image.Image) (*golden, error) {
 			reference = newPyramid(pixels)
 			level, detail = newStatistics(pixels), newStatistics(pixels)
 		}
-		pixels = aligned(pixels, reference)
+		pixels, _ = aligned(pixels, reference)
 		level.add(pixels)
 		detail.add(pixels.minus(pixels.blur(lightReach)))
 	}
 	g := &golden{reference: reference, mean: level.mean}
-	g.tolerance = detail.spread(noise)
+	g.tolerance = detail.spread(noise, spreadReach, wideReach)
 	g.low, g.high = g.mean.erode(slack), g.mean.dilate(slack)
 	for i := range g.tolerance.pix {
 		g.tolerance.pix[i] *= deviations
@@ -94,8 +85,8 @@ func roughness(raw, smooth *plane) float64 {
 }
 
 // aligned is the plane as it would look at the place and in the light of the
-// reference.
-func aligned(p *plane, reference pyramid) *plane {
+// reference, and the pose that it had there.
+func aligned(p *plane, reference pyramid) (*plane, pose) {
 	at := register(newPyramid(p), reference)
 	gain := brightness(p, reference[0], at)
 	locate := at.inverse().locate(p.w, p.h)
@@ -106,7 +97,7 @@ func aligned(p *plane, reference pyramid) *plane {
 			row[x] = gain * p.at(locate(x, y))
 		}
 	}
-	return out
+	return out, at
 }
 
 // brightness is the factor from the image's light to the reference's: the
@@ -131,9 +122,9 @@ func brightness(p, reference *plane, at pose) float32 {
 
 // Inspect compares an image with the golden one.
 func (g *golden) Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error) {
-	want, got := image.Pt(g.mean.w, g.mean.h), img.Bounds().Size()
-	if got != want {
-		return Finding{}, fmt.Errorf("the model learned from images of size %v, this one is %v", want, got)
+	got := img.Bounds().Size()
+	if err := sameSize(image.Pt(g.mean.w, g.mean.h), got); err != nil {
+		return Finding{}, err
 	}
 	changed := g.changed(grayPlane(img).blur(smoothing))
 	if err := ctx.Err(); err != nil {
@@ -141,10 +132,10 @@ func (g *golden) Inspect(ctx context.Context, img image.Image, p Parameters) (Fi
 	}
 	changed.keep(changed.around(1, speckle))
 	windows := newWindows(got, p, patternMatchingDefaults)
-	anomalous, score := windows.anomalous(changed)
+	h := newHeat(got)
+	anomalous, score := windows.anomalous(got, h, changed.sums().mean)
 	changed.keep(anomalous)
-	defects := windows.defects(changed)
-	return Finding{NG: len(defects) > 0, Score: score, Defects: defects}, nil
+	return windows.finding(windows.defects(changed), score, h), nil
 }
 
 // changed marks the pixels that are darker or brighter than a good one may be.

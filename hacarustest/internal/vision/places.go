@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"cmp"
 	"image"
 	"math"
 
@@ -19,6 +20,8 @@ type windows struct {
 	step      int
 	threshold float64
 	leastArea float64
+	hottest   float64 // the score that is white in a heat map; 0 for that of the image
+	cell      int     // how many pixels wide and high are the pixels of all this
 }
 
 // windowDefaults are an algorithm's values where a parameter is not set.
@@ -38,7 +41,23 @@ func newWindows(img image.Point, p Parameters, defaults windowDefaults) windows 
 		step:      within(p.Float(hacarus.ParamMinInspectionStep, defaults.step), 1, max(img.X, img.Y)),
 		threshold: p.Float(hacarus.ParamThreshold, defaults.threshold),
 		leastArea: p.Float(hacarus.ParamMinDetectedArea, 0),
+		hottest:   min(p.Float(hacarus.ParamAnomalyRange, 0), 1),
+		cell:      1,
 	}
+}
+
+// inCells is where the windows are in an image of cells, each so many pixels wide and
+// high. Cells that reach into the margin, or beyond the image, are left out.
+func (w windows) inCells(side int) windows {
+	w.inner.Min = w.inner.Min.Add(image.Pt(side-1, side-1)).Div(side)
+	w.inner.Max = w.inner.Max.Div(side)
+	if w.inner.Empty() {
+		w.inner = image.Rectangle{}
+	}
+	w.size.X, w.size.Y = min(max(w.size.X/side, 1), w.inner.Dx()), min(max(w.size.Y/side, 1), w.inner.Dy())
+	w.step = max(w.step/side, 1)
+	w.cell = side
+	return w
 }
 
 // within is the whole number nearest to v in a range.
@@ -46,24 +65,33 @@ func within(v float64, least, most int) int {
 	return int(math.Round(min(max(v, float64(least)), float64(most))))
 }
 
-// anomalous marks the windows with too many changed pixels. The score is the
-// share of changed pixels in the worst window.
-func (w windows) anomalous(changed *mask) (marked *mask, score float64) {
+// anomalous marks the windows, in an image of that size, of which the measure is
+// above the threshold. The score is that of the worst window. The measures heat the
+// middles of the windows.
+func (w windows) anomalous(img image.Point, h heat, measure func(window image.Rectangle) float64) (marked *mask, score float64) {
+	cover := newCover(img.X, img.Y)
 	if w.inner.Empty() {
-		return newMask(changed.w, changed.h), 0
+		return cover.mask(), 0
 	}
-	sums, cover := changed.sums(), newCover(changed.w, changed.h)
+	step := image.Pt(min(w.step, w.size.X), min(w.step, w.size.Y))
 	for _, y := range positions(w.inner.Min.Y, w.inner.Max.Y, w.size.Y, w.step) {
 		for _, x := range positions(w.inner.Min.X, w.inner.Max.X, w.size.X, w.step) {
 			window := image.Rectangle{Min: image.Pt(x, y), Max: image.Pt(x, y).Add(w.size)}
-			share := float64(sums.count(window)) / float64(w.size.X*w.size.Y)
-			score = max(score, share)
-			if share > w.threshold {
+			value := measure(window)
+			score = max(score, value)
+			h.raise(times(middle(window, step), w.cell), value)
+			if value > w.threshold {
 				cover.add(window)
 			}
 		}
 	}
 	return cover.mask(), score
+}
+
+// finding is the judgment on an image with these defects.
+func (w windows) finding(defects []Defect, score float64, h heat) Finding {
+	hottest := cmp.Or(w.hottest, max(score, w.threshold))
+	return Finding{NG: len(defects) > 0, Score: score, Defects: defects, Heat: h.picture(hottest)}
 }
 
 // positions are where windows begin between low and high. The last one ends at high.
@@ -78,12 +106,12 @@ func positions(low, high, size, step int) []int {
 // defects are the groups of near changed pixels, less those that hardly
 // contribute to an anomalous window.
 func (w windows) defects(changed *mask) []Defect {
-	return w.groups(changed, crumb*w.threshold*float64(w.size.X*w.size.Y))
+	return w.groups(changed, nearness, crumb*w.threshold*float64(w.size.X*w.size.Y))
 }
 
-// groups are the groups of near marked pixels that have more than the least number
-// of them, in boxes that are not too small.
-func (w windows) groups(marked *mask, least float64) []Defect {
+// groups are the groups of marked pixels, each with another one at most twice that
+// near, that have more than the least number of them, in boxes that are not too small.
+func (w windows) groups(marked *mask, nearness int, least float64) []Defect {
 	near := marked.around(nearness, 1)
 	var found []Defect
 	for i := range near.set {

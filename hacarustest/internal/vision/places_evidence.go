@@ -6,29 +6,33 @@ const (
 	placeShare = 8   // a place is a square of that part of the shorter side
 	placeSteps = 4   // places are that part of themselves apart
 	outskirts  = 0.5 // of the threshold is enough, once a place is above it
+	partsApart = 12  // pixels around each part of a defect, of which levels see only parts
 	loose      = 2   // times as large as a finer level's box is too large
 )
 
 // evidence looks for places, squares of many windows, in which a larger share of
 // the windows is odd than the threshold. It marks what the odd windows there stand
 // for in an image of that size, and returns the largest share. Each pixel of the
-// grid's plane stands for scale by scale pixels.
-func (w windows) evidence(g *grid, odd *mask, img image.Point, scale int) (marked *mask, score float64) {
+// grid's plane stands for scale by scale pixels. The shares heat the middles of places.
+func (w windows) evidence(g *grid, odd *mask, img image.Point, scale int, h heat) (marked *mask, score float64) {
 	marked = newMask(img.X, img.Y)
 	w.leaveOuter(g, odd, scale)
 	side := min(img.X, img.Y) / placeShare / (scale * g.step)
-	size := image.Pt(min(max(side, 2*g.size.X/g.step, 1), odd.w), min(max(side, 2*g.size.Y/g.step, 1), odd.h))
+	size := image.Pt(min(max(side, g.place), odd.w), min(max(side, g.place), odd.h))
 	least := max(w.size.X/w.step, 1) * max(w.size.Y/w.step, 1) // windows show one pixel at the finest level
+	least = min(least, size.X*size.Y)
 	sums, cover := odd.sums(), newCover(odd.w, odd.h)
-	for _, y := range positions(0, odd.h, size.Y, max(size.Y/placeSteps, 1)) {
-		for _, x := range positions(0, odd.w, size.X, max(size.X/placeSteps, 1)) {
+	step := image.Pt(max(size.X/placeSteps, 1), max(size.Y/placeSteps, 1))
+	for _, y := range positions(0, odd.h, size.Y, step.Y) {
+		for _, x := range positions(0, odd.w, size.X, step.X) {
 			place := image.Rectangle{Min: image.Pt(x, y), Max: image.Pt(x, y).Add(size)}
-			n := sums.count(place)
+			n := int(sums.of(place))
 			if n < least {
 				continue
 			}
 			share := float64(n) / float64(size.X*size.Y)
 			score = max(score, share)
+			h.raise(times(middle(place, step), g.step*scale), share)
 			if share > outskirts*w.threshold {
 				cover.add(place)
 			}
@@ -36,7 +40,7 @@ func (w windows) evidence(g *grid, odd *mask, img image.Point, scale int) (marke
 	}
 	if score > w.threshold {
 		odd.keep(cover.mask())
-		odd.keep(odd.around(1, speckle))
+		odd.keep(odd.around(2, speckle))
 		markMiddles(g, odd, scale, marked)
 	}
 	return marked, score
@@ -57,8 +61,8 @@ func markMiddles(g *grid, odd *mask, scale int, marked *mask) {
 		if !set {
 			continue
 		}
-		at := g.at(i).Add(g.size.Sub(step).Div(2))
-		marked.mark(image.Rectangle{Min: at.Mul(scale), Max: at.Add(step).Mul(scale)})
+		window := image.Rectangle{Min: g.at(i), Max: g.at(i).Add(g.size)}
+		marked.mark(times(middle(window, step), scale))
 	}
 }
 
@@ -74,7 +78,7 @@ func (w windows) united(marks []*mask) []Defect {
 	coarse := w
 	coarse.leastArea = 0
 	var found []Defect
-	for _, d := range coarse.groups(all, 0) {
+	for _, d := range coarse.groups(all, partsApart, 0) {
 		for _, m := range marks {
 			if fine := m.within(d.Box); loose*area(fine.Box) >= area(d.Box) {
 				d = fine

@@ -71,6 +71,29 @@ func (p *plane) at(x, y float64) float32 {
 	return upper + fy*(lower-upper)
 }
 
+// turnedOver is the plane turned about its middle, and then seen from its back. What was
+// beyond the border mirrors what is inside.
+func (p *plane) turnedOver(angle float64) *plane {
+	out := newPlane(p.w, p.h)
+	locate := pose{angle: angle}.locate(p.w, p.h)
+	for y := range out.h {
+		row := out.row(y)
+		for x := range row {
+			u, v := locate(x, y)
+			row[x] = p.at(mirrored(float64(p.w-1)-u, p.w), mirrored(v, p.h))
+		}
+	}
+	return out
+}
+
+// mirrored is a place within n pixels that stands for one next to them.
+func mirrored(at float64, n int) float64 {
+	if at < 0 {
+		return -at
+	}
+	return min(at, 2*float64(n-1)-at)
+}
+
 // half is the plane at half its size; an odd last row or column is left out.
 func (p *plane) half() *plane {
 	out := newPlane(p.w/2, p.h/2)

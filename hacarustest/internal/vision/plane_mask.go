@@ -21,7 +21,7 @@ func (m *mask) around(r, n int) *mask {
 	for y := range m.h {
 		for x := range m.w {
 			near := image.Rect(x-r, y-r, x+r+1, y+r+1).Intersect(m.bounds())
-			out.set[y*m.w+x] = sums.count(near) >= n
+			out.set[y*m.w+x] = sums.of(near) >= int32(n)
 		}
 	}
 	return out
@@ -57,14 +57,19 @@ func (m *mask) within(box image.Rectangle) (d Defect) {
 	return d
 }
 
-// sums is an integral image: it counts the marked pixels of any rectangle at once.
-type sums struct {
+// sums is an integral image: it sums the pixels of any rectangle at once.
+type sums[T int32 | float64] struct {
 	stride int
-	n      []int32
+	n      []T
 }
 
-func (m *mask) sums() *sums {
-	s := &sums{stride: m.w + 1, n: make([]int32, (m.w+1)*(m.h+1))}
+func newSums[T int32 | float64](w, h int) *sums[T] {
+	return &sums[T]{stride: w + 1, n: make([]T, (w+1)*(h+1))}
+}
+
+// sums counts marked pixels.
+func (m *mask) sums() *sums[int32] {
+	s := newSums[int32](m.w, m.h)
 	for y := range m.h {
 		above, row := s.n[y*s.stride:], s.n[(y+1)*s.stride:]
 		var n int32
@@ -78,10 +83,27 @@ func (m *mask) sums() *sums {
 	return s
 }
 
-func (s *sums) count(r image.Rectangle) int {
-	top, bottom := s.n[r.Min.Y*s.stride:], s.n[r.Max.Y*s.stride:]
-	return int(bottom[r.Max.X] - bottom[r.Min.X] - top[r.Max.X] + top[r.Min.X])
+// sums sums values.
+func (p *plane) sums() *sums[float64] {
+	s := newSums[float64](p.w, p.h)
+	for y := range p.h {
+		above, row := s.n[y*s.stride:], s.n[(y+1)*s.stride:]
+		var sum float64
+		for x, v := range p.row(y) {
+			sum += float64(v)
+			row[x+1] = above[x+1] + sum
+		}
+	}
+	return s
 }
+
+func (s *sums[T]) of(r image.Rectangle) T {
+	top, bottom := s.n[r.Min.Y*s.stride:], s.n[r.Max.Y*s.stride:]
+	return bottom[r.Max.X] - bottom[r.Min.X] - top[r.Max.X] + top[r.Min.X]
+}
+
+// mean is the average of the pixels of a rectangle.
+func (s *sums[T]) mean(r image.Rectangle) float64 { return float64(s.of(r)) / float64(area(r)) }
 
 // cover collects rectangles: the running sum of its numbers is how many of them
 // cover a pixel.

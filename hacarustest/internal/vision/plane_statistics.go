@@ -2,11 +2,8 @@ package vision
 
 import "math"
 
-const (
-	spreadReach = 4  // pixels to each side over which the spread is averaged
-	wideReach   = 24 // the same, against chance
-	wideWeight  = 2  // how many images the wide average counts for
-)
+// wideWeight is how many images the spread of the wider neighborhood counts for.
+const wideWeight = 2
 
 // statistics follows mean and variance of each pixel over the good images
 // (Welford's method).
@@ -29,13 +26,13 @@ func (s *statistics) add(p *plane) {
 }
 
 // spread is the standard deviation to expect of the next image around each
-// pixel, and at least the noise. The fewer images there were, the more counts
-// what was seen in the wider neighborhood.
-func (s *statistics) spread(noise float64) *plane {
+// pixel, averaged over its neighbors near by, and at least the noise. The fewer
+// images there were, the more counts what was seen in the wider neighborhood.
+func (s *statistics) spread(noise float64, near, wider int) *plane {
 	more := max(s.n-1, 1)
 	few := float64(1 + 1/s.n)
-	wide := s.moved.blur(wideReach)
-	spread := s.moved.blur(spreadReach)
+	wide := s.moved.blur(wider)
+	spread := s.moved.blur(near)
 	for i, v := range spread.pix {
 		variance := float64((v + wideWeight*wide.pix[i]/more) / (more + wideWeight))
 		spread.pix[i] = float32(math.Sqrt(few * max(variance, noise*noise)))

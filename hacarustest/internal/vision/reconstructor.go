@@ -67,17 +67,13 @@ type reconstructorSettings struct {
 
 // Train learns a dictionary at each size.
 func (Reconstructor) Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error) {
-	if len(good) == 0 {
-		return nil, errors.New("reconstructor inspection needs at least one good image")
+	sizes, err := imageSizes("reconstructor inspection", good)
+	if err != nil {
+		return nil, err
 	}
-	planes := make([]*plane, len(good))
-	smallest := good[0].Bounds().Size()
+	planes, smallest := make([]*plane, len(good)), sizes[0]
 	for i, img := range good {
-		size := img.Bounds().Size()
-		if size.X == 0 || size.Y == 0 {
-			return nil, errors.New("reconstructor inspection cannot learn from an image without pixels")
-		}
-		smallest = image.Pt(min(smallest.X, size.X), min(smallest.Y, size.Y))
+		smallest = image.Pt(min(smallest.X, sizes[i].X), min(smallest.Y, sizes[i].Y))
 		planes[i] = grayPlane(img)
 	}
 	windows := newWindows(smallest, p, reconstructorDefaults)
@@ -156,6 +152,7 @@ func sampleWindows(planes []*plane, s reconstructorSettings, random *rand.Rand) 
 type grid struct {
 	size   image.Point // of the windows
 	step   int
+	place  int // windows in a row that a place has at least
 	xs, ys []int
 	seen   []windowSeen // row by row
 }
@@ -171,7 +168,10 @@ func (g *grid) at(i int) image.Point { return image.Pt(g.xs[i%len(g.xs)], g.ys[i
 
 // look rebuilds all windows of a plane.
 func (l *level) look(p *plane, step int) *grid {
-	g := &grid{size: l.size, step: step, xs: positions(0, p.w, l.size.X, step), ys: positions(0, p.h, l.size.Y, step)}
+	g := &grid{
+		size: l.size, step: step, place: max(2*l.size.X/step, 2*l.size.Y/step, 1),
+		xs: positions(0, p.w, l.size.X, step), ys: positions(0, p.h, l.size.Y, step),
+	}
 	g.seen = make([]windowSeen, 0, len(g.xs)*len(g.ys))
 	v, products := make([]float32, l.size.X*l.size.Y), make([]float32, l.words.len())
 	for _, y := range g.ys {
@@ -192,7 +192,7 @@ func (r *reconstruction) Inspect(ctx context.Context, img image.Image, p Paramet
 	if smallest := r.levels[0].size; size.X < smallest.X || size.Y < smallest.Y {
 		return Finding{}, errors.New("the image is smaller than a window of min_inspection_size")
 	}
-	windows := newWindows(size, p, reconstructorDefaults)
+	windows, h := newWindows(size, p, reconstructorDefaults), newHeat(size)
 	thresh := float32(max(p.Float(hacarus.ParamReconstructThresh, defaultReconstructThresh), 0))
 	step, score := windows.step, 0.0
 	var marks []*mask
@@ -207,11 +207,10 @@ func (r *reconstruction) Inspect(ctx context.Context, img image.Image, p Paramet
 			break
 		}
 		g := l.look(plane, step)
-		marked, share := windows.evidence(g, l.odd(plane, g, thresh), size, 1<<i)
+		marked, share := windows.evidence(g, l.odd(plane, g, thresh), size, 1<<i, h)
 		marks, score = append(marks, marked), max(score, share)
 	}
-	defects := windows.united(marks)
-	return Finding{NG: len(defects) > 0, Score: score, Defects: defects}, nil
+	return windows.finding(windows.united(marks), score, h), nil
 }
 
 // odd marks the windows that are rebuilt much worse than usual, and are not mixed

@@ -78,25 +78,39 @@ type candidate struct {
 	at    image.Point
 }
 
-// candidates are the windows around those of the grids that are exceptions, in any
-// order: a contour lies in another place of the window the next time.
+// candidates are windows around those of the grids that are exceptions, in any order:
+// a contour lies in another place of the window the next time. Of too many, each has
+// the same chance to be one (reservoir sampling).
 func (e *exceptions) candidates(planes []*plane, grids []*grid, usual brightnessCurve, random *rand.Rand) []candidate {
+	most, n := fewCandidates+moreCandidates*len(planes), 0
 	var found []candidate
-	for n, g := range grids {
-		near := newMask(planes[n].w-e.size.X+1, planes[n].h-e.size.Y+1)
-		for i, w := range g.seen {
-			if w.err > exceptionRatio*usual.at(w.mean) {
-				near.mark(image.Rectangle{Min: g.at(i), Max: g.at(i).Add(image.Pt(1, 1))}.Inset(1 - g.step))
-			}
-		}
+	for img, g := range grids {
+		near := e.near(planes[img], g, usual)
 		for i, set := range near.set {
-			if set {
-				found = append(found, candidate{n, image.Pt(i%near.w, i/near.w)})
+			if !set {
+				continue
+			}
+			c := candidate{img, image.Pt(i%near.w, i/near.w)}
+			if n++; n <= most {
+				found = append(found, c)
+			} else if k := random.IntN(n); k < most {
+				found[k] = c
 			}
 		}
 	}
 	random.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
-	return found[:min(len(found), fewCandidates+moreCandidates*len(planes))]
+	return found
+}
+
+// near marks where windows begin that are less than a step from an exception.
+func (e *exceptions) near(p *plane, g *grid, usual brightnessCurve) *mask {
+	near := newMask(p.w-e.size.X+1, p.h-e.size.Y+1)
+	for i, w := range g.seen {
+		if w.err > exceptionRatio*usual.at(w.mean) {
+			near.mark(image.Rectangle{Min: g.at(i), Max: g.at(i).Add(image.Pt(1, 1))}.Inset(1 - g.step))
+		}
+	}
+	return near
 }
 
 // look takes the window at a place.

@@ -1,6 +1,9 @@
 package vision
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 const (
 	brightnessBins = 6
@@ -16,36 +19,57 @@ type brightnessCurve [brightnessBins]float32
 
 // usual is the usual error of an image.
 func (g *grid) usual() (c brightnessCurve) {
-	var bins [brightnessBins][]float32
-	var all []float32
-	for _, w := range g.seen {
-		bin := min(max(int(w.mean/binWidth), 0), brightnessBins-1)
-		bins[bin] = append(bins[bin], w.err)
-		all = append(all, w.err)
-	}
-	for i, errs := range bins {
-		if len(errs) < fewInBin {
-			errs = nearestBin(bins[:], i, all)
-		}
-		c[i] = max(usualMargin*quantile(errs, 0.25), leastUsual)
+	bins := g.bins()
+	for i := range bins {
+		c[i] = max(usualMargin*atShare(nearestBin(bins[:], i), 0.25), leastUsual)
 	}
 	return c
 }
 
-// nearestBin is the bin next to an empty one that is not, or all windows.
-func nearestBin(bins [][]float32, i int, all []float32) []float32 {
-	for d := 1; d < len(bins); d++ {
+// bins are the errors of the windows by their brightness, in rising order.
+func (g *grid) bins() (bins [brightnessBins][]float32) {
+	var counts [brightnessBins]int
+	for _, w := range g.seen {
+		counts[brightnessBin(w.mean)]++
+	}
+	for i, n := range counts {
+		bins[i] = make([]float32, 0, n)
+	}
+	for _, w := range g.seen {
+		bin := &bins[brightnessBin(w.mean)]
+		*bin = append(*bin, w.err)
+	}
+	for _, errs := range bins {
+		slices.Sort(errs)
+	}
+	return bins
+}
+
+func brightnessBin(brightness float32) int {
+	return min(max(int(brightness/binWidth), 0), brightnessBins-1)
+}
+
+// nearestBin is the bin next to bin i, or that itself, which has values enough. Where
+// none has, it is that with the most.
+func nearestBin(bins [][]float32, i int) []float32 {
+	for d := range bins {
 		for _, j := range [2]int{i - d, i + d} {
 			if j >= 0 && j < len(bins) && len(bins[j]) >= fewInBin {
 				return bins[j]
 			}
 		}
 	}
-	return all
+	return slices.MaxFunc(bins, func(a, b []float32) int { return cmp.Compare(len(a), len(b)) })
 }
 
+// quantile is the value that a share of the values, from 0 to 1, is below. It sorts them.
 func quantile(values []float32, share float64) float32 {
-	sorted := slices.Sorted(slices.Values(values))
+	slices.Sort(values)
+	return atShare(values, share)
+}
+
+// atShare is a quantile of sorted values.
+func atShare(sorted []float32, share float64) float32 {
 	return sorted[int(share*float64(len(sorted)-1))]
 }
 

@@ -27,11 +27,14 @@ type Inspector interface {
 	Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error)
 }
 
-// Finding is the judgment on one image.
+// Finding is the judgment on one image. Heat is the brighter the odder a place is; the
+// value of anomaly_range is white, or without that the score, and at least the
+// threshold. It is smaller than the image.
 type Finding struct {
 	NG      bool
 	Score   float64  // of the worst place, from 0 to about 1
 	Defects []Defect // from top to bottom
+	Heat    *image.Gray
 }
 
 // Defect is a place that is not as it should be.
