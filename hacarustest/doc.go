@@ -42,6 +42,15 @@
 //     to learn from.
 //   - All other algorithms are inspected by [PatternMatching], with the
 //     parameters that it knows and with its own defaults.
+//   - The images of an assessment are heat maps, one for each image of the item:
+//     gray PNG files, the brighter the odder, at a quarter of the image's size.
+//   - The server is never busy. It responds with status 425 only if
+//     [Server.Inject] makes it do so.
+//   - There is only one user, who owns all items.
+//   - A model that was added by [Server.AddModel] calls every item OK, unless
+//     the inspector can be trained without images.
+//   - The Japanese error messages are translations made for this package,
+//     except for "コンテキストが見つかりません。".
 //
 // Where the documentation says nothing, the server assumes the following:
 //
