@@ -126,7 +126,7 @@ func (l *localPattern) Inspect(ctx context.Context, img image.Image, p Parameter
 			marked.mark(times(image.Rectangle{Min: cell, Max: cell.Add(image.Pt(1, 1))}, l.cell))
 		}
 	}
-	return windows.finding(windows.groups(marked, nearness, 0), score, h), nil
+	return windows.finding(groups(marked, nearness, 0), score, h), nil
 }
 
 // excess is how far each cell is off beyond the tolerance, squared.

@@ -48,17 +48,16 @@ func (PatternSample) Train(ctx context.Context, good []image.Image, p Parameters
 	if p.Float(hacarus.ParamModelType, 0) >= 1 {
 		s.cell = sampleCell / 2
 	}
-	var pictures []*samples
-	for i, img := range good {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	pictures := make([]*samples, 2*len(good))
+	inParts(len(good), func(low, high int) {
+		for i := low; i < high && ctx.Err() == nil; i++ {
+			gray := grayPlane(good[i])
+			pictures[2*i] = samplesOf(gray, s.cell, i)
+			pictures[2*i+1] = samplesOf(gray.turnedOver(diagonal), s.cell, i)
 		}
-		gray := grayPlane(img)
-		for _, p := range []*plane{gray, gray.turnedOver(diagonal)} {
-			seen := samplesOf(p, s.cell)
-			seen.image = i
-			pictures = append(pictures, seen)
-		}
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	s.scale = scaleOf(pictures)
 	for _, picture := range pictures {
@@ -81,19 +80,24 @@ func (s *sampled) Inspect(ctx context.Context, img image.Image, p Parameters) (F
 	if size.X < s.cell || size.Y < s.cell {
 		return windows.finding(nil, 0, h), nil // there is nothing to be seen in less than a cell
 	}
-	seen := samplesOf(grayPlane(img), s.cell)
+	seen := samplesOf(grayPlane(img), s.cell, noImage)
 	s.scale.apply(seen)
 	odd := newMask(seen.w, seen.h)
-	known := 0
-	for i := range odd.set {
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return Finding{}, ctx.Err()
+	inParts(len(odd.set), func(low, high int) {
+		known := 0
+		for i := low; i < high; i++ {
+			if i%checkEvery == 0 && ctx.Err() != nil {
+				return
+			}
+			odd.set[i] = !s.bank.knows(&seen.all[i], &known)
 		}
-		odd.set[i] = !s.bank.knows(&seen.all[i], &known)
+	})
+	if err := ctx.Err(); err != nil {
+		return Finding{}, err
 	}
 	odd.keep(odd.around(1, speckle))
 	marked, score := windows.evidence(seen.grid(), odd, size, 1, h)
-	defects := s.tightened(windows.groups(marked, nearness, float64(windows.size.X*windows.size.Y)), marked)
+	defects := s.tightened(groups(marked, nearness, float64(windows.size.X*windows.size.Y)), marked)
 	return windows.finding(defects, score, h), nil
 }
 

@@ -43,9 +43,9 @@ const (
 
 // samplesOf describes a plane in square cells. What is left of a row or column and is
 // no whole cell does not count.
-func samplesOf(p *plane, cell int) *samples {
+func samplesOf(p *plane, cell, image int) *samples {
 	sums := cellSumsOf(p, cell)
-	s := &samples{cell: cell, w: sums[0].w, h: sums[0].h}
+	s := &samples{image: image, cell: cell, w: sums[0].w, h: sums[0].h}
 	s.all = make([]sample, s.w*s.h)
 	if len(s.all) == 0 {
 		return s

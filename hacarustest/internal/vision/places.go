@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"image"
 	"math"
+	"slices"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
@@ -88,8 +89,10 @@ func (w windows) anomalous(img image.Point, h heat, measure func(window image.Re
 	return cover.mask(), score
 }
 
-// finding is the judgment on an image with these defects.
+// finding is the judgment on an image with these defects, of which those in small
+// boxes do not count.
 func (w windows) finding(defects []Defect, score float64, h heat) Finding {
+	defects = slices.DeleteFunc(defects, func(d Defect) bool { return float64(area(d.Box)) < w.leastArea })
 	hottest := cmp.Or(w.hottest, max(score, w.threshold))
 	return Finding{NG: len(defects) > 0, Score: score, Defects: defects, Heat: h.picture(hottest)}
 }
@@ -106,12 +109,12 @@ func positions(low, high, size, step int) []int {
 // defects are the groups of near changed pixels, less those that hardly
 // contribute to an anomalous window.
 func (w windows) defects(changed *mask) []Defect {
-	return w.groups(changed, nearness, crumb*w.threshold*float64(w.size.X*w.size.Y))
+	return groups(changed, nearness, crumb*w.threshold*float64(w.size.X*w.size.Y))
 }
 
 // groups are the groups of marked pixels, each with another one at most twice that
-// near, that have more than the least number of them, in boxes that are not too small.
-func (w windows) groups(marked *mask, nearness int, least float64) []Defect {
+// near, that have more than the least number of them.
+func groups(marked *mask, nearness int, least float64) []Defect {
 	near := marked.around(nearness, 1)
 	var found []Defect
 	for i := range near.set {
@@ -119,7 +122,7 @@ func (w windows) groups(marked *mask, nearness int, least float64) []Defect {
 			continue
 		}
 		d := near.take(i, marked)
-		if d.Area > least && float64(area(d.Box)) >= w.leastArea {
+		if d.Area > least {
 			found = append(found, d)
 		}
 	}

@@ -68,26 +68,22 @@ func markMiddles(g *grid, odd *mask, scale int, marked *mask) {
 
 // united are the defects that the levels mark, of which the finest comes first.
 // Coarse levels find what fine ones miss, and fine ones tell better where it is.
-func (w windows) united(marks []*mask) []Defect {
+func united(marks []*mask) []Defect {
 	all := newMask(marks[0].w, marks[0].h)
 	for _, m := range marks {
 		for i, set := range m.set {
 			all.set[i] = all.set[i] || set
 		}
 	}
-	coarse := w
-	coarse.leastArea = 0
 	var found []Defect
-	for _, d := range coarse.groups(all, partsApart, 0) {
+	for _, d := range groups(all, partsApart, 0) {
 		for _, m := range marks {
 			if fine := m.within(d.Box); loose*area(fine.Box) >= area(d.Box) {
 				d = fine
 				break
 			}
 		}
-		if float64(area(d.Box)) >= w.leastArea {
-			found = append(found, d)
-		}
+		found = append(found, d)
 	}
 	return found
 }

@@ -31,10 +31,11 @@ const (
 )
 
 const (
-	ownUsual   = 2   // times its own usual error is the most that an image is forgiven
-	mostRough  = 1.5 // times the usual error is the most that rough surroundings forgive
-	oneRough   = 4   // times the usual error is the most that one window adds to them
-	roughReach = 8   // windows to each side that are the surroundings
+	ownUsual   = 2      // times its own usual error is the most that an image is forgiven
+	mostRough  = 1.5    // times the usual error is the most that rough surroundings forgive
+	oneRough   = 4      // times the usual error is the most that one window adds to them
+	mostDoubts = 10_000 // windows of a level that are compared with what is known
+	roughReach = 8      // windows to each side that are the surroundings
 )
 
 // Reconstructor learns a dictionary of which the windows of good images are made,
@@ -172,16 +173,17 @@ func (l *level) look(p *plane, step int) *grid {
 		size: l.size, step: step, place: max(2*l.size.X/step, 2*l.size.Y/step, 1),
 		xs: positions(0, p.w, l.size.X, step), ys: positions(0, p.h, l.size.Y, step),
 	}
-	g.seen = make([]windowSeen, 0, len(g.xs)*len(g.ys))
-	v, products := make([]float32, l.size.X*l.size.Y), make([]float32, l.words.len())
-	for _, y := range g.ys {
-		for _, x := range g.xs {
-			mean, contrast := p.window(x, y, l.size, v)
+	g.seen = make([]windowSeen, len(g.xs)*len(g.ys))
+	inParts(len(g.seen), func(low, high int) {
+		v, products := make([]float32, l.size.X*l.size.Y), make([]float32, l.words.len())
+		for i := low; i < high; i++ {
+			at := g.at(i)
+			mean, contrast := p.window(at.X, at.Y, l.size, v)
 			_, rebuilt := l.words.encode(v, products)
 			left := contrast*contrast - rebuilt/float32(len(v))
-			g.seen = append(g.seen, windowSeen{mean, contrast, float32(math.Sqrt(float64(max(left, 0))))})
+			g.seen[i] = windowSeen{mean, contrast, float32(math.Sqrt(float64(max(left, 0))))}
 		}
-	}
+	})
 	return g
 }
 
@@ -210,11 +212,12 @@ func (r *reconstruction) Inspect(ctx context.Context, img image.Image, p Paramet
 		marked, share := windows.evidence(g, l.odd(plane, g, thresh), size, 1<<i, h)
 		marks, score = append(marks, marked), max(score, share)
 	}
-	return windows.finding(windows.united(marks), score, h), nil
+	return windows.finding(united(marks), score, h), nil
 }
 
 // odd marks the windows that are rebuilt much worse than usual, and are not mixed
-// of what is known either.
+// of what is known either. Where there are very many of the first, as in an overexposed
+// image, one stands for its neighbors.
 func (l *level) odd(p *plane, g *grid, thresh float32) *mask {
 	usual := l.usual.capped(g.usual(), ownUsual)
 	errs, rough := newPlane(len(g.xs), len(g.ys)), newPlane(len(g.xs), len(g.ys))
@@ -223,14 +226,27 @@ func (l *level) odd(p *plane, g *grid, thresh float32) *mask {
 		rough.pix[i] = min(errs.pix[i], oneRough)
 	}
 	rough = rough.blur(roughReach)
-	odd, v := newMask(errs.w, errs.h), make([]float32, l.size.X*l.size.Y)
+	var doubtful []int
 	for i, err := range errs.pix {
-		limit := thresh * min(max(rough.pix[i], 1), mostRough)
-		if err <= limit {
-			continue
+		rough.pix[i] = thresh * min(max(rough.pix[i], 1), mostRough)
+		if err > rough.pix[i] {
+			doubtful = append(doubtful, i)
 		}
-		w := l.known.look(p, g.at(i), v)
-		odd.set[i] = !l.known.explain(&w, max(l.known.tolerance, limit*usual.at(w.mean)/w.contrast))
 	}
+	odd := newMask(errs.w, errs.h)
+	every := 1 + len(doubtful)/mostDoubts
+	inParts((len(doubtful)+every-1)/every, func(low, high int) {
+		v := make([]float32, l.size.X*l.size.Y)
+		for k := low; k < high; k++ {
+			group := doubtful[k*every : min((k+1)*every, len(doubtful))]
+			i := group[0]
+			w := l.known.look(p, g.at(i), v)
+			limit := rough.pix[i] * usual.at(w.mean) / w.contrast
+			known := l.known.explain(&w, max(l.known.tolerance, limit))
+			for _, i := range group {
+				odd.set[i] = !known
+			}
+		}
+	})
 	return odd
 }

@@ -41,18 +41,20 @@ func learnDictionary(ctx context.Context, samples []float32, s reconstructorSett
 	d.prepare()
 	codes := make([]code, n)
 	rest := make([]float32, len(samples))
-	products := make([]float32, s.components)
 	for range s.rounds {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		copy(rest, samples)
-		for i := range codes {
-			codes[i], _ = d.encode(samples[i*dims:][:dims], products)
-			for j := range codes[i].n {
-				addScaled(rest[i*dims:][:dims], d.atom(codes[i].atoms[j]), -codes[i].weights[j])
+		inParts(n, func(low, high int) {
+			products := make([]float32, s.components)
+			for i := low; i < high; i++ {
+				codes[i], _ = d.encode(samples[i*dims:][:dims], products)
+				for j := range codes[i].n {
+					addScaled(rest[i*dims:][:dims], d.atom(codes[i].atoms[j]), -codes[i].weights[j])
+				}
 			}
-		}
+		})
 		d.improve(codes, rest)
 		d.prepare()
 	}
