@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // algorithms are all there are. Quick parameters make a training on small images short.
@@ -23,6 +25,15 @@ var algorithms = map[string]struct {
 	"PatternSample":   {PatternSample{}, Parameters{"num_features": "10"}, false, 6},
 }
 
+// judges skips a test that is about verdicts where the race detector would make it take
+// ten times as long: other tests run the same code, and at the same time.
+func judges(t *testing.T) {
+	t.Helper()
+	if testkit.Race {
+		t.Skip("judges many images, which races with nothing")
+	}
+}
+
 // learnedBy is the inspector that an algorithm makes of images.
 func learnedBy(t *testing.T, trainer Trainer, good []image.Image, p Parameters) Inspector {
 	t.Helper()
@@ -35,6 +46,7 @@ func learnedBy(t *testing.T, trainer Trainer, good []image.Image, p Parameters) 
 // where the defects are.
 func TestAlgorithmsPlates(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	truths := plateTruths(t, platesDir)
 	for name, algorithm := range algorithms {
 		t.Run(name, func(t *testing.T) {

@@ -95,6 +95,7 @@ func TestParametersOfWindows(t *testing.T) {
 // Larger windows find less of a small defect.
 func TestParameterMinInspectionSize(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	small := sheet{light: 1, seed: 99, marks: []image.Rectangle{image.Rect(60, 50, 66, 56)}}.draw()
 	for name, p := range map[string]Parameters{
 		"PatternMatching": {"min_inspection_size": "[64, 64]"},
@@ -130,6 +131,7 @@ func TestParameterAnomalyRange(t *testing.T) {
 // More features are more samples, and the larger model looks at smaller places.
 func TestPatternSampleTrainingParameters(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	good := boards(2)
 	learn := func(p Parameters) *sampled { return learnedBy(t, PatternSample{}, good, p).(*sampled) }
 	few, more := learn(Parameters{"num_features": "5"}), learn(Parameters{"num_features": "20"})
@@ -162,6 +164,7 @@ func distanceTo(s *sampled, seen *samples) (sum float32) {
 // A dictionary that saw more windows rebuilds more of them.
 func TestParameterTrainSize(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	good := boards(1)
 	usual := func(trainSize string) float32 {
 		p := Parameters{"train_size": trainSize, "max_iter": "3"}

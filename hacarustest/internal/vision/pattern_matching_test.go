@@ -1,12 +1,10 @@
 package vision
 
 import (
-	"context"
 	"image"
 	"image/color"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,38 +75,9 @@ func inspected(t *testing.T, inspector Inspector, img image.Image, p Parameters)
 	return finding
 }
 
-func TestPatternMatchingCannotLearn(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		good []image.Image
-		want string
-	}{
-		"no images": {nil, "at least one good image"},
-		"no pixels": {[]image.Image{image.NewGray(image.Rect(0, 0, 0, 5))}, "without pixels"},
-		"two sizes": {
-			[]image.Image{image.NewGray(image.Rect(0, 0, 9, 5)), image.NewGray(image.Rect(0, 0, 5, 9))},
-			"image 1 is (9,5), image 2 is (5,9)",
-		},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			inspector, err := PatternMatching{}.Train(t.Context(), tt.good, nil)
-			require.ErrorContains(t, err, tt.want)
-			require.Nil(t, inspector)
-		})
-	}
-}
-
-func TestPatternMatchingRefusesAnotherSize(t *testing.T) {
-	t.Parallel()
-	inspector := trained(t, goodSheets(1))
-	_, err := inspector.Inspect(t.Context(), image.NewGray(image.Rect(0, 0, 90, 120)), nil)
-	require.ErrorContains(t, err, "(120,90), this one is (90,120)")
-}
-
 func TestPatternMatchingForgivesPlaceAndLight(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	tests := map[string]sheet{
 		"as learned":         {light: 1},
 		"shifted by one":     {dx: 1, dy: -1, light: 1},
@@ -245,34 +214,6 @@ func TestPatternMatchingKindsOfImages(t *testing.T) {
 	require.True(t, want.NG)
 	for _, img := range []image.Image{wider.SubImage(offset), rgba, nrgba, ycbcr.SubImage(offset), struct{ image.Image }{rgba}} {
 		require.Equal(t, want, inspected(t, inspector, img, nil), "%T", img)
-	}
-}
-
-// A context that has ended ends training and inspection.
-func TestPatternMatchingStops(t *testing.T) {
-	t.Parallel()
-	inspector := trained(t, goodSheets(1))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := PatternMatching{}.Train(ctx, goodSheets(1), nil)
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = inspector.Inspect(ctx, goodSheets(1)[0], nil)
-	require.ErrorIs(t, err, context.Canceled)
-}
-
-func TestPatternMatchingConcurrently(t *testing.T) {
-	t.Parallel()
-	inspector := trained(t, goodSheets(2))
-	img := sheet{light: 1, seed: 99, marks: []image.Rectangle{image.Rect(70, 30, 86, 40)}}.draw()
-	want := inspected(t, inspector, img, nil)
-	findings := make([]Finding, 8)
-	var group sync.WaitGroup
-	for i := range findings {
-		group.Go(func() { findings[i], _ = inspector.Inspect(t.Context(), img, Parameters{"threshold": "0.2"}) })
-	}
-	group.Wait()
-	for _, got := range findings {
-		require.Equal(t, want, got)
 	}
 }
 

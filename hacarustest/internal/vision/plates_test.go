@@ -75,6 +75,7 @@ func overlap(a, b image.Rectangle) float64 {
 // is found once, and nothing else.
 func TestPlatesDefectsAreFound(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	good, truths := plateTraining(t), plateTruths(t, platesDir)
 	for _, n := range []int{len(good), 2, 1} {
 		t.Run(fmt.Sprintf("%d good", n), func(t *testing.T) {
@@ -109,6 +110,7 @@ func requirePlate(t *testing.T, want plateTruth, got Finding) {
 // A good plate that the model has not seen is good.
 func TestPlatesUnseenGoodOnesAreGood(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	good := plateTraining(t)
 	inspector, err := PatternMatching{}.Train(t.Context(), good[:2], nil)
 	require.NoError(t, err)
@@ -123,6 +125,7 @@ func TestPlatesUnseenGoodOnesAreGood(t *testing.T) {
 // The pictures in the folder are those that the command beside them draws.
 func TestPlatesAreAsGenerated(t *testing.T) {
 	t.Parallel()
+	judges(t)
 	command, err := exec.LookPath("go")
 	if err != nil || testing.Short() {
 		t.Skip("needs the go command and a few seconds")
