@@ -34,6 +34,17 @@ func judges(t *testing.T) {
 	}
 }
 
+// knowsPlates are what algorithms learn from all good plates. It takes a while, and is
+// never changed.
+var knowsPlates sync.Map // of inspectors by the names of algorithms
+
+func platesInspector(t *testing.T, name string) Inspector {
+	t.Helper()
+	learn := sync.OnceValue(func() Inspector { return learnedBy(t, algorithms[name].trainer, plateTraining(t), nil) })
+	once, _ := knowsPlates.LoadOrStore(name, learn)
+	return once.(func() Inspector)()
+}
+
 // learnedBy is the inspector that an algorithm makes of images.
 func learnedBy(t *testing.T, trainer Trainer, good []image.Image, p Parameters) Inspector {
 	t.Helper()
@@ -51,7 +62,7 @@ func TestAlgorithmsPlates(t *testing.T) {
 	for name, algorithm := range algorithms {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inspector := learnedBy(t, algorithm.trainer, plateTraining(t), nil)
+			inspector := platesInspector(t, name)
 			fit := 0
 			for _, truth := range truths {
 				finding := inspected(t, inspector, plateImage(t, filepath.Join(platesDir, truth.File)), nil)

@@ -216,15 +216,3 @@ func TestPatternMatchingKindsOfImages(t *testing.T) {
 		require.Equal(t, want, inspected(t, inspector, img, nil), "%T", img)
 	}
 }
-
-func BenchmarkPatternMatchingInspect(b *testing.B) {
-	img := image.NewGray(image.Rect(0, 0, 1280, 1024))
-	for i := range img.Pix {
-		img.Pix[i] = uint8(i % 1280 / 8)
-	}
-	inspector, err := PatternMatching{}.Train(b.Context(), []image.Image{img}, nil)
-	require.NoError(b, err)
-	for b.Loop() {
-		_, _ = inspector.Inspect(b.Context(), img, nil)
-	}
-}

@@ -1,11 +1,14 @@
 package vision
 
-import "image"
+import (
+	"image"
+	"slices"
+)
 
 const (
 	placeShare = 8   // a place is a square of that part of the shorter side
 	placeSteps = 4   // places are that part of themselves apart
-	outskirts  = 0.5 // of the threshold is enough, once a place is above it
+	outskirts  = 0.5 // of the threshold is enough in a place that overlaps one above it
 	partsApart = 12  // pixels around each part of a defect, of which levels see only parts
 	loose      = 2   // times as large as a finer level's box is too large
 )
@@ -21,7 +24,8 @@ func (w windows) evidence(g *grid, odd *mask, img image.Point, scale int, h heat
 	size := image.Pt(min(max(side, g.place), odd.w), min(max(side, g.place), odd.h))
 	least := max(w.size.X/w.step, 1) * max(w.size.Y/w.step, 1) // windows show one pixel at the finest level
 	least = min(least, size.X*size.Y)
-	sums, cover := odd.sums(), newCover(odd.w, odd.h)
+	sums := odd.sums()
+	var anomalous, nearly []image.Rectangle
 	step := image.Pt(max(size.X/placeSteps, 1), max(size.Y/placeSteps, 1))
 	for _, y := range positions(0, odd.h, size.Y, step.Y) {
 		for _, x := range positions(0, odd.w, size.X, step.X) {
@@ -33,17 +37,34 @@ func (w windows) evidence(g *grid, odd *mask, img image.Point, scale int, h heat
 			share := float64(n) / float64(size.X*size.Y)
 			score = max(score, share)
 			h.raise(times(middle(place, step), g.step*scale), share)
-			if share > outskirts*w.threshold {
-				cover.add(place)
+			switch {
+			case share > w.threshold:
+				anomalous = append(anomalous, place)
+			case share > outskirts*w.threshold:
+				nearly = append(nearly, place)
 			}
 		}
 	}
-	if score > w.threshold {
-		odd.keep(cover.mask())
+	if len(anomalous) > 0 {
+		odd.keep(coverOf(anomalous, nearly, odd))
 		odd.keep(odd.around(2, speckle))
 		markMiddles(g, odd, scale, marked)
 	}
 	return marked, score
+}
+
+// coverOf marks places, and those of others that overlap one of them.
+func coverOf(places, others []image.Rectangle, like *mask) *mask {
+	cover := newCover(like.w, like.h)
+	for _, place := range places {
+		cover.add(place)
+	}
+	for _, other := range others {
+		if slices.ContainsFunc(places, other.Overlaps) {
+			cover.add(other)
+		}
+	}
+	return cover.mask()
 }
 
 // leaveOuter unmarks the windows that reach into the margin.

@@ -106,6 +106,18 @@ func (p *plane) half() *plane {
 	return out
 }
 
+// halfBetween is the plane at half its size, half a pixel of that further.
+func (p *plane) halfBetween() *plane {
+	out := newPlane((p.w-1)/2, (p.h-1)/2)
+	for y := range out.h {
+		row, a, b := out.row(y), p.row(2*y+1), p.row(2*y+2)
+		for x := range row {
+			row[x] = (a[2*x+1] + a[2*x+2] + b[2*x+1] + b[2*x+2]) / 4
+		}
+	}
+	return out
+}
+
 // minus takes another plane of the same size off.
 func (p *plane) minus(q *plane) *plane {
 	out := newPlane(p.w, p.h)

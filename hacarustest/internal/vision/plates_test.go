@@ -53,9 +53,10 @@ func plateImage(t *testing.T, path string) image.Image {
 	return img
 }
 
-func plateTraining(t *testing.T) []image.Image {
+// goodImages are the pictures that match a pattern.
+func goodImages(t *testing.T, pattern string) []image.Image {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(platesDir, "train", "*.jpg"))
+	files, err := filepath.Glob(pattern)
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	var images []image.Image
@@ -63,6 +64,11 @@ func plateTraining(t *testing.T) []image.Image {
 		images = append(images, plateImage(t, file))
 	}
 	return images
+}
+
+func plateTraining(t *testing.T) []image.Image {
+	t.Helper()
+	return goodImages(t, filepath.Join(platesDir, "train", "*.jpg"))
 }
 
 func overlap(a, b image.Rectangle) float64 {

@@ -92,8 +92,9 @@ func (Reconstructor) Train(ctx context.Context, good []image.Image, p Parameters
 func learnLevels(ctx context.Context, planes []*plane, s reconstructorSettings) (*reconstruction, error) {
 	r := &reconstruction{}
 	var usual brightnessCurve // never less than at the level before: larger windows have as much grain
+	var between []*plane      // the planes as they would be half a pixel further
 	for scale := 1; ; scale *= 2 {
-		l, err := learnLevel(ctx, planes, s, &usual)
+		l, err := learnLevel(ctx, planes, between, s, &usual)
 		if err != nil {
 			return nil, err
 		}
@@ -101,8 +102,9 @@ func learnLevels(ctx context.Context, planes []*plane, s reconstructorSettings) 
 		if max(s.size.X, s.size.Y)*scale*2 > widestSpan {
 			return r, nil
 		}
-		for i := range planes {
-			planes[i] = planes[i].half()
+		between = make([]*plane, len(planes))
+		for i, p := range planes {
+			between[i], planes[i] = p.halfBetween(), p.half()
 		}
 		if slices.ContainsFunc(planes, func(p *plane) bool { return p.w < s.size.X || p.h < s.size.Y }) {
 			return r, nil
@@ -114,7 +116,7 @@ func learnLevels(ctx context.Context, planes []*plane, s reconstructorSettings) 
 }
 
 // learnLevel learns from windows of one size, and raises the usual error to theirs.
-func learnLevel(ctx context.Context, planes []*plane, s reconstructorSettings, usual *brightnessCurve) (*level, error) {
+func learnLevel(ctx context.Context, planes, between []*plane, s reconstructorSettings, usual *brightnessCurve) (*level, error) {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // what is learned from the same images is the same
 	l := &level{size: s.size}
 	var err error
@@ -130,7 +132,7 @@ func learnLevel(ctx context.Context, planes []*plane, s reconstructorSettings, u
 		usual.raise(grids[i].usual())
 	}
 	l.usual = usual.times(1 + fewImages/float32(len(planes)*len(planes)))
-	l.known, err = learnExceptions(ctx, planes, grids, *usual, random)
+	l.known, err = learnExceptions(ctx, planes, between, grids, *usual, random)
 	return l, err
 }
 

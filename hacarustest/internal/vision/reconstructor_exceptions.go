@@ -49,15 +49,21 @@ type exception struct {
 	vector         []float32
 }
 
-// learnExceptions remembers the exceptions in the grids of the planes.
-func learnExceptions(ctx context.Context, planes []*plane, grids []*grid, usual brightnessCurve, random *rand.Rand) (*exceptions, error) {
+// learnExceptions remembers the exceptions in the grids of the planes. Where planes are
+// given that lie between their pixels, every other exception is looked at there:
+// contours look different the next time.
+func learnExceptions(ctx context.Context, planes, between []*plane, grids []*grid, usual brightnessCurve, random *rand.Rand) (*exceptions, error) {
 	e := &exceptions{size: grids[0].size, waves: cosines(grids[0].size), tolerance: singleMatch}
 	vector := make([]float32, e.size.X*e.size.Y)
 	for n, c := range e.candidates(planes, grids, usual, random) {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		w := e.look(planes[c.image], c.at, vector)
+		p := planes[c.image]
+		if n%2 == 1 && between != nil && c.at.X+e.size.X <= between[c.image].w && c.at.Y+e.size.Y <= between[c.image].h {
+			p = between[c.image]
+		}
+		w := e.look(p, c.at, vector)
 		if w.image = c.image; !e.explain(&w, max(novelty, exceptionRatio*usual.at(w.mean)/w.contrast)) {
 			w.vector = slices.Clone(vector)
 			e.add(w)

