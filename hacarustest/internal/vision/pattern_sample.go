@@ -18,6 +18,8 @@ const (
 	featureSamples  = 40  // in the bank for each feature
 	mostFeatures    = 400 // larger values cost time and memory, and change nothing
 
+	mostPlaces = 800_000 // of which samples are chosen: with more images, rows are left out
+
 	sampleCell = 4 // pixels of a cell's side, of which the larger model has half
 
 	// Good images are looked at once more turned by so many radians, and mirrored: a
@@ -41,19 +43,25 @@ type sampled struct {
 
 // Train fills the bank.
 func (PatternSample) Train(ctx context.Context, good []image.Image, p Parameters) (Inspector, error) {
-	if _, err := imageSizes("pattern sample inspection", good); err != nil {
+	sizes, err := imageSizes("pattern sample inspection", good)
+	if err != nil {
 		return nil, err
 	}
 	s := &sampled{cell: sampleCell}
 	if p.Float(hacarus.ParamModelType, 0) >= 1 {
 		s.cell = sampleCell / 2
 	}
+	cells := 0
+	for _, size := range sizes {
+		cells += 2 * (size.X / s.cell) * (size.Y / s.cell)
+	}
+	every := 1 + cells/mostPlaces
 	pictures := make([]*samples, 2*len(good))
 	inParts(len(good), func(low, high int) {
 		for i := low; i < high && ctx.Err() == nil; i++ {
 			gray := grayPlane(good[i])
-			pictures[2*i] = samplesOf(gray, s.cell, i)
-			pictures[2*i+1] = samplesOf(gray.turnedOver(diagonal), s.cell, i)
+			pictures[2*i] = samplesOf(gray, s.cell, i).rows(every)
+			pictures[2*i+1] = samplesOf(gray.turnedOver(diagonal), s.cell, i).rows(every)
 		}
 	})
 	if err := ctx.Err(); err != nil {
@@ -68,7 +76,6 @@ func (PatternSample) Train(ctx context.Context, good []image.Image, p Parameters
 	}
 	features := within(p.Float(hacarus.ParamNumFeatures, defaultFeatures), 1, mostFeatures)
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // what is learned from the same images is the same
-	var err error
 	s.bank, err = learnBank(ctx, pictures, features*featureSamples, random)
 	return s, err
 }

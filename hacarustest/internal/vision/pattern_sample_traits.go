@@ -145,6 +145,19 @@ func (s *samples) grid() *grid {
 	}
 }
 
+// rows is one of so many rows of a picture.
+func (s *samples) rows(every int) *samples {
+	if every == 1 {
+		return s
+	}
+	some := &samples{image: s.image, cell: s.cell, w: s.w, h: (s.h + every - 1) / every}
+	some.all = make([]sample, 0, some.w*some.h)
+	for y := 0; y < s.h; y += every {
+		some.all = append(some.all, s.all[y*s.w:][:s.w]...)
+	}
+	return some
+}
+
 // strips are the columns of a picture as so many pictures.
 func (s *samples) strips(n int) (all []*samples) {
 	for k := range n {
