@@ -92,7 +92,8 @@ func TestParametersOfWindows(t *testing.T) {
 	}
 }
 
-// Larger windows find less of a small defect.
+// Larger windows find less of a small defect. Reconstructor looks at several sizes, of
+// which the parameter is the smallest: see TestReconstructorTrainingParameters.
 func TestParameterMinInspectionSize(t *testing.T) {
 	t.Parallel()
 	judges(t)
@@ -100,7 +101,6 @@ func TestParameterMinInspectionSize(t *testing.T) {
 	for name, p := range map[string]Parameters{
 		"PatternMatching": {"min_inspection_size": "[64, 64]"},
 		"LocalPattern":    {"min_inspection_size": "[64, 64]"},
-		"Reconstructor":   {"min_inspection_size": "[16, 16]", "train_size": "500", "max_iter": "2"},
 	} {
 		algorithm := algorithms[name]
 		usual := inspected(t, learnedBy(t, algorithm.trainer, goodSheets(2), algorithm.quick), small, algorithm.quick)

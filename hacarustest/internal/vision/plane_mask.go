@@ -21,7 +21,7 @@ func (m *mask) around(r, n int) *mask {
 	for y := range m.h {
 		for x := range m.w {
 			near := image.Rect(x-r, y-r, x+r+1, y+r+1).Intersect(m.bounds())
-			out.set[y*m.w+x] = sums.of(near) >= int32(n)
+			out.set[y*m.w+x] = int(sums.of(near)) >= n
 		}
 	}
 	return out
