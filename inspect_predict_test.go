@@ -2,7 +2,6 @@ package hacarus_test
 
 import (
 	"context"
-	"errors"
 	"image"
 	"io"
 	"net/http"
@@ -127,7 +126,7 @@ func squeamish(ctx context.Context, img image.Image, p hacarustest.Parameters) (
 	if f, err := plates.FirstPixel(ctx, img, p); err != nil || !f.NG {
 		return f, err
 	}
-	return hacarustest.Finding{}, errors.New("cannot look at it")
+	return hacarustest.Finding{}, hacarus.ErrNoAssessment
 }
 
 // A prediction that failed leaves no assessment. It is not waited for without

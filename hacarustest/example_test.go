@@ -615,6 +615,63 @@ func ExamplePatternMatching_Train() {
 	// true 1
 }
 
+// Local Pattern Inspection by itself, without a server. Where in the heat map it is
+// bright, the image looks unlike the good one.
+func ExampleLocalPattern_Train() {
+	good, bad := image.NewGray(image.Rect(0, 0, 80, 60)), image.NewGray(image.Rect(0, 0, 80, 60))
+	draw.Draw(good, good.Bounds(), image.NewUniform(color.Gray{Y: 100}), image.Point{}, draw.Src)
+	draw.Draw(bad, bad.Bounds(), good, image.Point{}, draw.Src)
+	draw.Draw(bad, image.Rect(20, 20, 36, 36), image.White, image.Point{}, draw.Src)
+
+	ctx := context.Background()
+	inspector, err := hacarustest.LocalPattern{}.Train(ctx, []image.Image{good}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	finding, err := inspector.Inspect(ctx, bad, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(finding.NG, finding.HeatMap.Bounds(), finding.HeatMap.At(6, 6), finding.HeatMap.At(18, 13))
+	// Output: true (0,0)-(20,15) {255} {0}
+}
+
+// Pattern Sample Inspection by itself, without a server. A plate that is turned is as
+// good as one that is not.
+func ExamplePatternSample_Train() {
+	plate := func(scratched bool) *image.Gray {
+		img := image.NewGray(image.Rect(0, 0, 160, 120))
+		draw.Draw(img, image.Rect(30, 30, 130, 90), image.NewUniform(color.Gray{Y: 150}), image.Point{}, draw.Src)
+		for x := range 60 {
+			if scratched && x%8 < 4 {
+				draw.Draw(img, image.Rect(50+x, 50, 51+x, 66), image.White, image.Point{}, draw.Src)
+			}
+		}
+		return img
+	}
+	good, turned := plate(false), image.NewGray(image.Rect(0, 0, 120, 160))
+	for y := range 160 {
+		for x := range 120 {
+			turned.Set(x, y, good.At(y, 119-x))
+		}
+	}
+	ctx := context.Background()
+	inspector, err := hacarustest.PatternSample{}.Train(ctx, []image.Image{good, good}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, img := range []image.Image{turned, plate(true)} {
+		finding, err := inspector.Inspect(ctx, img, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(finding.NG)
+	}
+	// Output:
+	// false
+	// true
+}
+
 // darkest is an inspector that has nothing to learn.
 var darkest hacarustest.InspectorFunc = func(_ context.Context, img image.Image, p hacarustest.Parameters) (hacarustest.Finding, error) {
 	at := img.Bounds().Min

@@ -27,8 +27,11 @@ type Inspector interface {
 	// precedence over those of the training, one by one; nil changes none. A
 	// [Server] passes the overrides of the model's training, replaced by the
 	// model's predict parameters where these are set. Inspect returns an error if
-	// the image cannot be compared, for example because of its size. When ctx ends,
-	// Inspect must soon return the context's error.
+	// the image cannot be compared, for example because of its size: a [Server]
+	// tells it in an assessment that is neither OK nor NG. With
+	// [hacarus.ErrNoAssessment] the item is done without an assessment, as items
+	// of the real service were seen. When ctx ends, Inspect must soon return the
+	// context's error.
 	Inspect(ctx context.Context, img image.Image, p Parameters) (Finding, error)
 }
 

@@ -3,6 +3,7 @@ package hacarustest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -119,19 +120,21 @@ func heatMapUpload(of upload, heatMap image.Image) upload {
 }
 
 // finishPrediction records a finding. An item whose inspection failed is done all
-// the same, with an assessment that says why in place of OK or NG.
+// the same, with an assessment that says why in place of OK or NG, or with none.
 func (s *Server) finishPrediction(m *model, i *item, f itemFinding, err error, base string) itemView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i.waiting--; i.waiting == 0 {
 		i.Status = hacarus.ItemStatusDone
 	}
-	a := failedAssessment(m, err)
-	if err == nil {
-		a = s.assessment(m, f.Finding)
+	switch {
+	case err == nil:
+		a := s.assessment(m, f.Finding)
 		a.Images = s.state.putHeatMaps(i, f.heatMaps)
+		i.Assessments = append(i.Assessments, a)
+	case !errors.Is(err, hacarus.ErrNoAssessment):
+		i.Assessments = append(i.Assessments, failedAssessment(m, err))
 	}
-	i.Assessments = append(i.Assessments, a)
 	return i.view(base)
 }
 

@@ -2,6 +2,7 @@ package hacarustest_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
@@ -101,6 +102,20 @@ func TestInspectTellsOfAnotherSize(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorIs(t, result.Err, hacarus.ErrNoVerdict)
 	}
+}
+
+// An inspector can leave an item without an assessment.
+func TestNoAssessment(t *testing.T) {
+	t.Parallel()
+	s := start(t, hacarustest.WithInspector(hacarustest.InspectorFunc(
+		func(context.Context, image.Image, hacarustest.Parameters) (hacarustest.Finding, error) {
+			return hacarustest.Finding{}, hacarus.ErrNoAssessment
+		})))
+	s.AddModel(hacarus.Model{ModelID: "m"})
+	s.AddItem(hacarus.Item{ItemID: "a"}, plate(180))
+	_, err := s.Client().PredictItems(t.Context(), "m", "a")
+	require.NoError(t, err)
+	require.Empty(t, itemDone(t.Context(), t, s.Client(), "a").Assessments)
 }
 
 // A training with an image that claims to be too large fails, and says so.
