@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"errors"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+)
+
+// explain says what an error is, and what to do about it; "" where there is
+// nothing more to say.
+func explain(p *program.Program, code int, err error) string {
+	if err == nil || err.Error() == "" {
+		return ""
+	}
+	switch {
+	case code == exit.Interrupted:
+		return p.Text("interrupted")
+	case code == exit.Unknown:
+		return p.Text("%v\nThe service may have done it all the same: look before you do it again.", err)
+	case errors.Is(err, hacarus.ErrLicense):
+		return p.Text("%v\nThe service has no valid license: hacarus license install FILE", err)
+	case errors.Is(err, hacarus.ErrUnauthorized):
+		return p.Text("%v\nCheck the client id and its secret; hacarus doctor tells where they come from.", err)
+	}
+	return output.Escape(err.Error())
+}

@@ -1,0 +1,8 @@
+//go:build !windows
+
+package console
+
+import "io"
+
+// enableColors is nothing to do but on Windows.
+func enableColors(io.Writer) bool { return true }

@@ -1,0 +1,173 @@
+package images
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	_ "image/jpeg" // the service takes JPEG,
+	_ "image/png"  // PNG
+	"io"
+	"os"
+	"runtime"
+	"sync"
+
+	_ "golang.org/x/image/tiff" // and TIFF
+)
+
+// Photo is what is known of an image before it is sent.
+type Photo struct {
+	Path        string
+	Format      string // "" where it is not known
+	Size        image.Point
+	Depth       int // bits of a channel
+	Channels    int
+	Orientation int    // of EXIF: 1 is upright, and 0 not told
+	Duplicate   string // the first image of the same content; "" for none
+	Problem     error  // why it cannot be read here; the service may still take it
+	Damaged     bool   // it is a PNG or JPEG image that is not whole
+
+	sum [sha256.Size]byte
+}
+
+// maxPixels bounds what is decoded to see whether an image is whole: an image of
+// some kilobytes may claim gigabytes.
+const maxPixels = 64 << 20
+
+// Check looks at images. It is done early with the context's error.
+func Check(ctx context.Context, paths []string, done func()) ([]Photo, error) {
+	photos := make([]Photo, len(paths))
+	indices := make(chan int)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := range indices {
+				photos[i] = look(ctx, paths[i])
+				done()
+			}
+		})
+	}
+	for i := range paths {
+		if ctx.Err() != nil {
+			break
+		}
+		indices <- i
+	}
+	close(indices)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	markDuplicates(photos)
+	return photos, nil
+}
+
+func markDuplicates(photos []Photo) {
+	first := map[[sha256.Size]byte]string{}
+	for i := range photos {
+		p := &photos[i]
+		if p.sum == ([sha256.Size]byte{}) {
+			continue // it could not be read
+		}
+		if original, ok := first[p.sum]; ok {
+			p.Duplicate = original
+		} else {
+			first[p.sum] = p.Path
+		}
+	}
+}
+
+func look(ctx context.Context, path string) Photo {
+	p := Photo{Path: path}
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err == nil {
+		err = p.read(ctx)
+	}
+	p.Problem = err
+	return p
+}
+
+// read reads a file twice: for its sum, and for what it shows.
+func (p *Photo) read(ctx context.Context) error {
+	file, err := os.Open(p.Path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, &reader{ctx, file}); err != nil {
+		return err
+	}
+	hash.Sum(p.sum[:0])
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	p.Orientation = orientation(&reader{ctx, file})
+	return p.decode(ctx, file)
+}
+
+func (p *Photo) decode(ctx context.Context, file io.ReadSeeker) error {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	config, format, err := image.DecodeConfig(bufio.NewReader(&reader{ctx, file}))
+	if err != nil {
+		return unreadable(err)
+	}
+	p.Format, p.Size = format, image.Pt(config.Width, config.Height)
+	p.Depth, p.Channels = depthOf(config.ColorModel)
+	if config.Width*config.Height > maxPixels {
+		return nil
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, _, err = image.Decode(bufio.NewReader(&reader{ctx, file}))
+	p.Damaged = err != nil && format != "tiff" // of which there are kinds that only others read
+	return unreadable(err)
+}
+
+func unreadable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, image.ErrFormat):
+		return errors.New("not a PNG, JPEG or TIFF image")
+	}
+	return fmt.Errorf("damaged: %w", err)
+}
+
+func depthOf(m color.Model) (depth, channels int) {
+	switch m {
+	case color.GrayModel:
+		return 8, 1
+	case color.Gray16Model:
+		return 16, 1
+	case color.RGBA64Model:
+		return 16, 3
+	case color.NRGBA64Model:
+		return 16, 4
+	case color.NRGBAModel, color.CMYKModel:
+		return 8, 4
+	}
+	return 8, 3
+}
+
+// reader ends with its context.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, r.ctx.Err()
+	}
+	return r.r.Read(b)
+}

@@ -1,0 +1,154 @@
+// Package inspect holds the command that has a model inspect images.
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/images"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/outdir"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
+)
+
+// Command is "hacarus inspect".
+func Command(p *program.Program) *cli.Command {
+	return &cli.Command{
+		Name:      "inspect",
+		Usage:     p.Text("have a model inspect images"),
+		ArgsUsage: p.Text("PATH…"),
+		Description: p.Text(`A PATH is an image, or a folder of images. Each image has one line: OK, NG, or why
+there is no verdict. With a journal, it can be run again after any end.`) + `
+
+  hacarus inspect --model active line7
+  hacarus inspect --model active --journal line7.journal --out report line7
+  hacarus inspect --model active --fail-on-ng -o jsonl line7/*.jpg`,
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "model", Sources: cli.EnvVars("HACARUS_MODEL"), Usage: p.Text("`ID` of the model, or active for the one in use")},
+			&cli.StringFlag{Name: "journal", TakesFile: true, Sources: cli.EnvVars("HACARUS_JOURNAL"), Usage: p.Text("`FILE` that remembers what was done, so that nothing is done twice")},
+			&cli.StringFlag{Name: "out", TakesFile: true, Usage: p.Text("`FOLDER` for results.csv; what it did not write itself, it leaves alone")},
+			&cli.BoolFlag{Name: "fail-on-ng", Usage: p.Text("exit with 1 when an image is NG")},
+			&cli.DurationFlag{Name: "grace", Value: 10 * time.Minute, Usage: p.Text("`TIME` that a verdict may take after it was asked for")},
+		}, settings.Flags(p)),
+		Action: func(ctx context.Context, cmd *cli.Command) error { return run(ctx, p, cmd) },
+	}
+}
+
+func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
+	model := cmd.String("model")
+	switch {
+	case !cmd.Args().Present():
+		return errors.New(p.Text("%s takes %s as its arguments", cmd.FullName(), p.Text("PATH…")))
+	case model == "":
+		return errors.New(p.Text("which model? --model ID; hacarus models list lists them"))
+	case cmd.Duration("grace") <= 0:
+		return errors.New(p.Text("--grace takes a time above zero"))
+	}
+	paths, err := images.Find(cmd.Args().Slice())
+	if err != nil {
+		return err
+	}
+	var out *outdir.Folder // nil for none
+	if folder := cmd.String("out"); folder != "" {
+		if out, err = outdir.Open(folder, paths); err != nil {
+			return err
+		}
+		defer out.Close()
+	}
+	client, err := settings.Connect(ctx, p, cmd)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	results, err := Inspect(ctx, p, client, hacarus.InspectRequest{
+		ModelID: model, Files: images.Files(paths), Journal: cmd.String("journal"), Grace: cmd.Duration("grace"),
+	})
+	if out != nil {
+		err = errors.Join(err, results.Save(out))
+	}
+	if err != nil {
+		return err
+	}
+	return results.Verdict(p, cmd.Bool("fail-on-ng"))
+}
+
+// Inspect has images inspected, and writes a line for each.
+func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, request hacarus.InspectRequest) (*Results, error) {
+	results := &Results{}
+	list := p.Out.List(Columns(p))
+	bar := p.Console.Bar(p.Text("Inspecting"), int64(len(request.Files)))
+	defer bar.Close()
+	report := reporter(p)
+	request.Progress = func(progress hacarus.InspectProgress) {
+		bar.Set(int64(progress.Assessed + progress.Failed))
+		report(progress)
+	}
+	var failure error
+	for inspection, err := range client.Inspect(ctx, request) {
+		if err == nil {
+			result := resultOf(inspection)
+			results.add(inspection.Index, result)
+			if p.Out.Format() != output.Table {
+				err = list.Add(result, result.Cells()...)
+			}
+		}
+		if err != nil {
+			failure = err
+			break
+		}
+	}
+	bar.Close()
+	if failure != nil && results.count() == 0 {
+		return results, failure // there is nothing to list
+	}
+	results.sort()
+	if p.Out.Format() == output.Table { // for people, in the order of the files
+		for _, result := range results.all {
+			failure = errors.Join(failure, list.Add(result, result.Cells()...))
+		}
+	}
+	err := errors.Join(failure, list.Close())
+	p.Say("Images: %d. OK: %d, NG: %d, without a verdict: %d.", results.count(), results.ok, results.ng, results.unknown)
+	return results, err
+}
+
+// reporter tells what an inspection waits for, when that changes.
+func reporter(p *program.Program) func(hacarus.InspectProgress) {
+	var said string
+	return func(progress hacarus.InspectProgress) {
+		text := ""
+		switch {
+		case progress.Err != nil:
+			text = p.Text("The service is asked again: %v", progress.Err)
+		case progress.Model != nil && progress.Model.Status != "":
+			text = p.Text("Waiting for model %s, which is %s", cmp.Or(progress.Model.Name, progress.Model.ModelID), progress.Model.Status)
+		case said != "":
+			text = p.Text("It goes on.")
+		}
+		if text != said && text != "" {
+			p.Console.Say(text)
+		}
+		if said = text; progress.Err == nil && progress.Model == nil {
+			said = ""
+		}
+	}
+}
+
+// Verdict is the error with which the results end the program; nil for none.
+func (r *Results) Verdict(p *program.Program, failOnNG bool) error {
+	switch {
+	case r.unknown > 0:
+		return exit.With(exit.Incomplete, errors.New(p.Text("images without a verdict: %d", r.unknown)))
+	case r.ng > 0 && failOnNG:
+		return exit.With(exit.NG, nil)
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+// Package interrupt lets the program end in order when it is told to.
+package interrupt
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+)
+
+// exitCode is that of a program that Ctrl-C ended.
+const exitCode = 130
+
+// Error is why the context of an interrupted program has ended.
+type Error struct{ Signal os.Signal }
+
+func (e *Error) Error() string { return "interrupted" }
+
+// Context returns a context that the first Ctrl-C, or the first SIGTERM, ends;
+// said is called then. The second one ends the program at once.
+func Context(said func()) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		first, ok := <-signals
+		if !ok {
+			return
+		}
+		cancel(&Error{first})
+		said()
+		if _, ok := <-signals; ok {
+			os.Exit(exitCode)
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(nil)
+	})
+}
+
+// Interrupted says whether a signal has ended the context.
+func Interrupted(ctx context.Context) bool {
+	_, ok := errors.AsType[*Error](context.Cause(ctx))
+	return ok
+}
+
+// Terminated says whether it was SIGTERM, with which a service manager ends what
+// it has started.
+func Terminated(ctx context.Context) bool {
+	e, ok := errors.AsType[*Error](context.Cause(ctx))
+	return ok && e.Signal == syscall.SIGTERM
+}

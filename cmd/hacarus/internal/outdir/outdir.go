@@ -1,0 +1,146 @@
+// Package outdir writes files into a folder in which others may lie.
+package outdir
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// record is the file that lists what the program has written into the folder,
+// with the sum of each file: what is not listed, or was changed since, is
+// somebody else's.
+const record = ".hacarus-written"
+
+// Folder is a folder that is written into. It replaces nothing but what an
+// earlier run has written.
+type Folder struct {
+	dir    string
+	record *os.File
+	known  map[entry]bool // what was written
+}
+
+// entry is a line of the record.
+type entry struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+}
+
+// Open makes the folder, or opens it. A folder that images come from is refused.
+func Open(dir string, images []string) (*Folder, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // others look at it
+		return nil, err
+	}
+	if err := apart(dir, images); err != nil {
+		return nil, err
+	}
+	f := &Folder{dir: dir, known: map[entry]bool{}}
+	path := filepath.Join(dir, record)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644) //nolint:gosec // others look at it
+	if err != nil {
+		return nil, err
+	}
+	f.record = file
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var e entry
+		if json.Unmarshal(lines.Bytes(), &e) == nil { // a line that was not written to its end says nothing
+			f.known[e] = true
+		}
+	}
+	return f, nil
+}
+
+// apart refuses a folder in which an image lies, whatever its name is.
+func apart(dir string, images []string) error {
+	own, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, image := range images {
+		parent := filepath.Dir(image)
+		if seen[parent] {
+			continue
+		}
+		seen[parent] = true
+		if info, err := os.Stat(parent); err == nil && os.SameFile(own, info) {
+			return fmt.Errorf("%s is where the images are; choose another folder for the results", dir)
+		}
+	}
+	return nil
+}
+
+// Close ends the use of the folder.
+func (f *Folder) Close() error { return f.record.Close() }
+
+// Path is where a file of the folder is.
+func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
+
+// Write writes a file, whole or not at all.
+func (f *Folder) Write(name string, write func(io.Writer) error) error {
+	if err := f.free(name); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(f.dir, ".hacarus-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name()) //nolint:errcheck // it has its own name by then
+	hash := sha256.New()
+	buffered := bufio.NewWriter(io.MultiWriter(temporary, hash))
+	err = errors.Join(write(buffered), buffered.Flush(), temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Path(name), err)
+	}
+	// The record comes first: a file that it lists and that is not there does no
+	// harm, and one that it does not list could never be replaced.
+	written := entry{name, hex.EncodeToString(hash.Sum(nil))}
+	line, err := json.Marshal(written)
+	if err != nil {
+		return err
+	}
+	if _, err := f.record.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	f.known[written] = true
+	return os.Rename(temporary.Name(), f.Path(name))
+}
+
+// free refuses a name under which there is something that the program did not write.
+func (f *Folder) free(name string) error {
+	path := f.Path(name)
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().IsRegular() {
+		if sum, err := sumOf(path); err == nil && f.known[entry{name, sum}] {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s was not written by this program, and is not overwritten", path)
+}
+
+func sumOf(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	_, err = io.Copy(hash, file)
+	return hex.EncodeToString(hash.Sum(nil)), err
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+// The scripts run the program as a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"hacarus": main})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	testscript.Run(t, testscript.Params{
+		Dir:                filepath.Join("testdata", "script"),
+		RequireUniqueNames: true,
+		Setup:              func(env *testscript.Env) error { return prepare(env, root) },
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"await":      await,
+			"executions": executions,
+			"exits":      exits,
+			"json":       checkJSON,
+			"profiles":   writeProfiles,
+			"ready":      trainedModel,
+		},
+	})
+}
+
+// prepare gives a script a service, with what it takes to reach it in the
+// environment, and a free address.
+func prepare(env *testscript.Env, root string) error {
+	server := hacarustest.NewServer()
+	env.Defer(server.Close)
+	env.Values["server"] = server
+	for name, value := range map[string]string{
+		"HOME":                  env.WorkDir,
+		"XDG_CONFIG_HOME":       filepath.Join(env.WorkDir, ".config"),
+		"LANG":                  "C",
+		"PLATES":                filepath.Join(root, "testdata", "plates"),
+		"ADDR":                  freeAddress(),
+		"HACARUS_BASE_URL":      server.URL,
+		"HACARUS_CLIENT_ID":     server.ClientID,
+		"HACARUS_CLIENT_SECRET": server.ClientSecret,
+	} {
+		env.Setenv(name, value)
+	}
+	return writeNames(filepath.Join(env.WorkDir, "names"))
+}
+
+// writeNames makes images with names that are hard on programs, one of them
+// twice and one broken.
+func writeNames(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return nil //nolint:nilerr // the script has no use for them
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 40, 40))); err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{
+		"train (1).png": b.Bytes(), "検査　1.png": b.Bytes(), "b.png": append(b.Bytes(), 0), "broken.png": b.Bytes()[:40], ".hidden.png": b.Bytes(),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freeAddress is one at which nobody listens.
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// await waits until somebody answers at a URL: await URL
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if response, err := http.Get(args[0]); err == nil { //nolint:noctx // the script has its own deadline
+			response.Body.Close()
+			return
+		}
+	}
+	ts.Fatalf("nobody answers at %s", args[0])
+}
+
+// exits fails if a program ends with another code: exits CODE COMMAND...
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if args[0] != strconv.Itoa(code) {
+		ts.Fatalf("exit code %d, not %s", code, args[0])
+	}
+}
+
+// executions prints how often the service has executed an operation: executions OPERATION
+func executions(ts *testscript.TestScript, _ bool, args []string) {
+	server := ts.Value("server").(*hacarustest.Server)
+	_, err := fmt.Fprintln(ts.Stdout(), server.Executions(args[0]))
+	ts.Check(err)
+}
+
+// writeProfiles writes a file of profiles for a service: profiles URL ID
+func writeProfiles(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs("secret.txt"), []byte(ts.Getenv("SECRET")+"\n"), 0o600))
+	raw, err := json.Marshal(map[string]any{"default": "line7", "profiles": map[string]any{
+		"line7":  map[string]any{"base_url": args[0], "client_id": args[1], "credential_command": []string{"cat", ts.MkAbs("secret.txt")}},
+		"broken": map[string]any{"base_url": args[0], "client_id": args[1], "credential_command": []string{"no-such-program"}},
+	}})
+	ts.Check(err)
+	path := ts.MkAbs(filepath.Join(".config", "hacarus", "profiles.json"))
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	ts.Check(os.WriteFile(path, raw, 0o600))
+}
+
+// checkJSON fails if a file is not JSON, or with "lines" if one of its lines is
+// not: json [lines] FILE
+func checkJSON(ts *testscript.TestScript, _ bool, args []string) {
+	decoder := json.NewDecoder(strings.NewReader(ts.ReadFile(args[len(args)-1])))
+	count := 0
+	for {
+		var v any
+		err := decoder.Decode(&v)
+		if err == io.EOF {
+			break
+		}
+		ts.Check(err)
+		count++
+	}
+	if args[0] != "lines" && count != 1 {
+		ts.Fatalf("%d values of JSON", count)
+	}
+}
+
+// trainedModel trains the script's service on the plates, and sets MODEL.
+func trainedModel(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Exec("hacarus", "train", "--algorithm", "Pattern Matching", "--name", "plates", filepath.Join(ts.Getenv("PLATES"), "train"), "-o", "json"))
+	var model struct {
+		ModelID string `json:"model_id"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &model))
+	ts.Setenv("MODEL", model.ModelID)
+}
