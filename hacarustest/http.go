@@ -86,6 +86,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, op operation) {
 	if f.revoke {
 		s.RevokeTokens()
 	}
+	w.Header().Set("Server", "hacarustest") // nobody should take it for the real one
 	w.Header().Set("X-Request-Id", fmt.Sprintf("request-%06d", s.requests.Add(1)))
 	f.happen(s.exchange(w, r, op, call, f.instead))
 }

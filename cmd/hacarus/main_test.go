@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"image"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +46,8 @@ func TestScripts(t *testing.T) {
 			"json":       checkJSON,
 			"profiles":   writeProfiles,
 			"ready":      trainedModel,
+			"tls":        serveTLS,
+			"webpage":    serveWebPage,
 		},
 	})
 }
@@ -95,8 +99,9 @@ func freeAddress() string {
 	if err != nil {
 		panic(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	addr := l.Addr().String()
+	_ = l.Close()
+	return addr
 }
 
 // await waits until somebody answers at a URL: await URL
@@ -129,6 +134,26 @@ func executions(ts *testscript.TestScript, _ bool, args []string) {
 	server := ts.Value("server").(*hacarustest.Server)
 	_, err := fmt.Fprintln(ts.Stdout(), server.Executions(args[0]))
 	ts.Check(err)
+}
+
+// serveTLS serves the script's service with a certificate of its own, which is in
+// ca.pem, and sets TLS to its URL.
+func serveTLS(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewTLSServer(ts.Value("server").(*hacarustest.Server).Handler())
+	ts.Defer(server.Close)
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), pem.EncodeToMemory(block), 0o600))
+	ts.Setenv("TLS", server.URL)
+}
+
+// serveWebPage serves what is no API, and sets WEBPAGE to its URL.
+func serveWebPage(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", "Tue, 01 Jan 2030 00:00:00 GMT")
+		_, _ = io.WriteString(w, "<!doctype html><title>Welcome</title>")
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("WEBPAGE", server.URL)
 }
 
 // writeProfiles writes a file of profiles for a service: profiles URL ID

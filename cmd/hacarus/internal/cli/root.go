@@ -9,6 +9,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/demo"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/doctor"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
@@ -21,7 +23,7 @@ import (
 // Run runs the command that the arguments name, and returns the exit code.
 func Run(ctx context.Context, p *program.Program) int {
 	root := newRoot(p)
-	cli.HelpPrinter = func(_ io.Writer, _ string, cmd any) { //nolint:reassign // the one way to print help in columns that Japanese fits into
+	cli.HelpPrinter = func(_ io.Writer, _ string, cmd any) { // the one way to print help in columns that Japanese fits into
 		_ = showHelp(p, cmd.(*cli.Command)) // nobody is there to be told
 	}
 	err := root.Run(ctx, append([]string{root.Name}, p.Args...))
@@ -45,6 +47,8 @@ func newRoot(p *program.Program) *cli.Command {
 			&cli.StringFlag{Name: "lang", Sources: cli.EnvVars(program.LanguageVariable), Validator: checkLanguage(p), Usage: p.Text("`LANGUAGE` of texts: en or ja")},
 		},
 		Commands: []*cli.Command{
+			demo.Command(p),
+			doctor.Command(p),
 			train.Command(p),
 			inspect.Command(p),
 			resources.Algorithms(p),

@@ -34,7 +34,7 @@ func New(w io.Writer, getenv func(string) string) *Console {
 // IsTerminal says whether a person sees what is written to w.
 func IsTerminal(w any) bool {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // Colored says whether w shows colors, and the person wants them.

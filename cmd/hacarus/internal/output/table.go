@@ -45,7 +45,7 @@ func Pad(text string, width int) string {
 
 // table writes rows in columns, and their titles if there are any.
 func (o *Writer) table(columns []Column, rows [][]Cell) error {
-	if columns, rows = filled(columns, rows); columns != nil {
+	if columns, rows = filled(columns, rows); slices.ContainsFunc(columns, func(c Column) bool { return c.Title != "" }) {
 		titles := make([]Cell, len(columns))
 		for i, c := range columns {
 			titles[i] = Cell{Text: c.Title, Style: Bold}

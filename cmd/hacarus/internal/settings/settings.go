@@ -22,7 +22,7 @@ const (
 	baseURLVariable      = "HACARUS_BASE_URL"
 	clientIDVariable     = "HACARUS_CLIENT_ID"
 	secretVariable       = "HACARUS_CLIENT_SECRET"
-	secretFileVariable   = "HACARUS_CLIENT_SECRET_FILE" //nolint:gosec // a name
+	secretFileVariable   = "HACARUS_CLIENT_SECRET_FILE"
 	profileVariable      = "HACARUS_PROFILE"
 	caFileVariable       = "HACARUS_CA_FILE"
 	insecureHTTPVariable = "HACARUS_INSECURE_HTTP"

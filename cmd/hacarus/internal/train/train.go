@@ -75,11 +75,11 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	defer client.Close()
-	request := request{
-		name: cmd.String("name"), params: params, paths: pathsOf(whole), left: left,
-		journal: cmd.String("journal"), force: cmd.Bool("force"),
+	request := Request{
+		Name: cmd.String("name"), Paths: pathsOf(whole), Journal: cmd.String("journal"), Force: cmd.Bool("force"), params: params, left: left,
 	}
-	return request.train(ctx, p, client, cmd.String("algorithm"))
+	result, err := request.Train(ctx, p, client, cmd.String("algorithm"))
+	return report(ctx, p, result, err)
 }
 
 // param is a parameter's value as the command line has it.
@@ -99,18 +99,19 @@ func parseParams(p *program.Program, args []string) (params []param, err error) 
 	return params, nil
 }
 
-// request is a training that was asked for.
-type request struct {
-	name    string
-	params  []param
-	paths   []string
-	left    []failed // images that are not sent
-	journal string
-	force   bool
+// Request is a training that is asked for.
+type Request struct {
+	Name    string   // of the model; "" for one that tells the time
+	Paths   []string // images of good products
+	Journal string   // of the upload; "" for none
+	Force   bool     // also with images that do not suit the algorithm
+
+	params []param
+	left   []failed // images that are not sent
 }
 
-// result is what came of it.
-type result struct {
+// Result is what came of it.
+type Result struct {
 	ModelID   string   `json:"model_id"`
 	Name      string   `json:"name"`
 	Status    string   `json:"status"`
@@ -126,43 +127,51 @@ type failed struct {
 	Error string `json:"error"`
 }
 
-func (r request) train(ctx context.Context, p *program.Program, client *hacarus.Client, algorithmName string) error {
+// Train uploads the images and trains a model. A model may have come into being
+// beside an error: then the result has its id.
+func (r Request) Train(ctx context.Context, p *program.Program, client *hacarus.Client, algorithmName string) (Result, error) {
+	result := Result{Failed: append([]failed{}, r.left...)}
 	algorithm, err := resources.FindAlgorithm(ctx, client, algorithmName)
 	if err != nil {
-		return err
+		return result, err
 	}
 	overrides, err := r.overrides(algorithm)
 	if err != nil {
-		return err
+		return result, err
 	}
 	if err := r.checkSizes(p, algorithm); err != nil {
-		return err
+		return result, err
 	}
-	res := result{Algorithm: algorithm.Name, Failed: append([]failed{}, r.left...)}
-	ids, err := r.upload(ctx, p, client, &res)
+	ids, err := r.upload(ctx, p, client, &result)
 	if err != nil {
-		return err
+		return result, err
 	}
 	if len(ids) == 0 {
-		return errors.New(p.Text("none of the images could be uploaded"))
+		return result, errors.New(p.Text("none of the images could be uploaded"))
 	}
-	res.Images = len(ids)
+	result.Algorithm, result.Images = algorithm.Name, len(ids)
 	p.Say("Training %s. Images: %d.", algorithm.Name, len(ids))
 	model, err := client.TrainAndWait(ctx, algorithm.AlgorithmID, hacarus.TrainRequest{
 		Name: r.modelName(), ItemIDs: ids, OverrideParams: overrides,
 	}, hacarus.WithProgress(resources.ReportWait(p)))
-	return r.report(ctx, p, res, model, err)
+	if model == nil {
+		model = modelOf(err)
+	}
+	if model != nil {
+		result.ModelID, result.Name, result.Status, result.Version = model.ModelID, model.Name, string(model.Status), model.Version
+	}
+	return result, err
 }
 
 // modelName is the name that was given, or one that tells when it was trained.
-func (r request) modelName() string {
-	if r.name != "" {
-		return r.name
+func (r Request) modelName() string {
+	if r.Name != "" {
+		return r.Name
 	}
 	return "hacarus-" + time.Now().UTC().Format("20060102-150405")
 }
 
-func (r request) overrides(algorithm *hacarus.Algorithm) (overrides []hacarus.OverrideParam, err error) {
+func (r Request) overrides(algorithm *hacarus.Algorithm) (overrides []hacarus.OverrideParam, err error) {
 	for _, p := range r.params {
 		override, err := algorithm.Override(p.name, p.value)
 		if err != nil {
@@ -174,13 +183,13 @@ func (r request) overrides(algorithm *hacarus.Algorithm) (overrides []hacarus.Ov
 }
 
 // checkSizes refuses images of which some algorithms make wrong models.
-func (r request) checkSizes(p *program.Program, algorithm *hacarus.Algorithm) error {
-	err := algorithm.CheckImages(images.Files(r.paths)...)
+func (r Request) checkSizes(p *program.Program, algorithm *hacarus.Algorithm) error {
+	err := algorithm.CheckImages(images.Files(r.Paths)...)
 	odd, ok := errors.AsType[*hacarus.ImageSizesError](err)
 	switch {
 	case !ok: // a file that cannot be opened is the upload's to tell
 		return nil
-	case r.force:
+	case r.Force:
 		p.Warn("%v", odd)
 		return nil
 	}
@@ -188,11 +197,11 @@ func (r request) checkSizes(p *program.Program, algorithm *hacarus.Algorithm) er
 }
 
 // upload makes training items of the images, and returns their ids.
-func (r request) upload(ctx context.Context, p *program.Program, client *hacarus.Client, res *result) (ids []string, err error) {
-	bar := p.Console.Bar(p.Text("Uploading"), int64(len(r.paths)))
+func (r Request) upload(ctx context.Context, p *program.Program, client *hacarus.Client, res *Result) (ids []string, err error) {
+	bar := p.Console.Bar(p.Text("Uploading"), int64(len(r.Paths)))
 	defer bar.Close()
 	for uploaded, err := range client.Upload(ctx, hacarus.UploadRequest{
-		Files: images.Files(r.paths), Training: true, Good: new(true), Journal: r.journal,
+		Files: images.Files(r.Paths), Training: true, Good: new(true), Journal: r.Journal,
 		Progress: func(u hacarus.UploadProgress) { bar.Set(int64(u.Uploaded + u.Failed)) },
 	}) {
 		switch {
@@ -209,14 +218,10 @@ func (r request) upload(ctx context.Context, p *program.Program, client *hacarus
 }
 
 // report writes what is known of the model, which may be there beside an error.
-func (r request) report(ctx context.Context, p *program.Program, res result, model *hacarus.Model, err error) error {
-	if model == nil {
-		model = modelOf(err)
-	}
-	if model == nil {
+func report(ctx context.Context, p *program.Program, res Result, err error) error {
+	if res.ModelID == "" {
 		return err
 	}
-	res.ModelID, res.Name, res.Status, res.Version = model.ModelID, model.Name, string(model.Status), model.Version
 	if err != nil {
 		res.Error = new(output.JSONString(err.Error()))
 		if !errors.Is(err, hacarus.ErrTrainingFailed) {
