@@ -3,6 +3,7 @@ package resources
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -118,7 +119,11 @@ func tuneModel(ctx context.Context, p *program.Program, cmd *cli.Command, client
 		wanted.MinDetectedArea = new(cmd.Float("min-detected-area"))
 	}
 	wanted.IgnoreOuter = cmd.String("ignore-outer")
-	set, err := client.SetPredictParameters(ctx, cmd.Args().First(), wanted)
+	id, err := resolve(ctx, client, cmd.Args().First())
+	if err != nil {
+		return err
+	}
+	set, err := client.SetPredictParameters(ctx, id, wanted)
 	if err != nil {
 		return err
 	}
@@ -135,18 +140,43 @@ func optional(f *float64) output.Cell {
 }
 
 func saveResults(ctx context.Context, p *program.Program, cmd *cli.Command, client *hacarus.Client) error {
-	ids, path := idsAndFile(cmd)
+	ids, path, err := idsAndFile(ctx, cmd, client)
+	if err != nil {
+		return err
+	}
 	return fetch(p, path, func() (*hacarus.Download, error) { return client.GetModelResults(ctx, ids...) })
 }
 
 func exportModels(ctx context.Context, p *program.Program, cmd *cli.Command, client *hacarus.Client) error {
-	ids, path := idsAndFile(cmd)
+	ids, path, err := idsAndFile(ctx, cmd, client)
+	if err != nil {
+		return err
+	}
 	return fetch(p, path, func() (*hacarus.Download, error) { return client.ExportModels(ctx, ids...) })
 }
 
-func idsAndFile(cmd *cli.Command) (ids []string, path string) {
-	args := cmd.Args().Slice()
-	return args[:len(args)-1], args[len(args)-1]
+func idsAndFile(ctx context.Context, cmd *cli.Command, client *hacarus.Client) (ids []string, path string, err error) {
+	args := slices.Clone(cmd.Args().Slice())
+	ids, path = args[:len(args)-1], args[len(args)-1]
+	for i, id := range ids {
+		if ids[i], err = resolve(ctx, client, id); err != nil {
+			return nil, "", err
+		}
+	}
+	return ids, path, nil
+}
+
+// resolve returns the id of a model, which "active" stands for too. Most
+// operations know ids only.
+func resolve(ctx context.Context, client *hacarus.Client, id string) (string, error) {
+	if id != hacarus.ActiveModel {
+		return id, nil
+	}
+	m, err := client.GetModel(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return m.ModelID, nil
 }
 
 // fetch saves what a call downloads, unless its file is there.

@@ -1,0 +1,45 @@
+//go:build !windows
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+
+// The commands of the documentation work, in their order.
+func TestCommandsOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "program.md"))
+	require.NoError(t, err)
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	plates, err := filepath.Abs(filepath.Join("..", "..", "testdata", "plates"))
+	require.NoError(t, err)
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "good"), os.DirFS(filepath.Join(plates, "train"))))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "line7"), os.DirFS(filepath.Join(plates, "inspect"))))
+	count := 0
+	for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
+		for line := range strings.Lines(block[1]) {
+			command := exec.CommandContext(t.Context(), "sh", "-c", line)
+			command.Dir = dir
+			command.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir, "XDG_CONFIG_HOME="+dir,
+				"HACARUS_BASE_URL="+s.URL, "HACARUS_CLIENT_ID="+s.ClientID, "HACARUS_CLIENT_SECRET="+s.ClientSecret)
+			output, err := command.CombinedOutput()
+			require.NoError(t, err, "%s%s", line, output)
+			count++
+		}
+	}
+	require.Greater(t, count, 20)
+}
