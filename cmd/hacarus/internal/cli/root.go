@@ -18,6 +18,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/resources"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/serve"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/train"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/watch"
 )
 
 // Run runs the command that the arguments name, and returns the exit code.
@@ -51,6 +52,7 @@ func newRoot(p *program.Program) *cli.Command {
 			doctor.Command(p),
 			train.Command(p),
 			inspect.Command(p),
+			watch.Command(p),
 			resources.Algorithms(p),
 			resources.Models(p),
 			resources.Items(p),

@@ -86,7 +86,7 @@ func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, re
 	list := p.Out.List(Columns(p))
 	bar := p.Console.Bar(p.Text("Inspecting"), int64(len(request.Files)))
 	defer bar.Close()
-	report := reporter(p)
+	report := Reporter(p)
 	request.Progress = func(progress hacarus.InspectProgress) {
 		bar.Set(int64(progress.Assessed + progress.Failed))
 		report(progress)
@@ -94,7 +94,7 @@ func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, re
 	var failure error
 	for inspection, err := range client.Inspect(ctx, request) {
 		if err == nil {
-			result := resultOf(inspection)
+			result := ResultOf(inspection)
 			results.add(inspection.Index, result)
 			if p.Out.Format() != output.Table {
 				err = list.Add(result, result.Cells()...)
@@ -120,26 +120,31 @@ func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, re
 	return results, err
 }
 
-// reporter tells what an inspection waits for, when that changes.
-func reporter(p *program.Program) func(hacarus.InspectProgress) {
-	var said string
+// Reporter tells what an inspection waits for, each reason once, and when it has
+// come further again.
+func Reporter(p *program.Program) func(hacarus.InspectProgress) {
+	said, ended := "", 0
 	return func(progress hacarus.InspectProgress) {
-		text := ""
-		switch {
-		case progress.Err != nil:
-			text = p.Text("The service is asked again: %v", progress.Err)
-		case progress.Model != nil && progress.Model.Status != "":
-			text = p.Text("Waiting for model %s, which is %s", cmp.Or(progress.Model.Name, progress.Model.ModelID), progress.Model.Status)
-		case said != "":
-			text = p.Text("It goes on.")
-		}
-		if text != said && text != "" {
+		text := waitsFor(p, progress)
+		switch now := progress.Assessed + progress.Failed; {
+		case text != "" && text != said:
 			p.Console.Say(text)
-		}
-		if said = text; progress.Err == nil && progress.Model == nil {
+			said, ended = text, now
+		case text == "" && said != "" && now > ended:
+			p.Say("It goes on.")
 			said = ""
 		}
 	}
+}
+
+func waitsFor(p *program.Program, progress hacarus.InspectProgress) string {
+	switch {
+	case progress.Err != nil:
+		return p.Text("The service is asked again: %v", progress.Err)
+	case progress.Model != nil && progress.Model.Status != "":
+		return p.Text("Waiting for model %s, which is %s", cmp.Or(progress.Model.Name, progress.Model.ModelID), progress.Model.Status)
+	}
+	return ""
 }
 
 // Verdict is the error with which the results end the program; nil for none.

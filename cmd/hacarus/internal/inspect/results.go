@@ -26,7 +26,8 @@ type Result struct {
 	index int // of the file in the request
 }
 
-func resultOf(i *hacarus.Inspection) Result {
+// ResultOf is the result of an inspection.
+func ResultOf(i *hacarus.Inspection) Result {
 	r := Result{File: output.JSONString(i.File), ItemID: i.ItemID, Verdict: i.Verdict, Boxes: [][4]int{}}
 	if score, ok := i.Score(); ok {
 		r.Score = &score

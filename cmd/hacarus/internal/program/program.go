@@ -49,6 +49,12 @@ func New(args []string, version string) *Program {
 	}
 }
 
+// NewFor returns a run with streams of its own, in English: for tests of commands.
+func NewFor(stdout, stderr io.Writer, format output.Format) *Program {
+	none := func(string) string { return "" }
+	return &Program{Stdin: strings.NewReader(""), Getenv: none, Out: output.New(stdout, format, false), Console: console.New(stderr, none), language: language.English}
+}
+
 // Language is the tag of the language that the program speaks.
 func (p *Program) Language() string { return string(p.language) }
 

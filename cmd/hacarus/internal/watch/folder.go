@@ -1,0 +1,163 @@
+package watch
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+// imageTypes are the extensions of the images that the service takes.
+var imageTypes = []string{".png", ".jpg", ".jpeg", ".tif", ".tiff"}
+
+// folder finds the files in a folder that are written to their end. It tells that
+// from two looks at them, and needs no notice of changes, which network shares do
+// not give.
+type folder struct {
+	path   string
+	settle time.Duration
+	files  map[string]*sighting // by name
+}
+
+// found is an image as it was found.
+type found struct {
+	path  string
+	info  fs.FileInfo
+	since time.Time // it was whole
+}
+
+func (f *found) name() string { return filepath.Base(f.path) }
+
+// isThere says whether the image is as it was found.
+func (f *found) isThere() bool {
+	info, err := os.Lstat(f.path)
+	return err == nil && unchanged(f.info, info)
+}
+
+// errReplaced is the error of an image in whose place there is another one, or none.
+var errReplaced = errors.New("another image has taken its place, or it is gone")
+
+// file is the image to upload: the one that was found, or none.
+func (f *found) file() hacarus.File {
+	return hacarus.File{Name: f.name(), Size: f.info.Size(), Tag: f, Open: func() (io.ReadCloser, error) { return f.open() }}
+}
+
+func (f *found) open() (*os.File, error) {
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errReplaced
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || !unchanged(f.info, info) {
+		return nil, errors.Join(errReplaced, err, file.Close())
+	}
+	return file, nil
+}
+
+// sighting is what was seen of a file.
+type sighting struct {
+	info  fs.FileInfo
+	since time.Time // it is as it is
+	taken bool
+}
+
+func newFolder(path string, settle time.Duration) *folder {
+	return &folder{path: path, settle: settle, files: map[string]*sighting{}}
+}
+
+// finished returns the images that have not changed for the settling time, each
+// once, the oldest first. One that changes later is a new one; one that is only
+// renamed is not.
+func (f *folder) finished(now time.Time) (finished []*found, err error) {
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return nil, err
+	}
+	seen, renamed := map[string]*sighting{}, f.gone(entries)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue // it has just gone, or is no file
+		}
+		s := f.recognise(info, renamed)
+		if s == nil {
+			s = &sighting{info: info, since: now}
+		}
+		s.info = info // under its name of now
+		seen[e.Name()] = s
+		if !s.taken && isImage(info) && now.Sub(s.since) >= f.settle {
+			s.taken = true
+			finished = append(finished, &found{path: filepath.Join(f.path, e.Name()), info: info, since: now})
+		}
+	}
+	f.files = seen
+	slices.SortStableFunc(finished, func(a, b *found) int { return a.info.ModTime().Compare(b.info.ModTime()) })
+	return finished, nil
+}
+
+// gone returns what was seen under names that are not there any more.
+func (f *folder) gone(entries []os.DirEntry) (gone []*sighting) {
+	if len(f.files) == 0 {
+		return nil
+	}
+	names := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		names[e.Name()] = true
+	}
+	for name, s := range f.files {
+		if !names[name] {
+			gone = append(gone, s)
+		}
+	}
+	return gone
+}
+
+// recognise returns what was seen of a file before, under its name or another
+// one; nil if it is new, or has changed.
+func (f *folder) recognise(info fs.FileInfo, renamed []*sighting) *sighting {
+	if s := f.files[info.Name()]; s != nil {
+		if unchanged(s.info, info) {
+			return s
+		}
+		return nil
+	}
+	for _, s := range renamed {
+		if unchanged(s.info, info) && os.SameFile(s.info, info) {
+			return s
+		}
+	}
+	return nil
+}
+
+// unchanged goes by size and time, which is all that every file system tells.
+func unchanged(before, now fs.FileInfo) bool {
+	return before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
+}
+
+// giveBack lets an image be found again, when it has settled once more.
+func (f *folder) giveBack(image *found, now time.Time) {
+	if s := f.files[image.name()]; s != nil && unchanged(s.info, image.info) {
+		s.taken, s.since = false, now
+	}
+}
+
+// take marks an image as found: an earlier run has dealt with it.
+func (f *folder) take(info fs.FileInfo) {
+	f.files[info.Name()] = &sighting{info: info, taken: true}
+}
+
+func isHidden(info fs.FileInfo) bool { return strings.HasPrefix(info.Name(), ".") }
+
+// isImage goes by the name. Names that begin with a dot are those of files in
+// the making, and a file without content has not been written yet.
+func isImage(info fs.FileInfo) bool {
+	return info.Size() > 0 && !isHidden(info) && slices.Contains(imageTypes, strings.ToLower(filepath.Ext(info.Name())))
+}

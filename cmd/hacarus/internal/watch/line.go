@@ -1,0 +1,329 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+)
+
+// line takes the images of a folder to their verdicts, and then where they belong.
+type line struct {
+	p       *program.Program
+	client  *hacarus.Client
+	opts    options
+	journal hacarus.JournalStore
+	record  *record
+	metrics *metrics
+	list    *output.List
+
+	mu     sync.Mutex // guards what follows
+	folder *folder
+	queue  []*found
+	more   chan struct{} // holds something while the queue may have images
+	tries  map[string]int
+	undone []deed // what could not be done, and is tried again
+}
+
+// deed is what is still to be done with an image.
+type deed struct {
+	image *found
+	entry entry
+}
+
+// maxTries is how often an image is inspected that fails for a reason that passes.
+const maxTries = 3
+
+func newLine(p *program.Program, client *hacarus.Client, opts options, journal hacarus.JournalStore, m *metrics) (*line, error) {
+	record, err := openRecord(opts.record)
+	if err != nil {
+		return nil, err
+	}
+	return &line{
+		p: p, client: client, opts: opts, journal: journal, record: record, metrics: m,
+		list:   p.Out.List(inspect.Columns(p)),
+		folder: newFolder(opts.dir, opts.settle),
+		more:   make(chan struct{}, 1),
+		tries:  map[string]int{},
+	}, nil
+}
+
+func (l *line) close() { l.record.close() }
+
+// run watches until the context ends, or something that does not pass by itself
+// ends it.
+func (l *line) run(ctx context.Context) error {
+	if err := l.resume(); err != nil {
+		return err
+	}
+	l.p.Say("Watching %s", l.opts.dir)
+	looking, stop := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	looks.Go(func() { l.look(looking) })
+	defer looks.Wait()
+	defer stop()
+	report := inspect.Reporter(l.p)
+	for inspection, err := range l.client.Inspect(ctx, hacarus.InspectRequest{
+		ModelID: l.opts.model, Source: l.source(ctx), Store: l.journal, Grace: l.opts.grace, Progress: report,
+	}) {
+		if err != nil {
+			return err
+		}
+		if err := l.settle(ctx, inspection); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// resume finishes what an earlier run has decided and not done, and leaves out
+// the images that it has dealt with.
+func (l *line) resume() error {
+	others := []string{l.opts.ng, l.opts.failed}
+	if l.opts.done != "" {
+		others = append(others, l.opts.done)
+	}
+	if err := tidy(l.opts.dir, others...); err != nil {
+		return err
+	}
+	images, err := imagesOf(l.opts.dir)
+	if err != nil {
+		return err
+	}
+	entries, err := l.record.of(images)
+	if err != nil {
+		return err
+	}
+	for name, e := range entries {
+		info := images[name]
+		l.folder.take(info)
+		if e.To != "" {
+			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info}, e})
+		}
+	}
+	return nil
+}
+
+// look looks into the folder again and again.
+func (l *line) look(ctx context.Context) {
+	tick := time.NewTicker(l.opts.every)
+	defer tick.Stop()
+	away := false
+	for {
+		err := l.lookOnce()
+		if err != nil && !away {
+			l.p.Warn("The folder cannot be read: %v", err) // a share may come back
+		}
+		if err == nil && away {
+			l.p.Say("The folder is there again.")
+		}
+		away = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (l *line) lookOnce() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	undone := l.undone
+	l.undone = nil
+	for _, d := range undone {
+		l.doLocked(d, false)
+	}
+	images, err := l.folder.finished(time.Now())
+	for _, image := range images {
+		l.queue = append(l.queue, image)
+		l.metrics.waits(image)
+	}
+	if len(l.queue) > 0 {
+		l.wake()
+	}
+	return err
+}
+
+func (l *line) wake() {
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+}
+
+// source yields the images as they are found.
+func (l *line) source(ctx context.Context) iter.Seq[hacarus.File] {
+	return func(yield func(hacarus.File) bool) {
+		for {
+			if image := l.next(); image != nil {
+				if !yield(image.file()) {
+					return
+				}
+				continue
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.more:
+			}
+		}
+	}
+}
+
+func (l *line) next() *found {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		return nil
+	}
+	image := l.queue[0]
+	l.queue = l.queue[1:]
+	return image
+}
+
+// settle records an outcome, and then does what follows from it: after a crash in
+// between, the record tells what is left to do.
+func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
+	image := i.Tag.(*found)
+	if ended := ctx.Err() != nil; ended && i.Verdict == hacarus.VerdictUnknown {
+		return nil // the journal knows how far it has come
+	}
+	e := l.entryOf(i, image)
+	replaced := errors.Is(i.Err, errReplaced)
+	if l.tryAgain(image, i.Err != nil && !replaced && hacarus.IsTemporary(i.Err)) {
+		l.metrics.forget(image)
+		l.p.Warn("%s: %v; it is tried again", image.name(), i.Err)
+		return nil
+	}
+	if dir := l.target(i); dir != "" && !replaced {
+		e.To = place(dir, image)
+	}
+	sum, err := l.sum(image)
+	if err != nil && e.To != "" { // it is gone already: the verdict is all that is left
+		e.To = ""
+	}
+	e.SHA256 = sum
+	if err := l.record.append(e); err != nil {
+		return err
+	}
+	l.metrics.settled(image, i)
+	if err := l.show(image, e); err != nil {
+		return err
+	}
+	if e.To != "" {
+		l.do(deed{image, e})
+	}
+	return nil
+}
+
+// tryAgain lets an image that failed be found again, a few times.
+func (l *line) tryAgain(image *found, failed bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := image.path + "\x00" + image.info.ModTime().String()
+	if l.tries[key]++; !failed || l.tries[key] >= maxTries {
+		delete(l.tries, key)
+		return false
+	}
+	l.folder.giveBack(image, time.Now())
+	return true
+}
+
+// target is the folder that an image belongs to; "" if it stays.
+func (l *line) target(i *hacarus.Inspection) string {
+	switch {
+	case i.Err != nil:
+		return l.opts.failed
+	case i.Verdict == hacarus.VerdictNG:
+		return l.opts.ng
+	}
+	return l.opts.done
+}
+
+// sum is that of the image that was inspected; an error if it is not there.
+func (l *line) sum(image *found) (string, error) {
+	file, err := image.open()
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	return sumOfFile(file)
+}
+
+func (l *line) entryOf(i *hacarus.Inspection, image *found) entry {
+	r := inspect.ResultOf(i)
+	e := entry{
+		Time: time.Now().UTC(), File: output.JSONString(image.name()), Size: image.info.Size(), Written: image.info.ModTime().UTC(),
+		Model: l.opts.model, ItemID: i.ItemID, Verdict: string(i.Verdict), Score: r.Score, Boxes: r.Boxes, Error: r.Error, By: "model",
+	}
+	if l.opts.names != nil {
+		if groups := l.opts.names.FindStringSubmatch(image.name()); groups != nil {
+			for n, name := range l.opts.names.SubexpNames() {
+				switch name {
+				case "lot":
+					e.Lot = groups[n]
+				case "serial":
+					e.Serial = groups[n]
+				}
+			}
+		}
+	}
+	return e
+}
+
+// show tells of an image: a line for people, or one of the record.
+func (l *line) show(image *found, e entry) error {
+	if l.p.Out.Format() != output.Table {
+		return l.list.Add(e, output.Text(e.File), output.Text(e.ItemID), output.Text(e.Verdict), output.Text(""), output.Text(""), output.Text(""))
+	}
+	text := strings.TrimRight(l.p.Text("%s  %s", output.Pad(e.Verdict, 7), image.name()), " ")
+	if e.Error != nil {
+		text += "  " + output.Escape(*e.Error)
+	}
+	return l.p.Out.Text(text)
+}
+
+// do puts an image where it belongs.
+func (l *line) do(d deed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doLocked(d, true)
+}
+
+// doLocked does it, or notes that it is still to be done: the disk may be full for
+// a while. The first time, that is told.
+func (l *line) doLocked(d deed, tell bool) {
+	err := l.act(d)
+	switch {
+	case err == nil:
+	case errors.Is(err, errReplaced):
+		l.p.Warn("%s: %v; the service has it as item %s", d.image.name(), err, d.entry.ItemID)
+	default:
+		if tell {
+			l.p.Warn("%s is not put aside yet: %v", d.image.name(), err)
+		}
+		l.undone = append(l.undone, d)
+	}
+	l.metrics.undone(len(l.undone))
+}
+
+func (l *line) act(d deed) error {
+	if d.entry.Error != nil {
+		if err := writeWhole(reasonOf(d.entry.To), "", strings.NewReader(*d.entry.Error+"\n")); err != nil {
+			return err
+		}
+	}
+	if l.opts.move {
+		return moveTo(d.image, d.entry.SHA256, d.entry.To)
+	}
+	return copyTo(d.image, d.entry.SHA256, d.entry.To)
+}

@@ -1,0 +1,140 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+)
+
+// metrics are the figures of a line, in the text form of Prometheus.
+type metrics struct {
+	now func() time.Time
+
+	mu            sync.Mutex
+	ok, ng, none  int
+	left          int
+	waiting       map[*found]bool
+	uploads       int
+	uploadSeconds float64
+	failures      int // of requests, one after the other
+}
+
+func newMetrics(now func() time.Time) *metrics {
+	return &metrics{now: now, waiting: map[*found]bool{}}
+}
+
+// observe counts uploads, and requests that fail.
+func (m *metrics) observe(_ context.Context, a hacarus.Attempt) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a.Operation == "addItem" && a.Err == nil {
+		m.uploads++
+		m.uploadSeconds += a.Duration.Seconds()
+	}
+	if m.failures++; a.Err == nil {
+		m.failures = 0
+	}
+}
+
+// waits counts an image that waits for its verdict.
+func (m *metrics) waits(image *found) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting[image] = true
+}
+
+// forget is for an image that is to be found again.
+func (m *metrics) forget(image *found) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.waiting, image)
+}
+
+// settled counts an outcome.
+func (m *metrics) settled(image *found, i *hacarus.Inspection) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.waiting, image)
+	switch i.Verdict {
+	case hacarus.VerdictOK:
+		m.ok++
+	case hacarus.VerdictNG:
+		m.ng++
+	default:
+		m.none++
+	}
+}
+
+// undone says how many images are still to be put aside.
+func (m *metrics) undone(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = n
+}
+
+func (m *metrics) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	oldest := 0.0
+	for image := range m.waiting {
+		oldest = max(oldest, m.now().Sub(image.since).Seconds())
+	}
+	var b strings.Builder
+	write := func(name, kind, help, format string, args ...any) {
+		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+		fmt.Fprintf(&b, format, args...)
+	}
+	const images = "hacarus_watch_images_total"
+	write(images, "counter", "Images by their verdict.",
+		images+"{verdict=\"OK\"} %d\n"+images+"{verdict=\"NG\"} %d\n"+images+"{verdict=\"none\"} %d\n", m.ok, m.ng, m.none)
+	write("hacarus_watch_waiting", "gauge", "Images that wait for a verdict.", "hacarus_watch_waiting %d\n", len(m.waiting))
+	write("hacarus_watch_oldest_waiting_seconds", "gauge", "Age of the image that waits longest.", "hacarus_watch_oldest_waiting_seconds %g\n", oldest)
+	write("hacarus_watch_undone", "gauge", "Images that could not be put aside yet.", "hacarus_watch_undone %d\n", m.left)
+	write("hacarus_watch_upload_seconds", "summary", "Time that uploads took.",
+		"hacarus_watch_upload_seconds_sum %g\nhacarus_watch_upload_seconds_count %d\n", m.uploadSeconds, m.uploads)
+	return b.String()
+}
+
+// unhealthy is how many requests may fail one after the other.
+const unhealthy = 10
+
+func (m *metrics) healthy() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failures < unhealthy
+}
+
+// serve serves the figures until stop.
+func (m *metrics) serve(ctx context.Context, addr string) (stop func(), err error) {
+	listener, err := listen(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		_, _ = w.Write([]byte(m.String()))
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if !m.healthy() {
+			http.Error(w, "the service cannot be reached", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // ends with Close
+	}()
+	return func() {
+		_ = server.Close()
+		<-done
+	}, nil
+}

@@ -1,0 +1,330 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+// bright is an inspector to which a picture whose first pixel is bright is NG.
+func bright(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+	r, _, _, _ := img.At(0, 0).RGBA()
+	return hacarustest.Finding{NG: r > 0x8000}, nil
+}
+
+func picture(t *testing.T, shade byte) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 2, 2))
+	img.SetGray(0, 0, color.Gray{Y: shade})
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, img))
+	return b.Bytes()
+}
+
+// watching is a line on a clock of its own.
+type watching struct {
+	server         *hacarustest.Server
+	opts           options
+	stdout, stderr bytes.Buffer
+	metrics        *metrics
+}
+
+func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
+	t.Helper()
+	root := t.TempDir()
+	w := &watching{server: hacarustest.NewServer(append(serverOptions, hacarustest.WithInspector(hacarustest.InspectorFunc(bright)))...)}
+	t.Cleanup(w.server.Close)
+	w.opts = options{
+		dir: filepath.Join(root, "in"), ng: filepath.Join(root, "ng"), failed: filepath.Join(root, "failed"),
+		journal: filepath.Join(root, "journal"), record: filepath.Join(root, "record.jsonl"),
+		model: w.server.AddModel(hacarus.Model{}).ModelID, settle: 2 * time.Second, every: time.Second, grace: time.Minute,
+	}
+	require.NoError(t, os.MkdirAll(w.opts.dir, 0o700))
+	return w
+}
+
+// run watches for some time.
+func (w *watching) run(t *testing.T, d time.Duration) error {
+	t.Helper()
+	p := program.NewFor(&w.stdout, &w.stderr, output.Table)
+	require.NoError(t, w.opts.check(p))
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	journal, err := hacarus.NewFileJournal(w.opts.journal)
+	require.NoError(t, err)
+	defer func() { _ = journal.Close() }()
+	w.metrics = newMetrics(time.Now)
+	l, err := newLine(p, w.server.Client(hacarus.WithObserver(w.metrics.observe)), w.opts, journal, w.metrics)
+	require.NoError(t, err)
+	defer l.close()
+	return l.run(ctx)
+}
+
+// watch watches for some time in which nothing may end it.
+func (w *watching) watch(t *testing.T, d time.Duration) {
+	t.Helper()
+	require.ErrorIs(t, w.run(t, d), context.DeadlineExceeded, w.stderr.String())
+}
+
+func (w *watching) write(t *testing.T, name string, content []byte) {
+	t.Helper()
+	assert.NoError(t, os.WriteFile(filepath.Join(w.opts.dir, name), content, 0o600))
+}
+
+func (w *watching) entries(t *testing.T) (entries []entry) {
+	t.Helper()
+	raw, err := os.ReadFile(w.opts.record)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(raw)) {
+		var e entry
+		require.NoError(t, json.Unmarshal([]byte(line), &e))
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+func names(t *testing.T, folder string) (list []string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return raw
+}
+
+// Half a file is not inspected, and none twice, whatever ends the program.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		good, bad := picture(t, 0), picture(t, 0xff)
+		w.write(t, "検査 1.png", bad)
+		w.write(t, "._x.png", bad)
+		w.write(t, ".hidden.png", bad)
+		w.write(t, "slow.png", good[:20])
+		time.AfterFunc(1500*time.Millisecond, func() { w.write(t, "slow.png", good) })
+		w.watch(t, 10*time.Second)
+		require.Contains(t, w.stdout.String(), "NG       検査 1.png\n")
+		require.Contains(t, w.stdout.String(), "OK       slow.png\n")
+		require.Equal(t, []string{"検査 1.png"}, names(t, w.opts.ng))
+
+		for range 2 { // again with the same journal
+			w.write(t, "more.png", picture(t, 0xfe))
+			w.watch(t, 10*time.Second)
+		}
+		require.Equal(t, 3, w.server.Executions("predictItems"))
+		require.Contains(t, names(t, w.opts.ng), "more.png")
+
+		// Another image of an old name is another item, and is kept beside the other.
+		w.opts.move = true
+		w.write(t, "more.png", picture(t, 0xfd))
+		w.watch(t, 10*time.Second)
+		require.Equal(t, 4, w.server.Executions("predictItems"))
+		require.Equal(t, []string{"._x.png", ".hidden.png", "slow.png"}, names(t, w.opts.dir), "what was left there moves now")
+		require.GreaterOrEqual(t, len(names(t, w.opts.ng)), 3)
+		require.Contains(t, w.metrics.String(), `hacarus_watch_images_total{verdict="NG"} 1`)
+		require.Contains(t, w.metrics.String(), "hacarus_watch_waiting 0")
+	})
+}
+
+// After a restart, what was dealt with is left alone.
+func TestWatchAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.write(t, "bad.png", picture(t, 0xff))
+		w.write(t, "good.png", picture(t, 0))
+		w.watch(t, 10*time.Second)
+		require.NoError(t, os.Remove(filepath.Join(w.opts.ng, "bad.png")))
+		calls := len(w.server.Calls("getItemById"))
+		w.watch(t, 10*time.Second)
+		require.Len(t, w.entries(t), 2, "a line for each image")
+		require.Len(t, w.server.Calls("getItemById"), calls, "nothing is asked again")
+		e := w.entries(t)[0]
+		require.Equal(t, "model", e.By)
+		require.Len(t, e.SHA256, 64)
+	})
+}
+
+// What is decided and not done when the program dies is done when it is there again.
+func TestWatchResumes(t *testing.T) {
+	t.Parallel()
+	for _, move := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWatching(t)
+			w.opts.move = move
+			w.write(t, "bad.png", picture(t, 0xff))
+			require.NoError(t, os.MkdirAll(w.opts.ng, 0o700))
+			require.NoError(t, os.Chmod(w.opts.ng, 0o500)) // nothing can be put there
+			if os.Getuid() == 0 {                          // whom that does not stop
+				require.NoError(t, os.Chmod(w.opts.ng, 0o700))
+				w.opts.move = false
+			}
+			w.watch(t, 10*time.Second)
+			require.NoError(t, os.Chmod(w.opts.ng, 0o700))
+			require.NoError(t, errors.Join(os.RemoveAll(w.opts.ng), os.MkdirAll(w.opts.ng, 0o700)))
+			w.opts.move = move
+			w.watch(t, 10*time.Second)
+			require.Equal(t, []string{"bad.png"}, names(t, w.opts.ng))
+			require.Len(t, w.entries(t), 1)
+			require.Equal(t, move, len(names(t, w.opts.dir)) == 0)
+		})
+	}
+}
+
+// An image that the service does not take, and one whose prediction fails, have
+// their own folder, with the reason, and the line goes on.
+func TestWatchFailedImages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.opts.move = true
+		w.write(t, "text.png", []byte("no image"))
+		w.write(t, "broken.png", picture(t, 0)[:40])
+		time.AfterFunc(5*time.Second, func() { w.write(t, "good.png", picture(t, 0)) })
+		w.watch(t, 30*time.Minute)
+		require.Equal(t, []string{"broken.png", "broken.png.txt", "text.png", "text.png.txt"}, names(t, w.opts.failed))
+		require.Contains(t, string(read(t, filepath.Join(w.opts.failed, "text.png.txt"))), "PNG, JPEG and TIFF")
+		require.Equal(t, []string{"good.png"}, names(t, w.opts.dir))
+		require.Len(t, w.entries(t), 3)
+		require.Equal(t, 3, w.server.Executions("addItem")+1, "the text was refused")
+	})
+}
+
+// An image that has taken the place of an inspected one is never touched.
+func TestWatchReplacedImages(t *testing.T) {
+	t.Parallel()
+	for _, move := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWatching(t, hacarustest.WithPredictionTime(5*time.Second))
+			w.opts.move = move
+			w.write(t, "latest.png", picture(t, 0xff))
+			next := append(picture(t, 0), "a little longer"...)
+			time.AfterFunc(4*time.Second, func() { w.write(t, "latest.png", next) })
+			w.watch(t, time.Minute)
+			require.Empty(t, names(t, w.opts.ng))
+			require.Equal(t, next, read(t, filepath.Join(w.opts.dir, "latest.png")))
+			entries := w.entries(t)
+			require.Len(t, entries, 2)
+			require.Equal(t, []string{"NG", "OK"}, []string{entries[0].Verdict, entries[1].Verdict})
+			require.Empty(t, entries[0].To)
+		})
+	}
+}
+
+// An outage of the service and of the folder is waited out, and told of.
+func TestWatchGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.server.Inject("addItem", hacarustest.Repeat(5, hacarustest.Status(503, nil, "{}"))...)
+		w.write(t, "good.png", picture(t, 0))
+		require.NoError(t, os.Rename(w.opts.dir, w.opts.dir+"-away"))
+		require.NoError(t, os.Mkdir(w.opts.dir, 0o700))
+		time.AfterFunc(3*time.Second, func() { assert.NoError(t, os.Remove(w.opts.dir)) })
+		time.AfterFunc(6*time.Second, func() { assert.NoError(t, os.Rename(w.opts.dir+"-away", w.opts.dir)) })
+		w.watch(t, 10*time.Minute)
+		require.Contains(t, w.stderr.String(), "cannot be read")
+		require.Contains(t, w.stderr.String(), "is there again")
+		require.Equal(t, 1, strings.Count(w.stderr.String(), "503"), "each reason once: %s", w.stderr.String())
+		require.Contains(t, w.stderr.String(), "It goes on.")
+		require.Contains(t, w.stdout.String(), "OK       good.png", w.stderr.String())
+	})
+}
+
+// What does not pass by itself ends it.
+func TestWatchEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.write(t, "good.png", picture(t, 0))
+		w.opts.model = "nobody"
+		require.ErrorIs(t, w.run(t, time.Hour), hacarus.ErrNotFound)
+		require.Empty(t, w.server.Calls("addItem"))
+	})
+}
+
+// The same folder under two names is refused before anything is touched.
+func TestSameFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	other := filepath.Join(t.TempDir(), "link")
+	p := program.NewFor(&bytes.Buffer{}, &bytes.Buffer{}, output.Table)
+	opts := options{dir: dir, ng: filepath.Join(dir, "x", ".."), failed: t.TempDir()}
+	require.ErrorContains(t, opts.check(p), "same folder")
+	if os.Symlink(dir, other) == nil {
+		opts.ng = other
+		require.ErrorContains(t, opts.check(p), "same folder")
+	}
+	opts.ng, opts.done = opts.failed, ""
+	require.ErrorContains(t, opts.check(p), "same folder")
+	opts.ng = filepath.Join(dir, "ng")
+	require.NoError(t, opts.check(p), "a folder in it is another one")
+}
+
+// A line that a crash cut is taken off, and what a move had renamed is put back.
+func TestAfterACrash(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "record")
+	whole := strings.Repeat(`{"file":"a.png"}`+"\n", 1000)
+	require.NoError(t, os.WriteFile(path, []byte(whole+`{"file":"b.p`), 0o600))
+	r, err := openRecord(path)
+	require.NoError(t, err)
+	require.NoError(t, r.append(entry{File: "c.png"}))
+	r.close()
+	require.Equal(t, whole, string(read(t, path))[:len(whole)])
+	require.Equal(t, 1001, strings.Count(string(read(t, path)), "\n"))
+
+	in, ng := filepath.Join(dir, "in"), filepath.Join(dir, "ng [7]")
+	require.NoError(t, errors.Join(os.Mkdir(in, 0o700), os.Mkdir(ng, 0o700)))
+	require.NoError(t, os.WriteFile(filepath.Join(in, removingPrefix+"a.png"), []byte("a"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(in, removingPrefix+"b.png"), []byte("b"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(in, "b.png"), []byte("another b"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(ng, partPrefix+"1"), []byte("half"), 0o600))
+	require.NoError(t, tidy(in, ng))
+	require.Empty(t, names(t, ng))
+	require.Equal(t, "a", string(read(t, filepath.Join(in, "a.png"))))
+	require.Equal(t, "another b", string(read(t, filepath.Join(in, "b.png"))))
+	require.Len(t, names(t, in), 3)
+}
+
+// A name as long as a disk takes has its place, and its reason.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := strings.Repeat("n", 249) + ".png"
+	path := filepath.Join(dir, name)
+	require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	got := place(t.TempDir(), &found{path: path, info: info})
+	require.Equal(t, ".png", filepath.Ext(got))
+	require.LessOrEqual(t, len(filepath.Base(reasonOf(got))), 255)
+}

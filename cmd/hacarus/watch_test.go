@@ -1,0 +1,148 @@
+//go:build !windows
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+var kills = flag.Int("kills", 15, "how often the watch is killed")
+
+// deliver puts an image into a folder as a camera does: whole.
+func deliver(t *testing.T, dir, name string, shade byte) {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 8, 8))
+	for i := range img.Pix {
+		img.Pix[i] = byte(rand.IntN(128))
+	}
+	img.SetGray(0, 0, color.Gray{Y: shade})
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, img))
+	part := filepath.Join(dir, "."+name)
+	require.NoError(t, os.WriteFile(part, b.Bytes(), 0o600))
+	require.NoError(t, os.Rename(part, filepath.Join(dir, name)))
+}
+
+// Killed at any point, it inspects each image once, writes one line for it, and
+// puts it where it belongs.
+func TestWatchKilled(t *testing.T) {
+	t.Parallel()
+	bright := func(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+		r, _, _, _ := img.At(0, 0).RGBA()
+		return hacarustest.Finding{NG: r > 0x8000}, nil
+	}
+	s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(bright)))
+	t.Cleanup(s.Close)
+	s.AddModel(hacarus.Model{ModelID: "m"})
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.Mkdir(at("in"), 0o700))
+	args := []string{
+		"watch", at("in"), "--model", "m", "--ng", at("ng"), "--failed", at("failed"), "--done", at("done"), "--move",
+		"--journal", at("journal"), "--record", at("record"), "--every", "20ms", "--settle", "1ms", "--grace", "10s",
+	}
+	total := 0
+	for range *kills {
+		for range 4 {
+			deliver(t, at("in"), fmt.Sprintf("%04d.png", total), byte(255*(total%2)))
+			total++
+		}
+		p := start(t, s, args...)
+		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // any point will do
+		require.NoError(t, p.Process.Kill())
+		_ = p.Wait()
+	}
+	p := start(t, s, args...)
+	deliver(t, at("in"), "last.png", 0) // for which it has to run
+	total++
+	settled := func() bool {
+		return count(at("in"))+count(at("failed")) == 0 && count(at("ng"))+count(at("done")) == total
+	}
+	require.Eventually(t, settled, 2*time.Minute, 10*time.Millisecond, "%d of %d: %s", count(at("ng"))+count(at("done")), total, p.stderr.String())
+	code, _ := p.end(t, syscall.SIGTERM)
+	require.Equal(t, 0, code, p.stderr.String())
+
+	raw, err := os.ReadFile(at("record"))
+	require.NoError(t, err)
+	lines := map[string]string{}
+	for line := range strings.Lines(string(raw)) {
+		var e struct{ File, Verdict, To string }
+		require.NoError(t, json.Unmarshal([]byte(line), &e))
+		require.Empty(t, lines[e.File], "a second line for %s", e.File)
+		lines[e.File] = e.Verdict
+		require.FileExists(t, e.To)
+	}
+	require.Len(t, lines, total)
+	require.Equal(t, total/2, count(at("ng")))
+	uploaded := map[string]int{}
+	for _, call := range s.Calls("addItem") {
+		if call.Executed {
+			for _, name := range call.Files {
+				uploaded[name]++
+			}
+		}
+	}
+	require.Len(t, uploaded, total)
+	for name, times := range uploaded {
+		require.Equal(t, 1, times, name)
+	}
+}
+
+func count(dir string) int {
+	entries, _ := os.ReadDir(dir) // none where there is no folder yet
+	return len(entries)
+}
+
+// A second watch of the same journal is refused, and so is what is missing.
+func TestWatchUsage(t *testing.T) {
+	t.Parallel()
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	s.AddModel(hacarus.Model{ModelID: "m"})
+	dir := t.TempDir()
+	whole := []string{"--model", "m", "--ng", dir + "/ng", "--failed", dir + "/failed", "--journal", dir + "/j", "--record", dir + "/r"}
+	for message, args := range map[string][]string{
+		"FOLDER":        {"watch"},
+		"--model":       {"watch", dir},
+		"--record":      append([]string{"watch", dir}, whole[:8]...),
+		"no such file":  append([]string{"watch", dir + "/nowhere"}, whole...),
+		"same folder":   append([]string{"watch", dir, "--done", dir}, whole...),
+		"above zero":    append([]string{"watch", dir, "--every", "0s"}, whole...),
+		"missing":       append([]string{"watch", dir, "--name-pattern", "(", "--model", ""}, whole[2:]...),
+		"error parsing": append([]string{"watch", dir, "--name-pattern", "("}, whole...),
+		"404":           append([]string{"watch", dir, "--model", "nobody"}, whole[2:]...),
+	} {
+		p := start(t, s, args...)
+		code, _ := p.end(t)
+		require.Equal(t, 2, code, "%v: %s", args, p.stderr.String())
+		require.Contains(t, strings.ToLower(p.stderr.String()), strings.ToLower(message))
+		require.Empty(t, p.stdout.String())
+	}
+	whole[7] = dir + "/j2"
+	first := start(t, s, append([]string{"watch", dir}, whole...)...)
+	require.Eventually(t, func() bool { return len(s.Calls("getModelById")) > 1 }, time.Minute, time.Millisecond)
+	second := start(t, s, append([]string{"watch", dir}, whole...)...)
+	code, _ := second.end(t)
+	require.Equal(t, 2, code, second.stderr.String())
+	code, _ = first.end(t, os.Interrupt)
+	require.Equal(t, 130, code, first.stderr.String())
+}
