@@ -29,6 +29,13 @@ func TestCommandsOfTheDocumentation(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "good"), os.DirFS(filepath.Join(plates, "train"))))
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "line7"), os.DirFS(filepath.Join(plates, "inspect"))))
+	for _, name := range []string{"OK-01.jpg", "OK-02.jpg", "NG-01-scratch.jpg", "NG-02-scratch.jpg", "NG-03-dent.jpg", "NG-04-dent.jpg", "NG-05-stain.jpg", "NG-06-stain.jpg"} {
+		folder := map[string]string{"OK": "good", "NG": "bad"}[name[:2]]
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "test", folder), 0o700))
+		content, err := os.ReadFile(filepath.Join(plates, "inspect", name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "test", folder, name), content, 0o600))
+	}
 	count := 0
 	for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {

@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"json":       checkJSON,
 			"profiles":   writeProfiles,
 			"ready":      trainedModel,
+			"sorted":     sortedPlates,
 			"tls":        serveTLS,
 			"webpage":    serveWebPage,
 		},
@@ -134,6 +135,23 @@ func executions(ts *testscript.TestScript, _ bool, args []string) {
 	server := ts.Value("server").(*hacarustest.Server)
 	_, err := fmt.Fprintln(ts.Stdout(), server.Executions(args[0]))
 	ts.Check(err)
+}
+
+// sortedPlates copies the plates into set/good and set/bad, by kind of defect.
+func sortedPlates(ts *testscript.TestScript, _ bool, _ []string) {
+	dir := filepath.Join(ts.Getenv("PLATES"), "inspect")
+	entries, err := os.ReadDir(dir)
+	ts.Check(err)
+	for _, e := range entries {
+		target := filepath.Join("set", "good", e.Name())
+		if kind, ok := strings.CutPrefix(e.Name(), "NG-"); ok {
+			target = filepath.Join("set", "bad", strings.TrimSuffix(kind[3:], ".jpg"), e.Name())
+		}
+		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		ts.Check(err)
+		ts.Check(os.MkdirAll(ts.MkAbs(filepath.Dir(target)), 0o700))
+		ts.Check(os.WriteFile(ts.MkAbs(target), content, 0o600))
+	}
 }
 
 // serveTLS serves the script's service with a certificate of its own, which is in

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/demo"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/doctor"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/evaluate"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
@@ -52,6 +53,7 @@ func newRoot(p *program.Program) *cli.Command {
 			doctor.Command(p),
 			train.Command(p),
 			inspect.Command(p),
+			evaluate.Command(p),
 			watch.Command(p),
 			resources.Algorithms(p),
 			resources.Models(p),

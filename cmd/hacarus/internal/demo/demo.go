@@ -15,6 +15,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/outdir"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/report"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/train"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 	"github.com/hacarus/hacarus-check-go/testdata"
@@ -62,11 +63,11 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	results, err := inspect.Inspect(ctx, p, client, hacarus.InspectRequest{ModelID: model.ModelID, Files: images.Files(inspected)})
-	if err := errors.Join(err, results.Save(out)); err != nil {
+	results, err := inspect.Inspect(ctx, p, client, true, hacarus.InspectRequest{ModelID: model.ModelID, Files: images.Files(inspected)})
+	if err := errors.Join(err, results.Save(ctx, p, out, p.Text("Inspection with model %s", model.Name), inspected)); err != nil {
 		return err
 	}
-	p.Say("All of it is in %s", dir)
+	p.Say("All of it is in %s", out.Path(report.PageName))
 	return results.Verdict(p, false)
 }
 

@@ -34,7 +34,8 @@ there is no verdict. With a journal, it can be run again after any end.`) + `
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "model", Sources: cli.EnvVars("HACARUS_MODEL"), Usage: p.Text("`ID` of the model, or active for the one in use")},
 			&cli.StringFlag{Name: "journal", TakesFile: true, Sources: cli.EnvVars("HACARUS_JOURNAL"), Usage: p.Text("`FILE` that remembers what was done, so that nothing is done twice")},
-			&cli.StringFlag{Name: "out", TakesFile: true, Usage: p.Text("`FOLDER` for results.csv; what it did not write itself, it leaves alone")},
+			&cli.StringFlag{Name: "out", TakesFile: true, Usage: p.Text("`FOLDER` for results.csv, pictures and a page; what is not its own it leaves alone")},
+			&cli.BoolFlag{Name: "no-pictures", Usage: p.Text("only results.csv in the folder of --out")},
 			&cli.BoolFlag{Name: "fail-on-ng", Usage: p.Text("exit with 1 when an image is NG")},
 			&cli.DurationFlag{Name: "grace", Value: 10 * time.Minute, Usage: p.Text("`TIME` that a verdict may take after it was asked for")},
 		}, settings.Flags(p)),
@@ -68,11 +69,11 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	defer client.Close()
-	results, err := Inspect(ctx, p, client, hacarus.InspectRequest{
+	results, err := Inspect(ctx, p, client, out != nil && !cmd.Bool("no-pictures"), hacarus.InspectRequest{
 		ModelID: model, Files: images.Files(paths), Journal: cmd.String("journal"), Grace: cmd.Duration("grace"),
 	})
 	if out != nil {
-		err = errors.Join(err, results.Save(out))
+		err = errors.Join(err, results.Save(ctx, p, out, p.Text("Inspection with model %s", model), paths))
 	}
 	if err != nil {
 		return err
@@ -80,9 +81,10 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 	return results.Verdict(p, cmd.Bool("fail-on-ng"))
 }
 
-// Inspect has images inspected, and writes a line for each.
-func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, request hacarus.InspectRequest) (*Results, error) {
-	results := &Results{}
+// Inspect has images inspected, and writes a line for each. With pictures, what
+// Save needs to draw them is kept.
+func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, pictures bool, request hacarus.InspectRequest) (*Results, error) {
+	results := &Results{pictures: pictures}
 	list := p.Out.List(Columns(p))
 	bar := p.Console.Bar(p.Text("Inspecting"), int64(len(request.Files)))
 	defer bar.Close()
@@ -95,7 +97,7 @@ func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, re
 	for inspection, err := range client.Inspect(ctx, request) {
 		if err == nil {
 			result := ResultOf(inspection)
-			results.add(inspection.Index, result)
+			results.add(inspection, result)
 			if p.Out.Format() != output.Table {
 				err = list.Add(result, result.Cells()...)
 			}

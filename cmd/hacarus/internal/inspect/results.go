@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/outdir"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/report"
 )
 
 // Result is what came of an image, for programs.
@@ -23,7 +25,8 @@ type Result struct {
 	Boxes   [][4]int        `json:"boxes"` // left, top, right and bottom in pixels
 	Error   *string         `json:"error"`
 
-	index int // of the file in the request
+	index int           // of the file in the request
+	item  *hacarus.Item // for its picture; nil where there is none
 }
 
 // ResultOf is the result of an inspection.
@@ -80,19 +83,24 @@ func (r Result) Cells() []output.Cell {
 func (r Result) boxes() string {
 	boxes := make([]string, len(r.Boxes))
 	for i, b := range r.Boxes {
-		boxes[i] = fmt.Sprintf("(%d,%d)-(%d,%d)", b[0], b[1], b[2], b[3])
+		boxes[i] = boxText(b)
 	}
 	return strings.Join(boxes, " ")
 }
 
+func boxText(b [4]int) string { return fmt.Sprintf("(%d,%d)-(%d,%d)", b[0], b[1], b[2], b[3]) }
+
 // Results are those of an inspection.
 type Results struct {
+	pictures        bool // are wanted
 	all             []Result
 	ok, ng, unknown int
 }
 
-func (r *Results) add(index int, result Result) {
-	result.index = index
+func (r *Results) add(i *hacarus.Inspection, result Result) {
+	if result.index = i.Index; r.pictures {
+		result.item = i.Item
+	}
 	r.all = append(r.all, result)
 	switch result.Verdict {
 	case hacarus.VerdictOK:
@@ -111,13 +119,35 @@ func (r *Results) sort() {
 
 func (r *Results) count() int { return len(r.all) }
 
-// byteOrderMark tells Excel that a file is UTF-8.
-const byteOrderMark = "\ufeff"
+// Save writes the results into a folder: results.csv first, which is what they are,
+// and then pictures and a page.
+func (r *Results) Save(ctx context.Context, p *program.Program, folder *outdir.Folder, title string, files []string) error {
+	if err := r.saveTable(folder); err != nil || !r.pictures {
+		return err
+	}
+	images := make([]report.Image, len(r.all))
+	for i, result := range r.all {
+		images[i] = result.image(files[result.index])
+	}
+	if err := report.Draw(ctx, p, folder, images); err != nil {
+		return err
+	}
+	lines := []string{p.Text("Images: %d. OK: %d, NG: %d, without a verdict: %d.", r.count(), r.ok, r.ng, r.unknown)}
+	return report.Page{Title: title, Lines: lines, Images: images}.Save(p, folder)
+}
 
-// Save writes results.csv into a folder.
-func (r *Results) Save(folder *outdir.Folder) error {
+func (r Result) image(file string) report.Image {
+	cells := r.Cells()
+	image := report.Image{File: file, Verdict: r.Verdict, Score: cells[3].Text, Error: cells[5].Text, Item: r.item}
+	for _, box := range r.Boxes {
+		image.Boxes = append(image.Boxes, boxText(box))
+	}
+	return image
+}
+
+func (r *Results) saveTable(folder *outdir.Folder) error {
 	return folder.Write("results.csv", func(w io.Writer) error {
-		if _, err := io.WriteString(w, byteOrderMark); err != nil {
+		if _, err := io.WriteString(w, output.ByteOrderMark); err != nil {
 			return err
 		}
 		table := csv.NewWriter(w)

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // record is the file that lists what the program has written into the folder,
@@ -21,10 +22,14 @@ const record = ".hacarus-written"
 
 // Folder is a folder that is written into. It replaces nothing but what an
 // earlier run has written.
+//
+// Its methods may be called concurrently, for different files.
 type Folder struct {
 	dir    string
 	record *os.File
-	known  map[entry]bool // what was written
+
+	mu    sync.Mutex
+	known map[entry]bool // what was written
 }
 
 // entry is a line of the record.
@@ -80,11 +85,24 @@ func apart(dir string, images []string) error {
 	return nil
 }
 
+// Sub makes a folder in the folder, for names that begin with it and a slash. One
+// that leads elsewhere is refused.
+func (f *Folder) Sub(name string) error {
+	err := os.Mkdir(f.Path(name), 0o755)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if info, err := os.Lstat(f.Path(name)); err != nil || !info.IsDir() {
+		return errors.Join(fmt.Errorf("%s is not a folder", f.Path(name)), err)
+	}
+	return nil
+}
+
 // Close ends the use of the folder.
 func (f *Folder) Close() { _ = f.record.Close() }
 
 // Path is where a file of the folder is.
-func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
+func (f *Folder) Path(name string) string { return filepath.Join(f.dir, filepath.FromSlash(name)) }
 
 // Write writes a file, whole or not at all.
 func (f *Folder) Write(name string, write func(io.Writer) error) error {
@@ -109,11 +127,24 @@ func (f *Folder) Write(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.record.Write(append(line, '\n')); err != nil {
+	if err := f.note(written, line); err != nil {
 		return err
 	}
-	f.known[written] = true
 	return os.Rename(temporary.Name(), f.Path(name))
+}
+
+func (f *Folder) note(written entry, line []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known[written] = true
+	_, err := f.record.Write(append(line, '\n'))
+	return err
+}
+
+func (f *Folder) knows(e entry) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.known[e]
 }
 
 // free refuses a name under which there is something that the program did not write.
@@ -127,7 +158,7 @@ func (f *Folder) free(name string) error {
 		return err
 	}
 	if info.Mode().IsRegular() {
-		if sum, err := sumOf(path); err == nil && f.known[entry{name, sum}] {
+		if sum, err := sumOf(path); err == nil && f.knows(entry{name, sum}) {
 			return nil
 		}
 	}

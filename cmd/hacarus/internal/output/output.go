@@ -156,6 +156,9 @@ func (o *Writer) csv(columns []Column, rows [][]Cell) error {
 	return w.Error()
 }
 
+// ByteOrderMark tells spreadsheets that a CSV file is UTF-8.
+const ByteOrderMark = "\ufeff"
+
 // Record is a row of a CSV file. Texts that a spreadsheet would take for a
 // formula are made texts, as spreadsheets do: by an apostrophe.
 func Record(row []Cell) []string {
