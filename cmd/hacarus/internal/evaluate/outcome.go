@@ -94,10 +94,7 @@ func (e *request) curveNote() string {
 }
 
 func (e *request) plot() evaluation.Plot {
-	return evaluation.Plot{
-		Escape: e.p.Text("escape rate"), Overkill: e.p.Text("overkill rate"), Threshold: e.p.Text("threshold"), InUseLabel: e.p.Text("in use"),
-		InUse: evaluation.CheckThreshold(e.results, nil).Threshold,
-	}
+	return evaluation.Plot{Escape: e.p.Text("escape rate"), Overkill: e.p.Text("overkill rate"), Threshold: e.p.Text("threshold")}
 }
 
 func caseColumns() []output.Column {
@@ -150,7 +147,7 @@ func (e *request) save(ctx context.Context, o outcome) error {
 	if err != nil {
 		return err
 	}
-	page := report.Page{Title: e.p.Text("Evaluation of model %s", o.Model), Lines: []string{o.Report.Open()}, Figures: figures, Images: images}
+	page := report.Page{Title: e.p.Text("Evaluation of model %s", o.Model), Lines: []string{o.Report.Open()}, Figures: figures, Heading: e.p.Text("Images that went wrong"), Images: images}
 	return page.Save(e.p, e.out)
 }
 

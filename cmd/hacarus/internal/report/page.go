@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"io"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type Page struct {
 	Title   string
 	Lines   []string      // below the title
 	Figures template.HTML // made by the program; "" for none
+	Heading string        // of the images; "" for none
 	Images  []Image
 }
 
@@ -31,9 +33,11 @@ var source string
 // Save writes the page into a folder.
 func (page Page) Save(p *program.Program, folder *outdir.Folder) error {
 	parsed, err := template.New("page").Funcs(template.FuncMap{
-		"show":  output.Escape,
-		"class": class,
-		"url":   address,
+		"show":   output.Escape,
+		"class":  class,
+		"url":    address,
+		"base":   filepath.Base,
+		"folder": folderOf,
 	}).Parse(source)
 	if err != nil {
 		return err
@@ -62,6 +66,14 @@ func (v view) Count(verdict hacarus.Verdict) (n int) {
 		}
 	}
 	return n
+}
+
+// folderOf is where a file lies; "" for where the program runs.
+func folderOf(file string) string {
+	if dir := filepath.Dir(file); dir != "." {
+		return dir
+	}
+	return ""
 }
 
 func class(v hacarus.Verdict) string { return strings.ToLower(string(v)) }
