@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -36,7 +37,9 @@ func start(t *testing.T, s *hacarustest.Server, args ...string) *process {
 
 func prepared(t *testing.T, s *hacarustest.Server, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.CommandContext(t.Context(), "hacarus", args...)}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // for one that does not end
+	t.Cleanup(cancel)
+	p := &process{Cmd: exec.CommandContext(ctx, "hacarus", args...)}
 	p.Env = append(os.Environ(), "LANG=C", "HACARUS_BASE_URL="+s.URL, "HACARUS_CLIENT_ID="+s.ClientID, "HACARUS_CLIENT_SECRET="+s.ClientSecret)
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	return p
