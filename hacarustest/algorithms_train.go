@@ -143,6 +143,7 @@ func (s *Server) finishTraining(m *model, inspector Inspector, err error, begun 
 	if s.state.model(m.ModelID) != m { // it was deleted
 		return
 	}
+	s.saving.changed.Store(true)
 	now := s.clock.now()
 	m.UpdatedAt = timestamp(now)
 	m.TrainingTime = new(int(now.Sub(begun).Seconds()))

@@ -161,6 +161,9 @@ func (s *Server) execute(r *request, op operation) (response, error) {
 	a, err := op.execute(s, r)
 	if err == nil {
 		s.ledger.update(func() { r.call.Executed = true })
+		if r.Method != http.MethodGet {
+			s.saving.changed.Store(true)
+		}
 	}
 	return a, err
 }

@@ -124,6 +124,7 @@ func heatMapUpload(of upload, heatMap image.Image) upload {
 func (s *Server) finishPrediction(m *model, i *item, f itemFinding, err error, base string) itemView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.saving.changed.Store(true)
 	if i.waiting--; i.waiting == 0 {
 		i.Status = hacarus.ItemStatusDone
 	}

@@ -36,6 +36,8 @@ type Server struct {
 	mu    sync.Mutex // guards state
 	state state
 
+	saving data
+
 	lifetime
 	slots chan struct{} // limits how many inspections compute at a time
 
@@ -67,6 +69,7 @@ func NewServer(opts ...Option) *Server {
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	s.prepareCallbacks()
+	s.keep()
 	s.listen()
 	return s
 }
@@ -130,6 +133,7 @@ func (s *Server) Close() {
 	s.end(func() {
 		_ = s.server.Close() // its error is that of a listener that was closed before
 	})
+	s.save()
 }
 
 // Client returns a client with the server's URL and credentials, which is

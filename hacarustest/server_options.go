@@ -22,6 +22,7 @@ type config struct {
 	uploadLimit       int64
 	keepAlive         time.Duration
 	callbackTransport http.RoundTripper
+	data              string // the folder of the state; "" for none
 }
 
 func newConfig(opts []Option) config {

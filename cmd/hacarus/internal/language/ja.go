@@ -178,6 +178,7 @@ var japanese = map[string]string{
 	"`FILE` that holds the secret that clients log in with; or else HACARUS_CLIENT_SECRET":        "クライアントのシークレットが入った`ファイル`(または HACARUS_CLIENT_SECRET)",
 	"`TIME` that a training takes at least, such as 5s":                                           "学習にかける最短の`時間`。例: 5s",
 	"`TIME` that a prediction takes at least, such as 500ms":                                      "判定にかける最短の`時間`。例: 500ms",
+	"`FOLDER` that keeps what the stand-in has (default: in memory)":                              "代役の内容を保存する`フォルダー`(指定がなければメモリー)",
 	"begin without a license":                                                                     "ライセンスなしで始める",
 	"serve takes no argument, and there is %q":                                                    "serve に引数はありませんが、%q が指定されています",
 	"Clients log in as %s, with the secret in %s":                                                 "クライアントは %s としてログインします。シークレットは %s にあります",

@@ -34,6 +34,7 @@ those of HACARUS CHECK. It prints its base URL once it listens, and ends with Ct
 			&cli.StringFlag{Name: "client-id", Value: "hacarus", Sources: cli.EnvVars("HACARUS_CLIENT_ID"), Usage: p.Text("`ID` that clients log in with")},
 			&cli.StringFlag{Name: "client-secret-file", TakesFile: true, Sources: cli.EnvVars("HACARUS_CLIENT_SECRET_FILE"),
 				Usage: p.Text("`FILE` that holds the secret that clients log in with; or else HACARUS_CLIENT_SECRET")},
+			&cli.StringFlag{Name: "data", TakesFile: true, Sources: cli.EnvVars("HACARUS_SERVE_DATA"), Usage: p.Text("`FOLDER` that keeps what the stand-in has (default: in memory)")},
 			&cli.DurationFlag{Name: "training-time", Usage: p.Text("`TIME` that a training takes at least, such as 5s")},
 			&cli.DurationFlag{Name: "prediction-time", Usage: p.Text("`TIME` that a prediction takes at least, such as 500ms")},
 			&cli.BoolFlag{Name: "no-license", Usage: p.Text("begin without a license")},
@@ -57,6 +58,9 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) (err error) 
 		hacarustest.WithTrainingTime(cmd.Duration("training-time")),
 		hacarustest.WithPredictionTime(cmd.Duration("prediction-time")),
 	}
+	if dir := cmd.String("data"); dir != "" {
+		opts = append(opts, hacarustest.WithData(dir))
+	}
 	if cmd.Bool("no-license") {
 		opts = append(opts, hacarustest.WithoutLicense())
 	}
@@ -72,7 +76,7 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) (err error) 
 	return serve(ctx, server)
 }
 
-// listen starts the server. That it cannot listen is the caller's to tell.
+// listen starts the server. That it cannot is the caller's to tell.
 func listen(opts []hacarustest.Option) (server *hacarustest.Server, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
