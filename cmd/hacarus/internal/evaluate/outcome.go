@@ -9,6 +9,7 @@ import (
 	"html"
 	"html/template"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -67,21 +68,92 @@ func (e *request) write(o outcome) error {
 }
 
 func (e *request) writeTable(o outcome) error {
-	text := strings.TrimRight(o.Report.String(), "\n")
-	if curve := o.Report.Curve(); len(curve) > 1 {
-		text += "\n\n" + e.curveNote() + "\n" + strings.TrimRight(curve.Text(e.plot()), "\n")
+	lines := e.matrix(o.Report)
+	lines = append(lines, "")
+	lines = append(lines, aligned(e.rows(o))...)
+	if open := e.open(o.Report); open != "" {
+		lines = append(lines, "", open)
 	}
-	for _, judgement := range o.Requirements {
-		text += "\n" + judgement.String()
+	if curve := o.Report.Curve(); len(curve) > 1 {
+		lines = append(lines, "", e.curveNote(), strings.TrimRight(curve.Text(e.plot()), "\n"))
 	}
 	if o.Comparison != nil {
-		text += "\n" + e.p.Text("Compared with %s, bad images: %s", o.Compared, o.Comparison.Bad.String())
-		text += "\n" + e.p.Text("Compared with %s, good images: %s", o.Compared, o.Comparison.Good.String())
+		lines = append(lines, "",
+			e.p.Text("Compared with %s, bad images: %s", o.Compared, o.Comparison.Bad.String()),
+			e.p.Text("Compared with %s, good images: %s", o.Compared, o.Comparison.Good.String()))
 		for _, flip := range o.Comparison.Flips {
-			text += "\n  " + output.Escape(fmt.Sprintf("%s: %s → %s", flip.File, flip.First, flip.Second))
+			lines = append(lines, "  "+output.Escape(fmt.Sprintf("%s: %s → %s", flip.File, flip.First, flip.Second)))
 		}
 	}
-	return e.p.Out.Text(text)
+	return e.p.Out.Text(strings.Join(lines, "\n"))
+}
+
+// matrix is the confusion matrix.
+func (e *request) matrix(r *evaluation.Report) []string {
+	counts := func(name string, c evaluation.Counts) [4]string {
+		return [4]string{name, strconv.Itoa(c.OK), strconv.Itoa(c.NG), strconv.Itoa(c.Undecided)}
+	}
+	rows := [][4]string{{"", "OK", "NG", e.p.Text("no verdict")}, counts(e.p.Text("good images"), r.Good), counts(e.p.Text("bad images"), r.Bad)}
+	width := max(output.Width(rows[1][0]), output.Width(rows[2][0]))
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		lines[i] = output.Pad(row[0], width) + "   " + output.Pad(row[1], 6) + output.Pad(row[2], 6) + row[3]
+	}
+	return lines
+}
+
+// rows are the figures, by name.
+func (e *request) rows(o outcome) (rows [][2]string) {
+	add := func(name, value string) { rows = append(rows, [2]string{output.Escape(name), output.Escape(value)}) }
+	add(e.p.Text("escape rate"), e.rate(o.Report.Escape))
+	add(e.p.Text("overkill rate"), e.rate(o.Report.Overkill))
+	if low, high := o.Report.AUROC.Interval(confidence); !math.IsNaN(o.Report.AUROC.Value()) {
+		add("AUROC", e.p.Text("%.3f (95 %%: %.3f to %.3f)", o.Report.AUROC.Value(), low, high))
+	}
+	for _, kind := range o.Report.Kinds {
+		add(e.p.Text("found of %s", kind.Name), e.rate(kind.Recall()))
+	}
+	if e.repeat > 1 {
+		add(e.p.Text("the same verdict in %d repeats", e.repeat), e.rate(o.Report.Repeatability.Same))
+	}
+	for _, judgement := range o.Requirements {
+		met := e.p.Text("met")
+		if !judgement.Met {
+			met = e.p.Text("not met")
+		}
+		add(judgement.Requirement.String(), met+e.p.Text(" (proven: %.1f %%)", 100*judgement.Bound))
+	}
+	return rows
+}
+
+func aligned(rows [][2]string) (lines []string) {
+	width := 0
+	for _, row := range rows {
+		width = max(width, output.Width(row[0]))
+	}
+	for _, row := range rows {
+		lines = append(lines, output.Pad(row[0], width)+"   "+row[1])
+	}
+	return lines
+}
+
+// confidence is that of the intervals that are shown.
+const confidence = 0.95
+
+func (e *request) rate(r evaluation.Rate) string {
+	if r.N == 0 {
+		return e.p.Text("no images")
+	}
+	low, high := r.Interval(confidence)
+	return e.p.Text("%d of %d = %.1f %% (95 %%: %.1f %% to %.1f %%)", r.Count, r.N, 100*r.Value(), 100*low, 100*high)
+}
+
+// open says what so few bad images leave open.
+func (e *request) open(r *evaluation.Report) string {
+	if r.Escape.N == 0 {
+		return ""
+	}
+	return e.p.Text("Up to %.1f %% of the bad products may still escape (one-sided, 95 %%).", 100*r.Escape.Upper(confidence))
 }
 
 // curveNote says what the curve is worth: whether scores and one threshold
@@ -147,7 +219,7 @@ func (e *request) save(ctx context.Context, o outcome) error {
 	if err != nil {
 		return err
 	}
-	page := report.Page{Title: e.p.Text("Evaluation of model %s", o.Model), Lines: []string{o.Report.Open()}, Figures: figures, Heading: e.p.Text("Images that went wrong"), Images: images}
+	page := report.Page{Title: e.p.Text("Evaluation of model %s", o.Model), Lines: []string{e.open(o.Report)}, Figures: figures, Heading: e.p.Text("Images that went wrong"), Images: images}
 	return page.Save(e.p, e.out)
 }
 
@@ -174,21 +246,9 @@ func (e *request) saveTable(r *evaluation.Report) error {
 // figures are the numbers and the curve, as a part of the page.
 func (e *request) figures(o outcome) (template.HTML, error) {
 	var b bytes.Buffer
-	row := func(name, value string) {
-		fmt.Fprintf(&b, "<tr><th>%s</th><td>%s</td></tr>\n", html.EscapeString(name), html.EscapeString(output.Escape(value)))
-	}
 	b.WriteString("<table>\n")
-	row(e.p.Text("escape rate"), o.Report.Escape.String())
-	row(e.p.Text("overkill rate"), o.Report.Overkill.String())
-	row("AUROC", o.Report.AUROC.String())
-	for _, kind := range o.Report.Kinds {
-		row(e.p.Text("found of %s", kind.Name), kind.Recall().String())
-	}
-	if e.repeat > 1 {
-		row(e.p.Text("the same verdict in %d repeats", e.repeat), o.Report.Repeatability.Same.String())
-	}
-	for _, judgement := range o.Requirements {
-		row(judgement.Requirement.String(), judgement.String())
+	for _, row := range e.rows(o) {
+		fmt.Fprintf(&b, "<tr><th>%s</th><td>%s</td></tr>\n", html.EscapeString(row[0]), html.EscapeString(row[1]))
 	}
 	b.WriteString("</table>\n")
 	if curve := o.Report.Curve(); len(curve) > 1 {
