@@ -77,13 +77,23 @@ func (m *metrics) undone(n int) {
 	m.left = n
 }
 
+// oldest is for how many seconds the image has waited that waits longest.
+func (m *metrics) oldest() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.oldestLocked()
+}
+
+func (m *metrics) oldestLocked() (seconds float64) {
+	for image := range m.waiting {
+		seconds = max(seconds, m.now().Sub(image.since).Seconds())
+	}
+	return seconds
+}
+
 func (m *metrics) String() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	oldest := 0.0
-	for image := range m.waiting {
-		oldest = max(oldest, m.now().Sub(image.since).Seconds())
-	}
 	var b strings.Builder
 	write := func(name, kind, help, format string, args ...any) {
 		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
@@ -93,7 +103,7 @@ func (m *metrics) String() string {
 	write(images, "counter", "Images by their verdict.",
 		images+"{verdict=\"OK\"} %d\n"+images+"{verdict=\"NG\"} %d\n"+images+"{verdict=\"none\"} %d\n", m.ok, m.ng, m.none)
 	write("hacarus_watch_waiting", "gauge", "Images that wait for a verdict.", "hacarus_watch_waiting %d\n", len(m.waiting))
-	write("hacarus_watch_oldest_waiting_seconds", "gauge", "Age of the image that waits longest.", "hacarus_watch_oldest_waiting_seconds %g\n", oldest)
+	write("hacarus_watch_oldest_waiting_seconds", "gauge", "Age of the image that waits longest.", "hacarus_watch_oldest_waiting_seconds %g\n", m.oldestLocked())
 	write("hacarus_watch_undone", "gauge", "Images that could not be put aside yet.", "hacarus_watch_undone %d\n", m.left)
 	write("hacarus_watch_upload_seconds", "summary", "Time that uploads took.",
 		"hacarus_watch_upload_seconds_sum %g\nhacarus_watch_upload_seconds_count %d\n", m.uploadSeconds, m.uploads)

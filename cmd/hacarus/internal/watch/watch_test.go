@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -327,4 +328,89 @@ func TestPlace(t *testing.T) {
 	got := place(t.TempDir(), &found{path: path, info: info})
 	require.Equal(t, ".png", filepath.Ext(got))
 	require.LessOrEqual(t, len(filepath.Base(reasonOf(got))), 255)
+}
+
+// Images that come faster than they can be uploaded all get their verdict, in
+// about the time that the uplink takes for them, and none is overtaken for ever.
+func TestWatchBacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.opts.move = true
+		const images = 300 // 200 a minute
+		// Four uploads of 20 at a time: 107 a minute.
+		w.server.Inject("addItem", hacarustest.Repeat(images, hacarustest.Delay(45*time.Second))...)
+		content := make([][]byte, 2)
+		content[0], content[1] = picture(t, 0), picture(t, 0xff)
+		go func() {
+			for i := range images {
+				w.write(t, fmt.Sprintf("%04d.png", i), append(content[i%2], byte(i), byte(i>>8)))
+				time.Sleep(300 * time.Millisecond)
+			}
+		}()
+		oldest := 0.0
+		watched := make(chan error, 1)
+		go func() { watched <- w.run(t, time.Hour) }()
+		for range 59 {
+			time.Sleep(time.Minute)
+			oldest = max(oldest, w.metrics.oldest())
+		}
+		require.ErrorIs(t, <-watched, context.DeadlineExceeded)
+		require.Len(t, w.entries(t), images)
+		require.Len(t, names(t, w.opts.ng), images/2)
+		require.Len(t, names(t, w.opts.dir), images/2)
+		require.Less(t, oldest, (images/107.0+2)*60, "seconds that the oldest waited")
+		require.Zero(t, w.metrics.oldest())
+	})
+}
+
+// Across disks, an image is copied whole before it is removed, and one that has
+// taken its place is not removed at all.
+func TestMoveAcrossDisks(t *testing.T) {
+	t.Parallel()
+	elsewhere, err := os.MkdirTemp("/dev/shm", "hacarus-test-")
+	if err != nil {
+		t.Skip("there is no second disk")
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.png")
+	require.NoError(t, os.WriteFile(path, []byte("an image"), 0o600))
+	if os.Rename(path, filepath.Join(elsewhere, "probe")) == nil {
+		t.Skip("it is the same disk")
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	image := &found{path: path, info: info}
+	sum, err := sumOf(path)
+	require.NoError(t, err)
+
+	require.NoError(t, moveTo(image, sum, filepath.Join(elsewhere, "a.png")))
+	require.Equal(t, "an image", string(read(t, filepath.Join(elsewhere, "a.png"))))
+	require.Empty(t, names(t, dir))
+	require.NoError(t, moveTo(image, sum, filepath.Join(elsewhere, "a.png")), "it is done")
+
+	require.NoError(t, os.WriteFile(path, []byte("another image"), 0o600))
+	require.NoError(t, remove(image, sum), "it is not the one that was copied")
+	require.Equal(t, "another image", string(read(t, path)))
+	require.ErrorIs(t, moveTo(image, sum, filepath.Join(elsewhere, "b.png")), errReplaced)
+	require.NoFileExists(t, filepath.Join(elsewhere, "b.png"))
+}
+
+// A camera that always writes the same name fills the folder at the same speed.
+func TestPlaceOfManyEqualNames(t *testing.T) {
+	t.Parallel()
+	dir, ng := t.TempDir(), t.TempDir()
+	path := filepath.Join(dir, "latest.png")
+	for i := range 300 {
+		require.NoError(t, os.WriteFile(path, []byte{byte(i), byte(i >> 8)}, 0o600))
+		at := time.Unix(1_700_000_000, int64(i)*1e6)
+		require.NoError(t, os.Chtimes(path, at, at))
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		target := place(ng, &found{path: path, info: info})
+		require.NoFileExists(t, target)
+		require.NoError(t, os.Rename(path, target))
+	}
+	require.Len(t, names(t, ng), 300)
 }
