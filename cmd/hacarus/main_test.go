@@ -85,6 +85,7 @@ func writeNames(dir string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
+		"x\nOK  forged.png": append(b.Bytes(), 1), "\x93\x8a.png": append(b.Bytes(), 2), "=1+2.png": append(b.Bytes(), 3),
 		"train (1).png": b.Bytes(), "検査　1.png": b.Bytes(), "b.png": append(b.Bytes(), 0), "broken.png": b.Bytes()[:40], ".hidden.png": b.Bytes(),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
