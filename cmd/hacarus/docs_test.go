@@ -17,6 +17,25 @@ import (
 
 var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
+// The page in Japanese has the same commands, and every command has its line.
+func TestTwinOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	var pages []string
+	for _, name := range []string{"program.md", "program.ja.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
+		require.NoError(t, err)
+		pages = append(pages, string(text))
+	}
+	require.Equal(t, shellBlock.FindAllString(pages[0], -1), shellBlock.FindAllString(pages[1], -1))
+	help, err := exec.CommandContext(t.Context(), "hacarus", "--lang", "en").Output()
+	require.NoError(t, err)
+	for _, line := range regexp.MustCompile(`(?m)^  ([a-z]+)   `).FindAllStringSubmatch(string(help), -1) {
+		for _, page := range pages {
+			require.Contains(t, page, "hacarus "+line[1], "a command that is not explained")
+		}
+	}
+}
+
 // The commands of the documentation work, in their order.
 func TestCommandsOfTheDocumentation(t *testing.T) {
 	t.Parallel()

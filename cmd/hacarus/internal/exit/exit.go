@@ -12,7 +12,7 @@ import (
 // The exit codes, which scripts may rely on.
 const (
 	Done        = 0   // all that was asked for
-	NG          = 1   // some images are NG, and that was to fail
+	NG          = 1   // some images are NG, or a requirement is not met, and that was asked for
 	Failed      = 2   // wrong usage, or an error
 	Unknown     = 3   // the service may or may not have acted
 	Denied      = 4   // the login or the license is not valid
