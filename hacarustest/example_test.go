@@ -771,3 +771,24 @@ func ExampleCall() {
 	// GET /api/v1/targets/ 503 false
 	// GET /api/v1/targets/ 200 true
 }
+
+func ExampleWithData() {
+	dir, err := os.MkdirTemp("", "hacarustest-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	server := hacarustest.NewServer(hacarustest.WithData(dir))
+	model := server.AddModel(hacarus.Model{Name: "plates"})
+	server.Close()
+
+	server = hacarustest.NewServer(hacarustest.WithData(dir)) // after a restart
+	defer server.Close()
+	kept, err := server.Client().GetModel(context.Background(), model.ModelID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(kept.Name)
+	// Output: plates
+}

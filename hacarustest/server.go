@@ -133,7 +133,10 @@ func (s *Server) Close() {
 	s.end(func() {
 		_ = s.server.Close() // its error is that of a listener that was closed before
 	})
-	s.save()
+	s.saving.last.Do(func() {
+		s.saving.changed.Store(true) // by what has no request, such as AddItem
+		s.save()
+	})
 }
 
 // Client returns a client with the server's URL and credentials, which is

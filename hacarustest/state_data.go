@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +73,7 @@ type savedUpload struct {
 type data struct {
 	changed atomic.Bool
 	written map[string]bool // contents that are in the folder
+	last    sync.Once       // after that, the folder may be another server's
 }
 
 // keep reads the state of the folder, and writes it from now on.
