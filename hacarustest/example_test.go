@@ -777,7 +777,7 @@ func ExampleWithData() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	server := hacarustest.NewServer(hacarustest.WithData(dir))
 	model := server.AddModel(hacarus.Model{Name: "plates"})

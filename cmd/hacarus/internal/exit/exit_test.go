@@ -1,0 +1,41 @@
+package exit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/interrupt"
+)
+
+func TestCode(t *testing.T) {
+	t.Parallel()
+	running := t.Context()
+	interrupted, cancel := context.WithCancelCause(running)
+	cancel(&interrupt.Error{Signal: os.Interrupt})
+	page := &hacarus.BaseError{StatusCode: 403, Body: []byte("<html>")} // of a proxy
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		err  error
+		want int
+	}{
+		"nothing":                   {running, nil, Done},
+		"anything":                  {running, errors.New("it failed"), Failed},
+		"chosen":                    {running, fmt.Errorf("wrapped: %w", With(Incomplete, errors.New("one"))), Incomplete},
+		"chosen, without a message": {interrupted, With(NG, nil), NG},
+		"interrupted":               {interrupted, context.Canceled, Interrupted},
+		"unknown":                   {running, hacarus.ErrOutcomeUnknown, Unknown},
+		"unknown when interrupted":  {interrupted, fmt.Errorf("x: %w", hacarus.ErrOutcomeUnknown), Unknown},
+		"login":                     {running, &hacarus.BaseError{StatusCode: 401, Errors: hacarus.ErrorDetails{Title: "Unauthorized"}}, Denied},
+		"license":                   {running, &hacarus.BaseError{StatusCode: 403, Errors: hacarus.ErrorDetails{Title: "ライセンスが無効です"}}, Denied},
+		"a proxy's page":            {running, page, Failed},
+	} {
+		require.Equal(t, test.want, Code(test.ctx, test.err), name)
+	}
+	require.Empty(t, With(NG, nil).Error())
+}
