@@ -43,10 +43,17 @@ func newRoot(p *program.Program) *cli.Command {
 	root := &cli.Command{
 		Name:  "hacarus",
 		Usage: p.Text("HACARUS CHECK at the line and at the support desk"),
+		Description: p.Text("The service is named by the environment, by flags or by a profile; doctor checks it.") + `
+
+  sh:          export HACARUS_BASE_URL=https://sdd-api.hacarus.com HACARUS_CLIENT_ID=line7
+               read -rs HACARUS_CLIENT_SECRET && export HACARUS_CLIENT_SECRET
+  PowerShell:  $env:HACARUS_BASE_URL = "https://sdd-api.hacarus.com"; $env:HACARUS_CLIENT_ID = "line7"
+               $env:HACARUS_CLIENT_SECRET = Read-Host -MaskInput`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: string(output.Table), Sources: cli.EnvVars(program.OutputVariable),
 				Validator: checkFormat(p), Usage: p.Text("`FORM` of the results: table, json, jsonl or csv")},
-			&cli.StringFlag{Name: "lang", Sources: cli.EnvVars(program.LanguageVariable), Validator: checkLanguage(p), Usage: p.Text("`LANGUAGE` of texts: en or ja")},
+			// Its variable is the SDK's too, which takes any language: one that is not spoken here is no error.
+			&cli.StringFlag{Name: "lang", Validator: checkLanguage(p), Usage: p.Text("`LANGUAGE` of texts: en or ja; or else %s and LANG", program.LanguageVariable)},
 		},
 		Commands: []*cli.Command{
 			demo.Command(p),

@@ -37,10 +37,11 @@ var japanese = map[string]string{
 	"tell the program's version": "このプログラムのバージョンを表示する",
 	"print a script that completes commands in a shell": "シェルでコマンドを補完するスクリプトを出力する",
 	"the script for %s": "%s 用のスクリプト",
-	"`FORM` of the results: table, json, jsonl or csv": "結果の`形式`: table、json、jsonl、csv",
-	"`LANGUAGE` of texts: en or ja":                    "表示する`言語`: en または ja",
-	"Platform":                                         "環境",
-	"SDK":                                              "SDK",
+	"`FORM` of the results: table, json, jsonl or csv":                                     "結果の`形式`: table、json、jsonl、csv",
+	"The service is named by the environment, by flags or by a profile; doctor checks it.": "接続先は環境変数、オプション、またはプロファイルで指定し、doctor で確認できます。",
+	"`LANGUAGE` of texts: en or ja; or else %s and LANG":                                   "表示する`言語`: en または ja(または %s と LANG)",
+	"Platform": "環境",
+	"SDK":      "SDK",
 
 	// Connection.
 	"Connection":           "接続",

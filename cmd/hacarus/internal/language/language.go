@@ -30,8 +30,10 @@ func Choose(wishes ...string) Language {
 // Parse reads a tag or a locale. It is false for a language that the program
 // does not speak.
 func Parse(wish string) (Language, bool) {
-	tag, _, _ := strings.Cut(strings.ToLower(wish), ".")
-	tag, _, _ = strings.Cut(strings.ReplaceAll(tag, "_", "-"), "-")
+	tag := strings.ToLower(wish)
+	if end := strings.IndexAny(tag, "-_.,;@"); end >= 0 {
+		tag = tag[:end]
+	}
 	switch tag {
 	case "ja":
 		return Japanese, true

@@ -19,7 +19,7 @@ func TestChoose(t *testing.T) {
 	t.Parallel()
 	for wish, want := range map[string]Language{
 		"": English, "en": English, "C.UTF-8": English, "en_US.UTF-8": English, "de_DE": English,
-		"ja": Japanese, "JA": Japanese, "ja_JP.UTF-8": Japanese, "ja-JP": Japanese,
+		"ja": Japanese, "JA": Japanese, "ja_JP.UTF-8": Japanese, "ja-JP": Japanese, "ja,en;q=0.5": Japanese, "en@euro": English,
 	} {
 		require.Equal(t, want, Choose(wish), wish)
 	}

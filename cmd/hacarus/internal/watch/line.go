@@ -114,11 +114,11 @@ func (l *line) resume() error {
 
 // look looks into the folder again and again.
 func (l *line) look(ctx context.Context) {
-	tick := time.NewTicker(l.opts.every)
-	defer tick.Stop()
 	away := false
 	for {
+		begun := time.Now()
 		err := l.lookOnce()
+		took := time.Since(begun)
 		if err != nil && !away {
 			l.p.Warn("The folder cannot be read: %v", err) // a share may come back
 		}
@@ -129,7 +129,7 @@ func (l *line) look(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(max(l.opts.every, 4*took)): // a folder of a hundred thousand files takes its time
 		}
 	}
 }
