@@ -41,16 +41,13 @@ func openRecord(path string) (*record, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // others read it
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644) //nolint:gosec // others read it
 	if err != nil {
 		return nil, err
 	}
 	end, err := endOfLines(file)
 	if err == nil {
 		err = file.Truncate(end)
-	}
-	if err == nil {
-		_, err = file.Seek(end, io.SeekStart)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -105,7 +102,7 @@ func (r *record) of(images map[string]fs.FileInfo) (map[string]entry, error) {
 	for {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return entries, nil // and the file stands at its end again
+			return entries, nil
 		}
 		if err != nil {
 			return nil, err

@@ -416,3 +416,23 @@ func TestPlaceOfManyEqualNames(t *testing.T) {
 	}
 	require.Len(t, names(t, ng), 300)
 }
+
+// An image that fails for a reason that passes is found again, but not for ever.
+func TestTryAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.png"), []byte("x"), 0o600))
+	l := &line{folder: newFolder(dir, 0), tries: map[string]int{}}
+	now := time.Now()
+	for try := 1; try <= maxTries; try++ {
+		found, err := l.folder.finished(now)
+		require.NoError(t, err)
+		require.Len(t, found, 1, "try %d", try)
+		require.Equal(t, try < maxTries, l.tryAgain(found[0], true))
+		now = now.Add(time.Minute)
+	}
+	found, err := l.folder.finished(now)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	require.Empty(t, l.tries, "nothing is kept of an image that is done with")
+}
