@@ -41,18 +41,28 @@ func openRecord(path string) (*record, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644) //nolint:gosec // others read it
+	if err := cutLine(path); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
 		return nil, err
+	}
+	return &record{file}, nil
+}
+
+// cutLine takes off a line that was not written to its end. The file is made if it
+// is not there.
+func cutLine(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // others read it
+	if err != nil {
+		return err
 	}
 	end, err := endOfLines(file)
 	if err == nil {
 		err = file.Truncate(end)
 	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return &record{file}, nil
+	return errors.Join(err, file.Close())
 }
 
 // endOfLines is where the last whole line ends. It reads from the end: a record
