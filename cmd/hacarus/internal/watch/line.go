@@ -72,7 +72,7 @@ func (l *line) run(ctx context.Context) error {
 	defer stop()
 	report := inspect.Reporter(l.p)
 	for inspection, err := range l.client.Inspect(ctx, hacarus.InspectRequest{
-		ModelID: l.opts.model, Source: l.source(ctx), Store: l.journal, Grace: l.opts.grace, Progress: report,
+		ModelID: l.opts.model, Source: l.source(ctx), Store: l.journal, Grace: l.opts.grace, Remember: l.opts.remember, Progress: report,
 	}) {
 		if err != nil {
 			return err

@@ -42,6 +42,7 @@ be run again after any end, a power failure included: no image is lost or inspec
 			&cli.StringFlag{Name: "name-pattern", Usage: p.Text("`REGEXP` of names whose groups lot and serial go into the record")},
 			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: p.Text("`TIME` between two looks into the folder")},
 			&cli.DurationFlag{Name: "settle", Value: 2 * time.Second, Usage: p.Text("`TIME` without a change after which an image is whole")},
+			&cli.DurationFlag{Name: "remember", Value: 72 * time.Hour, Usage: p.Text("`TIME` for which the journal remembers an image that is done with")},
 			&cli.DurationFlag{Name: "grace", Value: 10 * time.Minute, Usage: p.Text("`TIME` that a verdict may take after it was asked for")},
 		}, settings.Flags(p)),
 		Action: func(ctx context.Context, cmd *cli.Command) error { return run(ctx, p, cmd) },
@@ -56,7 +57,7 @@ type options struct {
 	journal, record  string
 	names            *regexp.Regexp // nil for none
 	every, settle    time.Duration
-	grace            time.Duration
+	grace, remember  time.Duration
 }
 
 func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
@@ -102,7 +103,7 @@ func parse(p *program.Program, cmd *cli.Command) (options, error) {
 	opts := options{
 		dir: cmd.Args().First(), model: cmd.String("model"), ng: cmd.String("ng"), failed: cmd.String("failed"), done: cmd.String("done"),
 		move: cmd.Bool("move"), journal: cmd.String("journal"), record: cmd.String("record"),
-		every: cmd.Duration("every"), settle: cmd.Duration("settle"), grace: cmd.Duration("grace"),
+		every: cmd.Duration("every"), settle: cmd.Duration("settle"), grace: cmd.Duration("grace"), remember: cmd.Duration("remember"),
 	}
 	if cmd.Args().Len() != 1 {
 		return opts, errors.New(p.Text("%s takes %s as its arguments", cmd.FullName(), p.Text("FOLDER")))
@@ -114,8 +115,8 @@ func parse(p *program.Program, cmd *cli.Command) (options, error) {
 			return opts, errors.New(p.Text("--%s is missing", needed.flag))
 		}
 	}
-	if opts.every <= 0 || opts.settle < 0 || opts.grace <= 0 {
-		return opts, errors.New(p.Text("--every, --settle and --grace take times above zero"))
+	if opts.every <= 0 || opts.settle < 0 || opts.grace <= 0 || opts.remember <= 0 {
+		return opts, errors.New(p.Text("--every, --settle, --grace and --remember take times above zero"))
 	}
 	if pattern := cmd.String("name-pattern"); pattern != "" {
 		names, err := regexp.Compile(pattern)

@@ -56,7 +56,7 @@ func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
 	w.opts = options{
 		dir: filepath.Join(root, "in"), ng: filepath.Join(root, "ng"), failed: filepath.Join(root, "failed"),
 		journal: filepath.Join(root, "journal"), record: filepath.Join(root, "record.jsonl"),
-		model: w.server.AddModel(hacarus.Model{}).ModelID, settle: 2 * time.Second, every: time.Second, grace: time.Minute,
+		model: w.server.AddModel(hacarus.Model{}).ModelID, settle: 2 * time.Second, every: time.Second, grace: time.Minute, remember: 72 * time.Hour,
 	}
 	require.NoError(t, os.MkdirAll(w.opts.dir, 0o700))
 	return w
