@@ -5,7 +5,6 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
-	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 )
 
@@ -25,5 +24,5 @@ func explain(p *program.Program, code int, err error) string {
 	case errors.Is(err, hacarus.ErrUnauthorized):
 		return p.Text("%v\nCheck the client id and its secret; hacarus doctor tells where they come from.", err)
 	}
-	return output.Escape(err.Error())
+	return p.Explain(err)
 }

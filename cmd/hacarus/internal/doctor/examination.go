@@ -42,7 +42,7 @@ func (e *examination) good(name, title, detail, hint string) bool {
 }
 
 func (e *examination) bad(name, title string, err error, hint string) bool {
-	e.checks = append(e.checks, Check{Name: name, title: title, Detail: output.JSONString(err.Error()), Hint: hint})
+	e.checks = append(e.checks, Check{Name: name, title: title, Detail: output.JSONString(e.p.Explain(err)), Hint: hint})
 	return false
 }
 

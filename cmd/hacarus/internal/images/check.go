@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"image"
 	"image/color"
 	_ "image/jpeg" // the service takes JPEG,
@@ -16,6 +15,8 @@ import (
 	"sync"
 
 	_ "golang.org/x/image/tiff" // and TIFF
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // Photo is what is known of an image before it is sent.
@@ -84,7 +85,7 @@ func look(ctx context.Context, path string) Photo {
 	p := Photo{Path: path}
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = language.Errorf("not a regular file")
 	}
 	if err == nil {
 		err = p.read(ctx)
@@ -138,9 +139,9 @@ func unreadable(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, image.ErrFormat):
-		return errors.New("not a PNG, JPEG or TIFF image")
+		return language.Errorf("not a PNG, JPEG or TIFF image")
 	}
-	return fmt.Errorf("damaged: %w", err)
+	return language.Errorf("damaged: %v", err)
 }
 
 func depthOf(m color.Model) (depth, channels int) {

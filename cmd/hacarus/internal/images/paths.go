@@ -4,7 +4,6 @@ package images
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // Find returns the paths of the images that the arguments name, each once. An
@@ -63,7 +63,7 @@ func find(arg string) ([]string, error) {
 		paths = append(paths, path)
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("nothing matches %s", arg)
+		return nil, language.Errorf("nothing matches %s", arg)
 	}
 	return paths, nil
 }
@@ -76,7 +76,7 @@ func inFolder(dir string) ([]string, error) {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("there is no image in the folder %s", dir)
+		return nil, language.Errorf("there is no image in the folder %s", dir)
 	}
 	return pathsOf(dir, files), nil
 }

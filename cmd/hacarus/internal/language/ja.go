@@ -305,4 +305,22 @@ var japanese = map[string]string{
 	"Evaluation of model %s":         "モデル %s の評価",
 	"found of %s":                    "%s の検出率",
 	"the same verdict in %d repeats": "%d 回の検査で判定が同じもの",
+
+	// Errors of the program's own.
+	"credential_command of profile %q: %v":                              "プロファイル %q の credential_command: %v",
+	"%s has no profile %q; it has %q":                                   "%s にプロファイル %q はありません(あるもの: %q)",
+	"%s is open to others: chmod 600 it":                                "%s は他のユーザーにも開かれています。chmod 600 を実行してください",
+	"profile %q has both a client_secret and a credential_command":      "プロファイル %q に client_secret と credential_command の両方があります",
+	"%s holds no secret":                                                "%s にシークレットがありません",
+	"%s holds no certificate in PEM form":                               "%s に PEM 形式の証明書がありません",
+	"nothing matches %s":                                                "%s に一致するものがありません",
+	"there is no image in the folder %s":                                "フォルダー %s に画像がありません",
+	"not a regular file":                                                "通常のファイルではありません",
+	"%s is not a regular file":                                          "%s は通常のファイルではありません",
+	"not a PNG, JPEG or TIFF image":                                     "PNG、JPEG、TIFF の画像ではありません",
+	"damaged: %v":                                                       "壊れています: %v",
+	"%s is another file":                                                "%s は別のファイルです",
+	"another image has taken its place, or it is gone":                  "別の画像に置き換えられたか、なくなっています",
+	"%s is where the images are; choose another folder for the results": "%s は画像のフォルダーです。結果には別のフォルダーを指定してください",
+	"%s was not written by this program, and is not overwritten":        "%s はこのプログラムが書いたものではないため、上書きしません",
 }

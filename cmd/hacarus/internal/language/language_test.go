@@ -60,12 +60,12 @@ func textOf(n ast.Node) (string, bool) {
 		return "", false
 	}
 	method, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok || !slices.Contains([]string{"Text", "Say", "Warn"}, method.Sel.Name) {
+	if !ok || !slices.Contains([]string{"Text", "Say", "Warn", "Errorf"}, method.Sel.Name) {
 		return "", false
 	}
 	switch receiver := method.X.(type) {
 	case *ast.Ident:
-		ok = receiver.Name == "p"
+		ok = receiver.Name == "p" || receiver.Name == "language"
 	case *ast.SelectorExpr:
 		ok = receiver.Sel.Name == "p"
 	}

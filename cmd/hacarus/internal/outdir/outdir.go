@@ -7,12 +7,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // record is the file that lists what the program has written into the folder,
@@ -49,7 +50,7 @@ func Open(dir string, images []string) (*Folder, error) {
 	f := &Folder{dir: dir, known: map[entry]bool{}}
 	path := filepath.Join(dir, record)
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
+		return nil, language.Errorf("%s is not a regular file", path)
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644) //nolint:gosec // others look at it
 	if err != nil {
@@ -79,7 +80,7 @@ func apart(dir string, images []string) error {
 		}
 		seen[parent] = true
 		if info, err := os.Stat(parent); err == nil && os.SameFile(own, info) {
-			return fmt.Errorf("%s is where the images are; choose another folder for the results", dir)
+			return language.Errorf("%s is where the images are; choose another folder for the results", dir)
 		}
 	}
 	return nil
@@ -93,7 +94,7 @@ func (f *Folder) Sub(name string) error {
 		return err
 	}
 	if info, err := os.Lstat(f.Path(name)); err != nil || !info.IsDir() {
-		return errors.Join(fmt.Errorf("%s is not a folder", f.Path(name)), err)
+		return errors.Join(language.Errorf("%s is not a folder", f.Path(name)), err)
 	}
 	return nil
 }
@@ -118,7 +119,7 @@ func (f *Folder) Write(name string, write func(io.Writer) error) error {
 	buffered := bufio.NewWriter(io.MultiWriter(temporary, hash))
 	err = errors.Join(write(buffered), buffered.Flush(), temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.Path(name), err)
+		return language.Errorf("%s: %v", f.Path(name), err)
 	}
 	// The record comes first: a file that it lists and that is not there does no
 	// harm, and one that it does not list could never be replaced.
@@ -162,7 +163,7 @@ func (f *Folder) free(name string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s was not written by this program, and is not overwritten", path)
+	return language.Errorf("%s was not written by this program, and is not overwritten", path)
 }
 
 func sumOf(path string) (string, error) {

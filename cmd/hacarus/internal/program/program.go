@@ -67,12 +67,21 @@ func (p *Program) Text(english string, args ...any) string {
 		case string:
 			shown[i] = output.Escape(v)
 		case error:
-			shown[i] = output.Escape(v.Error())
+			shown[i] = p.Explain(v)
 		default:
 			shown[i] = v
 		}
 	}
 	return p.language.Text(english, shown...)
+}
+
+// Explain returns what an error says, in the user's language if it is one of the
+// program's own.
+func (p *Program) Explain(err error) string {
+	if english, args, ok := language.MessageOf(err); ok {
+		return p.Text(english, args...)
+	}
+	return output.Escape(err.Error())
 }
 
 // Say tells the person at the terminal something.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // profile is a service with what it takes to reach it, under a name.
@@ -59,7 +60,7 @@ func readProfiles(path string) (all profiles, err error) {
 		return all, err
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return all, fmt.Errorf("%s is open to others: chmod 600 it", path)
+		return all, language.Errorf("%s is open to others: chmod 600 it", path)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -68,7 +69,7 @@ func readProfiles(path string) (all profiles, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&all); err != nil {
-		return all, fmt.Errorf("%s: %w", path, err) // of its form; no value of the file is in it
+		return all, language.Errorf("%s: %v", path, err) // of its form; no value of the file is in it
 	}
 	return all, nil
 }
@@ -87,7 +88,7 @@ func (all profiles) choose(path, name string) (string, profile, error) {
 			known = append(known, k)
 		}
 		slices.Sort(known)
-		return "", profile{}, fmt.Errorf("%s has no profile %q; it has %q", path, name, known)
+		return "", profile{}, language.Errorf("%s has no profile %q; it has %q", path, name, known)
 	}
 	return name, p, nil
 }
@@ -98,13 +99,13 @@ func (p profile) secret(ctx context.Context, name string) (string, error) {
 		return p.ClientSecret, nil
 	}
 	if p.ClientSecret != "" {
-		return "", fmt.Errorf("profile %q has both a client_secret and a credential_command", name)
+		return "", language.Errorf("profile %q has both a client_secret and a credential_command", name)
 	}
 	command := exec.CommandContext(ctx, p.CredentialCommand[0], p.CredentialCommand[1:]...) //nolint:gosec // the user's own
 	command.Stdin, command.Stderr = os.Stdin, os.Stderr                                     // it may ask for a passphrase
 	out, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("credential_command of profile %q: %w", name, err)
+		return "", language.Errorf("credential_command of profile %q: %v", name, err)
 	}
 	return trimLine(string(out)), nil
 }

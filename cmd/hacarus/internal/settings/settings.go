@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 )
 
@@ -130,7 +130,7 @@ func ReadSecret(path string) (string, error) {
 	}
 	secret := trimLine(string(raw))
 	if strings.TrimSpace(secret) == "" {
-		return "", fmt.Errorf("%s holds no secret", path)
+		return "", language.Errorf("%s holds no secret", path)
 	}
 	return secret, nil
 }
@@ -197,7 +197,7 @@ func Trusted(path string) (*x509.CertPool, error) {
 		return nil, err
 	}
 	if !pool.AppendCertsFromPEM(raw) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", path)
+		return nil, language.Errorf("%s holds no certificate in PEM form", path)
 	}
 	return pool, nil
 }

@@ -31,7 +31,7 @@ func warn(p *program.Program, photos []images.Photo) {
 
 func notes(p *program.Program, photo images.Photo) (notes []string) {
 	if photo.Problem != nil {
-		notes = append(notes, photo.Problem.Error())
+		notes = append(notes, p.Explain(photo.Problem))
 	}
 	if photo.Duplicate != "" {
 		notes = append(notes, p.Text("the same image as %s", photo.Duplicate))

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // Names of files that are there for a moment only. They begin with a dot, so that
@@ -51,7 +53,7 @@ func copyTo(image *found, sum, path string) error {
 	if there, err := sumOf(path); err == nil && there == sum {
 		return nil // an earlier run did it
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("%s is another file", path), err)
+		return errors.Join(language.Errorf("%s is another file", path), err)
 	}
 	source, err := image.open()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // imageTypes are the extensions of the images that the service takes.
@@ -41,7 +42,7 @@ func (f *found) isThere() bool {
 }
 
 // errReplaced is the error of an image in whose place there is another one, or none.
-var errReplaced = errors.New("another image has taken its place, or it is gone")
+var errReplaced = language.Errorf("another image has taken its place, or it is gone")
 
 // file is the image to upload: the one that was found, or none.
 func (f *found) file() hacarus.File {

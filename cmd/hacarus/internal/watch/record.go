@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 )
 
@@ -39,7 +40,7 @@ type record struct{ file *os.File }
 // openRecord opens a record, and takes off a line that was not written to its end.
 func openRecord(path string) (*record, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: language.Errorf("not a regular file")}
 	}
 	if err := cutLine(path); err != nil {
 		return nil, err
