@@ -311,6 +311,7 @@ var japanese = map[string]string{
 	"%s has no profile %q; it has %q":                                   "%s にプロファイル %q はありません(あるもの: %q)",
 	"%s is open to others: chmod 600 it":                                "%s は他のユーザーにも開かれています。chmod 600 を実行してください",
 	"profile %q has both a client_secret and a credential_command":      "プロファイル %q に client_secret と credential_command の両方があります",
+	"%s is not encrypted; --insecure-http allows that":                  "%s は暗号化されません。許可するには --insecure-http を付けてください",
 	"%s holds no secret":                                                "%s にシークレットがありません",
 	"%s holds no certificate in PEM form":                               "%s に PEM 形式の証明書がありません",
 	"nothing matches %s":                                                "%s に一致するものがありません",

@@ -183,7 +183,11 @@ func (s Settings) Client(p *program.Program, more ...hacarus.Option) (*hacarus.C
 	if s.verbose {
 		opts = append(opts, hacarus.WithLogger(slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	}
-	return hacarus.New(s.BaseURL, append(opts, more...)...)
+	client, err := hacarus.New(s.BaseURL, append(opts, more...)...)
+	if err != nil && strings.Contains(err.Error(), "WithInsecureHTTP") { // the option of the SDK, which nobody knows here
+		return nil, language.Errorf("%s is not encrypted; --insecure-http allows that", s.BaseURL)
+	}
+	return client, err
 }
 
 // Trusted returns the system's certificate authorities, and those of a file.
