@@ -259,7 +259,6 @@ var japanese = map[string]string{
 	"The folder cannot be read: %v":         "フォルダーを読めません: %v",
 	"The folder is there again.":            "フォルダーが読めるようになりました。",
 	"%s: %v; it is tried again":             "%s: %v(再試行します)",
-	"%s  %s":                                "%s  %s",
 	"%s: %v; the service has it as item %s": "%s: %v(サービスのアイテム: %s)",
 	"%s is not put aside yet: %v":           "%s はまだ移せません: %v",
 

@@ -31,6 +31,15 @@ func (s Style) Paint(text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
+// Paint returns a cell's text as it shows: in its style where there are colors.
+func (o *Writer) Paint(cell Cell) string {
+	text := Escape(cell.Text)
+	if o.colors {
+		return cell.Style.Paint(text)
+	}
+	return text
+}
+
 // gap is what lies between columns.
 const gap = "   "
 
@@ -57,11 +66,8 @@ func (o *Writer) table(columns []Column, rows [][]Cell) error {
 	for _, row := range rows {
 		line := ""
 		for i, cell := range row {
-			text := Escape(cell.Text)
-			padding := strings.Repeat(" ", widths[i]-Width(text))
-			if o.colors {
-				text = cell.Style.Paint(text)
-			}
+			padding := strings.Repeat(" ", widths[i]-Width(Escape(cell.Text)))
+			text := o.Paint(cell)
 			if columns != nil && columns[i].Right {
 				text, padding = padding+text, ""
 			}

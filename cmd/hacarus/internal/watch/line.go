@@ -285,9 +285,11 @@ func (l *line) show(image *found, e entry) error {
 	if l.p.Out.Format() != output.Table {
 		return l.list.Add(e, output.Text(e.File), output.Text(e.ItemID), output.Text(e.Verdict), output.Text(""), output.Text(""), output.Text(""))
 	}
-	text := strings.TrimRight(l.p.Text("%s  %s", output.Pad(e.Verdict, 7), image.name()), " ")
+	verdict := output.Verdict(hacarus.Verdict(e.Verdict))
+	verdict.Text = output.Pad(verdict.Text, 7)
+	text := l.p.Out.Paint(verdict) + "  " + output.Escape(image.name())
 	if e.Error != nil {
-		text += "  " + output.Escape(*e.Error)
+		text += "  " + output.Escape(strings.TrimPrefix(*e.Error, "hacarus: "))
 	}
 	return l.p.Out.Text(text)
 }

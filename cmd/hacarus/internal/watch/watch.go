@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"time"
@@ -124,6 +125,17 @@ func parse(p *program.Program, cmd *cli.Command) (options, error) {
 			return opts, err
 		}
 		opts.names = names
+	}
+	// A record outlives the folder that the program was started in.
+	for _, path := range []*string{&opts.dir, &opts.ng, &opts.failed, &opts.done} {
+		if *path == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return opts, err
+		}
+		*path = absolute
 	}
 	return opts, nil
 }
