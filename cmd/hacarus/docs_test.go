@@ -39,6 +39,9 @@ func TestTwinOfTheDocumentation(t *testing.T) {
 // The commands of the documentation work, in their order.
 func TestCommandsOfTheDocumentation(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("the scripts run the same commands")
+	}
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "program.md"))
 	require.NoError(t, err)
 	s := hacarustest.NewServer()
