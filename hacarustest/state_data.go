@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,10 +59,11 @@ type savedModel struct {
 }
 
 type savedItem struct {
-	Item    hacarus.Item  `json:"item"`
-	Good    *bool         `json:"good"`
-	Waiting bool          `json:"waiting"`
-	Uploads []savedUpload `json:"uploads"`
+	Item     hacarus.Item  `json:"item"`
+	Good     *bool         `json:"good"`
+	Waiting  bool          `json:"waiting"`
+	Uploads  []savedUpload `json:"uploads"`
+	HeatMaps []savedUpload `json:"heat_maps"`
 }
 
 type savedUpload struct {
@@ -147,7 +150,13 @@ func (st *state) saved() (saved, map[string][]byte) {
 		out.Models = append(out.Models, savedModel{m.Model, m.seeded, savedUploads(m.training, contents), m.overrides, m.parameters, m.callback})
 	}
 	for _, i := range st.order {
-		out.Items = append(out.Items, savedItem{i.Item, i.good, i.waiting > 0, savedUploads(i.uploads, contents)})
+		var heatMaps []upload
+		for _, key := range slices.Sorted(maps.Keys(i.heatMaps)) {
+			heatMaps = append(heatMaps, st.images[key])
+		}
+		out.Items = append(out.Items, savedItem{
+			i.Item, i.good, i.waiting > 0, savedUploads(i.uploads, contents), savedUploads(heatMaps, contents),
+		})
 	}
 	return out, contents
 }
@@ -211,7 +220,13 @@ func (s *Server) stateOf(in saved) (state, error) {
 		if i.Waiting {
 			i.Item.Status = hacarus.ItemStatusDone // as after a prediction that failed
 		}
-		st.put(&item{Item: i.Item, uploads: uploads, good: i.Good})
+		heatMaps, err := s.uploadsOf(i.HeatMaps)
+		if err != nil {
+			return st, err
+		}
+		restored := &item{Item: i.Item, uploads: uploads, good: i.Good}
+		st.put(restored)
+		st.putHeatMaps(restored, heatMaps)
 	}
 	return st, nil
 }

@@ -1,6 +1,7 @@
 package hacarustest_test
 
 import (
+	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -60,7 +61,14 @@ func TestWithData(t *testing.T) {
 	require.Equal(t, model.ModelID, active.ModelID)
 	kept, err := client.GetItem(t.Context(), "bad", nil)
 	require.NoError(t, err)
+	heat := kept.Assessments[0].Images[0]
+	item.Assessments[0].Images[0].URL = heat.URL // which is another server's
 	require.Equal(t, item.Assessments, kept.Assessments)
+	heatMap, err := client.GetImage(t.Context(), heat)
+	require.NoError(t, err)
+	_, err = png.Decode(heatMap)
+	require.NoError(t, err)
+	require.NoError(t, heatMap.Close())
 	require.Equal(t, "a stain", kept.UserAssessment.Annotations[0].Notes)
 	image, err := client.GetImage(t.Context(), kept.Images[0])
 	require.NoError(t, err)
