@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
@@ -33,6 +34,7 @@ type examination struct {
 
 	settings settings.Settings
 	base     *url.URL
+	proxied  bool
 	client   *hacarus.Client
 }
 
@@ -98,13 +100,14 @@ func (e *examination) checkProxy(ctx context.Context) bool {
 	case proxy == nil:
 		return e.good("proxy", title, p.Text("none"), "")
 	}
+	e.proxied = true
 	return e.good("proxy", title, proxy.Redacted(), "")
 }
 
 // checkAddress looks the host up, unless a proxy does that.
 func (e *examination) checkAddress(ctx context.Context) bool {
 	p, title, host := e.p, e.p.Text("Address"), e.base.Hostname()
-	if e.checks[len(e.checks)-1].Detail != p.Text("none") {
+	if e.proxied {
 		return e.good("dns", title, p.Text("looked up by the proxy"), "")
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -230,7 +233,7 @@ func (e *examination) checkLogin(ctx context.Context) bool {
 	token, err := e.client.Login(ctx)
 	if err != nil {
 		e.bad("login", title, err, p.Text("check the client id and its secret"))
-		e.checks[len(e.checks)-1].denied = errors.Is(err, hacarus.ErrUnauthorized) || errors.Is(err, hacarus.ErrForbidden)
+		e.checks[len(e.checks)-1].denied = exit.Code(ctx, err) == exit.Denied
 		return false
 	}
 	if token.Expiry.IsZero() {
@@ -251,7 +254,7 @@ func (e *examination) checkLicense(ctx context.Context) {
 	defer cancel()
 	_, err := e.client.PredictItems(ctx, nobody, nobody)
 	switch {
-	case errors.Is(err, hacarus.ErrForbidden):
+	case exit.Code(ctx, err) == exit.Denied:
 		e.bad("license", title, err, p.Text("install one: hacarus license install FILE"))
 		e.checks[len(e.checks)-1].denied = true
 	case err == nil || errors.Is(err, hacarus.ErrBadRequest) || errors.Is(err, hacarus.ErrNotFound) || errors.Is(err, hacarus.ErrUnprocessable):
