@@ -561,8 +561,8 @@ func ExampleParameters_Pair() {
 	// 0 0
 }
 
-// Reconstructor by itself, without a server. It learns from three good plates, and
-// finds that another one has a scratch.
+// Reconstructor by itself, without a server. It learns from three good plates in a
+// few rounds, and finds that another one has a scratch.
 func ExampleReconstructor_Train() {
 	var images []image.Image
 	for _, name := range []string{"train/T-001.jpg", "train/T-002.jpg", "train/T-003.jpg", "inspect/NG-02-scratch.jpg"} {
@@ -578,7 +578,7 @@ func ExampleReconstructor_Train() {
 		images = append(images, img)
 	}
 	ctx := context.Background()
-	inspector, err := hacarustest.Reconstructor{}.Train(ctx, images[:3], nil)
+	inspector, err := hacarustest.Reconstructor{}.Train(ctx, images[:3], hacarustest.Parameters{hacarus.ParamMaxIter: "5", hacarus.ParamTrainSize: "1000"})
 	if err != nil {
 		log.Fatal(err)
 	}
