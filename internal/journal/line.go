@@ -147,16 +147,21 @@ func scanLine(text []byte, w *wireLine) bool {
 			}
 		}
 		var key, value []byte
+		var quoted bool
 		if key, rest, ok = scanString(rest); !ok {
 			return false
 		}
 		if rest, ok = bytes.CutPrefix(rest, []byte(":")); !ok {
 			return false
 		}
-		if value, rest, ok = scanValue(rest); !ok {
+		if value, quoted, rest, ok = scanValue(rest); !ok {
 			return false
 		}
-		ok = w.set(string(key), value)
+		if quoted {
+			ok = w.setString(string(key), value)
+		} else {
+			ok = w.setOther(string(key), string(value))
+		}
 	}
 	return false
 }
@@ -180,22 +185,23 @@ func scanString(text []byte) (value, rest []byte, ok bool) {
 }
 
 // scanValue takes a string, true or a number off the text.
-func scanValue(text []byte) (value, rest []byte, ok bool) {
+func scanValue(text []byte) (value []byte, quoted bool, rest []byte, ok bool) {
 	if len(text) > 0 && text[0] == '"' {
-		return scanString(text)
+		value, rest, ok = scanString(text)
+		return value, true, rest, ok
 	}
 	end := bytes.IndexAny(text, ",}")
 	if end <= 0 {
-		return nil, nil, false
+		return nil, false, nil, false
 	}
-	return text[:end], text[end:], true
+	return text[:end], false, text[end:], true
 }
 
-func (w *wireLine) set(key string, value []byte) (ok bool) {
-	var err error
+// setString sets a field that is a string.
+func (w *wireLine) setString(key string, value []byte) bool {
 	switch key {
 	case "time":
-		err = w.Time.UnmarshalText(value)
+		return w.Time.UnmarshalText(value) == nil
 	case "step":
 		w.Step = internedStep(value)
 		return w.Step != "" || len(value) == 0
@@ -203,17 +209,12 @@ func (w *wireLine) set(key string, value []byte) (ok bool) {
 		w.Item = string(value)
 	case "item_id":
 		w.ItemID = string(value)
-	case "strange":
-		w.Strange = string(value) == "true"
-		return w.Strange
 	case "file":
 		w.Name = string(value)
 	case "file_hex":
 		w.NameHex = string(value)
 	case "sha256":
 		w.Sum = string(value)
-	case "copy":
-		w.Nth, err = strconv.Atoi(string(value))
 	case "upload":
 		w.Upload = string(value)
 	case "verdict":
@@ -221,7 +222,21 @@ func (w *wireLine) set(key string, value []byte) (ok bool) {
 	default:
 		return false
 	}
-	return err == nil
+	return true
+}
+
+// setOther sets a field that is true or a number.
+func (w *wireLine) setOther(key, value string) bool {
+	switch key {
+	case "strange":
+		w.Strange = value == "true"
+		return w.Strange
+	case "copy":
+		n, err := strconv.Atoi(value)
+		w.Nth = n
+		return err == nil && strconv.Itoa(n) == value // JSON has one form of an integer
+	}
+	return false
 }
 
 // internedStep is the name of a known step, which costs no allocation.
