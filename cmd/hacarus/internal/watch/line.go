@@ -199,9 +199,11 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 	}
 	e := l.entryOf(i, image)
 	replaced := errors.Is(i.Err, errReplaced)
-	if l.tryAgain(image, i.Err != nil && !replaced && hacarus.IsTemporary(i.Err)) {
+	if l.tryAgain(image, i.Err != nil && !replaced && !isOfImage(i.Err)) {
 		l.metrics.forget(image)
-		l.p.Warn("%s: %v; it is tried again", image.name(), i.Err)
+		if hacarus.IsTemporary(i.Err) { // otherwise it may be what ends the inspection, which is told of once
+			l.p.Warn("%s: %v; it is tried again", image.name(), i.Err)
+		}
 		return nil
 	}
 	if dir := l.target(i); dir != "" && !replaced {
@@ -223,6 +225,32 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 		l.do(deed{image, e})
 	}
 	return nil
+}
+
+// isOfImage says whether an error is about the image itself. Any other may be about
+// all images, such as that of a license that has ended: what ends the inspection is
+// told of each image under way first, and nothing is wrong with these.
+func isOfImage(err error) bool {
+	for _, ofAll := range []error{hacarus.ErrUnauthorized, hacarus.ErrForbidden} {
+		if errors.Is(err, ofAll) {
+			return false
+		}
+	}
+	if response, ok := errors.AsType[*hacarus.BaseError](err); ok && response.Operation == "login" {
+		return false
+	}
+	if hacarus.IsTemporary(err) {
+		return false
+	}
+	for _, ofOne := range []error{
+		hacarus.ErrBadRequest, hacarus.ErrUnprocessable, hacarus.ErrTooLarge, hacarus.ErrInvalidArgument,
+		hacarus.ErrNoVerdict, hacarus.ErrNoAssessment, hacarus.ErrOutcomeUnknown,
+	} {
+		if errors.Is(err, ofOne) {
+			return true
+		}
+	}
+	return false
 }
 
 // tryAgain lets an image that failed be found again, a few times.

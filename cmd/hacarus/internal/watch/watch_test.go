@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -269,6 +270,48 @@ func TestWatchEnds(t *testing.T) {
 		require.ErrorIs(t, w.run(t, time.Hour), hacarus.ErrNotFound)
 		require.Empty(t, w.server.Calls("addItem"))
 	})
+}
+
+// What ends it is no fault of the images that were under way: they stay where they
+// are, and are inspected when the cause is mended.
+func TestWatchEndsWithImagesUnderWay(t *testing.T) {
+	t.Parallel()
+	refusals := map[string]func(w *watching){
+		"model":   func(w *watching) { w.opts.model = "nobody" },
+		"license": func(w *watching) { w.server.Inject("addItem", refusal(http.StatusForbidden)) },
+		"predict": func(w *watching) { w.server.Inject("predictItems", refusal(http.StatusForbidden)) },
+		"secret":  func(w *watching) { w.server.Inject("login", refusal(http.StatusUnauthorized)) },
+		"login":   func(w *watching) { w.server.Inject("login", refusal(http.StatusUnprocessableEntity)) },
+	}
+	for name, refuse := range refusals {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWatching(t)
+				w.opts.move = true
+				w.opts.model = hacarus.ActiveModel
+				for _, name := range []string{"a.png", "b.png", "c.png"} {
+					w.write(t, name, picture(t, 255))
+				}
+				refuse(w)
+				require.NotErrorIs(t, w.run(t, time.Hour), context.DeadlineExceeded)
+				require.Len(t, names(t, w.opts.dir), 3)
+				require.Empty(t, w.stdout.String())
+
+				if w.opts.model != hacarus.ActiveModel { // a journal is of one model
+					w.opts.model, w.opts.journal = hacarus.ActiveModel, w.opts.journal+"-2"
+				}
+				w.watch(t, 10*time.Minute)
+				require.Len(t, names(t, w.opts.ng), 3, w.stderr.String())
+				require.Len(t, w.entries(t), 3)
+			})
+		})
+	}
+}
+
+// refusal is the service's, and not that of something in front of it.
+func refusal(status int) hacarustest.Fault {
+	return hacarustest.Status(status, nil, fmt.Sprintf(`{"errors": {"status": %d, "title": "Invalid license!", "source": {"pointer": "x"}, "detail": "x"}}`, status))
 }
 
 // The same folder under two names is refused before anything is touched.
