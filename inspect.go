@@ -138,10 +138,12 @@ func (i *Inspection) Score() (float64, bool) {
 	return a.Score()
 }
 
-// MarshalJSON encodes the outcome. Err is encoded as a string; of Item, only
-// the score is included:
+// MarshalJSON encodes the outcome. Tag is encoded as [json.Marshal] does, and Err
+// as a string; of Item, only the score is included. What there is none of is left
+// out:
 //
-//	{"file":"a.png","index":0,"item_id":"a","verdict":"NG","score":0.93}
+//	{"file":"a.png","index":0,"tag":"lot 7","item_id":"a","verdict":"NG","score":0.93}
+//	{"file":"b.png","index":1,"verdict":"unknown","error":"…"}
 func (i *Inspection) MarshalJSON() ([]byte, error) {
 	if i == nil {
 		return []byte("null"), nil
@@ -187,8 +189,10 @@ var ErrNoVerdict = errors.New("neither OK nor NG")
 // An error yielded by the iterator is the last thing that it yields. It is what
 // ended the inspection: the context; a license, credentials or a model that is
 // not valid; a proxy that demands credentials; or the journal. The outcomes of
-// the files that are left without a verdict come before it. A request that
-// makes no sense is [ErrInvalidArgument].
+// the files that are left without a verdict come before it, with the same error
+// or a similar one. Nothing is wrong with these files, whatever [IsTemporary]
+// says: keep them until the inspection is run again. A request that makes no
+// sense is [ErrInvalidArgument].
 //
 // Breaking out of the loop stops the work. Every range starts a new inspection.
 // If one of your functions panics, the range panics with the same value; if a

@@ -87,12 +87,17 @@ func (s *station) take(path string, content []byte) error {
 		return err
 	}
 	s.known[path] = true
+	s.queue(path)
+	return nil
+}
+
+// queue lets an image be inspected.
+func (s *station) queue(path string) {
 	s.waiting = append(s.waiting, path)
 	select {
 	case s.come <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // next takes an image out of the queue; "" is none.
@@ -132,8 +137,9 @@ func (s *station) run(ctx context.Context, client *hacarus.Client, request hacar
 		if err != nil {
 			return err
 		}
-		if result.Err != nil && ctx.Err() != nil {
-			continue // the next process inspects it
+		if result.Err != nil && !isOfImage(result.Err) {
+			s.again(result.Tag.(product).path(s.folder)) // or by the next process, if this is what ends the inspection
+			continue
 		}
 		tell(result.Tag.(product), result)
 		if err := s.forget(result.Tag.(product).path(s.folder)); err != nil {
@@ -141,6 +147,27 @@ func (s *station) run(ctx context.Context, client *hacarus.Client, request hacar
 		}
 	}
 	return nil
+}
+
+// isOfImage says whether there is no verdict because of the image itself. What ends
+// an inspection, such as the end of the context, an invalid license or a full disk,
+// is the error of each image that is under way then, and nothing is wrong with these.
+func isOfImage(err error) bool {
+	for _, reason := range []error{
+		hacarus.ErrNoVerdict, hacarus.ErrNoAssessment, hacarus.ErrOutcomeUnknown,
+		hacarus.ErrBadRequest, hacarus.ErrUnprocessable, hacarus.ErrTooLarge,
+	} {
+		if errors.Is(err, reason) {
+			return !errors.Is(err, hacarus.ErrUnauthorized) && !errors.Is(err, hacarus.ErrForbidden) && !hacarus.IsTemporary(err)
+		}
+	}
+	return false
+}
+
+func (s *station) again(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue(path)
 }
 
 func (s *station) forget(path string) error {

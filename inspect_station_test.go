@@ -95,3 +95,48 @@ func TestStationRidesOutAnOutage(t *testing.T) {
 		require.Empty(t, left)
 	})
 }
+
+// What ends the inspection is no fault of the images that are under way: they stay
+// in the folder, and the next process inspects them.
+func TestStationKeepsImagesOfAnEndedInspection(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{"login", "addItem", "predictItems"} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const images = 5
+				s, _ := newService(t)
+				s.AddModel(hacarus.Model{})
+				status := http.StatusForbidden
+				if operation == "login" {
+					status = http.StatusUnauthorized
+				}
+				s.Inject(operation, hacarustest.Status(status, nil, fmt.Sprintf(`{"errors": {"status": %d, "title": "Invalid license!", "source": {"pointer": "x"}, "detail": "x"}}`, status)))
+				folder := t.TempDir()
+				for process := range 2 {
+					station, err := newStation(folder)
+					require.NoError(t, err)
+					for n := range images {
+						require.Equal(t, http.StatusAccepted, station.post(t.Context(), n))
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+					told := 0
+					err = station.run(ctx, s.Client(), hacarus.InspectRequest{}, func(p product, result *hacarus.Inspection) {
+						require.NoError(t, result.Err, p)
+						if told++; told == images {
+							cancel()
+						}
+					})
+					cancel()
+					if process == 0 {
+						require.NotErrorIs(t, err, context.DeadlineExceeded)
+						require.Zero(t, told)
+						continue
+					}
+					require.ErrorIs(t, err, context.Canceled)
+					require.Equal(t, images, told)
+				}
+			})
+		})
+	}
+}
