@@ -198,13 +198,19 @@ func (e *examination) checkClock(date string, at time.Time) {
 		e.good("clock", title, p.Text("the service does not tell its time"), "")
 		return
 	}
-	offset := at.Sub(served).Round(time.Second)
+	offset := offsetOf(at, served)
 	detail := p.Text("this computer's is %s off the service's", offset.String())
 	if offset.Abs() > maxOffset {
 		e.bad("clock", title, errors.New(detail), p.Text("set the clock, by NTP for instance"))
 		return
 	}
 	e.good("clock", title, detail, "")
+}
+
+// offsetOf is how far this computer's time is off the service's, which is told
+// without fractions of a second.
+func offsetOf(here, served time.Time) time.Duration {
+	return here.Sub(served).Truncate(time.Second)
 }
 
 // checkAPI tells the API from a web page.
