@@ -45,7 +45,7 @@ func (page Page) Save(p *program.Program, folder *outdir.Folder) error {
 	return folder.Write(PageName, func(w io.Writer) error {
 		return parsed.Execute(w, view{
 			Page: page, Language: p.Language(), Now: time.Now().Format(time.DateTime),
-			All: p.Text("all"), NoVerdict: p.Text("no verdict"), ScoreWord: p.Text("Score"), Filter: p.Text("Show"),
+			All: p.Text("all"), None: p.Text("none"), NoVerdict: p.Text("no verdict"), ScoreWord: p.Text("Score"), Filter: p.Text("Show"),
 			BoxesNote: p.Text("Boxes are left, top, right and bottom in pixels."),
 		})
 	})
@@ -54,8 +54,8 @@ func (page Page) Save(p *program.Program, folder *outdir.Folder) error {
 // view is the page with the words of its language.
 type view struct {
 	Page
-	Language, Now                                string
-	All, NoVerdict, ScoreWord, Filter, BoxesNote string
+	Language, Now                                      string
+	All, None, NoVerdict, ScoreWord, Filter, BoxesNote string
 }
 
 // Count is how many images have a verdict.
