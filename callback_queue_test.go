@@ -13,8 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // A function that ends its goroutine, as a failed assertion of a test does,
