@@ -122,28 +122,15 @@ func askOne(ctx context.Context, one chan struct{}, source oauth2.TokenSource) (
 	case <-ctx.Done():
 		return nil, contextError(ctx, nil)
 	}
-	type result struct {
-		token *oauth2.Token
-		err   error
-	}
-	results := make(chan result, 1)
-	go func() {
+	return within(ctx, func() (token *oauth2.Token, err error) {
 		defer func() { <-one }()
-		r := result{err: errGoexit}
-		defer func() { results <- r }()
 		defer func() {
-			if p := recover(); p != nil { // a panic here would end the program: nobody could recover it
-				r.err = fmt.Errorf("panic in the token source: %v", p)
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic in the token source: %v", p)
 			}
 		}()
-		r.token, r.err = source.Token()
-	}()
-	select {
-	case r := <-results:
-		return r.token, r.err
-	case <-ctx.Done():
-		return nil, contextError(ctx, nil)
-	}
+		return source.Token()
+	})
 }
 
 // decodeGrant reads the response to a login. It is flat, or wrapped in "data"

@@ -97,19 +97,7 @@ func (r *run) goes(f func()) {
 
 // rescued calls f, and ends the run when something of the user's panics in it, or
 // ends the goroutine, where nobody could recover from that; the one that ranges does.
-func (r *run) rescued(f func()) {
-	var failed any = errGoexit
-	defer func() {
-		if v := recover(); v != nil {
-			failed = v
-		}
-		if failed != nil {
-			r.breakOff(failed)
-		}
-	}()
-	f()
-	failed = nil
-}
+func (r *run) rescued(f func()) { supervise(f, r.breakOff) }
 
 // breakOff ends the run with what something of the user's panicked with.
 func (r *run) breakOff(v any) {

@@ -31,6 +31,22 @@ func guard(f func()) (err error) {
 	return nil
 }
 
+// supervise calls f, and calls failed with what f panicked with, or with
+// [errGoexit] if f ended the goroutine.
+func supervise(f func(), failed func(v any)) {
+	var cause any = errGoexit
+	defer func() {
+		if v := recover(); v != nil {
+			cause = v
+		}
+		if cause != nil {
+			failed(cause)
+		}
+	}()
+	f()
+	cause = nil
+}
+
 // rethrow continues a panic that err carries.
 func rethrow(err error) {
 	if p, ok := errors.AsType[*panicError](err); ok {

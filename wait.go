@@ -701,20 +701,14 @@ func inParallel[T, R any](ctx context.Context, limit int, inputs []T, f func(con
 		var workers sync.WaitGroup
 		for range min(limit, len(inputs)) {
 			workers.Go(func() {
-				var failed any = errGoexit
-				defer func() {
-					if p := recover(); p != nil {
-						failed = p
+				supervise(func() {
+					for n := int(next.Add(1)) - 1; n < len(inputs) && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
+						outputs <- output{inputs[n], f(ctx, inputs[n])}
 					}
-					if failed != nil {
-						panics <- failed
-						cancel()
-					}
-				}()
-				for n := int(next.Add(1)) - 1; n < len(inputs) && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
-					outputs <- output{inputs[n], f(ctx, inputs[n])}
-				}
-				failed = nil
+				}, func(v any) {
+					panics <- v
+					cancel()
+				})
 			})
 		}
 		go func() { workers.Wait(); close(outputs) }()

@@ -133,6 +133,15 @@ func (c *journalCheck) begin(ctx context.Context) (s hacarus.JournalStore, lines
 	return s, lines, c.add(ctx, s, true, lines...)
 }
 
+// beginTwice is begin, with another owner who has not read the journal yet.
+func (c *journalCheck) beginTwice(ctx context.Context) (a, b hacarus.JournalStore, lines []string, err error) {
+	if a, lines, err = c.begin(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	b, err = c.another()
+	return a, b, lines, err
+}
+
 // again is the journal for the next owner: it closes the store, and opens another.
 func (c *journalCheck) again(ctx context.Context) (s hacarus.JournalStore, lines []string, err error) {
 	if err = c.closeAll(); err != nil {
@@ -545,11 +554,7 @@ func orNone(err error) error {
 }
 
 func (c *journalCheck) refusesFormerOwner(ctx context.Context) error {
-	a, want, err := c.begin(ctx)
-	if err != nil {
-		return err
-	}
-	b, err := c.another()
+	a, b, want, err := c.beginTwice(ctx)
 	if err != nil {
 		return err
 	}
@@ -591,11 +596,7 @@ func later(f func()) (wait func()) {
 
 // takesOverAtOnce has the former owner write while the new one reads.
 func (c *journalCheck) takesOverAtOnce(ctx context.Context) error {
-	a, want, err := c.begin(ctx)
-	if err != nil {
-		return err
-	}
-	b, err := c.another()
+	a, b, want, err := c.beginTwice(ctx)
 	if err != nil {
 		return err
 	}
@@ -622,11 +623,7 @@ func (c *journalCheck) takesOverAtOnce(ctx context.Context) error {
 // compactsForNobodyElse has another owner take over in the midst of a compaction,
 // which is also what there would be if the process was killed then.
 func (c *journalCheck) compactsForNobodyElse(ctx context.Context) error {
-	a, before, err := c.begin(ctx)
-	if err != nil {
-		return err
-	}
-	b, err := c.another()
+	a, b, before, err := c.beginTwice(ctx)
 	if err != nil {
 		return err
 	}
@@ -655,11 +652,7 @@ func (c *journalCheck) compactsForNobodyElse(ctx context.Context) error {
 }
 
 func (c *journalCheck) closesItsOwn(ctx context.Context) error {
-	a, _, err := c.begin(ctx)
-	if err != nil {
-		return err
-	}
-	b, err := c.another()
+	a, b, _, err := c.beginTwice(ctx)
 	if err != nil {
 		return err
 	}

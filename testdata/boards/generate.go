@@ -5,12 +5,8 @@
 package main
 
 import (
-	"errors"
 	"flag"
-	"image"
-	"image/jpeg"
 	"log"
-	"os"
 	"path/filepath"
 
 	"github.com/hacarus/hacarus-check-go/internal/testkit/boards"
@@ -31,21 +27,10 @@ func run(out string) error {
 	var known []truth.Image
 	for _, p := range boards.Pictures() {
 		img, scratches := p.Board.Photograph()
-		if err := save(filepath.Join(out, p.File), img); err != nil {
+		if err := truth.SaveJPEG(filepath.Join(out, p.File), img, quality); err != nil {
 			return err
 		}
 		known = append(known, truth.NewImage(p.File, "scratch", scratches))
 	}
 	return truth.Write(out, known)
-}
-
-func save(path string, img image.Image) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(jpeg.Encode(f, img, &jpeg.Options{Quality: quality}), f.Close())
 }

@@ -4,16 +4,13 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"image"
 	"image/color"
-	"image/jpeg"
 	"log"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 
 	"github.com/hacarus/hacarus-check-go/internal/testkit/truth"
@@ -53,7 +50,7 @@ func main() {
 func run(out string) error {
 	for i := range trainImages {
 		file := fmt.Sprintf("train/T-%03d.jpg", i+1)
-		if err := save(filepath.Join(out, file), newPlate(uint64(i+1)).photograph(nil)); err != nil {
+		if err := truth.SaveJPEG(filepath.Join(out, file), newPlate(uint64(i+1)).photograph(nil), quality); err != nil {
 			return err
 		}
 	}
@@ -61,23 +58,12 @@ func run(out string) error {
 	for i, in := range inspected {
 		p := newPlate(uint64(100 + i))
 		file := "inspect/" + in.name + ".jpg"
-		if err := save(filepath.Join(out, file), p.photograph(in.defects)); err != nil {
+		if err := truth.SaveJPEG(filepath.Join(out, file), p.photograph(in.defects), quality); err != nil {
 			return err
 		}
 		known = append(known, p.truth(file, in.defects))
 	}
 	return truth.Write(out, known)
-}
-
-func save(path string, img image.Image) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(jpeg.Encode(f, img, &jpeg.Options{Quality: quality}), f.Close())
 }
 
 // plate is one plate before the camera: its own brushing, place and light.

@@ -4,7 +4,9 @@ package truth
 
 import (
 	"encoding/json"
+	"errors"
 	"image"
+	"image/jpeg"
 	"os"
 	"path/filepath"
 )
@@ -68,6 +70,18 @@ func Write(folder string, images []Image) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(folder, name), append(text, '\n'), 0o644) //nolint:gosec // it is for all to read
+}
+
+// SaveJPEG writes a picture, and makes its folder.
+func SaveJPEG(path string, img image.Image, quality int) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(jpeg.Encode(f, img, &jpeg.Options{Quality: quality}), f.Close())
 }
 
 // Overlap is the intersection of two boxes over their union.

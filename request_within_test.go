@@ -1,7 +1,5 @@
 package hacarus
 
-// A test of inspect_reading.go from inside of the package.
-
 import (
 	"context"
 	"io"
