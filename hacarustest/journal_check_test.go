@@ -7,11 +7,12 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,15 +90,21 @@ func TestJournalStoreFindsBrokenPromises(t *testing.T) {
 		found[test.promise] = true
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shared := new(table)
-			err := TestJournalStore(func() (hacarus.JournalStore, error) { return &broken{session: session{table: shared}, how: test}, nil })
-			require.ErrorContains(t, err, "journal store: "+test.promise+": ")
+			synctest.Test(t, func(t *testing.T) {
+				shared := new(table)
+				err := TestJournalStore(func() (hacarus.JournalStore, error) { return &broken{session: session{table: shared}, how: test}, nil })
+				require.ErrorContains(t, err, "journal store: "+test.promise+": ")
+			})
 		})
 	}
 	for _, p := range journalPromises {
 		require.True(t, found[p.name], "no store breaks this: %s", p.name)
 	}
 }
+
+// letOthersCome waits until all other goroutines of the bubble can go no further,
+// so that what comes in between does so in each run.
+func letOthersCome() { time.Sleep(time.Nanosecond) }
 
 // What open does wrong is told, too.
 func TestJournalStoreThatDoesNotOpen(t *testing.T) {
@@ -409,7 +416,7 @@ var brokenStores = map[string]brokenStore{
 				if err := s.Append(ctx, durable, line); err != nil {
 					return err
 				}
-				runtime.Gosched()
+				letOthersCome()
 			}
 			return s.Append(ctx, durable)
 		},
@@ -421,7 +428,7 @@ var brokenStores = map[string]brokenStore{
 				return hacarus.ErrJournalLocked
 			}
 			all := s.all()
-			runtime.Gosched()
+			letOthersCome()
 			s.set(append(all, clones(slices.Values(lines))...)...)
 			return nil
 		},
