@@ -13,6 +13,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
 // line takes the images of a folder to their verdicts, and then where they belong.
@@ -21,7 +22,7 @@ type line struct {
 	client  *hacarus.Client
 	opts    options
 	journal hacarus.JournalStore
-	record  *record
+	record  *record.Record
 	metrics *metrics
 	list    *output.List
 
@@ -36,14 +37,14 @@ type line struct {
 // deed is what is still to be done with an image.
 type deed struct {
 	image *found
-	entry entry
+	entry record.Entry
 }
 
 // maxTries is how often an image is inspected that fails for a reason that passes.
 const maxTries = 3
 
 func newLine(p *program.Program, client *hacarus.Client, opts options, journal hacarus.JournalStore, m *metrics) (*line, error) {
-	record, err := openRecord(opts.record)
+	record, err := record.Open(opts.record)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,7 @@ func newLine(p *program.Program, client *hacarus.Client, opts options, journal h
 	}, nil
 }
 
-func (l *line) close() { l.record.close() }
+func (l *line) close() { _ = l.record.Close() }
 
 // run watches until the context ends, or something that does not pass by itself
 // ends it.
@@ -98,12 +99,12 @@ func (l *line) resume() error {
 	if err != nil {
 		return err
 	}
-	entries, err := l.record.of(images)
+	entries, err := settled(l.opts.record, images)
 	if err != nil {
 		return err
 	}
-	for name, e := range entries {
-		info := images[name]
+	for id, e := range entries {
+		info := images[id]
 		l.folder.take(info)
 		if e.To != "" {
 			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info}, e})
@@ -214,7 +215,7 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 		e.To = ""
 	}
 	e.SHA256 = sum
-	if err := l.record.append(e); err != nil {
+	if err := l.record.Append(e); err != nil {
 		return err
 	}
 	l.metrics.settled(image, i)
@@ -287,11 +288,13 @@ func (l *line) sum(image *found) (string, error) {
 	return sumOfFile(file)
 }
 
-func (l *line) entryOf(i *hacarus.Inspection, image *found) entry {
+func (l *line) entryOf(i *hacarus.Inspection, image *found) record.Entry {
 	r := inspect.ResultOf(i)
-	e := entry{
-		Time: time.Now().UTC(), File: output.JSONString(image.name()), Size: image.info.Size(), Written: image.info.ModTime().UTC(),
-		Model: l.opts.model, ItemID: i.ItemID, Verdict: string(i.Verdict), Score: r.Score, Boxes: r.Boxes, Error: r.Error, By: "model",
+	e := record.Entry{
+		ID: idOf(image.info), Time: time.Now().UTC(),
+		File: output.JSONString(image.name()), Dir: output.JSONString(l.opts.dir), Size: image.info.Size(), Written: image.info.ModTime().UTC(),
+		Model: l.opts.model, ItemID: i.ItemID,
+		Verdict: string(i.Verdict), Score: r.Score, Boxes: r.Boxes, Error: r.Error, By: record.Model,
 	}
 	if l.opts.names != nil {
 		if groups := l.opts.names.FindStringSubmatch(image.name()); groups != nil {
@@ -309,7 +312,7 @@ func (l *line) entryOf(i *hacarus.Inspection, image *found) entry {
 }
 
 // show tells of an image: a line for people, or one of the record.
-func (l *line) show(image *found, e entry) error {
+func (l *line) show(image *found, e record.Entry) error {
 	if l.p.Out.Format() != output.Table {
 		return l.list.Add(e, output.Text(e.File), output.Text(e.ItemID), output.Text(e.Verdict), output.Text(""), output.Text(""), output.Text(""))
 	}

@@ -1,0 +1,136 @@
+// Package record keeps what became of images: a file with a line of JSON for each
+// verdict of a model and each judgement of a person. Lines are only ever added, by
+// any number of programs at a time.
+package record
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+)
+
+// Model is who decided where no person did.
+const Model = "model"
+
+// Entry is a line: what a model or a person says of an image. The last line of an
+// image is what holds.
+type Entry struct {
+	ID      string    `json:"id"` // of the image, in each line about it
+	Time    time.Time `json:"time"`
+	Station string    `json:"station,omitempty"`
+	File    string    `json:"file"` // its base name
+	Dir     string    `json:"dir,omitempty"`
+	SHA256  string    `json:"sha256"`
+	Size    int64     `json:"size"`
+	Written time.Time `json:"written"` // the image, as the file system tells
+	Lot     string    `json:"lot,omitempty"`
+	Serial  string    `json:"serial,omitempty"`
+	Model   string    `json:"model"`
+	ItemID  string    `json:"item_id"`
+	Verdict string    `json:"verdict"`
+	Score   *float64  `json:"score"`
+	Boxes   [][4]int  `json:"boxes"` // left, top, right and bottom in pixels
+	Error   *string   `json:"error"` // why there is no verdict
+	By      string    `json:"by"`    // who decided: [Model] or a person
+	Note    string    `json:"note,omitempty"`
+	To      string    `json:"to,omitempty"` // the path that the image goes to; "" if it stays
+}
+
+// Record is a record that lines are added to. It may be used by several goroutines.
+type Record struct {
+	mu   sync.Mutex
+	file *os.File
+	torn bool // the file may end within a line
+}
+
+// Open opens a record, which is made if it is not there.
+func Open(path string) (*Record, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: language.Errorf("not a regular file")}
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644) //nolint:gosec // others read it
+	if err != nil {
+		return nil, err
+	}
+	torn, err := endsWithinLine(file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &Record{file: file, torn: torn}, nil
+}
+
+// endsWithinLine says whether the last line was not written to its end.
+func endsWithinLine(file *os.File) (bool, error) {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return false, err
+	}
+	var last [1]byte
+	if _, err := file.ReadAt(last[:], info.Size()-1); err != nil {
+		return false, err
+	}
+	return last[0] != '\n', nil
+}
+
+// Append adds an entry, which is on the disk when it returns. A line that was not
+// written to its end stays, as a line of its own, which is nobody's: to cut it off
+// might take the line of another program.
+func (r *Record) Append(e Entry) error {
+	line, err := output.Marshal(e)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.torn {
+		line = append([]byte{'\n'}, line...)
+	}
+	r.torn = true
+	if _, err := r.file.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	r.torn = false
+	return r.file.Sync()
+}
+
+// Close closes the record.
+func (r *Record) Close() error { return r.file.Close() }
+
+// Entries yields the entries of a record in the order in which they were written.
+// Lines of other programs, and one that is just being written, are left out.
+func Entries(path string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		file, err := os.Open(path)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		defer file.Close()
+		for lines := bufio.NewReader(file); ; {
+			line, err := lines.ReadBytes('\n')
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			var e Entry
+			if json.Unmarshal(line, &e) != nil || e.ID == "" {
+				continue
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}

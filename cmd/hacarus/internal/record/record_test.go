@@ -1,0 +1,95 @@
+package record
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEntriesComeAsTheyWere(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	r, err := Open(path)
+	require.NoError(t, err)
+	entries := []Entry{
+		{ID: "1", Time: time.Unix(1, 0).UTC(), File: "検査<1>.png", Verdict: "NG", Score: new(0.5), Boxes: [][4]int{{1, 2, 3, 4}}, By: Model},
+		{ID: "1", Time: time.Unix(2, 0).UTC(), File: "検査<1>.png", Verdict: "OK", By: "Sato", Note: "dust\nnot a scratch"},
+		{ID: "2", Time: time.Unix(3, 0).UTC(), Error: new("no verdict"), Verdict: "unknown", By: Model, To: "/failed/2.png"},
+	}
+	for _, e := range entries {
+		require.NoError(t, r.Append(e))
+	}
+	require.NoError(t, r.Close())
+	require.Equal(t, entries, read(t, path))
+}
+
+// What was cut off by a crash spoils no other line.
+func TestTornLines(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	for i := range 3 {
+		r, err := Open(path)
+		require.NoError(t, err)
+		require.NoError(t, r.Append(Entry{ID: fmt.Sprint(i)}))
+		require.NoError(t, r.Close())
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		require.NoError(t, err)
+		_, err = file.WriteString(`{"id":"torn","ti`)
+		require.NoError(t, err)
+		require.NoError(t, file.Close())
+	}
+	entries := read(t, path)
+	require.Len(t, entries, 3)
+	for i, e := range entries {
+		require.Equal(t, fmt.Sprint(i), e.ID)
+	}
+}
+
+// Two programs may add to a record, while a third reads it.
+func TestRecordOfTwoPrograms(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	var writers sync.WaitGroup
+	for w := range 2 {
+		r, err := Open(path)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = r.Close() })
+		for g := range 2 {
+			writers.Go(func() {
+				for i := range 50 {
+					assert.NoError(t, r.Append(Entry{ID: fmt.Sprintf("%d/%d/%d", w, g, i)}))
+				}
+			})
+		}
+	}
+	writers.Wait()
+	ids := map[string]bool{}
+	for _, e := range read(t, path) {
+		ids[e.ID] = true
+	}
+	require.Len(t, ids, 200)
+}
+
+func TestRecordsThatAreNoFiles(t *testing.T) {
+	t.Parallel()
+	_, err := Open(t.TempDir())
+	require.Error(t, err)
+	for _, err := range Entries(filepath.Join(t.TempDir(), "none")) {
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
+}
+
+func read(t *testing.T, path string) (entries []Entry) {
+	t.Helper()
+	for e, err := range Entries(path) {
+		require.NoError(t, err)
+		entries = append(entries, e)
+	}
+	return entries
+}
