@@ -572,6 +572,9 @@ func TestInspectWithoutVerdict(t *testing.T) {
 			require.NotNil(t, result.Item, "to look at")
 			text, err := json.Marshal(result)
 			require.NoError(t, err)
+			value, err := json.Marshal(*result)
+			require.NoError(t, err)
+			require.Equal(t, text, value)
 			require.JSONEq(t, `{"file":"plate-00000.png","index":0,"item_id":"plate-00000","verdict":"unknown","score":0,
 				"error":"hacarus: item plate-00000: neither OK nor NG: the label is \"Defected\""}`, string(text))
 		}
