@@ -333,26 +333,22 @@ func TestCancelledCalls(t *testing.T) {
 	})
 	t.Run("unanswered", func(t *testing.T) {
 		t.Parallel()
-		release := make(chan struct{})
-		defer close(release)
-		c := overTCP(t, &fakeService{next: func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			select {
-			case <-release:
-			case <-r.Context().Done():
-			}
-		}})
-		require.NoError(t, discardToken(c.Login(t.Context())))
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		_, err := c.Train(ctx, "AE", TrainRequest{})
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, ErrOutcomeUnknown)
-		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		_, err = c.GetModel(ctx, "m1")
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.NotErrorIs(t, err, ErrOutcomeUnknown)
+		synctest.Test(t, func(t *testing.T) {
+			c := overListener(t, &fakeService{next: func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			}})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := c.Train(ctx, "AE", TrainRequest{})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, ErrOutcomeUnknown)
+			ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err = c.GetModel(ctx, "m1")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NotErrorIs(t, err, ErrOutcomeUnknown)
+		})
 	})
 	t.Run("after a success", func(t *testing.T) {
 		t.Parallel()

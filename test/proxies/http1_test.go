@@ -28,7 +28,7 @@ func newHTTP1(t *testing.T, id identity, service *hacarustest.Server, s script) 
 				return
 			}
 			x := &exchange1{proxy: p, raw: raw, conn: conn, request: r}
-			p.work(x.serve)
+			p.work(x.serve)()
 			if x.closed.Load() {
 				return
 			}

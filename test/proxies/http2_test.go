@@ -123,7 +123,7 @@ func (c *conn2) begin(f *http2.MetaHeadersFrame) {
 	if f.StreamEnded() {
 		x.receive(nil, true)
 	}
-	c.work.Go(func() { c.proxy.work(x.serve) })
+	c.work.Go(c.proxy.work(x.serve))
 }
 
 // exchange2 is an exchange of HTTP/2.
