@@ -92,9 +92,10 @@ func writeNames(dir string) error {
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 40, 40))); err != nil {
 		return err
 	}
+	picture := slices.Clip(b.Bytes())
 	for name, content := range map[string][]byte{
-		"x\nOK  forged.png": append(b.Bytes(), 1), "\x93\x8a.png": append(b.Bytes(), 2), "=1+2.png": append(b.Bytes(), 3),
-		"train (1).png": b.Bytes(), "検査　1.png": b.Bytes(), "b.png": append(b.Bytes(), 0), "broken.png": b.Bytes()[:40], ".hidden.png": b.Bytes(),
+		"x\nOK  forged.png": append(picture, 1), "\x93\x8a.png": append(picture, 2), "=1+2.png": append(picture, 3),
+		"train (1).png": picture, "検査　1.png": picture, "b.png": append(picture, 0), "broken.png": picture[:40], ".hidden.png": picture,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return err
