@@ -34,7 +34,7 @@ func overTCP(t *testing.T, h http.Handler, opts ...Option) *Client {
 
 // overListener returns a client of a service on connections in memory, which do in
 // a synctest bubble what those of TCP do outside.
-func overListener(t *testing.T, h http.Handler, opts ...Option) *Client {
+func overListener(t *testing.T, h http.Handler) *Client {
 	t.Helper()
 	listener := testkit.NewListener()
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
@@ -47,7 +47,7 @@ func overListener(t *testing.T, h http.Handler, opts ...Option) *Client {
 		assert.NoError(t, server.Close())
 		serving.Wait()
 	})
-	return newTestClient(t, "http://127.0.0.1", append([]Option{WithHTTPClient(&http.Client{Transport: transport})}, opts...)...)
+	return newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: transport}))
 }
 
 func newTestClient(t *testing.T, baseURL string, opts ...Option) *Client {
