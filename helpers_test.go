@@ -40,13 +40,19 @@ func overListener(t *testing.T, h http.Handler) *Client {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	var serving sync.WaitGroup
 	serving.Go(func() { assert.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) })
-	transport := newTransport(nil)
-	transport.DialContext = listener.Dial
 	t.Cleanup(func() {
-		transport.CloseIdleConnections()
 		assert.NoError(t, server.Close())
 		serving.Wait()
 	})
+	return dialing(t, listener)
+}
+
+// dialing returns a client whose connections are a listener's.
+func dialing(t *testing.T, listener *testkit.Listener) *Client {
+	t.Helper()
+	transport := newTransport(nil)
+	transport.DialContext = listener.Dial
+	t.Cleanup(transport.CloseIdleConnections)
 	return newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: transport}))
 }
 
