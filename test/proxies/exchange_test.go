@@ -54,8 +54,8 @@ type script struct {
 
 // exchange is one request at the proxy, in either protocol.
 type exchange interface {
-	// inform writes an informational response.
-	inform(status int, header http.Header)
+	// inform writes an informational response, and says whether somebody may read it.
+	inform(status int, header http.Header) bool
 	// respond writes a final response.
 	respond(status int, header http.Header, body string)
 	// execute lets the service act, and keeps its response back.
