@@ -40,12 +40,13 @@ type series struct {
 	name  string
 	class string
 	rate  func(Point) Rate
+	aside float64 // pixels, so that points that were measured do not hide each other
 }
 
 func (p Plot) series() [2]series {
 	return [2]series{
-		{p.Escape, "escape", func(at Point) Rate { return at.Escape }},
-		{p.Overkill, "overkill", func(at Point) Rate { return at.Overkill }},
+		{p.Escape, "escape", func(at Point) Rate { return at.Escape }, -3},
+		{p.Overkill, "overkill", func(at Point) Rate { return at.Overkill }, 3},
 	}
 }
 
@@ -216,6 +217,7 @@ func (d *drawing) band(s series) {
 	high := bound(func(_, high float64) float64 { return high })
 	if d.Measured {
 		for i := range low {
+			low[i].x, high[i].x = low[i].x+s.aside, high[i].x+s.aside
 			d.printf(`<line class="%s line" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" opacity=".4"/>`+"\n", s.class, low[i].x, low[i].y, high[i].x, high[i].y)
 		}
 		return
@@ -231,7 +233,7 @@ func (d *drawing) line(s series) {
 		return
 	}
 	for _, c := range corners {
-		d.dot(s, c)
+		d.dot(s, corner{c.x + s.aside, c.y})
 	}
 }
 
@@ -247,7 +249,7 @@ func (d *drawing) dot(s series, at corner) {
 func (d *drawing) legend(s series, place int) {
 	x := float64(marginLeft)
 	if place > 0 {
-		x += 60 + charWidth*float64(len([]rune(d.Escape)))*2 // wide letters need twice the room
+		x += 60 + charWidth*letters(d.Escape)
 	}
 	const y = 16
 	if d.Measured {
@@ -256,6 +258,17 @@ func (d *drawing) legend(s series, place int) {
 		d.printf(`<line class="%s line" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`, s.class, x, y, x+26, y)
 	}
 	d.printf(`<text x="%.1f" y="%d">%s</text>`+"\n", x+32, y+4, escaped(s.name))
+}
+
+// letters is the length of a text in small letters: those of East Asia are as wide
+// as two of others.
+func letters(text string) (n float64) {
+	for _, r := range text {
+		if n++; r >= 0x2e80 {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *drawing) inUse() {
