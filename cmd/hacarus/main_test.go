@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"executions": executions,
 			"exits":      exits,
 			"json":       checkJSON,
+			"model":      modelVariable,
 			"profiles":   writeProfiles,
 			"ready":      trainedModel,
 			"sorted":     sortedPlates,
@@ -216,12 +217,17 @@ func checkJSON(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// trainedModel trains the script's service on the plates, and sets MODEL.
-func trainedModel(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(ts.Exec("hacarus", "train", "--algorithm", "Pattern Matching", "--name", "plates", filepath.Join(ts.Getenv("PLATES"), "train"), "-o", "json"))
+// modelVariable sets a variable to the id of the model that was shown last: model NAME
+func modelVariable(ts *testscript.TestScript, _ bool, args []string) {
 	var model struct {
 		ModelID string `json:"model_id"`
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &model))
-	ts.Setenv("MODEL", model.ModelID)
+	ts.Setenv(args[0], model.ModelID)
+}
+
+// trainedModel trains the script's service on the plates, and sets MODEL.
+func trainedModel(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Exec("hacarus", "train", "--algorithm", "Pattern Matching", "--name", "plates", filepath.Join(ts.Getenv("PLATES"), "train"), "-o", "json"))
+	modelVariable(ts, false, []string{"MODEL"})
 }

@@ -11,6 +11,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/putback"
 )
 
 // Models is "hacarus models".
@@ -125,6 +126,9 @@ func tuneModel(ctx context.Context, p *program.Program, cmd *cli.Command, client
 	}
 	set, err := client.SetPredictParameters(ctx, id, wanted)
 	if err != nil {
+		return err
+	}
+	if err := putback.Forget(ctx, client, id, wanted); err != nil {
 		return err
 	}
 	return p.Out.Value(set, []output.Column{
