@@ -141,13 +141,21 @@ func (e *request) rows(o *outcome) (rows [][]string) {
 		add(e.p.Text("the same verdict in %d repeats", e.repeat), e.rate(o.report.Repeatability.Same))
 	}
 	for _, judgement := range o.Requirements {
-		met := e.p.Text("met")
-		if !judgement.Met {
-			met = e.p.Text("not met")
-		}
-		add(judgement.Requirement.String(), met+e.p.Text(" (proven: %.1f %%)", 100*judgement.Bound))
+		add(judgement.Requirement.String(), e.met(judgement)+e.p.Text(" (proven: %.1f %%)", 100*judgement.Bound))
 	}
 	return rows
+}
+
+// met says whether a requirement is met, and where it cannot be, why.
+func (e *request) met(j evaluation.Judgement) string {
+	least := j.Requirement.Images()
+	switch {
+	case j.Met:
+		return e.p.Text("met")
+	case j.N < least:
+		return e.p.Text("not met: it takes %d images, and there are %d", least, j.N)
+	}
+	return e.p.Text("not met")
 }
 
 func aligned(rows [][]string) (lines []string) {

@@ -122,7 +122,7 @@ func (e *request) figures(o *outcome) (template.HTML, error) {
 		Rates:  e.rateRows(o),
 	}
 	for _, judgement := range o.Requirements {
-		v.Requirements = append(v.Requirements, requirementRow{judgement.Requirement.String(), e.percent(judgement.Bound), judgement.Met})
+		v.Requirements = append(v.Requirements, requirementRow{judgement.Requirement.String(), e.percent(judgement.Bound), e.met(judgement), judgement.Met})
 	}
 	if c := e.curve(o); c != nil {
 		v.Notes = c.notes
@@ -165,7 +165,7 @@ func (e *request) words() map[string]string {
 	return map[string]string{
 		"Verdicts": e.p.Text("Verdicts"), "Rates": e.p.Text("Rates"), "NoVerdict": e.p.Text("no verdict"), "Share": e.p.Text("Share"),
 		"Interval": e.p.Text("%d %% interval, two-sided", 95), "Count": e.p.Text("Images"), "Figure": e.p.Text("Figure"), "Requirements": e.p.Text("Requirements"),
-		"Requirement": e.p.Text("Requirement"), "Proven": e.p.Text("Proven"), "Result": e.p.Text("Result"), "Met": e.p.Text("met"), "NotMet": e.p.Text("not met"),
+		"Requirement": e.p.Text("Requirement"), "Proven": e.p.Text("Proven"), "Result": e.p.Text("Result"),
 		"Thresholds": e.p.Text("Other values"), "Escape": e.p.Text("escape rate"), "Overkill": e.p.Text("overkill rate"), "Comparison": e.p.Text("Comparison"),
 		"File": e.p.Text("File"), "First": e.p.Text("This model"), "Second": e.p.Text("The other"), "Truth": e.p.Text("Truth"),
 	}
@@ -261,8 +261,8 @@ func scaled(at, low, high float64) rateRow {
 }
 
 type requirementRow struct {
-	Text, Bound string
-	Met         bool
+	Text, Bound, Result string
+	Met                 bool
 }
 
 // triedRow is what became of the images with a value.
