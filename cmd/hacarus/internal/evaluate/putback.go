@@ -60,6 +60,9 @@ func (e *request) putBackLeft(ctx context.Context, note *putback.Note, modelID s
 
 // putBackAllLeft does so for the models of an evaluation.
 func (e *request) putBackAllLeft(ctx context.Context) error {
+	if !putback.Any() {
+		return nil
+	}
 	for _, name := range []string{e.model, e.compare} {
 		id, err := e.idOf(ctx, name)
 		if err != nil {
@@ -79,15 +82,15 @@ func (e *request) putBackAllLeft(ctx context.Context) error {
 	return nil
 }
 
-// idOf is the id of the model that a name stands for. What the service does not
-// know by the name "active" is no model that a note is kept of.
+// idOf is the id of the model that a name stands for. "" is that the service does
+// not tell: that it takes "active" here is not documented.
 func (e *request) idOf(ctx context.Context, name string) (string, error) {
 	if name != hacarus.ActiveModel {
 		return name, nil
 	}
 	model, err := e.client.GetModel(ctx, name)
 	switch {
-	case errors.Is(err, hacarus.ErrNotFound):
+	case errors.Is(err, hacarus.ErrNotFound), errors.Is(err, hacarus.ErrBadRequest), errors.Is(err, hacarus.ErrUnprocessable):
 		return "", nil
 	case err != nil:
 		return "", err

@@ -78,7 +78,11 @@ func (e *request) prepareSweep(ctx context.Context) (*sweep, error) {
 		return nil, err
 	}
 	s := &sweep{request: e, model: model, was: putback.Parameter{Name: f.parameter}}
-	if s.was.Value, err = s.valueOf(algorithm, cmp.Or(map[string]string{defaultValue: defaultOf(algorithm, f.parameter)}[f.was], f.was)); err != nil {
+	was := f.was
+	if was == defaultValue {
+		was = defaultOf(algorithm, f.parameter)
+	}
+	if s.was.Value, err = s.valueOf(algorithm, was); err != nil {
 		return nil, err
 	}
 	values, err := s.grid(algorithm, f.values)
@@ -189,7 +193,7 @@ func (s *sweep) run(ctx context.Context, first *look) (*swept, error) {
 	if s == nil {
 		return nil, nil //nolint:nilnil // no sweep, no result
 	}
-	o := &swept{Parameter: s.was.Name, Value: s.was.Value}
+	o := &swept{Parameter: s.was.Name, Value: s.was.Value, Points: []tried{}}
 	curve := first.report.Curve()
 	if s.was.Name == hacarus.ParamThreshold && curve != nil && evaluation.CheckThreshold(first.results, &s.was.Value).Reproduces {
 		o.curve = curve

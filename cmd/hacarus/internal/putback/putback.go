@@ -54,14 +54,33 @@ type line struct {
 	Value     float64 `json:"value"`
 }
 
+// folder is where the notes are.
+func folder() (string, error) {
+	profiles, err := settings.ProfilesPath()
+	return filepath.Join(filepath.Dir(profiles), "put-back"), err
+}
+
+// Any says whether anything is noted, of whatever model.
+func Any() bool {
+	dir, err := folder()
+	if err != nil {
+		return false // where nothing can be kept, nothing was
+	}
+	files, err := os.ReadDir(dir)
+	return err == nil && slices.ContainsFunc(files, func(f os.DirEntry) bool {
+		info, err := f.Info()
+		return err == nil && info.Size() > 0
+	})
+}
+
 // path is where a model's note is.
 func path(client *hacarus.Client, modelID string) (string, error) {
-	profiles, err := settings.ProfilesPath()
+	dir, err := folder()
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256([]byte(client.String() + "\n" + modelID)) // the client's text is the service's origin
-	return filepath.Join(filepath.Dir(profiles), "put-back", hex.EncodeToString(sum[:8])+".jsonl"), nil
+	return filepath.Join(dir, hex.EncodeToString(sum[:8])+".jsonl"), nil
 }
 
 // Open opens the note of a model, and makes it if there is none. It is an error

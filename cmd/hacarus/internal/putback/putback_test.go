@@ -43,6 +43,7 @@ func left(t *testing.T, service *hacarus.Client, model string) *Parameter {
 // What was noted is there until it is cleared, for that model of that service.
 func TestNote(t *testing.T) {
 	at(t)
+	require.False(t, Any())
 	require.Nil(t, left(t, client(t, "https://a"), "m"))
 	note, err := Open(client(t, "https://a"), "m")
 	require.NoError(t, err)
@@ -65,7 +66,9 @@ func TestNote(t *testing.T) {
 	require.NoError(t, err)
 	_, err = note.Left(t.Context())
 	require.NoError(t, err)
+	require.True(t, Any())
 	require.NoError(t, note.Clear(t.Context()))
+	require.False(t, Any())
 	require.NoError(t, note.Keep(t.Context(), client(t, "https://a"), "m", Parameter{hacarus.ParamMinDetectedArea, 7}))
 	require.NoError(t, note.Close())
 	require.Equal(t, &Parameter{hacarus.ParamMinDetectedArea, 7}, left(t, client(t, "https://a"), "m"), "a cleared note takes another")
