@@ -25,9 +25,9 @@ import (
 
 // coarse is a service with a model whose verdicts do not follow from its scores:
 // defects have to have some size, too. Home is where the program keeps its notes.
-func coarse(t *testing.T, options ...hacarustest.Option) (s *hacarustest.Server, model, set, home string) {
+func coarse(t *testing.T) (s *hacarustest.Server, model, set, home string) {
 	t.Helper()
-	s = hacarustest.NewServer(options...)
+	s = hacarustest.NewServer()
 	t.Cleanup(s.Close)
 	plates := filepath.Join("..", "..", "testdata", "plates")
 	train := prepared(t, s, "train", "--algorithm", "PM", "--name", "coarse", "--param", "min_detected_area=3000", filepath.Join(plates, "train"), "-o", "json")

@@ -14,6 +14,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/outdir"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/putback"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
 	"github.com/hacarus/hacarus-check-go/evaluation"
 )
@@ -65,6 +66,9 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	defer e.client.Close()
+	if e.notes, err = putback.Own(); err != nil && e.sweep.values != "" {
+		return err
+	}
 	if err := e.putBackAllLeft(ctx); err != nil {
 		return err
 	}
@@ -127,6 +131,7 @@ type request struct {
 	grace        time.Duration
 	requirements []evaluation.Requirement
 	sweep        sweepFlags
+	notes        putback.Folder
 	connection   []string // its flags, for a command that a person is told
 }
 

@@ -60,7 +60,7 @@ func (e *request) putBackLeft(ctx context.Context, note *putback.Note, modelID s
 
 // putBackAllLeft does so for the models of an evaluation.
 func (e *request) putBackAllLeft(ctx context.Context) error {
-	if !putback.Any() {
+	if !e.notes.Any() {
 		return nil
 	}
 	for _, name := range []string{e.model, e.compare} {
@@ -68,7 +68,7 @@ func (e *request) putBackAllLeft(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		note, err := putback.OpenKept(e.client, id)
+		note, err := e.notes.OpenKept(e.client, id)
 		if err != nil {
 			return err
 		}

@@ -102,7 +102,7 @@ func (e *request) prepareSweep(ctx context.Context) (*sweep, error) {
 // open takes the model's note, so that nobody else tries values at the same time.
 // It is ready for what may be to be put back.
 func (s *sweep) open(ctx context.Context) (err error) {
-	if s.note, err = putback.Open(s.client, s.model.ModelID); err != nil {
+	if s.note, err = s.notes.Open(s.client, s.model.ModelID); err != nil {
 		return err
 	}
 	if err = s.putBackLeft(ctx, s.note, s.model.ModelID); err != nil {

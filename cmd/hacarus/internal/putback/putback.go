@@ -54,46 +54,40 @@ type line struct {
 	Value     float64 `json:"value"`
 }
 
-// folder is where the notes are.
-func folder() (string, error) {
+// Folder is where the notes are. The zero value is none, in which nothing is noted.
+type Folder struct{ dir string }
+
+// Own is the user's own folder, on this computer.
+func Own() (Folder, error) {
 	profiles, err := settings.ProfilesPath()
-	return filepath.Join(filepath.Dir(profiles), "put-back"), err
+	if err != nil {
+		return Folder{}, err
+	}
+	return Folder{filepath.Join(filepath.Dir(profiles), "put-back")}, nil
 }
 
 // Any says whether anything is noted, of whatever model.
-func Any() bool {
-	dir, err := folder()
-	if err != nil {
-		return false // where nothing can be kept, nothing was
-	}
-	files, err := os.ReadDir(dir)
-	return err == nil && slices.ContainsFunc(files, func(f os.DirEntry) bool {
-		info, err := f.Info()
+func (f Folder) Any() bool {
+	files, err := os.ReadDir(f.dir)
+	return err == nil && slices.ContainsFunc(files, func(file os.DirEntry) bool {
+		info, err := file.Info()
 		return err == nil && info.Size() > 0
 	})
 }
 
 // path is where a model's note is.
-func path(client *hacarus.Client, modelID string) (string, error) {
-	dir, err := folder()
-	if err != nil {
-		return "", err
-	}
+func (f Folder) path(client *hacarus.Client, modelID string) string {
 	sum := sha256.Sum256([]byte(client.String() + "\n" + modelID)) // the client's text is the service's origin
-	return filepath.Join(dir, hex.EncodeToString(sum[:8])+".jsonl"), nil
+	return filepath.Join(f.dir, hex.EncodeToString(sum[:8])+".jsonl")
 }
 
 // Open opens the note of a model, and makes it if there is none. It is an error
 // while another program has it.
-func Open(client *hacarus.Client, modelID string) (*Note, error) {
-	path, err := path(client, modelID)
-	if err != nil {
+func (f Folder) Open(client *hacarus.Client, modelID string) (*Note, error) {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	store, err := hacarus.NewFileJournal(path)
+	store, err := hacarus.NewFileJournal(f.path(client, modelID))
 	if errors.Is(err, hacarus.ErrJournalLocked) {
 		return nil, language.Errorf("another program is trying parameters of model %s; wait until it has ended", modelID)
 	}
@@ -104,15 +98,11 @@ func Open(client *hacarus.Client, modelID string) (*Note, error) {
 }
 
 // OpenKept opens the note of a model if there is one; nil is none.
-func OpenKept(client *hacarus.Client, modelID string) (*Note, error) {
-	path, err := path(client, modelID)
-	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // where nothing can be kept, nothing was
-	}
-	if _, err := os.Stat(path); err != nil {
+func (f Folder) OpenKept(client *hacarus.Client, modelID string) (*Note, error) {
+	if _, err := os.Stat(f.path(client, modelID)); err != nil {
 		return nil, nil //nolint:nilerr,nilnil // there is none
 	}
-	return Open(client, modelID)
+	return f.Open(client, modelID)
 }
 
 // Left is the parameter that an earlier program has left changed; nil is none.
@@ -150,8 +140,8 @@ func (n *Note) Clear(ctx context.Context) error {
 func (n *Note) Close() error { return n.store.Close() }
 
 // Forget forgets the parameter of a model that a person has set.
-func Forget(ctx context.Context, client *hacarus.Client, modelID string, set hacarus.PredictParameters) error {
-	note, err := OpenKept(client, modelID)
+func (f Folder) Forget(ctx context.Context, client *hacarus.Client, modelID string, set hacarus.PredictParameters) error {
+	note, err := f.OpenKept(client, modelID)
 	if note == nil || err != nil {
 		return err
 	}

@@ -2,22 +2,12 @@ package putback
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 )
-
-// at gives the test a configuration folder of its own.
-func at(t *testing.T) {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range []string{"XDG_CONFIG_HOME", "HOME", "AppData"} {
-		t.Setenv(name, dir)
-	}
-}
 
 func client(t *testing.T, baseURL string) *hacarus.Client {
 	t.Helper()
@@ -27,9 +17,9 @@ func client(t *testing.T, baseURL string) *hacarus.Client {
 	return c
 }
 
-func left(t *testing.T, service *hacarus.Client, model string) *Parameter {
+func left(t *testing.T, f Folder, service *hacarus.Client, model string) *Parameter {
 	t.Helper()
-	note, err := OpenKept(service, model)
+	note, err := f.OpenKept(service, model)
 	require.NoError(t, err)
 	if note == nil {
 		return nil
@@ -42,10 +32,11 @@ func left(t *testing.T, service *hacarus.Client, model string) *Parameter {
 
 // What was noted is there until it is cleared, for that model of that service.
 func TestNote(t *testing.T) {
-	at(t)
-	require.False(t, Any())
-	require.Nil(t, left(t, client(t, "https://a"), "m"))
-	note, err := Open(client(t, "https://a"), "m")
+	t.Parallel()
+	f := Folder{t.TempDir()}
+	require.False(t, f.Any())
+	require.Nil(t, left(t, f, client(t, "https://a"), "m"))
+	note, err := f.Open(client(t, "https://a"), "m")
 	require.NoError(t, err)
 	parameter, err := note.Left(t.Context())
 	require.NoError(t, err)
@@ -53,54 +44,54 @@ func TestNote(t *testing.T) {
 	want := Parameter{hacarus.ParamThreshold, 0.1}
 	require.NoError(t, note.Keep(t.Context(), client(t, "https://a"), "m", want))
 
-	_, err = Open(client(t, "https://a/"), "m")
+	_, err = f.Open(client(t, "https://a/"), "m")
 	require.EqualError(t, err, "another program is trying parameters of model m; wait until it has ended")
 	require.NoError(t, note.Close())
 
-	require.Equal(t, &want, left(t, client(t, "https://a"), "m"))
-	require.Equal(t, &want, left(t, client(t, "https://a/"), "m"))
-	require.Nil(t, left(t, client(t, "https://a"), "other"))
-	require.Nil(t, left(t, client(t, "https://b"), "m"))
+	require.Equal(t, &want, left(t, f, client(t, "https://a"), "m"))
+	require.Equal(t, &want, left(t, f, client(t, "https://a/"), "m"))
+	require.Nil(t, left(t, f, client(t, "https://a"), "other"))
+	require.Nil(t, left(t, f, client(t, "https://b"), "m"))
 
-	note, err = Open(client(t, "https://a"), "m")
+	note, err = f.Open(client(t, "https://a"), "m")
 	require.NoError(t, err)
 	_, err = note.Left(t.Context())
 	require.NoError(t, err)
-	require.True(t, Any())
+	require.True(t, f.Any())
 	require.NoError(t, note.Clear(t.Context()))
-	require.False(t, Any())
+	require.False(t, f.Any())
 	require.NoError(t, note.Keep(t.Context(), client(t, "https://a"), "m", Parameter{hacarus.ParamMinDetectedArea, 7}))
 	require.NoError(t, note.Close())
-	require.Equal(t, &Parameter{hacarus.ParamMinDetectedArea, 7}, left(t, client(t, "https://a"), "m"), "a cleared note takes another")
+	require.Equal(t, &Parameter{hacarus.ParamMinDetectedArea, 7}, left(t, f, client(t, "https://a"), "m"), "a cleared note takes another")
 }
 
 // A person's word ends what is noted, if it is of that parameter.
 func TestForget(t *testing.T) {
-	at(t)
-	require.NoError(t, Forget(t.Context(), client(t, "https://a"), "m", hacarus.PredictParameters{Threshold: new(0.2)}), "nothing is noted")
-	note, err := Open(client(t, "https://a"), "m")
+	t.Parallel()
+	f := Folder{t.TempDir()}
+	require.NoError(t, f.Forget(t.Context(), client(t, "https://a"), "m", hacarus.PredictParameters{Threshold: new(0.2)}), "nothing is noted")
+	note, err := f.Open(client(t, "https://a"), "m")
 	require.NoError(t, err)
 	_, err = note.Left(t.Context())
 	require.NoError(t, err)
 	want := Parameter{hacarus.ParamThreshold, 0.1}
 	require.NoError(t, note.Keep(t.Context(), client(t, "https://a"), "m", want))
-	require.Error(t, Forget(t.Context(), client(t, "https://a"), "m", want.Predict()), "another program has it")
+	require.Error(t, f.Forget(t.Context(), client(t, "https://a"), "m", want.Predict()), "another program has it")
 	require.NoError(t, note.Close())
 
-	require.NoError(t, Forget(t.Context(), client(t, "https://a"), "m", hacarus.PredictParameters{MinDetectedArea: new(4.0)}))
-	require.Equal(t, &want, left(t, client(t, "https://a"), "m"))
-	require.NoError(t, Forget(t.Context(), client(t, "https://a"), "m", hacarus.PredictParameters{Threshold: new(0.2)}))
-	require.Nil(t, left(t, client(t, "https://a"), "m"))
+	require.NoError(t, f.Forget(t.Context(), client(t, "https://a"), "m", hacarus.PredictParameters{MinDetectedArea: new(4.0)}))
+	require.Equal(t, &want, left(t, f, client(t, "https://a"), "m"))
+	require.NoError(t, f.Forget(t.Context(), client(t, "https://a"), "m", hacarus.PredictParameters{Threshold: new(0.2)}))
+	require.Nil(t, left(t, f, client(t, "https://a"), "m"))
 }
 
 // A note that cannot be read is told of, not taken for none.
 func TestDamagedNote(t *testing.T) {
-	at(t)
-	file, err := path(client(t, "https://a"), "m")
-	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+	t.Parallel()
+	f := Folder{t.TempDir()}
+	file := f.path(client(t, "https://a"), "m")
 	require.NoError(t, os.WriteFile(file, []byte("nonsense\n"), 0o600))
-	note, err := Open(client(t, "https://a"), "m")
+	note, err := f.Open(client(t, "https://a"), "m")
 	if err == nil {
 		_, err = note.Left(t.Context())
 		require.NoError(t, note.Close())

@@ -128,8 +128,10 @@ func tuneModel(ctx context.Context, p *program.Program, cmd *cli.Command, client
 	if err != nil {
 		return err
 	}
-	if err := putback.Forget(ctx, client, id, wanted); err != nil {
-		return err
+	if notes, err := putback.Own(); err == nil { // where none can be kept, there is none
+		if err := notes.Forget(ctx, client, id, wanted); err != nil {
+			return err
+		}
 	}
 	return p.Out.Value(set, []output.Column{
 		{Name: "threshold", Title: p.Text("Threshold")}, {Name: "min_detected_area", Title: p.Text("Least area")}, {Name: "ignore_outer", Title: p.Text("Margin")},
