@@ -215,6 +215,33 @@ func TestSweepFails(t *testing.T) {
 	require.NotEmpty(t, o.Sweep.Error)
 }
 
+// An image that gets no verdict with a value counts as a mistake there, never as good.
+func TestSweepWithoutVerdicts(t *testing.T) {
+	t.Parallel()
+	s, model, set, home := coarse(t)
+	after(s, 2, "predictItems", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusUnprocessableEntity) })
+	p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.001", "--was", "0.1", "--yes", "-o", "json")
+	code, _ := started(t, p).end(t)
+	require.Equal(t, 0, code, p.stderr.String())
+	var o struct {
+		Sweep struct {
+			Points []struct {
+				Value     float64
+				Undecided int
+				Escape    struct{ Count, N int }
+				Overkill  struct{ Count, N int }
+			} `json:"points"`
+		} `json:"sweep"`
+	}
+	require.NoError(t, json.Unmarshal(p.stdout.Bytes(), &o), p.stdout.String())
+	require.Len(t, o.Sweep.Points, 2)
+	failed := o.Sweep.Points[0]
+	require.InDelta(t, 0.001, failed.Value, 0)
+	require.Equal(t, []int{4, 2, 2, 2, 2}, []int{failed.Undecided, failed.Escape.Count, failed.Escape.N, failed.Overkill.Count, failed.Overkill.N})
+	require.Zero(t, o.Sweep.Points[1].Undecided)
+	require.InDelta(t, 0.1, threshold(t, s, model), 0)
+}
+
 // A model that is not in use needs no --yes.
 func TestSweepNotInUse(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,9 @@ func (o *outcome) MarshalJSON() ([]byte, error) {
 	}
 	parts["model"] = o.Model
 	parts["requirements"] = append([]evaluation.Judgement{}, o.Requirements...)
-	parts["threshold_check"] = o.check()
+	check := o.check()
+	check.Exceptions = append([]evaluation.Result{}, check.Exceptions...) // a list, even of none
+	parts["threshold_check"] = check
 	if o.Comparison != nil {
 		parts["compared_model"], parts["comparison"] = o.Compared, o.Comparison
 	}
