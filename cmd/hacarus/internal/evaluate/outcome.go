@@ -25,28 +25,27 @@ type outcome struct {
 	wrong, near []report.Image // with their pictures, where there is a folder
 }
 
-// MarshalJSON writes the report's figures, and beside them what else was asked for.
+// MarshalJSON writes the report's figures, and behind them what else was asked for.
 func (o *outcome) MarshalJSON() ([]byte, error) {
-	raw, err := json.Marshal(o.report)
+	figures, err := json.Marshal(o.report)
 	if err != nil {
 		return nil, err
 	}
-	parts := map[string]any{}
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return nil, err
-	}
-	parts["model"] = o.Model
-	parts["requirements"] = append([]evaluation.Judgement{}, o.Requirements...)
 	check := o.check()
 	check.Exceptions = append([]evaluation.Result{}, check.Exceptions...) // a list, even of none
-	parts["threshold_check"] = check
-	if o.Comparison != nil {
-		parts["compared_model"], parts["comparison"] = o.Compared, o.Comparison
+	rest, err := json.Marshal(struct {
+		Model        string                    `json:"model"`
+		Check        evaluation.ThresholdCheck `json:"threshold_check"`
+		Requirements []evaluation.Judgement    `json:"requirements"`
+		Compared     string                    `json:"compared_model,omitempty"`
+		Comparison   *evaluation.Comparison    `json:"comparison,omitempty"`
+		Sweep        *swept                    `json:"sweep,omitempty"`
+	}{o.Model, check, append([]evaluation.Judgement{}, o.Requirements...), o.Compared, o.Comparison, o.Sweep})
+	if err != nil {
+		return nil, err
 	}
-	if o.Sweep != nil {
-		parts["sweep"] = o.Sweep
-	}
-	return json.Marshal(parts)
+	figures[len(figures)-1] = ',' // both are objects, and are one
+	return append(figures, rest[1:]...), nil
 }
 
 // check says whether the scores reproduce the verdicts: with the threshold that

@@ -342,7 +342,7 @@ var japanese = map[string]string{
 	"in use":                    "今の値",
 	"%s (in use)":               "%s(今の値)",
 	"With the threshold %v the scores reproduce all verdicts, so other values were computed from the scores, and nothing was changed.":    "しきい値 %v とスコアからすべての判定を再現できるため、ほかの値の結果はスコアから計算しました。サービスの設定は変更していません。",
-	"With the threshold %v the scores do not reproduce the verdicts (exceptions: %d), so the images were inspected anew with each value.": "しきい値 %v とスコアでは判定を再現できないため(例外 %d 枚)、値ごとに画像を検査し直しました。",
+	"With the threshold %v the scores do not reproduce the verdicts (exceptions: %d), so the images were inspected anew with each value.": "しきい値 %v とスコアでは判定を再現できないため(例外 %d 件)、値ごとに画像を検査し直しました。",
 	"The images were inspected anew with each value of %s.":                                                                               "%s の値ごとに画像を検査し直しました。",
 	"The model has %s %v again.": "モデルの %s は %v に戻してあります。",
 	"No value is recommended: one that is chosen by these images looks better on them than it is. Judge it by others.": "どの値も推奨するものではありません。これらの画像で選んだ値は、これらの画像では実際より良く見えます。別の画像で評価してください。",
