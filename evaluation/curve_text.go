@@ -1,7 +1,9 @@
 package evaluation
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +28,9 @@ func (c Curve) Text(plot Plot) string {
 	line, figures := axis.text(p.Width - rateScale)
 	fmt.Fprintf(&b, "%*s%s\n%*s%s\n", rateScale, "", line, rateScale, "", figures)
 	fmt.Fprintf(&b, "%*s%s   E %s   O %s", rateScale, "", p.Threshold, p.Escape, p.Overkill)
+	if grid.has('*') {
+		b.WriteString("   * E, O")
+	}
 	if p.InUse != nil {
 		fmt.Fprintf(&b, "   | %s %s", p.InUseLabel, tick(*p.InUse))
 	}
@@ -109,6 +114,10 @@ func (g grid) set(column int, rate Rate, mark byte) {
 		mark = '*'
 	}
 	*cell = mark
+}
+
+func (g grid) has(mark byte) bool {
+	return slices.ContainsFunc(g, func(row []byte) bool { return bytes.IndexByte(row, mark) >= 0 })
 }
 
 // place is where a share of a scale of n places lies.

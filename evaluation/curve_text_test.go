@@ -42,6 +42,18 @@ func TestCurveText(t *testing.T) {
 `, emptyRows.ReplaceAllString(someCurve.Text(evaluation.Plot{Width: 30, Height: 9, Measured: true, Threshold: "しきい値", Escape: "見逃し", Overkill: "過検出"}), "~\n"))
 }
 
+// A mark is explained where it is used.
+func TestCurveTextWhereRatesMeet(t *testing.T) {
+	t.Parallel()
+	legend := func(c evaluation.Curve) string {
+		lines := strings.Split(strings.TrimSpace(c.Text(evaluation.Plot{})), "\n")
+		return lines[len(lines)-1]
+	}
+	require.NotContains(t, legend(someCurve), "*")
+	meeting := evaluation.Curve{{Threshold: 0, Escape: evaluation.Rate{N: 4}, Overkill: evaluation.Rate{N: 2}}}
+	require.Contains(t, legend(meeting), "* E, O")
+}
+
 // Scales end at a round figure, the nearest that has room for all thresholds.
 func TestCurveScale(t *testing.T) {
 	t.Parallel()
