@@ -4,10 +4,7 @@
 package record
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -42,8 +39,31 @@ type Entry struct {
 	Error   *string   `json:"error"` // why there is no verdict
 	By      string    `json:"by"`    // who decided: [Model] or a person
 	Note    string    `json:"note,omitempty"`
-	To      string    `json:"to,omitempty"` // the path that the image goes to; "" if it stays
+	To      string    `json:"to,omitempty"`   // the path that the image goes to; "" if it stays
+	Undo    bool      `json:"undo,omitempty"` // a person has taken the judgement before back, and this is what held before
 }
+
+// Sending is a line of another kind: what became of boxes that a person drew and
+// that the service is told of. It changes nothing of what holds.
+type Sending struct {
+	Image  string       `json:"sending"` // the id of the image
+	Time   time.Time    `json:"time"`
+	ItemID string       `json:"item_id"`
+	Boxes  [][4]int     `json:"boxes"`
+	State  SendingState `json:"state"`
+	Error  string       `json:"error,omitempty"` // why they were not sent, or why that is not known
+}
+
+// SendingState says whether the service has boxes.
+type SendingState string
+
+// The states. Unknown is written before boxes are sent: if nothing is written after
+// it, nobody knows how it ended.
+const (
+	SendingUnknown SendingState = "unknown"
+	SendingDone    SendingState = "sent"
+	SendingFailed  SendingState = "failed" // the service does not have them
+)
 
 // Record is a record that lines are added to. It may be used by several goroutines.
 type Record struct {
@@ -84,8 +104,13 @@ func endsWithinLine(file *os.File) (bool, error) {
 // Append adds an entry, which is on the disk when it returns. A line that was not
 // written to its end stays, as a line of its own, which is nobody's: to cut it off
 // might take the line of another program.
-func (r *Record) Append(e Entry) error {
-	line, err := output.Marshal(e)
+func (r *Record) Append(e Entry) error { return r.append(e) }
+
+// AppendSending adds a line on boxes that are sent, as [Record.Append] does.
+func (r *Record) AppendSending(s Sending) error { return r.append(s) }
+
+func (r *Record) append(v any) error {
+	line, err := output.Marshal(v)
 	if err != nil {
 		return err
 	}
@@ -109,26 +134,15 @@ func (r *Record) Close() error { return r.file.Close() }
 // Lines of other programs, and one that is just being written, are left out.
 func Entries(path string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		file, err := os.Open(path)
-		if err != nil {
-			yield(Entry{}, err)
-			return
-		}
-		defer file.Close()
-		for lines := bufio.NewReader(file); ; {
-			line, err := lines.ReadBytes('\n')
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(Entry{}, err)
-				return
-			}
-			var e Entry
-			if json.Unmarshal(line, &e) != nil || e.ID == "" {
+		for line, err := range NewTail(path).Lines() {
+			if err == nil && line.Entry == nil {
 				continue
 			}
-			if !yield(e, nil) {
+			var e Entry
+			if err == nil {
+				e = *line.Entry
+			}
+			if !yield(e, err) {
 				return
 			}
 		}
