@@ -15,21 +15,42 @@ import (
 // maxContent bounds what is read of an image.
 const maxContent = 1 << 30
 
+// From tells where the file of an image comes from.
+type From string
+
+// Where it may come from. The service may have made another file of an image, which
+// FromServiceChanged says.
+const (
+	FromDisk           From = "disk"
+	FromService        From = "service"
+	FromServiceChanged From = "changed"
+)
+
 // Content returns the file of an image: from where it went, from where it came, or
-// else from the service. A file on the disk is taken only if it is the one that was
-// inspected. That of the service is told by its item, and genuine says whether it is
-// the same to the byte: the service may have made another file of it.
-func (j *Judge) Content(ctx context.Context, e record.Entry) (content []byte, genuine bool, err error) {
-	for _, path := range Paths(e) {
-		if content, err := os.ReadFile(path); err == nil && sumOf(content) == e.SHA256 {
-			return content, true, nil
-		}
+// else from the service.
+func (j *Judge) Content(ctx context.Context, e record.Entry) ([]byte, From, error) {
+	if content, ok := Local(e); ok {
+		return content, FromDisk, nil
 	}
 	if j.client == nil || e.ItemID == "" {
-		return nil, false, language.Errorf("%s is not there any more, or is another file", e.File)
+		return nil, "", language.Errorf("%s is not there any more, or is another file", e.File)
 	}
-	content, err = j.fetch(ctx, e.ItemID)
-	return content, err == nil && sumOf(content) == e.SHA256, err
+	content, err := j.fetch(ctx, e.ItemID)
+	if err == nil && sumOf(content) != e.SHA256 {
+		return content, FromServiceChanged, nil
+	}
+	return content, FromService, err
+}
+
+// Local returns the file of an image if it is on the disk, and is the one that was
+// inspected.
+func Local(e record.Entry) ([]byte, bool) {
+	for _, path := range Paths(e) {
+		if content, err := os.ReadFile(path); err == nil && sumOf(content) == e.SHA256 {
+			return content, true
+		}
+	}
+	return nil, false
 }
 
 // Paths are where an image may lie.
