@@ -25,7 +25,7 @@ func (s *server) getImages(w http.ResponseWriter, r *http.Request) {
 	}
 	query := r.URL.Query()
 	since, _ := time.Parse(time.RFC3339, query.Get("since")) // zero for a page that has just opened
-	l := s.book.list(query.Get("day"), query.Get("show"), since)
+	l := s.book.list(languageOf(r), query.Get("day"), query.Get("show"), since)
 	if query.Get("version") == strconv.Itoa(l.Version) {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -46,7 +46,7 @@ func (s *server) postJudge(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &in) {
 		return
 	}
-	v, err := s.book.change(in.ID, func(image *judge.Image) error {
+	v, err := s.book.change(languageOf(r), in.ID, func(image *judge.Image) error {
 		return s.book.judge.Add(image, judge.Judgement{ID: in.ID, By: in.By, Verdict: in.Verdict, Boxes: in.Boxes, Note: in.Note, Seen: in.Seen})
 	})
 	if err == nil && v.Sending.Unsent > 0 && s.book.judge.CanSend() {
@@ -65,7 +65,7 @@ func (s *server) postUndo(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &in) {
 		return
 	}
-	v, err := s.book.change(in.ID, func(image *judge.Image) error { return s.book.judge.Undo(image, in.By, in.Seen) })
+	v, err := s.book.change(languageOf(r), in.ID, func(image *judge.Image) error { return s.book.judge.Undo(image, in.By, in.Seen) })
 	answer(w, r, v, err)
 }
 
@@ -79,7 +79,7 @@ func (s *server) postSend(w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &in) {
 		return
 	}
-	v, err := s.book.change(in.ID, func(image *judge.Image) error {
+	v, err := s.book.change(languageOf(r), in.ID, func(image *judge.Image) error {
 		if image.ID() == "" {
 			return language.Errorf("the record has no such image")
 		}

@@ -8,6 +8,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -91,7 +92,7 @@ func (b *book) isDoubtful(e record.Entry) bool {
 
 // change changes an image by what adds lines to the record, and returns it as it is
 // then.
-func (b *book) change(id string, by func(*judge.Image) error) (view, error) {
+func (b *book) change(l language.Language, id string, by func(*judge.Image) error) (view, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.refreshLocked(); err != nil {
@@ -104,7 +105,7 @@ func (b *book) change(id string, by func(*judge.Image) error) (view, error) {
 	if b.images[id] == nil {
 		return view{}, err
 	}
-	return b.view(id), err
+	return b.view(l, id), err
 }
 
 // copyOf returns what is known of an image, which is nothing for another id.
@@ -162,10 +163,10 @@ type list struct {
 
 // list returns the images of a day, or of all days for "". Images that were judged
 // since a time stay among those to be judged, so that one can go back to them.
-func (b *book) list(wanted, show string, since time.Time) list {
+func (b *book) list(l language.Language, wanted, show string, since time.Time) list {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := list{Version: b.version, Now: time.Now().UTC(), CanSend: b.judge.CanSend(), Images: []view{}}
+	listed := list{Version: b.version, Now: time.Now().UTC(), CanSend: b.judge.CanSend(), Images: []view{}}
 	days := map[string]day{}
 	for _, id := range b.order {
 		image := b.images[id]
@@ -180,12 +181,12 @@ func (b *book) list(wanted, show string, since time.Time) list {
 		if wanted != "" && wanted != name || show == showOpen && done || show == showJudged && !judged {
 			continue
 		}
-		if l.Total++; len(l.Images) < maxListed {
-			l.Images = append(l.Images, b.view(id))
+		if listed.Total++; len(listed.Images) < maxListed {
+			listed.Images = append(listed.Images, b.view(l, id))
 		}
 	}
-	l.Days = slices.SortedFunc(maps.Values(days), func(a, b day) int { return -compare(a.Day, b.Day) })
-	return l
+	listed.Days = slices.SortedFunc(maps.Values(days), func(a, b day) int { return -compare(a.Day, b.Day) })
+	return listed
 }
 
 func compare(a, b string) int {
@@ -241,7 +242,7 @@ type sendingView struct {
 	Error   string `json:"error"`
 }
 
-func (b *book) view(id string) view {
+func (b *book) view(l language.Language, id string) view {
 	image := b.images[id]
 	first, last, holding := image.Entries[0], image.Last(), image.Holding()
 	v := view{
@@ -265,7 +266,7 @@ func (b *book) view(id string) view {
 		v.Sending.Error = image.Sendings[n-1].Error
 	}
 	if err := b.sending[id].err; err != nil && len(unsent)+len(unknown) > 0 {
-		v.Sending.Error = err.Error()
+		v.Sending.Error = explain(l, err)
 	}
 	return v
 }

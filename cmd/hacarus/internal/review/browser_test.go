@@ -24,7 +24,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
@@ -76,8 +75,8 @@ func browse(t *testing.T, r *room, l look) *tab {
 		scheme = "dark"
 	}
 	begin := fmt.Sprintf("localStorage.setItem('language', %q); if (%q) localStorage.setItem('name', %q)", l.language, l.name, l.name)
-	hover := map[bool]string{false: "hover", true: "none"}[l.touch]
-	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "hover", Value: hover}}
+	pointer := map[bool]string{false: "fine", true: "coarse"}[l.touch]
+	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "pointer", Value: pointer}}
 	p.run(
 		command(log.Enable, cdp.Empty{}),
 		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.touch}),
@@ -311,4 +310,258 @@ func TestLooks(t *testing.T) {
 	}
 }
 
-var _ = []any{hacarus.VerdictNG, hacarustest.Stall}
+// The whole job is done with the keyboard alone.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, true)
+	p := browse(t, r, look{width: 1280, height: 800, language: "en"})
+	require.True(t, eval[bool](p, "document.querySelector('#name-dialog').open"), "the name is asked for first")
+	p.key(kb.Escape)
+	require.True(t, eval[bool](p, "document.querySelector('#name-dialog').open"), "nobody is anonymous")
+	p.write("Sato")
+	p.key(kb.Enter)
+	p.until("!document.querySelector('#name-dialog').open")
+
+	// A box, made smaller and moved, and why; the model's own is deleted.
+	p.key("b")
+	before := eval[[]int](p, boxOf(1))
+	p.key(kb.ArrowRight + kb.ArrowDown)
+	p.key(kb.ArrowLeft, chromedp.ModifierShift)
+	p.key(kb.ArrowUp, chromedp.ModifierAlt)
+	after := eval[[]int](p, boxOf(1))
+	const step = 3 // a hundredth of the width
+	require.Equal(t, []int{before[0] + step, before[1] + step - 1, before[2], before[3] + step - 1}, after)
+	p.key(kb.Tab, chromedp.ModifierShift) // the button that deletes box 1
+	p.key(kb.Enter)
+	require.Equal(t, 1, eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	p.key("w")
+	p.write("too deep")
+	p.key(kb.Enter)
+	p.key("n")
+	p.until(judgedAre(1))
+	e := r.image(t, "ng-1").Last()
+	require.Equal(t, []any{"Sato", "NG", "too deep", [][4]int{{after[0], after[1], after[2], after[3]}}}, []any{e.By, e.Verdict, e.Note, e.Boxes})
+	require.Eventually(t, func() bool { return r.image(t, "ng-1").Sent() == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, "Sato: too deep", r.annotations(t, "ng-1")[0].Notes)
+	require.Equal(t, "NG-03-dent.jpg", p.text("#file"), "the next one is shown")
+
+	// Back, and forth again; OK has no boxes, ? is don't know, and Z takes it back.
+	p.key(kb.ArrowLeft)
+	require.Equal(t, "NG-01-scratch.jpg", p.text("#file"))
+	p.key(kb.ArrowRight)
+	p.key("o")
+	p.until(judgedAre(2))
+	require.Equal(t, "OK", r.image(t, "ng-3").Last().Verdict)
+	require.Empty(t, r.image(t, "ng-3").Last().Boxes)
+	p.key("?")
+	p.until(judgedAre(3))
+	require.Equal(t, "unknown", r.image(t, "none").Last().Verdict)
+	require.True(t, r.image(t, "none").Judged())
+	p.key("z")
+	p.until("document.querySelector('#file').innerText === 'OK-02.jpg' && !document.querySelector('#strip [aria-current]').classList.contains('judged')")
+	require.False(t, r.image(t, "none").Judged())
+	require.True(t, r.image(t, "none").Last().Undo)
+	p.key("z")
+	p.until("document.querySelector('#file').innerText === 'NG-03-dent.jpg'")
+	require.Equal(t, "NG", r.image(t, "ng-3").Last().Verdict)
+
+	// A key that is held judges one image, and those pressed in the help none.
+	p.key("h")
+	require.True(t, eval[bool](p, "document.querySelector('#help').open"))
+	p.key("on")
+	p.key(kb.Escape)
+	require.False(t, r.image(t, "ng-3").Judged())
+	p.run(command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "o", Code: "KeyO", Text: "o", AutoRepeat: new(true)}))
+	p.key("+")
+	require.Contains(t, p.text("#zoom"), "150")
+	require.False(t, r.image(t, "ng-3").Judged())
+
+	// To the end.
+	for n := 2; n <= 5; n++ {
+		p.key("n")
+		p.until(judgedAre(n))
+	}
+	require.Contains(t, p.text("#status"), "All of these images are judged.")
+	p.until("document.querySelector('#progress').innerText === '5 of 5 judged'")
+}
+
+// judgedAre is that so many images of the list are.
+func judgedAre(n int) string {
+	return fmt.Sprintf("document.querySelectorAll('#strip .judged').length === %d", n)
+}
+
+// boxOf is the place of a box, as its button says it.
+func boxOf(index int) string {
+	return fmt.Sprintf("document.querySelectorAll('#box-list .box-name')[%d].innerText.match(/\\d+/g).slice(1).map(Number)", index)
+}
+
+// at is a place on the screen, in shares of the picture.
+func (p *tab) at(x, y float64) (left, top float64) {
+	p.t.Helper()
+	rect := eval[[]float64](p, "(({ left, top, width, height }) => [left, top, width, height])(document.querySelector('#boxes').getBoundingClientRect())")
+	return rect[0] + x*rect[2], rect[1] + y*rect[3]
+}
+
+// size is that of the picture.
+func (p *tab) size() (width, height float64) {
+	p.t.Helper()
+	size := eval[[]float64](p, "[document.querySelector('#image').naturalWidth, document.querySelector('#image').naturalHeight]")
+	return size[0], size[1]
+}
+
+// near fails if a box is not where it was drawn, in shares of the picture.
+func (p *tab) near(index int, x0, y0, x1, y1 float64) {
+	p.t.Helper()
+	w, h := p.size()
+	box := eval[[]float64](p, boxOf(index))
+	for n, want := range []float64{x0 * w, y0 * h, x1 * w, y1 * h} {
+		require.InDelta(p.t, want, box[n], 2, "%v", box)
+	}
+}
+
+func (p *tab) drag(x0, y0, x1, y1 float64) {
+	p.t.Helper()
+	fromX, fromY := p.at(x0, y0)
+	toX, toY := p.at(x1, y1)
+	p.run(chromedp.DragAndDropXY(fromX, fromY, toX, toY, 5))
+}
+
+func (p *tab) swipe(x0, y0, x1, y1 float64) {
+	p.t.Helper()
+	fromX, fromY := p.at(x0, y0)
+	toX, toY := p.at(x1, y1)
+	touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) chromedp.Action[chromedp.Void] {
+		return command(input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: append([]*input.TouchPoint{}, points...)})
+	}
+	p.run(touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: fromX, Y: fromY}))
+	for n := range 5 {
+		share := float64(n+1) / 5
+		p.run(touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: fromX + share*(toX-fromX), Y: fromY + share*(toY-fromY)}))
+	}
+	p.run(touch(input.DispatchTouchEventTypeTouchEnd))
+}
+
+func TestDrawWithMouse(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, true)
+	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
+	p.drag(0.1, 0.6, 0.25, 0.8)
+	require.Equal(t, 2, eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	p.near(1, 0.1, 0.6, 0.25, 0.8)
+	p.drag(0.2, 0.7, 0.3, 0.6) // takes the box along
+	p.near(1, 0.2, 0.5, 0.35, 0.7)
+	p.drag(0.35, 0.7, 0.5, 0.9) // by its corner
+	p.near(1, 0.2, 0.5, 0.5, 0.9)
+	p.drag(0.9, 0.9, 1.2, 1.2) // ends outside
+	p.near(2, 0.9, 0.9, 1, 1)
+	p.drag(0.7, 0.2, 0.7, 0.2) // a click is no box
+	require.Equal(t, 3, eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	p.shoot("mouse")
+	p.key("n")
+	p.until(judgedAre(1))
+	require.Len(t, r.image(t, "ng-1").Last().Boxes, 3)
+	require.Eventually(t, func() bool { return r.image(t, "ng-1").Sent() == 2 }, 10*time.Second, 10*time.Millisecond)
+	require.Len(t, r.annotations(t, "ng-1"), 2)
+}
+
+// A finger scrolls, and draws once that was chosen.
+func TestDrawWithFinger(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, true)
+	p := browse(t, r, look{width: 390, height: 844, language: "en", name: "Sato", touch: true})
+	p.swipe(0.1, 0.8, 0.3, 0.6)
+	require.Equal(t, 1, eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	_ = eval[any](p, "document.querySelector('#draw').click()")
+	p.swipe(0.1, 0.6, 0.3, 0.8)
+	require.Equal(t, 2, eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	p.near(1, 0.1, 0.6, 0.3, 0.8)
+	p.shoot("finger")
+	_ = eval[any](p, "document.querySelector('[data-verdict=NG]').click()")
+	p.until(judgedAre(1))
+	require.Len(t, r.image(t, "ng-1").Last().Boxes, 2)
+}
+
+// Without a connection the page shows what is on the disk, and says what it cannot.
+func TestPageWithoutConnection(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, false)
+	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
+	require.Contains(t, p.text("#offline"), "no connection")
+	p.key("b")
+	p.key("n")
+	p.until(judgedAre(1))
+	require.Equal(t, "NG", r.image(t, "ng-1").Last().Verdict)
+	p.key(kb.ArrowLeft)
+	require.Contains(t, p.text("#sending"), "Boxes not sent: 1.")
+	require.Zero(t, r.service.Executions("annotate"))
+	_ = eval[any](p, "document.querySelector('#strip li:last-child button').click()")
+	p.until("document.querySelector('#empty').innerText.includes('not there any more')")
+	p.forget("404")
+	p.shoot("offline")
+	p.fits()
+	p.axe()
+}
+
+// An image that is not on the disk any more is shown from the service.
+func TestPictureOfTheService(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, true)
+	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
+	_ = eval[any](p, "document.querySelector('#strip li:last-child button').click()")
+	p.until("!document.querySelector('#source').hidden && document.querySelector('#image').naturalWidth > 0")
+	require.Contains(t, p.text("#source"), "from the service")
+}
+
+// What came of boxes whose response was lost is asked, and told.
+func TestLostBoxes(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, true)
+	r.service.Inject("annotate", hacarustest.CloseConnection().Before())
+	p := browse(t, r, look{width: 390, height: 844, language: "ja", name: "佐藤"})
+	p.key("b")
+	p.key("n")
+	p.until(judgedAre(1))
+	_ = eval[any](p, "document.querySelector('#strip button').click()")
+	p.until("document.querySelectorAll('#sending button').length === 2")
+	p.shoot("lost")
+	p.fits()
+	p.axe()
+	_ = eval[any](p, "document.querySelector('#sending button').click()")
+	p.until("document.querySelector('#sending').innerText.includes('アイテムからは') && document.querySelectorAll('#sending button').length === 2")
+	require.Empty(t, r.annotations(t, "ng-1"), "looking sends nothing")
+	_ = eval[any](p, "document.querySelector('#sending button:last-child').click()")
+	p.until("document.querySelector('#sending').innerText.includes('送信済みの枠: 1')")
+	require.Len(t, r.annotations(t, "ng-1"), 1)
+}
+
+// Two people who judge at the same time see each other's judgements.
+func TestTwoPeople(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, true)
+	one := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
+	two := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Ito"})
+	one.key("n")
+	one.until(judgedAre(1))
+	two.key("o") // before it has looked again
+	two.until("document.querySelector('#status').innerText.includes('somebody else')")
+	two.forget("409")
+	require.Equal(t, "Sato", r.image(t, "ng-1").Last().By)
+	require.Contains(t, two.text("#verdict"), "NG · Sato")
+	two.key("o") // knowing that
+	two.until("document.querySelector('#file').innerText !== 'NG-01-scratch.jpg'")
+	require.Equal(t, "Ito", r.image(t, "ng-1").Last().By)
+	one.until("document.querySelector('#strip .by').innerText.includes('Ito')")
+}
+
+// The page says so if the program has ended, and a judgement is not lost silently.
+func TestProgramEnds(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, true)
+	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
+	r.cancel()
+	p.until("document.querySelector('#status').innerText.includes('does not respond')")
+	p.key("n")
+	p.until("document.querySelector('#status').innerText.includes('does not respond')")
+	require.Zero(t, eval[int](p, "document.querySelectorAll('#strip .judged').length"))
+	p.forget("ERR_CONNECTION_REFUSED")
+}

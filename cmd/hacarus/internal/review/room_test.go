@@ -28,6 +28,7 @@ type room struct {
 	path    string // of the record
 	service *hacarustest.Server
 	address string // of the page, as http://HOST:PORT
+	cancel  context.CancelFunc
 }
 
 // plates are what the model of the room says of the plates, in the order of the record.
@@ -72,6 +73,7 @@ func newRoom(t *testing.T, connected bool) *room {
 	r.server = newServer(program.NewFor(io.Discard, io.Discard, output.Table), b, listener.Addr())
 	r.address = "http://" + listener.Addr().String()
 	ctx, cancel := context.WithCancel(t.Context())
+	r.cancel = cancel
 	done := make(chan error, 1)
 	go func() { done <- r.serve(ctx, listener) }()
 	t.Cleanup(func() {

@@ -500,8 +500,9 @@ $("name-form").addEventListener("submit", (event) => {
   localStorage.setItem("name", state.name);
   renderName();
   $("name-dialog").close();
+  $("frame").focus({ preventScroll: true });
 });
-$("name-dialog").addEventListener("cancel", (event) => { if (!state.name) event.preventDefault(); });
+$("name-dialog").addEventListener("close", () => { if (!state.name) askName(); });
 $("who").addEventListener("click", askName);
 
 // ---- What a person does
