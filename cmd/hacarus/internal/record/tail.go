@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"math"
 	"os"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
@@ -31,30 +32,43 @@ func NewTail(path string) *Tail { return &Tail{path: path} }
 // out.
 func (t *Tail) Lines() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		file, err := t.open()
+		t.read(t.offset, math.MaxInt64, func(raw []byte) { t.offset += int64(len(raw)) }, yield)
+	}
+}
+
+// Past yields the lines that were read.
+func (t *Tail) Past() iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		t.read(0, t.offset, func([]byte) {}, yield)
+	}
+}
+
+// read yields the lines of a part of the record, and calls took with each before
+// that, also with those that are left out.
+func (t *Tail) read(from, to int64, took func([]byte), yield func(Line, error) bool) {
+	file, err := t.open(from)
+	if err != nil {
+		yield(Line{}, err)
+		return
+	}
+	defer file.Close()
+	for lines := bufio.NewReader(io.LimitReader(file, to-from)); ; {
+		raw, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return
+		}
 		if err != nil {
 			yield(Line{}, err)
 			return
 		}
-		defer file.Close()
-		for lines := bufio.NewReader(file); ; {
-			raw, err := lines.ReadBytes('\n')
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(Line{}, err)
-				return
-			}
-			t.offset += int64(len(raw))
-			if line, ok := parse(raw); ok && !yield(line, nil) {
-				return
-			}
+		took(raw)
+		if line, ok := parse(raw); ok && !yield(line, nil) {
+			return
 		}
 	}
 }
 
-func (t *Tail) open() (*os.File, error) {
+func (t *Tail) open(at int64) (*os.File, error) {
 	file, err := os.Open(t.path)
 	if err != nil {
 		return nil, err
@@ -64,7 +78,7 @@ func (t *Tail) open() (*os.File, error) {
 		err = language.Errorf("%s has become shorter: it is another record", t.path)
 	}
 	if err == nil {
-		_, err = file.Seek(t.offset, io.SeekStart)
+		_, err = file.Seek(at, io.SeekStart)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

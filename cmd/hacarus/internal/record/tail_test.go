@@ -41,6 +41,12 @@ func TestTailReadsWhatIsNew(t *testing.T) {
 	_, err = file.WriteString("}\nno JSON\n{}\n")
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
+	past := 0
+	for _, err := range tail.Past() {
+		require.NoError(t, err)
+		past++
+	}
+	require.Equal(t, 2, past, "what comes later is not past")
 	require.Equal(t, []string{"2"}, next())
 
 	// Lines about boxes are nothing to those who ask for entries.

@@ -29,8 +29,9 @@ type book struct {
 	mu      sync.Mutex
 	tail    *record.Tail
 	images  map[string]*judge.Image
-	order   []string // of ids, as they came
-	version int      // grows with what is known
+	order   []string        // of ids, as they came
+	inside  map[string]bool // whether an image was inspected in the period, by its id; nothing if that is all time
+	version int             // grows with what is known
 	sending map[string]sendingNow
 }
 
@@ -44,7 +45,7 @@ type sendingNow struct {
 func newBook(path string, j *judge.Judge, within period, doubt *float64) *book {
 	return &book{
 		judge: j, within: within, doubt: doubt, tail: record.NewTail(path),
-		images: map[string]*judge.Image{}, sending: map[string]sendingNow{},
+		images: map[string]*judge.Image{}, inside: map[string]bool{}, sending: map[string]sendingNow{},
 	}
 }
 
@@ -56,33 +57,74 @@ func (b *book) refresh() error {
 }
 
 func (b *book) refreshLocked() error {
+	late := map[string]bool{}
 	for line, err := range b.tail.Lines() {
 		if err != nil {
 			return err
 		}
-		b.add(line)
+		b.add(line, late)
 	}
-	return nil
+	return b.complete(late)
 }
 
-func (b *book) add(line record.Line) {
-	id := ""
-	if line.Entry != nil {
-		id = line.Entry.ID
-	} else {
-		id = line.Sending.Image
-	}
-	image := b.images[id]
+// add adds a line to its image, if a person should look at that, and notes images that
+// nobody was to look at until a person did.
+func (b *book) add(line record.Line, late map[string]bool) {
+	image := b.images[idOf(line)]
 	if image == nil {
-		if line.Entry == nil || !b.isDoubtful(*line.Entry) || !b.within.has(line.Entry.Time) {
+		if line.Entry == nil || !b.place(*line.Entry) || !b.isDoubtful(*line.Entry) {
 			return
 		}
 		image = &judge.Image{}
-		b.images[id] = image
-		b.order = append(b.order, id)
+		b.images[line.Entry.ID] = image
+		b.order = append(b.order, line.Entry.ID)
+		late[line.Entry.ID] = line.Entry.By != record.Model
 	}
 	image.Add(line)
 	b.version++
+}
+
+// complete reads again what was said of images before a person has judged them.
+func (b *book) complete(late map[string]bool) error {
+	maps.DeleteFunc(late, func(_ string, is bool) bool { return !is })
+	if len(late) == 0 {
+		return nil
+	}
+	whole := map[string]*judge.Image{}
+	for id := range late {
+		whole[id] = &judge.Image{}
+	}
+	for line, err := range b.tail.Past() {
+		if err != nil {
+			return err
+		}
+		if image := whole[idOf(line)]; image != nil {
+			image.Add(line)
+		}
+	}
+	maps.Copy(b.images, whole)
+	return nil
+}
+
+func idOf(line record.Line) string {
+	if line.Entry != nil {
+		return line.Entry.ID
+	}
+	return line.Sending.Image
+}
+
+// place remembers whether an image was inspected in the period, which its first entry
+// tells, and returns it.
+func (b *book) place(e record.Entry) bool {
+	if b.within == (period{}) {
+		return true
+	}
+	inside, known := b.inside[e.ID]
+	if !known {
+		inside = b.within.has(e.Time)
+		b.inside[e.ID] = inside
+	}
+	return inside
 }
 
 // isDoubtful says whether a person should look at an image, or has done so.

@@ -114,34 +114,58 @@ func export(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 }
 
 // judged returns what holds of the images that people have judged, in the order in
-// which they were inspected, and how many nobody has.
+// which they were inspected, and how many nobody has. The record is read twice, so
+// that only what is exported is kept in memory.
 func judged(path string, within period) (entries []record.Entry, unjudged int, err error) {
-	all := map[string]*judge.Image{}
+	byPerson, err := inspected(path, within)
+	if err != nil {
+		return nil, 0, err
+	}
+	images := map[string]*judge.Image{}
 	var order []string
 	for e, err := range record.Entries(path) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if all[e.ID] == nil {
-			if !within.has(e.Time) {
-				continue
-			}
-			all[e.ID] = &judge.Image{}
+		if !byPerson[e.ID] {
+			continue
+		}
+		if images[e.ID] == nil {
+			images[e.ID] = &judge.Image{}
 			order = append(order, e.ID)
 		}
-		all[e.ID].Add(record.Line{Entry: &e})
+		images[e.ID].Add(record.Line{Entry: &e})
 	}
 	for _, id := range order {
-		image := all[id]
-		if !image.Judged() {
-			unjudged++
+		image := images[id]
+		if !image.Judged() { // it was taken back
 			continue
 		}
 		e, said := image.Last(), image.Holding()
 		e.By, e.Note, e.Time = said.By, said.Note, said.Time // after an undo too
 		entries = append(entries, e)
 	}
-	return entries, unjudged, nil
+	return entries, len(byPerson) - len(entries), nil
+}
+
+// inspected returns the images that were inspected in a period, and whether a person has
+// judged them.
+func inspected(path string, within period) (byPerson map[string]bool, err error) {
+	byPerson, outside := map[string]bool{}, map[string]bool{}
+	for e, err := range record.Entries(path) {
+		if err != nil {
+			return nil, err
+		}
+		_, known := byPerson[e.ID]
+		switch {
+		case outside[e.ID]:
+		case !known && !within.has(e.Time):
+			outside[e.ID] = true
+		default:
+			byPerson[e.ID] = byPerson[e.ID] || e.By != record.Model
+		}
+	}
+	return byPerson, nil
 }
 
 // count counts an image by what it is judged to be.
@@ -193,9 +217,10 @@ func (e *exporter) miss(image record.Entry, err error) {
 }
 
 // names gives images names that differ, also where letters of both cases are the
-// same. They stay the same in the next export, as long as the images are the same.
+// same: those that several have get the image's id. They stay the same in the next
+// export, as long as the images are the same.
 func names(images []record.Entry) []string {
-	times := map[string]int{}
+	times, taken := map[string]int{}, map[string]bool{}
 	base := func(e record.Entry) string { return filepath.Base(filepath.FromSlash(e.File)) }
 	for _, e := range images {
 		times[strings.ToLower(base(e))]++
@@ -203,10 +228,11 @@ func names(images []record.Entry) []string {
 	names := make([]string, len(images))
 	for n, e := range images {
 		name := base(e)
-		if times[strings.ToLower(name)] > 1 {
+		for again := times[strings.ToLower(name)] > 1; again || taken[strings.ToLower(name)]; again = false {
 			extension := filepath.Ext(name)
 			name = strings.TrimSuffix(name, extension) + "-" + hacarus.SafeName(e.ID) + extension
 		}
+		taken[strings.ToLower(name)] = true
 		names[n] = name
 	}
 	return names

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
+	"image"
 	"io"
 	"io/fs"
 	"os"
@@ -190,12 +191,8 @@ func (e *exporter) writeCOCO(ctx context.Context, images []record.Entry) error {
 	}
 	kept := map[string]bool{"annotations.json": true}
 	for n, name := range names(images) {
-		image := images[n]
-		if labelOf(image) == "bad" && len(image.Boxes) == 0 {
-			e.res.Boxless++
-			continue
-		}
-		content, ok, err := e.content(ctx, image)
+		entry := images[n]
+		content, ok, err := e.content(ctx, entry)
 		if err != nil {
 			return err
 		}
@@ -204,12 +201,17 @@ func (e *exporter) writeCOCO(ctx context.Context, images []record.Entry) error {
 		}
 		picture, err := overlay.Decode(bytes.NewReader(content))
 		if err != nil { // its size is not known then
-			e.miss(image, err)
+			e.miss(entry, err)
 			continue
 		}
-		e.count(image)
 		size := picture.Bounds().Size()
-		set.add(image, name, size.X, size.Y)
+		boxes := defects(entry, size)
+		if labelOf(entry) == "bad" && len(boxes) == 0 {
+			e.res.Boxless++
+			continue
+		}
+		e.count(entry)
+		set.add(name, size, entry.Written, boxes)
 		if err := folder.Write("images/"+name, copyOf(content)); err != nil {
 			return err
 		}
@@ -230,17 +232,27 @@ func (c *coco) write(w io.Writer) error {
 	return err
 }
 
-func (c *coco) add(e record.Entry, name string, width, height int) {
-	id := len(c.Images) + 1
-	c.Images = append(c.Images, cocoImage{ID: id, FileName: name, Width: width, Height: height, Captured: e.Written.UTC().Format(time.RFC3339)})
+// defects are the boxes of an NG image, as far as they lie within it.
+func defects(e record.Entry, size image.Point) (boxes []image.Rectangle) {
 	if labelOf(e) == "good" {
-		return
+		return nil
 	}
 	for _, b := range e.Boxes {
-		x0, y0, x1, y1 := min(b[0], width), min(b[1], height), min(b[2], width), min(b[3], height)
+		if box := image.Rect(b[0], b[1], b[2], b[3]).Intersect(image.Rectangle{Max: size}); !box.Empty() {
+			boxes = append(boxes, box)
+		}
+	}
+	return boxes
+}
+
+func (c *coco) add(name string, size image.Point, captured time.Time, boxes []image.Rectangle) {
+	id := len(c.Images) + 1
+	c.Images = append(c.Images, cocoImage{ID: id, FileName: name, Width: size.X, Height: size.Y, Captured: captured.UTC().Format(time.RFC3339)})
+	for _, b := range boxes {
+		x0, y0, x1, y1 := b.Min.X, b.Min.Y, b.Max.X, b.Max.Y
 		c.Annotations = append(c.Annotations, cocoAnnotation{
 			ID: len(c.Annotations) + 1, ImageID: id, CategoryID: cocoDefect,
-			Box: [4]int{x0, y0, x1 - x0, y1 - y0}, Area: (x1 - x0) * (y1 - y0),
+			Box: [4]int{x0, y0, b.Dx(), b.Dy()}, Area: b.Dx() * b.Dy(),
 			Segmentation: [][8]int{{x0, y0, x1, y0, x1, y1, x0, y1}},
 		})
 	}

@@ -42,7 +42,14 @@ func newReader(t *testing.T, r *room) *reader {
 	return b
 }
 
-func (b *reader) do(method, path, body string, change func(*http.Request)) (*http.Response, string) {
+// received is a response whose body was read.
+type received struct {
+	StatusCode int
+	Header     http.Header
+	Cookies    []*http.Cookie
+}
+
+func (b *reader) do(method, path, body string, change func(*http.Request)) (received, string) {
 	request, err := http.NewRequestWithContext(b.t.Context(), method, b.address+path, strings.NewReader(body))
 	require.NoError(b.t, err)
 	if body != "" {
@@ -56,7 +63,7 @@ func (b *reader) do(method, path, body string, change func(*http.Request)) (*htt
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
 	require.NoError(b.t, err)
-	return response, string(content)
+	return received{response.StatusCode, response.Header, response.Cookies()}, string(content)
 }
 
 func (b *reader) list(query string) (l list) {
@@ -131,7 +138,7 @@ func TestCookie(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t, false)
 	response, body := (&reader{r, t, &http.Client{}}).do(http.MethodGet, strings.TrimPrefix(r.url(), r.address), "", nil)
-	cookie := response.Cookies()[0]
+	cookie := response.Cookies[0]
 	require.True(t, cookie.HttpOnly)
 	require.Equal(t, http.SameSiteStrictMode, cookie.SameSite)
 	require.NotContains(t, body, r.token)
@@ -194,7 +201,37 @@ func TestList(t *testing.T) {
 	require.Equal(t, []judgement{
 		{judged.Images[0].Seen, "Sato", "OK", "dust", false}, {l.Images[0].Time, "", "NG", "", false},
 	}, judged.Images[0].History)
-	require.Len(t, b.list("show=all").Images, 6)
+	all := b.list("show=all").Images
+	require.Len(t, all, 6)
+	require.Len(t, all[5].History, 2, "what the model said of an image that nobody was to look at")
+	response, _ = b.do(http.MethodPost, "/api/undo", `{"id":"ok-1","by":"Sato"}`, nil)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, "OK", r.image(t, "ok-1").Last().Verdict)
+}
+
+// An image belongs to the time at which it was inspected, whenever it is judged.
+func TestPeriod(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, false)
+	first := r.image(t, "ok-1").Last().Time
+	own, err := record.Open(r.path)
+	require.NoError(t, err)
+	for _, id := range []string{"ok-1", "ng-1", "ng-3", "gone"} {
+		e := r.image(t, id).Last()
+		e.By, e.Time = "Sato", e.Time.Add(time.Hour)
+		require.NoError(t, own.Append(e))
+	}
+	require.NoError(t, own.Close())
+	b := newBook(r.path, r.book.judge, period{to: first.Add(2 * time.Second)}, nil)
+	require.NoError(t, b.refresh())
+	require.Equal(t, []string{"ng-1", "ok-1"}, ids(b.list(language.English, "", showAll, time.Time{})))
+	b = newBook(r.path, r.book.judge, period{from: first.Add(2 * time.Second)}, nil)
+	require.NoError(t, b.refresh())
+	require.Equal(t, []string{"ng-3", "none", "gone"}, ids(b.list(language.English, "", showAll, time.Time{})))
+	entries, unjudged, err := judged(r.path, period{from: first.Add(2 * time.Second)})
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
+	require.Equal(t, 2, unjudged)
 }
 
 func toString(v any) string {
