@@ -4,7 +4,10 @@
 package record
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -31,16 +34,17 @@ type Entry struct {
 	Written time.Time `json:"written"` // the image, as the file system tells
 	Lot     string    `json:"lot,omitempty"`
 	Serial  string    `json:"serial,omitempty"`
-	Model   string    `json:"model"`
+	Model   string    `json:"model"` // that decided; the one that was asked for, if there is no telling
+	Version string    `json:"model_version,omitempty"`
 	ItemID  string    `json:"item_id"`
 	Verdict string    `json:"verdict"`
 	Score   *float64  `json:"score"`
-	Boxes   [][4]int  `json:"boxes"` // left, top, right and bottom in pixels
-	Error   *string   `json:"error"` // why there is no verdict
-	By      string    `json:"by"`    // who decided: [Model] or a person
+	Boxes   [][4]int  `json:"boxes"`          // left, top, right and bottom in pixels
+	Error   *string   `json:"error"`          // why there is no verdict
+	By      string    `json:"by"`             // who decided: [Model] or a person
+	Undo    bool      `json:"undo,omitempty"` // the person has taken the judgement before back, and this is what held before
 	Note    string    `json:"note,omitempty"`
-	To      string    `json:"to,omitempty"`   // the path that the image goes to; "" if it stays
-	Undo    bool      `json:"undo,omitempty"` // a person has taken the judgement before back, and this is what held before
+	To      string    `json:"to,omitempty"` // the path that the image goes to; "" if it stays
 }
 
 // Sending is a line of another kind: what became of boxes that a person drew and
@@ -134,15 +138,26 @@ func (r *Record) Close() error { return r.file.Close() }
 // Lines of other programs, and one that is just being written, are left out.
 func Entries(path string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		for line, err := range NewTail(path).Lines() {
-			if err == nil && line.Entry == nil {
-				continue
+		file, err := os.Open(path)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		defer file.Close()
+		for lines := bufio.NewReader(file); ; {
+			line, err := lines.ReadBytes('\n')
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(Entry{}, err)
+				return
 			}
 			var e Entry
-			if err == nil {
-				e = *line.Entry
+			if json.Unmarshal(line, &e) != nil || e.ID == "" {
+				continue
 			}
-			if !yield(e, err) {
+			if !yield(e, nil) {
 				return
 			}
 		}

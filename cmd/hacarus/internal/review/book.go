@@ -261,6 +261,7 @@ type view struct {
 	Lot     string      `json:"lot"`
 	Serial  string      `json:"serial"`
 	Model   string      `json:"model"`
+	Version string      `json:"model_version"`
 	ItemID  string      `json:"item_id"`
 	History []judgement `json:"history"` // the last one first
 	Sending sendingView `json:"sending"`
@@ -290,7 +291,7 @@ func (b *book) view(l language.Language, id string) view {
 	v := view{
 		ID: id, File: last.File, Day: dayOf(image), Time: first.Time, Seen: last.Time,
 		Verdict: last.Verdict, Judged: image.Judged(), Score: last.Score, Boxes: append([][4]int{}, last.Boxes...), Error: last.Error,
-		Station: last.Station, Lot: last.Lot, Serial: last.Serial, Model: last.Model, ItemID: last.ItemID,
+		Station: last.Station, Lot: last.Lot, Serial: last.Serial, Model: last.Model, Version: last.Version, ItemID: last.ItemID,
 	}
 	if v.Judged {
 		v.By = holding.By

@@ -54,7 +54,7 @@ func newRoom(t *testing.T, connected bool) *room {
 	for n, e := range plates {
 		content := plate(t, e.File)
 		sum := sha256.Sum256(content)
-		e.Time, e.Dir, e.By, e.Model, e.ItemID = yesterday.Add(time.Duration(n)*time.Second).UTC(), dir, record.Model, "plates", "item-"+e.ID
+		e.Time, e.Dir, e.By, e.Model, e.Version, e.ItemID = yesterday.Add(time.Duration(n)*time.Second).UTC(), dir, record.Model, "plates", "3", "item-"+e.ID
 		e.SHA256, e.Size = hex.EncodeToString(sum[:]), int64(len(content))
 		require.NoError(t, own.Append(e))
 		r.service.AddItem(hacarus.Item{ItemID: e.ItemID}, content)

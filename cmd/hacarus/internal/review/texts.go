@@ -40,6 +40,7 @@ func texts(p language.Language) map[string]string {
 		"serial":    p.Text("Serial number"),
 		"station":   p.Text("Station"),
 		"model":     p.Text("Model"),
+		"version":   p.Text("Version"),
 		"item":      p.Text("Item"),
 		"error":     p.Text("Error"),
 		"history":   p.Text("History"),

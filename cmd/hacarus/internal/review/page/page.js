@@ -281,7 +281,7 @@ function renderImage() {
 function renderFacts(image) {
   const facts = [
     ["score", image.score], ["lot", image.lot], ["serial", image.serial], ["station", image.station],
-    ["time", when(image.time)], ["model", image.model], ["item", image.item_id], ["error", image.error],
+    ["time", when(image.time)], ["model", image.model], ["version", image.model_version], ["item", image.item_id], ["error", image.error],
   ];
   const rows = facts.filter(([, value]) => value !== null && value !== "").map(([name, value]) => make("div", {}, make("dt", {}, t(name)), make("dd", {}, String(value))));
   $("facts").replaceChildren(...rows);
