@@ -157,5 +157,8 @@ func explain(l language.Language, err error) string {
 	if english, args, ok := language.MessageOf(err); ok {
 		return l.Text(english, args...)
 	}
-	return err.Error()
+	return plain(err.Error())
 }
+
+// plain is what an error of the SDK says, to people who do not know of the SDK.
+func plain(text string) string { return strings.TrimPrefix(text, "hacarus: ") }

@@ -306,7 +306,7 @@ func (b *book) view(l language.Language, id string) view {
 	unsent, unknown := image.Unsent()
 	v.Sending = sendingView{Sent: image.Sent(), Unsent: len(unsent), Unknown: len(unknown), Busy: b.sending[id].busy}
 	if n := len(image.Sendings); n > 0 && len(unsent)+len(unknown) > 0 {
-		v.Sending.Error = image.Sendings[n-1].Error
+		v.Sending.Error = plain(image.Sendings[n-1].Error)
 	}
 	if err := b.sending[id].err; err != nil && len(unsent)+len(unknown) > 0 {
 		v.Sending.Error = explain(l, err)

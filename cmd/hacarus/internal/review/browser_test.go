@@ -454,7 +454,8 @@ func TestDrawWithMouse(t *testing.T) {
 	p.near(1, 0.2, 0.5, 0.5, 0.9)
 	p.drag(0.9, 0.9, 1.2, 1.2) // ends outside
 	p.near(2, 0.9, 0.9, 1, 1)
-	p.drag(0.7, 0.2, 0.7, 0.2) // a click is no box
+	p.drag(0.7, 0.2, 0.7, 0.2) // a click is no box, and chooses none
+	p.key(kb.Delete)
 	require.Equal(t, 3, eval[int](p, "document.querySelectorAll('#box-list li').length"))
 	p.shoot("mouse")
 	p.key("n")

@@ -336,6 +336,7 @@ const picture = new Picture({
   onSelect(index) {
     renderBoxes();
     if (index >= 0) boxButton(index)?.focus({ preventScroll: true });
+    else if ($("box-list").contains(document.activeElement)) $("frame").focus({ preventScroll: true }); // no key acts on a box that is not chosen
   },
 });
 
