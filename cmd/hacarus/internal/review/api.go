@@ -19,18 +19,18 @@ func (s *server) getTexts(w http.ResponseWriter, r *http.Request) {
 
 // getImages lists images, if there is more than the page knows.
 func (s *server) getImages(w http.ResponseWriter, r *http.Request) {
-	if err := s.book.refresh(); err != nil {
+	version, err := s.book.refresh()
+	query := r.URL.Query()
+	switch {
+	case err != nil:
 		fail(w, r, http.StatusInternalServerError, err)
 		return
-	}
-	query := r.URL.Query()
-	since, _ := time.Parse(time.RFC3339, query.Get("since")) // zero for a page that has just opened
-	l := s.book.list(languageOf(r), query.Get("day"), query.Get("show"), since)
-	if query.Get("version") == strconv.Itoa(l.Version) {
+	case query.Get("version") == strconv.Itoa(version):
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	reply(w, http.StatusOK, l)
+	since, _ := time.Parse(time.RFC3339, query.Get("since")) // zero for a page that has just opened
+	reply(w, http.StatusOK, s.book.list(languageOf(r), query.Get("day"), query.Get("show"), since))
 }
 
 // postJudge writes a judgement, and sends its boxes after that.

@@ -49,11 +49,13 @@ func newBook(path string, j *judge.Judge, within period, doubt *float64) *book {
 	}
 }
 
-// refresh reads what was added to the record.
-func (b *book) refresh() error {
+// refresh reads what was added to the record, and returns the version of what is
+// known then.
+func (b *book) refresh() (version int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.refreshLocked()
+	err = b.refreshLocked()
+	return b.version, err
 }
 
 func (b *book) refreshLocked() error {

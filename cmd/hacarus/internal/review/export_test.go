@@ -120,7 +120,8 @@ func TestExportAfterUndo(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t, false)
 	r.say(t, "ng-1", "Sato", "OK")
-	require.NoError(t, r.book.refresh())
+	_, err := r.book.refresh()
+	require.NoError(t, err)
 	undo := func(id string) {
 		_, err := r.book.change("en", id, func(i *judge.Image) error { return r.book.judge.Undo(i, "Ito", time.Time{}) })
 		require.NoError(t, err)

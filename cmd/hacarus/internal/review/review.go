@@ -88,7 +88,7 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		doubt = new(cmd.Float("doubt"))
 	}
 	b := newBook(path, judge.New(r, client), within, doubt)
-	if err := b.refresh(); err != nil {
+	if _, err := b.refresh(); err != nil {
 		return err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)

@@ -67,7 +67,8 @@ func newRoom(t *testing.T, connected bool) *room {
 		client = r.service.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
 	}
 	b := newBook(r.path, judge.New(own, client), period{}, new(0.1))
-	require.NoError(t, b.refresh())
+	_, err = b.refresh()
+	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	require.NoError(t, err)
 	r.server = newServer(program.NewFor(io.Discard, io.Discard, output.Table), b, listener.Addr())

@@ -37,8 +37,9 @@ function t(name, ...values) {
 
 async function ask(path, options = {}) {
   const response = await fetch(path, { ...options, headers: { "Accept-Language": state.language, ...options.headers } });
-  const content = response.headers.get("Content-Type")?.startsWith("application/json") ? await response.json() : null;
-  if (!response.ok) throw Object.assign(new Error(content?.error ?? `${response.status} ${response.statusText}`), { content });
+  const text = await response.text();
+  const content = response.headers.get("Content-Type")?.startsWith("application/json") ? JSON.parse(text) : null;
+  if (!response.ok) throw Object.assign(new Error(content?.error ?? (text || response.statusText)), { content });
   return content;
 }
 
