@@ -441,7 +441,7 @@ var japanese = map[string]string{
 	"Undo changes of boxes":             "枠の変更を元に戻す",
 	"Larger":                            "拡大",
 	"Smaller":                           "縮小",
-	"Size: %d %%":                       "倍率: %d %%",
+	"%d %%":                             "%d %%",
 	"Previous image":                    "前の画像",
 	"Next image":                        "次の画像",
 	"Take back":                         "取り消す",

@@ -57,7 +57,7 @@ func texts(p language.Language) map[string]string {
 		"boxesReset": p.Text("Undo changes of boxes"),
 		"zoomIn":     p.Text("Larger"),
 		"zoomOut":    p.Text("Smaller"),
-		"zoom":       p.Text("Size: %d %%"),
+		"zoom":       p.Text("%d %%"),
 		"previous":   p.Text("Previous image"),
 		"next":       p.Text("Next image"),
 		"undo":       p.Text("Take back"),
