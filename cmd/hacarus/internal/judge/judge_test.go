@@ -43,7 +43,7 @@ func newRoom(t *testing.T) room {
 func (r room) image(t *testing.T) *Image {
 	t.Helper()
 	var image Image
-	for line, err := range record.NewTail(r.path).Lines() {
+	for line, err := range record.NewTail(r.path).Lines(nil) {
 		require.NoError(t, err)
 		image.Add(line)
 	}

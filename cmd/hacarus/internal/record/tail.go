@@ -2,6 +2,7 @@ package record
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -29,23 +30,26 @@ func NewTail(path string) *Tail { return &Tail{path: path} }
 
 // Lines yields the lines that were not read yet, in the order in which they were
 // written. Lines of other programs, and one that is just being written, are left
-// out.
-func (t *Tail) Lines() iter.Seq2[Line, error] {
+// out, and so is a model's OK on an image that is not known: to read all of what was
+// well takes its time in a record of months. With nil for known, all images are.
+func (t *Tail) Lines(known func(id string) bool) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		t.read(t.offset, math.MaxInt64, func(raw []byte) { t.offset += int64(len(raw)) }, yield)
+		t.read(t.offset, math.MaxInt64, func(raw []byte) bool {
+			t.offset += int64(len(raw))
+			return known == nil || !isOK(raw, known)
+		}, yield)
 	}
 }
 
-// Past yields the lines that were read.
+// Past yields all lines that were read.
 func (t *Tail) Past() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		t.read(0, t.offset, func([]byte) {}, yield)
+		t.read(0, t.offset, func([]byte) bool { return true }, yield)
 	}
 }
 
-// read yields the lines of a part of the record, and calls took with each before
-// that, also with those that are left out.
-func (t *Tail) read(from, to int64, took func([]byte), yield func(Line, error) bool) {
+// read yields those lines of a part of the record that are wanted.
+func (t *Tail) read(from, to int64, wanted func([]byte) bool, yield func(Line, error) bool) {
 	file, err := t.open(from)
 	if err != nil {
 		yield(Line{}, err)
@@ -61,7 +65,9 @@ func (t *Tail) read(from, to int64, took func([]byte), yield func(Line, error) b
 			yield(Line{}, err)
 			return
 		}
-		took(raw)
+		if !wanted(raw) {
+			continue
+		}
 		if line, ok := parse(raw); ok && !yield(line, nil) {
 			return
 		}
@@ -84,6 +90,16 @@ func (t *Tail) open(at int64) (*os.File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
+}
+
+// isOK says of a line, without decoding it, whether it is a model's OK on an image
+// that is not known. It may be wrong in one direction: a line that another program has
+// written in its own way is not recognized.
+func isOK(raw []byte, known func(id string) bool) bool {
+	rest, ok := bytes.CutPrefix(raw, []byte(`{"id":"`))
+	id, _, closed := bytes.Cut(rest, []byte{'"'})
+	return ok && closed && bytes.IndexByte(id, '\\') < 0 &&
+		bytes.Contains(raw, []byte(`"verdict":"OK"`)) && bytes.Contains(raw, []byte(`"by":"`+Model+`"`)) && !known(string(id))
 }
 
 func parse(raw []byte) (Line, bool) {

@@ -16,7 +16,7 @@ func TestTailReadsWhatIsNew(t *testing.T) {
 	t.Cleanup(func() { _ = r.Close() })
 	tail := NewTail(path)
 	next := func() (ids []string) {
-		for line, err := range tail.Lines() {
+		for line, err := range tail.Lines(nil) {
 			require.NoError(t, err)
 			if line.Entry != nil {
 				ids = append(ids, line.Entry.ID)
@@ -53,7 +53,34 @@ func TestTailReadsWhatIsNew(t *testing.T) {
 	require.Len(t, read(t, path), 2)
 
 	require.NoError(t, os.Truncate(path, 3))
-	for _, err := range tail.Lines() {
+	for _, err := range tail.Lines(nil) {
 		require.ErrorContains(t, err, "shorter")
 	}
+}
+
+// What was well is left out before it is read, unless it is about an image that is known.
+func TestTailLeavesOut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	r, err := Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = r.Close() })
+	tricky := `x","verdict":"OK","by":"model"`
+	for _, e := range []Entry{
+		{ID: "1", Verdict: "OK", By: Model},
+		{ID: "2", Verdict: "NG", By: Model},
+		{ID: "3", Verdict: "OK", By: "Sato"},
+		{ID: "known", Verdict: "OK", By: Model},
+		{ID: "4", Verdict: "NG", By: Model, File: tricky, Note: tricky},
+		{ID: tricky, Verdict: "NG", By: Model},
+		{ID: "5", Verdict: "unknown", By: Model},
+	} {
+		require.NoError(t, r.Append(e))
+	}
+	var ids []string
+	for line, err := range NewTail(path).Lines(func(id string) bool { return id == "known" }) {
+		require.NoError(t, err)
+		ids = append(ids, line.Entry.ID)
+	}
+	require.Equal(t, []string{"2", "3", "known", "4", tricky, "5"}, ids)
 }

@@ -60,13 +60,22 @@ func (b *book) refresh() (version int, err error) {
 
 func (b *book) refreshLocked() error {
 	late := map[string]bool{}
-	for line, err := range b.tail.Lines() {
+	for line, err := range b.tail.Lines(b.known()) {
 		if err != nil {
 			return err
 		}
 		b.add(line, late)
 	}
 	return b.complete(late)
+}
+
+// known is which images a model's OK is read of: all, where the score or the time
+// decides whether a person should look at one.
+func (b *book) known() func(id string) bool {
+	if b.doubt != nil || b.within != (period{}) {
+		return nil
+	}
+	return func(id string) bool { return b.images[id] != nil }
 }
 
 // add adds a line to its image, if a person should look at that, and notes images that

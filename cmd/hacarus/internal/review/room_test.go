@@ -95,7 +95,7 @@ func plate(t *testing.T, name string) []byte {
 func (r *room) image(t *testing.T, id string) *judge.Image {
 	t.Helper()
 	var image judge.Image
-	for line, err := range record.NewTail(r.path).Lines() {
+	for line, err := range record.NewTail(r.path).Lines(nil) {
 		require.NoError(t, err)
 		if line.Entry != nil && line.Entry.ID == id || line.Sending != nil && line.Sending.Image == id {
 			image.Add(line)

@@ -209,6 +209,23 @@ func TestList(t *testing.T) {
 	require.Equal(t, "OK", r.image(t, "ok-1").Last().Verdict)
 }
 
+// Without a score, what the model says is OK is not shown until a person judges it.
+func TestOnlyNG(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, false)
+	b := newBook(r.path, r.book.judge, period{}, nil)
+	shown := func() list {
+		_, err := b.refresh()
+		require.NoError(t, err)
+		return b.list(language.English, "", showAll, time.Time{})
+	}
+	require.Equal(t, []string{"ng-1", "ng-3", "none", "gone"}, ids(shown()))
+	r.say(t, "ok-1", "Sato", "NG")
+	require.Equal(t, []string{"ng-1", "ng-3", "none", "gone", "ok-1"}, ids(shown()))
+	history := shown().Images[4].History
+	require.Equal(t, []string{"NG", "OK"}, []string{history[0].Verdict, history[1].Verdict})
+}
+
 // An image belongs to the time at which it was inspected, whenever it is judged.
 func TestPeriod(t *testing.T) {
 	t.Parallel()
