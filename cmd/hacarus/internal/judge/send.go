@@ -117,7 +117,7 @@ func (s sending) note(state record.SendingState, boxes [][4]int, because error) 
 	if because != nil {
 		line.Error = because.Error()
 	}
-	if err := s.record.AppendSending(line); err != nil {
+	if err := s.record.Append(line); err != nil {
 		return err
 	}
 	*s.lines = append(*s.lines, line)

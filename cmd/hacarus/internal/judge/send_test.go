@@ -129,7 +129,7 @@ func TestSendNewBoxesBesideUnknown(t *testing.T) {
 func TestSendInterrupted(t *testing.T) {
 	t.Parallel()
 	r, image := drawn(t)
-	require.NoError(t, r.record.AppendSending(record.Sending{Image: "1", Boxes: [][4]int{{5, 6, 7, 8}}, State: record.SendingUnknown}))
+	require.NoError(t, r.record.Append(record.Sending{Image: "1", Boxes: [][4]int{{5, 6, 7, 8}}, State: record.SendingUnknown}))
 	_, err := r.Send(t.Context(), *r.image(t), false)
 	require.ErrorIs(t, err, ErrMaybeSent)
 

@@ -105,16 +105,11 @@ func endsWithinLine(file *os.File) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// Append adds an entry, which is on the disk when it returns. A line that was not
+// Append adds an entry, or what has one embedded in it, which is on the disk when it returns. A line that was not
 // written to its end stays, as a line of its own, which is nobody's: to cut it off
 // might take the line of another program.
-func (r *Record) Append(e Entry) error { return r.append(e) }
-
-// AppendSending adds a line on boxes that are sent, as [Record.Append] does.
-func (r *Record) AppendSending(s Sending) error { return r.append(s) }
-
-func (r *Record) append(v any) error {
-	line, err := output.Marshal(v)
+func (r *Record) Append(e any) error {
+	line, err := output.Marshal(e)
 	if err != nil {
 		return err
 	}

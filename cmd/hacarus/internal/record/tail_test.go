@@ -28,7 +28,7 @@ func TestTailReadsWhatIsNew(t *testing.T) {
 	}
 	require.Empty(t, next())
 	require.NoError(t, r.Append(Entry{ID: "1"}))
-	require.NoError(t, r.AppendSending(Sending{Image: "1", State: SendingDone}))
+	require.NoError(t, r.Append(Sending{Image: "1", State: SendingDone}))
 	require.Equal(t, []string{"1", "sending 1 sent"}, next())
 	require.Empty(t, next())
 
