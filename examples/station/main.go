@@ -52,20 +52,20 @@ func run(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	again := make(chan hacarus.File, 1000)
+	again := make(chan hacarus.File, 1000) // whose turn comes once more
 	for result, err := range client.Inspect(ctx, hacarus.InspectRequest{
 		Source:   images(ctx, dir, left, again),
 		Journal:  filepath.Join(dir, "journal"),
 		Remember: 90 * 24 * time.Hour,
 	}) {
 		if err != nil {
-			return err
+			return err // the images under way stay in waiting
 		}
 		if result.Err != nil && !isOfImage(result.Err) {
 			time.AfterFunc(time.Minute, func() { again <- hacarus.FileFromPath(result.File) })
 			continue
 		}
-		fmt.Println(result.Tag, result.Verdict) // and once more if the process ends here
+		fmt.Println(result.Tag, result.Verdict) // told once more if the process ends here
 		if err := os.Rename(result.File, filepath.Join(dir, string(result.Verdict), filepath.Base(result.File))); err != nil {
 			return err
 		}

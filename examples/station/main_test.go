@@ -161,6 +161,20 @@ func TestLicense(t *testing.T) {
 	stop(t, p)
 }
 
+// Ctrl-C ends it in order, and what has no verdict then waits for the next run.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	s, dir := hacarustest.NewServer(hacarustest.WithPredictionTime(time.Hour)), t.TempDir()
+	t.Cleanup(s.Close)
+	s.AddModel(hacarus.Model{})
+	products := camera(t, dir, "L7", "NG-01-scratch", "OK-01", "OK-02")
+	p := program.Start(t, s, "", dir)
+	require.Eventually(t, func() bool { return s.Executions("predictItems") > 0 && s.Executions("getItemById") > 3 }, time.Minute, 10*time.Millisecond)
+	stop(t, p)
+	require.Empty(t, p.Printed())
+	require.Equal(t, products, in(t, dir, "waiting"))
+}
+
 // One station has one process.
 func TestSecondProcess(t *testing.T) {
 	t.Parallel()
