@@ -41,7 +41,7 @@ func Start(t *testing.T, service *hacarustest.Server, stdin string, args ...stri
 	t.Helper()
 	executable, err := os.Executable()
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // for one that does not end
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // for one that does not end
 	t.Cleanup(cancel)
 	p := &Program{Cmd: exec.CommandContext(ctx, executable, args...), Temp: t.TempDir()} //nolint:gosec // this very binary
 	p.Dir = filepath.Join("..", "..")
