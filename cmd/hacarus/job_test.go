@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -158,4 +159,26 @@ func TestWithoutLicense(t *testing.T) {
 		require.Contains(t, strings.ToLower(stderr), "license")
 	}
 	require.Zero(t, s.Executions("train"))
+}
+
+// An image that the camera has noted to lie on its side is shown upright.
+func TestOrientation(t *testing.T) {
+	t.Parallel()
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	s.AddModel(hacarus.Model{})
+	plate, err := os.ReadFile(filepath.Join("..", "..", "testdata", "plates", "inspect", "OK-01.jpg"))
+	require.NoError(t, err)
+	exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+	lying := filepath.Join(t.TempDir(), "lying.jpg")
+	require.NoError(t, os.WriteFile(lying, slices.Concat(plate[:2], []byte(exif), plate[2:]), 0o600))
+	report := filepath.Join(t.TempDir(), "report")
+	code, _, stderr := runProgram(t, s, "inspect", "--model", "active", "--out", report, lying)
+	require.Zero(t, code, stderr)
+	file, err := os.Open(filepath.Join(report, "pictures", "0001-lying.jpg"))
+	require.NoError(t, err)
+	defer file.Close()
+	picture, err := jpeg.DecodeConfig(file)
+	require.NoError(t, err)
+	require.Equal(t, image.Pt(192, 256), image.Pt(picture.Width, picture.Height))
 }
