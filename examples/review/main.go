@@ -1,6 +1,5 @@
 // Command review shows a person the images that a model has found NG, with the defects
-// marked, and writes to the service what the person says of them. What has been reviewed
-// is not shown again.
+// marked, and writes to the service what the person says of them, once.
 //
 //	go run ./examples/review -model ID -name "H. Tanaka"
 //
@@ -23,10 +22,8 @@ import (
 	"github.com/hacarus/hacarus-check-go/overlay"
 )
 
-var (
-	modelID = flag.String("model", hacarus.ActiveModel, "`ID` of the model whose verdicts are reviewed (default: any)")
-	name    = flag.String("name", cmp.Or(os.Getenv("USER"), "somebody"), "who reviews")
-)
+var modelID = flag.String("model", hacarus.ActiveModel, "`ID` of the model whose verdicts are reviewed (default: any)")
+var name = flag.String("name", cmp.Or(os.Getenv("USER"), "somebody"), "who reviews")
 
 func main() {
 	flag.Parse()
@@ -41,68 +38,71 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	var ng []*hacarus.Item
+	var ng []string
 	for item, err := range client.AllItems(ctx, hacarus.ListItemsOptions{Type: hacarus.ItemTypePrediction}) {
 		if err != nil {
 			return err
 		}
 		if item.Verdict(*modelID) == hacarus.VerdictNG && item.UserAssessment == nil {
-			ng = append(ng, item)
+			ng = append(ng, item.ItemID)
 		}
 	}
-
 	answers := bufio.NewScanner(os.Stdin)
-	for _, item := range ng {
-		picture, err := draw(ctx, client, item)
+	for _, id := range ng {
+		item, picture, err := draw(ctx, client, id)
 		if err != nil {
-			return fmt.Errorf("%s: %w", item.ItemID, err)
+			return fmt.Errorf("%s: %w", id, err)
 		}
-		fmt.Printf("%s, in %s: a defect? [y, n, or Enter to leave it] ", item.ItemID, picture)
+		fmt.Printf("%s, in %s: a defect? [y, n, or Enter to leave it] ", id, picture)
 		if !answers.Scan() {
 			return answers.Err()
 		}
-		if judgement := judge(item, answers.Text()); judgement != nil {
-			if err := client.AnnotateItem(ctx, item.ItemID, judgement...); err != nil {
-				return fmt.Errorf("%s: %w", item.ItemID, err) // if the outcome is unknown, look before you repeat it
-			}
+		verdict := map[string]string{"y": "NG", "n": "OK"}[answers.Text()]
+		if verdict == "" {
+			continue
+		}
+		if err := client.AnnotateItem(ctx, id, judge(item, verdict)...); err != nil {
+			return fmt.Errorf("%s: %w", id, err) // if the outcome is unknown, look before you repeat it
 		}
 	}
 	return nil
 }
 
-// judge puts an answer into annotations. No operation sets a person's OK or NG, so the
+// judge puts a verdict into annotations. No operation sets a person's OK or NG, so the
 // notes tell it; the defects are in the boxes of the model.
-func judge(item *hacarus.Item, answer string) (judgement []hacarus.RequestAnnotation) {
-	verdict := map[string]string{"y": "NG", "n": "OK"}[answer]
-	if verdict == "" {
-		return nil
-	}
-	judgement = append(judgement, hacarus.RequestAnnotation{Notes: verdict + ", says " + *name})
-	for _, defect := range item.Assessment(*modelID).Annotations {
-		if box, ok := defect.Rect(); ok && verdict == "NG" {
-			judgement = append(judgement, hacarus.RequestAnnotation{XMin: &box.Min.X, YMin: &box.Min.Y, XMax: &box.Max.X, YMax: &box.Max.Y})
+func judge(item *hacarus.Item, verdict string) []hacarus.RequestAnnotation {
+	judgement := []hacarus.RequestAnnotation{{Notes: verdict + ", says " + *name}}
+	if a := item.Assessment(*modelID); a != nil && verdict == "NG" {
+		for _, defect := range a.Annotations {
+			if box, ok := defect.Rect(); ok {
+				judgement = append(judgement, hacarus.RequestAnnotation{XMin: &box.Min.X, YMin: &box.Min.Y, XMax: &box.Max.X, YMax: &box.Max.Y})
+			}
 		}
 	}
 	return judgement
 }
 
-// draw returns the path of a picture of the item with its defects marked.
-func draw(ctx context.Context, client *hacarus.Client, item *hacarus.Item) (path string, err error) {
+// draw fetches an item, since the URLs of a list get old, and draws it into a file.
+func draw(ctx context.Context, client *hacarus.Client, id string) (item *hacarus.Item, path string, err error) {
+	item, err = client.GetItem(ctx, id, nil)
+	if err != nil {
+		return nil, "", err
+	}
 	download, err := client.GetImage(ctx, cmp.Or(item.Images...))
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	defer download.Close()
 	picture, err := overlay.Decode(download)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	file, err := os.CreateTemp("", "review-*.png")
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	marked := overlay.Draw(picture, overlay.FindingsOf(item, *modelID, picture))
-	return file.Name(), errors.Join(png.Encode(file, marked), file.Close())
+	return item, file.Name(), errors.Join(png.Encode(file, marked), file.Close())
 }
 
 // connect uses the service that the environment names, or else a stand-in of it.
