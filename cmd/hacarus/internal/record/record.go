@@ -44,7 +44,9 @@ type Entry struct {
 	By      string    `json:"by"`             // who decided: [Model] or a person
 	Undo    bool      `json:"undo,omitempty"` // the person has taken the judgement before back, and this is what held before
 	Note    string    `json:"note,omitempty"`
-	To      string    `json:"to,omitempty"` // the path that the image goes to; "" if it stays
+	Sidecar string    `json:"sidecar,omitempty"`        // base name of the file beside the image that tells of it
+	Beside  string    `json:"sidecar_sha256,omitempty"` // of that file
+	To      string    `json:"to,omitempty"`             // the path that the image goes to; "" if it stays
 }
 
 // Sending is a line of another kind: what became of boxes that a person drew and
