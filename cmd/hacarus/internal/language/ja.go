@@ -266,6 +266,27 @@ var japanese = map[string]string{
 	"%s: %v; the service has it as item %s": "%s: %v(サービスのアイテム: %s)",
 	"%s is not put aside yet: %v":           "%s はまだ移せません: %v",
 
+	// The report of a shift.
+	"tell what became of the images of a shift": "シフトの画像の検査結果をまとめる",
+	"Reads the record of watch or line. What holds for an image is the last line about it:\na person's judgement replaces the model's. Times are this computer's.": "watch や line の記録を読みます。画像ごとに最後の行が有効で、人の判断はモデルの判定に\n優先します。時刻はこのコンピューターのものです。",
+	"`FILE` to read": "読み込む`ファイル`",
+	"`TIME` from which on images count, such as 2026-11-26T06:00, 2026-11-26 or 06:00":            "集計を始める`時刻`。例: 2026-11-26T06:00、2026-11-26、06:00",
+	"`TIME` before which images count":                                                            "集計を終える`時刻`(その直前まで)",
+	"`TIME` that a shift lasts: from so long before --to, or before now":                          "シフトの`長さ`。--to または現在からさかのぼる",
+	"`FOLDER` for report.csv, images.csv and judgements.csv; what is not its own it leaves alone": "report.csv、images.csv、judgements.csv の`フォルダー`。ほかのファイルには触れない",
+	"%q is no time such as 2026-11-26T06:00":                                                      "%q は 2026-11-26T06:00 のような時刻ではありません",
+	"--shift takes a time above zero":                                                             "--shift には 0 より長い時間を指定してください",
+	"both --from and --shift":                                                                     "--from と --shift は同時に指定できません",
+	"--to is not after --from":                                                                    "--to が --from より後ではありません",
+	"NG of those with a verdict: %s.":                                                             "判定のある画像のうち NG: %s。",
+	"Hour":                                                                                        "時間帯",
+	"Without a verdict because":                                                                   "判定のない理由",
+	"Judged by":                                                                                   "判断者",
+	"of these changed":                                                                            "うち変更",
+	"NG rate":                                                                                     "NG 率",
+	"Time":                                                                                        "時刻",
+	"Note":                                                                                        "メモ",
+
 	// Pictures and pages.
 	"Drawing":                     "画像を作成中",
 	"%s: there is no picture: %v": "%s: 画像を作れません: %v",
