@@ -3,15 +3,17 @@ package language
 // japanese has each text by its English one.
 var japanese = map[string]string{
 	// Everywhere.
-	"%s. %s --help lists what there is.":              "%s。使えるものは %s --help で確認できます。",
-	"%s has no command %q; %s --help lists them.":     "%s にコマンド %q はありません。一覧は %s --help で確認できます。",
-	"%s needs a value":                                "%s には値が必要です",
-	"%s takes %s as its arguments":                    "%s の引数は %s です",
-	"%s takes no argument, and there is %q":           "%s に引数はありませんが、%q が指定されています",
-	"there is no --%s":                                "--%s というオプションはありません",
-	"the form is table, json, jsonl or csv, not %q":   "形式は table、json、jsonl、csv のいずれかです(%q は使えません)",
-	"the language is en or ja, not %q":                "言語は en または ja です(%q は使えません)",
-	"%s is there already, and is not overwritten":     "%s はすでにあります。上書きしません",
+	"%s. %s --help lists what there is.":                                  "%s。使えるものは %s --help で確認できます。",
+	"%s has no command %q; %s --help lists them.":                         "%s にコマンド %q はありません。一覧は %s --help で確認できます。",
+	"%s needs a value":                                                    "%s には値が必要です",
+	"%s takes %s as its arguments":                                        "%s の引数は %s です",
+	"%s takes no argument, and there is %q":                               "%s に引数はありませんが、%q が指定されています",
+	"there is no --%s":                                                    "--%s というオプションはありません",
+	"the form is table, json, jsonl or csv, not %q":                       "形式は table、json、jsonl、csv のいずれかです(%q は使えません)",
+	"the language is en or ja, not %q":                                    "言語は en または ja です(%q は使えません)",
+	"%s is there already, and is not overwritten":                         "%s はすでにあります。上書きしません",
+	"Ending in order, because of a signal: %v. Another one ends at once.": "シグナル(%v)を受け、終了処理をしています。もう一度受けるとすぐに終了します。",
+	"the connection was closed before the response to %s came\nThe service may have done it all the same: look before you do it again.": "%s の応答が届く前に接続が切れました\nサービスは実行した可能性があります。もう一度行う前に確認してください。",
 	"Ending in order. Ctrl-C once more ends at once.": "終了処理をしています。もう一度 Ctrl-C を押すとすぐに終了します。",
 	"interrupted": "中断されました",
 	"%v\nThe service may have done it all the same: look before you do it again.":        "%v\nサービス側では実行済みかもしれません。もう一度行う前に確認してください。",
@@ -286,6 +288,10 @@ var japanese = map[string]string{
 	"NG rate":                                                                                     "NG 率",
 	"Time":                                                                                        "時刻",
 	"Note":                                                                                        "メモ",
+
+	// Words of the service, in tables.
+	"unknown": "判定なし", "creating": "学習中", "active": "学習済み", "deleted": "削除済み",
+	"pending": "処理待ち", "done": "完了", "archived": "保管済み", "yes": "はい", "no": "いいえ", ", ": "、",
 
 	// Pictures and pages.
 	"Drawing":                     "画像を作成中",

@@ -38,7 +38,7 @@ const (
 // told that one is wrong.
 func New(args []string, version string) *Program {
 	format, _ := output.Parse(cmp.Or(flagValue(args, "o", "output"), os.Getenv(OutputVariable)))
-	return &Program{
+	p := &Program{
 		Args:     args,
 		Version:  version,
 		Stdin:    os.Stdin,
@@ -47,6 +47,8 @@ func New(args []string, version string) *Program {
 		Console:  console.New(os.Stderr, os.Getenv),
 		language: language.Choose(append([]string{flagValue(args, "lang")}, localesOf(os.Getenv)...)...),
 	}
+	p.Out.Translate(p.words())
+	return p
 }
 
 // NewFor returns a run with streams of its own, in English: for tests of commands.

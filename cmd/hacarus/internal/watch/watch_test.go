@@ -49,6 +49,7 @@ type watching struct {
 	stdout, stderr bytes.Buffer
 	metrics        *metrics
 	notices        *notices
+	clientOptions  []hacarus.Option
 }
 
 func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
@@ -76,7 +77,7 @@ func (w *watching) run(t *testing.T, d time.Duration) error {
 	require.NoError(t, err)
 	defer func() { _ = journal.Close() }()
 	w.metrics = newMetrics(time.Now)
-	l, err := newLine(p, w.server.Client(hacarus.WithObserver(w.metrics.observe)), w.opts, journal, w.metrics)
+	l, err := newLine(p, w.server.Client(append(w.clientOptions, hacarus.WithObserver(w.metrics.observe))...), w.opts, journal, w.metrics)
 	require.NoError(t, err)
 	defer l.close()
 	l.notices = w.notices
@@ -384,7 +385,8 @@ func TestWatchBacklog(t *testing.T) {
 			worst := 0.0
 			for range 59 {
 				time.Sleep(time.Minute)
-				worst = max(worst, w.metrics.oldest())
+				_, oldest := w.metrics.backlog()
+				worst = max(worst, oldest.Seconds())
 			}
 			oldest <- worst
 		}()
@@ -393,7 +395,8 @@ func TestWatchBacklog(t *testing.T) {
 		require.Len(t, names(t, w.opts.ng), images/2)
 		require.Len(t, names(t, w.opts.dir), images/2)
 		require.Less(t, <-oldest, (images/107.0+2)*60, "seconds that the oldest waited")
-		require.Zero(t, w.metrics.oldest())
+		_, left := w.metrics.backlog()
+		require.Zero(t, left)
 	})
 }
 
