@@ -42,10 +42,31 @@ func deliver(t *testing.T, dir, name string, shade byte) {
 	require.NoError(t, os.Rename(part, filepath.Join(dir, name)))
 }
 
-// Killed at any point, it inspects each image once, writes one line for it, and
-// puts it where it belongs.
+// Killed at any point, it inspects each image once, writes one line for it, and puts
+// it where it belongs, with its sidecar, on the same disk and on another one.
 func TestWatchKilled(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		*kills = min(*kills, 5)
+	}
+	t.Run("one disk", func(t *testing.T) {
+		t.Parallel()
+		testKilled(t, t.TempDir())
+	})
+	t.Run("two disks", func(t *testing.T) {
+		t.Parallel()
+		elsewhere, err := os.MkdirTemp("/dev/shm", "hacarus-test-") //nolint:usetesting // another disk than that of t.TempDir
+		if err != nil {
+			t.Skip("there is no second disk")
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+		testKilled(t, elsewhere)
+	})
+}
+
+// testKilled has images put into folders on a disk.
+func testKilled(t *testing.T, elsewhere string) {
+	t.Helper()
 	bright := func(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
 		r, _, _, _ := img.At(0, 0).RGBA()
 		return hacarustest.Finding{NG: r > 0x8000}, nil
@@ -54,20 +75,21 @@ func TestWatchKilled(t *testing.T) {
 	t.Cleanup(s.Close)
 	s.AddModel(hacarus.Model{ModelID: "m"})
 	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	require.NoError(t, os.Mkdir(at("in"), 0o700))
+	in, ng, failed, done := filepath.Join(dir, "in"), filepath.Join(elsewhere, "ng"), filepath.Join(elsewhere, "failed"), filepath.Join(elsewhere, "done")
+	require.NoError(t, os.Mkdir(in, 0o700))
 	args := []string{
-		"watch", at("in"), "--model", "m", "--ng", at("ng"), "--failed", at("failed"), "--done", at("done"), "--move",
-		"--journal", at("journal"), "--record", at("record"), "--every", "20ms", "--settle", "1ms", "--grace", "10s",
-	}
-	if raceEnabled {
-		*kills = min(*kills, 5)
+		"watch", in, "--model", "m", "--ng", ng, "--failed", failed, "--done", done, "--move", "--sidecar", "json",
+		"--journal", filepath.Join(dir, "journal"), "--record", filepath.Join(dir, "record"), "--every", "20ms", "--settle", "1ms", "--grace", "10s",
 	}
 	total := 0
+	next := func(name string) {
+		deliver(t, in, name, byte(255*(total%2)))
+		require.NoError(t, os.WriteFile(filepath.Join(in, name+".json"), fmt.Appendf(nil, `{"serial": %d}`, total), 0o600))
+		total++
+	}
 	for range *kills {
 		for range 4 {
-			deliver(t, at("in"), fmt.Sprintf("%04d.png", total), byte(255*(total%2)))
-			total++
+			next(fmt.Sprintf("%04d.png", total))
 		}
 		p := start(t, s, args...)
 		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // any point will do
@@ -75,27 +97,28 @@ func TestWatchKilled(t *testing.T) {
 		_ = p.Wait()
 	}
 	p := start(t, s, args...)
-	deliver(t, at("in"), "last.png", 0) // for which it has to run
-	total++
+	next("last.png") // for which it has to run
 	settled := func() bool {
-		return count(at("in"))+count(at("failed")) == 0 && count(at("ng"))+count(at("done")) == total
+		return count(in)+count(failed) == 0 && count(ng)+count(done) == 2*total
 	}
 	require.Eventually(t, settled, 2*time.Minute, 10*time.Millisecond)
 	code, _ := p.end(t, syscall.SIGTERM)
 	require.Equal(t, 0, code, p.stderr.String())
 
-	raw, err := os.ReadFile(at("record"))
+	raw, err := os.ReadFile(filepath.Join(dir, "record"))
 	require.NoError(t, err)
-	lines := map[string]string{}
+	verdicts, serials := map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(string(raw)) {
-		var e struct{ File, Verdict, To string }
+		var e struct{ File, Verdict, To, Serial string }
 		require.NoError(t, json.Unmarshal([]byte(line), &e))
-		require.Empty(t, lines[e.File], "a second line for %s", e.File)
-		lines[e.File] = e.Verdict
+		require.Empty(t, verdicts[e.File], "a second line for %s", e.File)
+		verdicts[e.File], serials[e.Serial] = e.Verdict, true
 		require.FileExists(t, e.To)
+		require.FileExists(t, e.To+".json")
 	}
-	require.Len(t, lines, total)
-	require.Equal(t, total/2, count(at("ng")))
+	require.Len(t, verdicts, total)
+	require.Len(t, serials, total)
+	require.Equal(t, 2*(total/2), count(ng))
 	uploaded := map[string]int{}
 	for _, call := range s.Calls("addItem") {
 		if call.Executed {
