@@ -13,7 +13,9 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -138,6 +140,48 @@ func count(dir string) int {
 	return len(entries)
 }
 
+// Across disks, nothing is removed before its copy is on the disk, name and all.
+func TestMovesAreDurable(t *testing.T) {
+	t.Parallel()
+	elsewhere, err := os.MkdirTemp("/dev/shm", "hacarus-test-") //nolint:usetesting // another disk than that of t.TempDir
+	if err != nil {
+		t.Skip("there is no second disk")
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+	trace := filepath.Join(t.TempDir(), "trace")
+	if err := exec.CommandContext(t.Context(), "strace", "-f", "-o", trace, "true").Run(); err != nil {
+		t.Skip("system calls cannot be seen")
+	}
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	s.AddModel(hacarus.Model{ModelID: "m"})
+	dir := t.TempDir()
+	in, done := filepath.Join(dir, "in"), filepath.Join(elsewhere, "done")
+	require.NoError(t, os.Mkdir(in, 0o700))
+	deliver(t, in, "a.png", 0)
+	p := prepared(t, s, "watch", in, "--model", "m", "--ng", filepath.Join(elsewhere, "ng"), "--failed", filepath.Join(elsewhere, "failed"), "--done", done, "--move",
+		"--journal", filepath.Join(dir, "journal"), "--record", filepath.Join(dir, "record"), "--every", "20ms", "--settle", "1ms")
+	program := p.Path
+	p.Path, err = exec.LookPath("strace")
+	require.NoError(t, err)
+	p.WaitDelay = 10 * time.Second
+	p.Args = append([]string{"strace", "-D", "-f", "-y", "-e", "trace=fsync,rename,renameat,renameat2,unlink,unlinkat", "-o", trace, program}, p.Args[1:]...)
+	require.NoError(t, p.Start())
+	require.Eventually(t, func() bool { return count(in) == 0 && count(done)+count(filepath.Join(elsewhere, "ng")) == 1 }, time.Minute, 10*time.Millisecond)
+	_, _ = p.end(t, syscall.SIGTERM)
+	var raw []byte
+	require.Eventually(t, func() bool {
+		raw, _ = os.ReadFile(trace)
+		return bytes.Contains(raw, []byte("+++ exited"))
+	}, time.Minute, 10*time.Millisecond)
+	at := 0
+	for _, call := range []string{`fsync\(\d+<\S+/\.hacarus-part-`, `rename\w*\(.*/\.hacarus-part-.*/a\.png"`, `fsync\(\d+<\S+/(done|ng)>`, `unlink\w*\(.*/\.hacarus-removing-`} {
+		found := regexp.MustCompile(call).FindIndex(raw[at:])
+		require.NotNil(t, found, "no %s in its place: %s", call, raw)
+		at += found[1]
+	}
+}
+
 // A second watch of the same journal is refused, and so is what is missing.
 func TestWatchUsage(t *testing.T) {
 	t.Parallel()
@@ -163,12 +207,18 @@ func TestWatchUsage(t *testing.T) {
 		require.Contains(t, strings.ToLower(p.stderr.String()), strings.ToLower(message))
 		require.Empty(t, p.stdout.String())
 	}
+	whole[7] = dir + "/no/such/folder/j"
+	p := start(t, s, append([]string{"watch", dir}, whole...)...)
+	code, _ := p.end(t)
+	require.Equal(t, 2, code)
+	require.Equal(t, 1, strings.Count(p.stderr.String(), "no such file"), p.stderr.String())
+
 	whole[7] = dir + "/j2"
 	s.ResetCalls()
 	first := start(t, s, append([]string{"watch", dir}, whole...)...)
 	require.Eventually(t, func() bool { return len(s.Calls("getModelById")) > 0 }, time.Minute, time.Millisecond)
 	second := start(t, s, append([]string{"watch", dir}, whole...)...)
-	code, _ := second.end(t)
+	code, _ = second.end(t)
 	require.Equal(t, 2, code, second.stderr.String())
 	code, _ = first.end(t, os.Interrupt)
 	require.Equal(t, 130, code, first.stderr.String())

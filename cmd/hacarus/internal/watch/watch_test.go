@@ -446,6 +446,7 @@ func TestPlaceOfManyEqualNames(t *testing.T) {
 		require.NoError(t, err)
 		target := place(ng, &found{path: path, info: info})
 		require.NoFileExists(t, target)
+		require.NotRegexp(t, `-\d+\.png$`, strings.TrimPrefix(filepath.Base(target), "latest-"), "it was looked for long")
 		require.NoError(t, os.Rename(path, target))
 	}
 	require.Len(t, names(t, ng), 300)
