@@ -62,15 +62,16 @@ func TestWatchOneBrokenImage(t *testing.T) {
 			}
 			return hacarustest.Finding{}, nil
 		})
-		w := newWatching(t, hacarustest.WithInspector(broken))
+		w := newWatching(t)
 		w.server = hacarustest.NewServer(hacarustest.WithInspector(broken))
 		t.Cleanup(w.server.Close)
 		w.opts.model = w.server.AddModel(hacarus.Model{}).ModelID
 		w.opts.grace = 30 * time.Second
 		w.write(t, "broken.png", picture(t, 0xff))
+		good := picture(t, 0)
 		go func() {
 			for n := range 200 { // one every 7 s
-				w.write(t, fmt.Sprintf("%03d.png", n), append(picture(t, 0), byte(n)))
+				w.write(t, fmt.Sprintf("%03d.png", n), append(good[:len(good):len(good)], byte(n)))
 				time.Sleep(7 * time.Second)
 			}
 		}()
