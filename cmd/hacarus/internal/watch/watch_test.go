@@ -308,6 +308,25 @@ func TestWatchEndsWithImagesUnderWay(t *testing.T) {
 	}
 }
 
+// So does one whose upload was cut off, so that nobody knows what became of it.
+func TestWatchEndsWithAnUploadUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.opts.move = true
+		w.server.Inject("addItem", hacarustest.Stall(), refusal(http.StatusForbidden))
+		w.write(t, "a.png", picture(t, 255))
+		time.AfterFunc(10*time.Second, func() { w.write(t, "b.png", picture(t, 254)) })
+		require.ErrorIs(t, w.run(t, time.Hour), hacarus.ErrForbidden)
+		require.Len(t, names(t, w.opts.dir), 2)
+		require.Empty(t, w.stdout.String())
+		w.watch(t, 10*time.Minute)
+		require.Len(t, names(t, w.opts.ng), 2, w.stderr.String())
+		require.Len(t, w.entries(t), 2)
+		require.Equal(t, 2, w.server.Executions("addItem"), "none is uploaded again")
+	})
+}
+
 // refusal is the service's, and not that of something in front of it.
 func refusal(status int) hacarustest.Fault {
 	return hacarustest.Status(status, nil, fmt.Sprintf(`{"errors": {"status": %d, "title": "Invalid license!", "source": {"pointer": "x"}, "detail": "x"}}`, status))
