@@ -98,7 +98,7 @@ func testKilled(t *testing.T, elsewhere string) {
 		require.NoError(t, p.Process.Kill())
 		_ = p.Wait()
 	}
-	p := start(t, s, args...)
+	p := start(t, s, append(args, "-o", "json")...)
 	next("last.png") // for which it has to run
 	settled := func() bool {
 		return count(in)+count(failed) == 0 && count(ng)+count(done) == 2*total
@@ -106,6 +106,7 @@ func testKilled(t *testing.T, elsewhere string) {
 	require.Eventually(t, settled, patience, 10*time.Millisecond)
 	code, _ := p.end(t, syscall.SIGTERM)
 	require.Equal(t, 0, code, p.stderr.String())
+	require.True(t, json.Valid(p.stdout.Bytes()), p.stdout.String())
 
 	raw, err := os.ReadFile(filepath.Join(dir, "record"))
 	require.NoError(t, err)

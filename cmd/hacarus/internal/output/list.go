@@ -42,6 +42,15 @@ func (l *List) Add(value any, row ...Cell) error {
 	return nil
 }
 
+// End ends a list that something has ended. Where an error did, and no result was
+// there before, there is no list: see [Writer.Failure].
+func (l *List) End(err error) error {
+	if err != nil && !l.begun {
+		return nil
+	}
+	return l.Close()
+}
+
 // Close ends the list. A list without results is one too.
 func (l *List) Close() error {
 	switch l.o.format {

@@ -130,6 +130,29 @@ func TestJSONMarkup(t *testing.T) {
 	}
 }
 
+// A list that something has ended is whole, or gives way to what has ended it.
+func TestListEnd(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		results []string
+		err     error
+		want    string
+	}{
+		"done":                      {nil, nil, "[]\n"},
+		"done, with results":        {[]string{"a"}, nil, "[\n  \"a\"\n]\n"},
+		"failed":                    {nil, errors.New("x"), ""},
+		"failed, after two results": {[]string{"a", "b"}, errors.New("x"), "[\n  \"a\",\n  \"b\"\n]\n"},
+	} {
+		var b bytes.Buffer
+		list := New(&b, JSON, false).List(nil)
+		for _, result := range test.results {
+			require.NoError(t, list.Add(result), name)
+		}
+		require.NoError(t, list.End(test.err), name)
+		require.Equal(t, test.want, b.String(), name)
+	}
+}
+
 func TestFailure(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("it failed")

@@ -108,9 +108,9 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 	}
 	err = l.run(ctx)
 	if interrupt.Terminated(ctx) && errors.Is(err, context.Canceled) {
-		return nil // as it should
+		err = nil // as it should
 	}
-	return err
+	return errors.Join(err, l.list.End(err))
 }
 
 func parse(p *program.Program, cmd *cli.Command) (options, error) {
