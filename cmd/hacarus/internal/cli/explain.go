@@ -22,10 +22,14 @@ func explain(p *program.Program, code int, err error) string {
 		return p.Text("the connection was closed before the response to %s came\nThe service may have done it all the same: look before you do it again.", operationOf(err))
 	case code == exit.Unknown && errors.Is(err, hacarus.ErrOutcomeUnknown):
 		return p.Text("%v\nThe service may have done it all the same: look before you do it again.", err)
+	case code == exit.Denied && operationOf(err) == "setLicense":
+		return p.Explain(err) // to install a license is what was refused
 	case errors.Is(err, hacarus.ErrLicense):
 		return p.Text("%v\nThe service has no valid license: hacarus license install FILE", err)
 	case errors.Is(err, hacarus.ErrUnauthorized):
 		return p.Text("%v\nCheck the client id and its secret; hacarus doctor tells where they come from.", err)
+	case code == exit.Denied && errors.Is(err, hacarus.ErrForbidden):
+		return p.Text("%v\nCheck the license, and what the client may do; hacarus doctor tells more.", err)
 	}
 	return p.Explain(err)
 }
@@ -39,6 +43,9 @@ func isCutOff(err error) bool {
 func operationOf(err error) string {
 	if lost, ok := errors.AsType[*hacarus.RequestError](err); ok {
 		return lost.Operation
+	}
+	if refused, ok := errors.AsType[*hacarus.BaseError](err); ok {
+		return refused.Operation
 	}
 	return "?"
 }

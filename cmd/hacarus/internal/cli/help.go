@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -29,7 +30,10 @@ func helpOf(p *program.Program, cmd *cli.Command) string {
 		section(&b, categoryTitle(p, name), flagRows(p, flags[name]))
 	}
 	if cmd.Root() != cmd {
-		section(&b, p.Text("Everywhere:"), flagRows(p, cmd.VisiblePersistentFlags()))
+		names, flags := byCategory(cmd.VisiblePersistentFlags())
+		for _, name := range slices.Backward(names) {
+			section(&b, inheritedTitle(p, name), flagRows(p, flags[name]))
+		}
 	}
 	return b.String()
 }
@@ -44,7 +48,7 @@ func commandRows(cmd *cli.Command) (rows [][2]string) {
 }
 
 // byCategory returns the flags of each category, and the categories in the order
-// of their first flags.
+// of their first flags, but for that of no name, which comes first.
 func byCategory(all []cli.Flag) (names []string, flags map[string][]cli.Flag) {
 	flags = map[string][]cli.Flag{}
 	for _, flag := range all {
@@ -52,7 +56,11 @@ func byCategory(all []cli.Flag) (names []string, flags map[string][]cli.Flag) {
 		if categorized, ok := flag.(cli.CategorizableFlag); ok {
 			name = categorized.GetCategory()
 		}
-		if flags[name] == nil {
+		switch {
+		case flags[name] != nil:
+		case name == "":
+			names = slices.Insert(names, 0, name)
+		default:
 			names = append(names, name)
 		}
 		flags[name] = append(flags[name], flag)
@@ -67,6 +75,14 @@ func categoryTitle(p *program.Program, name string) string {
 	return name + ":"
 }
 
+// inheritedTitle is the title of flags that the command has from one above it.
+func inheritedTitle(p *program.Program, name string) string {
+	if name == "" {
+		return p.Text("Everywhere:")
+	}
+	return categoryTitle(p, name)
+}
+
 func usageLine(p *program.Program, cmd *cli.Command) string {
 	line := cmd.FullName()
 	switch {
@@ -77,6 +93,9 @@ func usageLine(p *program.Program, cmd *cli.Command) string {
 	}
 	return strings.TrimSpace(line + " " + p.Text("[OPTION]…") + " " + cmd.ArgsUsage)
 }
+
+// pageWidth is how wide a terminal is at least.
+const pageWidth = 80
 
 // section writes two columns, the second aligned by what the first ones show as.
 func section(b *strings.Builder, title string, rows [][2]string) {
@@ -89,7 +108,11 @@ func section(b *strings.Builder, title string, rows [][2]string) {
 	}
 	fmt.Fprintf(b, "\n%s\n", title)
 	for _, row := range rows {
-		fmt.Fprintf(b, "  %s   %s\n", output.Pad(row[0], width), row[1])
+		name := row[0]
+		for _, line := range output.Wrap(row[1], pageWidth-width-len("     ")) {
+			fmt.Fprintf(b, "  %s   %s\n", output.Pad(name, width), line)
+			name = ""
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -47,10 +49,15 @@ func newRoot(p *program.Program) *cli.Command {
 		Usage: p.Text("HACARUS CHECK at the line and at the support desk"),
 		Description: p.Text("The service is named by the environment, by flags or by a profile; doctor checks it.") + `
 
-  sh:          export HACARUS_BASE_URL=https://sdd-api.hacarus.com HACARUS_CLIENT_ID=line7
-               read -rs HACARUS_CLIENT_SECRET && export HACARUS_CLIENT_SECRET
-  PowerShell:  $env:HACARUS_BASE_URL = "https://sdd-api.hacarus.com"; $env:HACARUS_CLIENT_ID = "line7"
-               $env:HACARUS_CLIENT_SECRET = Read-Host -MaskInput`,
+  sh:
+    export HACARUS_BASE_URL=https://sdd-api.hacarus.com HACARUS_CLIENT_ID=line7
+    read -rs HACARUS_CLIENT_SECRET && export HACARUS_CLIENT_SECRET
+
+  PowerShell:
+    $env:HACARUS_BASE_URL = "https://sdd-api.hacarus.com"
+    $env:HACARUS_CLIENT_ID = "line7"
+    $s = Read-Host -AsSecureString
+    $env:HACARUS_CLIENT_SECRET = [Net.NetworkCredential]::new("", $s).Password`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: string(output.Table), Sources: cli.EnvVars(program.OutputVariable),
 				Validator: checkFormat(p), Usage: p.Text("`FORM` of the results: table, json, jsonl or csv")},
@@ -111,6 +118,9 @@ func group(p *program.Program) cli.ActionFunc {
 	}
 }
 
+// wrongValue is how package cli tells of a value that a flag does not take.
+var wrongValue = regexp.MustCompile(`(?s)^invalid value (".*") for flag -+(\S+): (.*)$`)
+
 // usageError tells what is wrong with the arguments.
 func usageError(p *program.Program, cmd *cli.Command, err error) error {
 	text := err.Error()
@@ -118,8 +128,19 @@ func usageError(p *program.Program, cmd *cli.Command, err error) error {
 		text = p.Text("there is no --%s", strings.TrimLeft(name, "-"))
 	} else if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
 		text = p.Text("%s needs a value", name)
+	} else if parts := wrongValue.FindStringSubmatch(text); parts != nil {
+		text = parts[3] // what checks the flag says it all
+		if value, err := strconv.Unquote(parts[1]); err == nil && isParseError(text) {
+			text = p.Text("--%s does not take %q", parts[2], value)
+		}
 	}
 	return errors.New(p.Text("%s. %s --help lists what there is.", text, cmd.FullName()))
+}
+
+// isParseError says whether a text is that of Go's parsers, which means nothing to
+// who typed the value.
+func isParseError(text string) bool {
+	return strings.HasPrefix(text, "strconv.") || strings.HasPrefix(text, "time: ") || strings.HasPrefix(text, "parse error")
 }
 
 func checkFormat(p *program.Program) func(string) error {
@@ -178,7 +199,7 @@ func describeCompletion(p *program.Program) cli.ConfigureShellCompletionCommand 
 		cmd.Hidden = false
 		cmd.Usage = p.Text("print a script that completes commands in a shell")
 		cmd.Description = strings.Join([]string{
-			"# bash: ~/.bashrc", "source <(hacarus completion bash)", "",
+			"# bash (bash-completion): ~/.bashrc", "source <(hacarus completion bash)", "",
 			"# zsh: ~/.zshrc", "source <(hacarus completion zsh)", "",
 			"# fish", "hacarus completion fish > ~/.config/fish/completions/hacarus.fish", "",
 			"# PowerShell: $PROFILE", "hacarus completion pwsh | Out-String | Invoke-Expression",

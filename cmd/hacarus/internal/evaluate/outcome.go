@@ -136,7 +136,7 @@ func (e *request) rows(o *outcome) (rows [][]string) {
 		add("AUROC", e.p.Text("%.3f (95 %%: %.3f to %.3f)", o.report.AUROC.Value(), low, high))
 	}
 	for _, kind := range o.report.Kinds {
-		add(e.p.Text("found of %s", kind.Name), e.rate(kind.Recall()))
+		add(e.p.Text("recall of %s", kind.Name), e.rate(kind.Recall()))
 	}
 	if e.repeat > 1 {
 		add(e.p.Text("the same verdict in %d repeats", e.repeat), e.rate(o.report.Repeatability.Same))

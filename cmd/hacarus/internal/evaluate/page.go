@@ -219,7 +219,7 @@ func (e *request) rateRows(o *outcome) []rateRow {
 		e.rateRow(e.p.Text("overkill rate"), o.report.Overkill, o.report.Good.Undecided),
 	}
 	for _, kind := range o.report.Kinds {
-		rows = append(rows, e.rateRow(e.p.Text("found of %s", kind.Name), kind.Recall(), 0))
+		rows = append(rows, e.rateRow(e.p.Text("recall of %s", kind.Name), kind.Recall(), 0))
 	}
 	if e.repeat > 1 {
 		rows = append(rows, e.rateRow(e.p.Text("the same verdict in %d repeats", e.repeat), o.report.Repeatability.Same, 0))

@@ -153,6 +153,25 @@ func TestListEnd(t *testing.T) {
 	}
 }
 
+func TestWrap(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		text string
+		want []string
+	}{
+		"short":           {"a b", []string{"a b"}},
+		"words":           {"one two three", []string{"one two", "three"}},
+		"exactly so wide": {"one 345678 x", []string{"one 345678", "x"}},
+		"a long word":     {"a HACARUS_CLIENT_SECRET_FILE b", []string{"a", "HACARUS_CLIENT_SECRET_FILE", "b"}},
+		"flags":           {"see also --sweep or so", []string{"see also", "--sweep or", "so"}},
+		"Japanese":        {"欠陥の最小面積を試します。", []string{"欠陥の最小", "面積を試し", "ます。"}},
+		"no 。 at first":   {"欠陥を試す。それ", []string{"欠陥を試", "す。それ"}},
+		"nothing":         {"", []string{""}},
+	} {
+		require.Equal(t, test.want, Wrap(test.text, 10), name)
+	}
+}
+
 func TestFailure(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("it failed")

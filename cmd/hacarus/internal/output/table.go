@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 
@@ -51,6 +52,26 @@ func Width(text string) int { return uniseg.StringWidth(text) }
 func Pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-Width(text)))
 }
+
+// Wrap breaks a text into lines that are at most so wide, if its words are. It breaks
+// between words, and within a Japanese text where Japanese may be broken.
+func Wrap(text string, width int) (lines []string) {
+	line, word, state := "", "", -1
+	for text != "" {
+		var segment string
+		segment, text, _, state = uniseg.FirstLineSegmentInString(text, state)
+		if word += segment; text != "" && isASCII(word[len(word)-1]) && word[len(word)-1] != ' ' && isASCII(text[0]) {
+			continue // as in --flag, which is one word
+		}
+		if line != "" && Width(strings.TrimRight(line+word, " ")) > width {
+			lines, line = append(lines, strings.TrimRight(line, " ")), ""
+		}
+		line, word = line+word, ""
+	}
+	return append(lines, line)
+}
+
+func isASCII(b byte) bool { return b < utf8.RuneSelf }
 
 // table writes rows in columns, and their titles if there are any.
 func (o *Writer) table(columns []Column, rows [][]Cell) error {

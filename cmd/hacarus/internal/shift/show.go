@@ -42,7 +42,7 @@ func (r *Report) share(p *program.Program) string {
 	if r.NGRate == nil {
 		return ""
 	}
-	return " " + p.Text("NG of those with a verdict: %s.", percent(r.NGRate))
+	return p.Text(" NG of those with a verdict: %s.", percent(r.NGRate))
 }
 
 func percent(rate *float64) string {
