@@ -148,6 +148,8 @@ func Reporter(p *program.Program) func(hacarus.InspectProgress) {
 
 func waitsFor(p *program.Program, progress hacarus.InspectProgress) string {
 	switch {
+	case errors.Is(progress.Err, context.Canceled):
+		return "" // it is ending
 	case progress.Err != nil:
 		return p.Text("The service is asked again: %v", progress.Err)
 	case progress.Model != nil && progress.Model.Status != "":

@@ -3,6 +3,7 @@ package resources
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -99,6 +100,7 @@ func ReportWait(p *program.Program) func(hacarus.WaitProgress) {
 	return func(w hacarus.WaitProgress) {
 		text := ""
 		switch {
+		case errors.Is(w.Err, context.Canceled): // it is ending
 		case w.Err != nil:
 			text = p.Text("The service is asked again: %v", w.Err)
 		case w.Model != nil && w.Model.Status != "":

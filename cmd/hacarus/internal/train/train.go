@@ -207,6 +207,8 @@ func (r Request) upload(ctx context.Context, p *program.Program, client *hacarus
 		switch {
 		case err != nil:
 			return ids, err
+		case errors.Is(uploaded.Err, hacarus.ErrUnfinished):
+			// What has ended the upload is told once, at its end.
 		case uploaded.Err != nil:
 			p.Warn("%s: %v", uploaded.File, uploaded.Err)
 			res.Failed = append(res.Failed, failed{output.JSONString(uploaded.File), output.JSONString(uploaded.Err.Error())})
