@@ -272,7 +272,7 @@ var japanese = map[string]string{
 
 	// The report of a shift.
 	"tell what became of the images of a shift": "シフトの画像の検査結果をまとめる",
-	"Reads the record of watch or line. What holds for an image is the last line about it:\na person's judgement replaces the model's. Times are this computer's.": "watch や line の記録を読みます。画像ごとに最後の行が有効で、人の判断はモデルの判定に\n優先します。時刻はこのコンピューターのものです。",
+	"Reads the record of watch or line. What holds for an image is the last line about it:\na person's judgement replaces the model's. Times are this computer's.": "watch や line の記録を読みます。画像ごとに最後の行が有効で、人の判定はモデルの判定に\n優先します。時刻はこのコンピューターのものです。",
 	"`FILE` to read": "読み込む`ファイル`",
 	"`TIME` from which on images count, such as 2026-11-26T06:00, 2026-11-26 or 06:00":            "集計を始める`時刻`。例: 2026-11-26T06:00、2026-11-26、06:00",
 	"`TIME` before which images count":                                                            "集計を終える`時刻`(その直前まで)",
@@ -285,7 +285,7 @@ var japanese = map[string]string{
 	" NG of those with a verdict: %s.":                                                            "判定のある画像のうち NG: %s。",
 	"Hour":                                                                                        "時間帯",
 	"Without a verdict because":                                                                   "判定のない理由",
-	"Judged by":                                                                                   "判断者",
+	"Judged by":                                                                                   "判定者",
 	"of these changed":                                                                            "うち変更",
 	"NG rate":                                                                                     "NG 率",
 	"Time":                                                                                        "時刻",
@@ -301,10 +301,10 @@ var japanese = map[string]string{
 	"all":                         "すべて",
 	"no verdict":                  "判定なし",
 	"Show":                        "表示",
-	"Boxes are left, top, right and bottom in pixels.": "枠は左、上、右、下の順の画素です。",
+	"Boxes are left, top, right and bottom in pixels.": "枠の数値は左、上、右、下の座標(画素)です。",
 
 	// The evaluation.
-	"judge how good a model is, from images whose truth is known": "正解の分かっている画像でモデルの良さを評価する",
+	"judge how good a model is, from images whose truth is known": "正解の分かっている画像でモデルの性能を評価する",
 	"Bad images that pass are escapes, good ones that do not are overkills. The intervals are\nexact and two-sided at 95 %; few images prove little, and the report says how little. An\nimage without a verdict counts as a mistake. Use images that the model was not trained with.": "OK と判定された不良品は見逃し、NG と判定された良品は過検出です。区間は正確な 95 % の\n両側区間です。画像が少なければ分かることも少なく、その程度も示します。判定のない画像は\n誤りとして数えます。学習に使っていない画像を使ってください。",
 	"`FOLDER` of good images": "良品の画像の`フォルダー`",
 	"`FOLDER` of bad images, with a folder for each kind of defect if you like":                                 "不良品の画像の`フォルダー`。欠陥の種類ごとのフォルダーがあってもよい",
@@ -469,7 +469,7 @@ var japanese = map[string]string{
 	"Box %d: %d, %d to %d, %d":              "枠 %d: %d, %d ～ %d, %d",
 	"Delete box %d":                         "枠 %d を削除",
 	"New box":                               "枠を追加",
-	"Draw on the picture. With the keyboard: arrows move the chosen box, with Shift they resize it, Delete deletes it.": "画像の上でドラッグして描きます。キーボードでは、矢印キーで選択中の枠を移動、Shift を押しながらで大きさを変更、Delete で削除します。",
+	"Draw on the picture. With the keyboard: arrows move the chosen box, with Shift they resize it, Delete deletes it.": "画像の上でドラッグして描きます。キーボードでは、矢印キーで選択中の枠を移動、Shift+矢印キーで大きさを変更、Delete で削除できます。",
 	"Draw":                              "描く",
 	"Undo changes of boxes":             "枠の変更を元に戻す",
 	"Larger":                            "拡大",
@@ -520,7 +520,7 @@ var japanese = map[string]string{
 	"images up to this `DAY`, with all of it, or before a time as in RFC 3339":            "この`日`までの画像(その日を含む)。RFC 3339 の時刻の場合はそれより前",
 	"--%s takes a day such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z, not %q": "--%s には 2026-01-31 のような日、または 2026-01-31T08:00:00Z のような時刻を指定してください(%q は使えません)",
 	"%s can be reached from other computers: whoever reads the traffic there sees the images and can judge under any name, since it is not encrypted; --open-to-network allows that": "%s には他のコンピューターから接続できます。暗号化されないため、通信を読む人は画像を見ることも、任意の名前で判定することもできます。許可するには --open-to-network を付けてください",
-	"There is no connection to the service (%s): boxes are not sent, and only what is on the disk can be shown.":                                                                     "サービスに接続しません(%s がありません)。枠は送信されず、ディスクにある画像だけを表示します。",
+	"There is no connection to the service (%s): boxes are not sent, and only what is on the disk can be shown.":                                                                     "サービスに接続していません(%s が設定されていません)。枠は送信されず、使えるのはディスクにある画像だけです。",
 	"The page opens at the URL that hacarus review has printed.":                                                                                                                     "hacarus review が出力した URL でページを開いてください。",
 	"This is not the address of the page.":                                         "このページのアドレスではありません。",
 	"write what people have judged, for spreadsheets, training and other programs": "人の判定を、表計算、学習、他のプログラムのために書き出す",
@@ -532,6 +532,6 @@ var japanese = map[string]string{
 	"Export":                                     "出力先",
 	"Not judged by a person":                     "人が判定していない",
 	"NG without a box, left out":                 "枠のない NG(除外)",
-	"Missing, left out":                          "画像がない(除外)",
-	"images that are not there any more: %d":     "見つからない画像: %d",
+	"Not found or not readable, left out":        "見つからない、または読めない(除外)",
+	"images that were left out: %d":              "除外した画像: %d 枚",
 }

@@ -58,7 +58,7 @@ type exported struct {
 	Unknown  int       `json:"unknown"`  // a person does not know
 	Unjudged int       `json:"unjudged"` // images that no person has judged
 	Boxless  int       `json:"boxless"`  // NG images that are left out of COCO, where they would count as good
-	Missing  []missing `json:"missing"`  // images that are not there, and are left out
+	Missing  []missing `json:"missing"`  // images that are not there or cannot be read, and are left out
 }
 
 type missing struct {
@@ -244,10 +244,10 @@ func (e *exporter) tell() error {
 	err := e.p.Out.Value(res, []output.Column{
 		{Name: "out", Title: e.p.Text("Export")}, {Name: "good", Title: "OK"}, {Name: "bad", Title: "NG"},
 		{Name: "unknown", Title: e.p.Text("don't know")}, {Name: "unjudged", Title: e.p.Text("Not judged by a person")},
-		{Name: "boxless", Title: e.p.Text("NG without a box, left out")}, {Name: "missing", Title: e.p.Text("Missing, left out")},
+		{Name: "boxless", Title: e.p.Text("NG without a box, left out")}, {Name: "missing", Title: e.p.Text("Not found or not readable, left out")},
 	}, output.Text(res.Out), number(res.Good), number(res.Bad), number(res.Unknown), number(res.Unjudged), number(res.Boxless), number(len(res.Missing)))
 	if err == nil && len(res.Missing) > 0 {
-		err = exit.With(exit.Incomplete, errors.New(e.p.Text("images that are not there any more: %d", len(res.Missing))))
+		err = exit.With(exit.Incomplete, errors.New(e.p.Text("images that were left out: %d", len(res.Missing))))
 	}
 	return err
 }

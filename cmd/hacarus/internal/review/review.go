@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -151,7 +150,7 @@ func connect(ctx context.Context, p *program.Program, cmd *cli.Command) (*hacaru
 		return nil, err
 	}
 	if missing := s.Missing(); len(missing) > 0 {
-		p.Say("There is no connection to the service (%s): boxes are not sent, and only what is on the disk can be shown.", strings.Join(missing, ", "))
+		p.Say("There is no connection to the service (%s): boxes are not sent, and only what is on the disk can be shown.", p.Join(missing))
 		return nil, nil
 	}
 	return s.Client(p)

@@ -185,7 +185,7 @@ func (s Settings) Client(p *program.Program, more ...hacarus.Option) (*hacarus.C
 		if err != nil {
 			path = "profiles.json"
 		}
-		return nil, errors.New(p.Text("Which service? Set %s, or write a profile into %s.", strings.Join(missing, ", "), path))
+		return nil, errors.New(p.Text("Which service? Set %s, or write a profile into %s.", p.Join(missing), path))
 	}
 	opts := []hacarus.Option{
 		hacarus.WithCredentials(s.ClientID, s.secret),
