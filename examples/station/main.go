@@ -3,6 +3,7 @@
 // nothing is lost or done twice. Cameras put images into line7/inbox as LOT_SERIAL.jpg,
 // under a name that begins with a dot, and rename them then. An image is in line7/waiting
 // until it has a verdict; it goes to OK, NG, or unknown for a person. None is deleted.
+// Without an account, a stand-in inspects, to which every image is OK.
 //
 //	go run ./examples/station line7
 package main
