@@ -116,8 +116,16 @@ func rowOf(p *program.Program, photo images.Photo) (row, []output.Cell) {
 	}
 	return value, []output.Cell{
 		output.Text(photo.Path), output.Text(photo.Format), output.Text(size),
-		output.Number(count(photo.Depth)), output.Number(count(photo.Channels)), {Text: all, Style: output.Amber},
+		output.Number(known(photo.Depth)), output.Number(known(photo.Channels)), {Text: all, Style: output.Amber},
 	}
 }
 
 func count(n int) string { return strconv.Itoa(n) }
+
+// known is a number that is not 0: of what is no image, there are none.
+func known(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return count(n)
+}
