@@ -202,7 +202,8 @@ func describeCompletion(p *program.Program) cli.ConfigureShellCompletionCommand 
 			"# bash (bash-completion): ~/.bashrc", "source <(hacarus completion bash)", "",
 			"# zsh: ~/.zshrc", "source <(hacarus completion zsh)", "",
 			"# fish", "hacarus completion fish > ~/.config/fish/completions/hacarus.fish", "",
-			"# PowerShell: $PROFILE", "hacarus completion pwsh | Out-String | Invoke-Expression",
+			"# PowerShell", `hacarus completion pwsh > "$HOME/hacarus.ps1"`, // the script is for the command that its file is named after
+			"# PowerShell: $PROFILE", `. "$HOME/hacarus.ps1"`,
 		}, "\n")
 		for _, shell := range cmd.Commands {
 			shell.Usage = p.Text("the script for %s", shell.Name)

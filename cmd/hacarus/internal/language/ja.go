@@ -112,6 +112,7 @@ var japanese = map[string]string{
 	"anomaly `SCORE` from which an area is a defect":                        "欠陥とみなす異常`スコア`の下限",
 	"least `AREA` of a defect in pixels":                                    "欠陥とみなす最小の`面積`(画素)",
 	"`MARGIN` that is not looked at, such as '[8, 8]'":                      "検査しない`余白`。例: '[8, 8]'",
+	"what is to change? --threshold, --min-detected-area or --ignore-outer": "変更する値を --threshold、--min-detected-area、--ignore-outer で指定してください",
 	"save the results of models as CSV":                                     "モデルの結果を CSV で保存する",
 	"save models as a file for import":                                      "モデルをファイルに書き出す",
 	"make models of an exported file":                                       "書き出したファイルからモデルを作る",

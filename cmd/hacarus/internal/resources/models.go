@@ -122,6 +122,9 @@ func tuneModel(ctx context.Context, p *program.Program, cmd *cli.Command, client
 		wanted.MinDetectedArea = new(cmd.Float("min-detected-area"))
 	}
 	wanted.IgnoreOuter = cmd.String("ignore-outer")
+	if wanted == (hacarus.PredictParameters{}) {
+		return errors.New(p.Text("what is to change? --threshold, --min-detected-area or --ignore-outer"))
+	}
 	id, err := resolve(ctx, client, cmd.Args().First())
 	if err != nil {
 		return err
