@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/hacarus/hacarus-check-go => ../../
 
 require (
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/hacarus/hacarus-check-go v0.0.0
 	github.com/rivo/uniseg v0.4.7
 	github.com/rogpeppe/go-internal v1.16.0

@@ -34,7 +34,8 @@ type Entry struct {
 	Written time.Time `json:"written"` // the image, as the file system tells
 	Lot     string    `json:"lot,omitempty"`
 	Serial  string    `json:"serial,omitempty"`
-	Model   string    `json:"model"`
+	Model   string    `json:"model"` // that decided; the one that was asked for, if there is no telling
+	Version string    `json:"model_version,omitempty"`
 	ItemID  string    `json:"item_id"`
 	Verdict string    `json:"verdict"`
 	Score   *float64  `json:"score"`
@@ -42,7 +43,9 @@ type Entry struct {
 	Error   *string   `json:"error"` // why there is no verdict
 	By      string    `json:"by"`    // who decided: [Model] or a person
 	Note    string    `json:"note,omitempty"`
-	To      string    `json:"to,omitempty"` // the path that the image goes to; "" if it stays
+	Sidecar string    `json:"sidecar,omitempty"`        // base name of the file beside the image that tells of it
+	Beside  string    `json:"sidecar_sha256,omitempty"` // of that file
+	To      string    `json:"to,omitempty"`             // the path that the image goes to; "" if it stays
 }
 
 // Record is a record that lines are added to. It may be used by several goroutines.
