@@ -84,10 +84,10 @@ func endsWithinLine(file *os.File) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// Append adds an entry, which is on the disk when it returns. A line that was not
+// Append adds an entry, or what has one embedded in it, which is on the disk when it returns. A line that was not
 // written to its end stays, as a line of its own, which is nobody's: to cut it off
 // might take the line of another program.
-func (r *Record) Append(e Entry) error {
+func (r *Record) Append(e any) error {
 	line, err := output.Marshal(e)
 	if err != nil {
 		return err
