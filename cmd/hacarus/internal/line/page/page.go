@@ -3,9 +3,13 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"iter"
+	"log/slog"
+	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
@@ -69,6 +73,117 @@ type Options struct {
 	Shifts []time.Duration // when shifts start, from midnight in Location; none: at midnight
 	// Location is where the shifts are; nil is [time.Local].
 	Location *time.Location
-	Stale    time.Duration // the age from which a verdict is an old one; 0: two minutes
+	Stale    time.Duration // the age from which a verdict, or an image that waits for one, is old; 0: two minutes
 	Title    string        // of the page; "": that of the program
+	Logger   *slog.Logger  // nil is silence
+}
+
+// Page is the page of a line, for any number of browsers. What it keeps does not
+// grow with what the line inspects.
+type Page struct {
+	feed     Feed
+	opts     Options
+	names    map[string]bool // of this computer, in lower case
+	line     *line
+	pictures *pictures
+	judging  judging
+	handler  http.Handler
+	browsers chan struct{} // holds something for each stream that is open
+	ended    chan struct{} // closed once Run has ended
+	beat     time.Duration // a browser that hears nothing for some beats comes again
+}
+
+// New returns the page of a feed. It shows something once [Page.Run] runs.
+func New(feed Feed, opts Options) *Page {
+	opts.Stale = cmp.Or(opts.Stale, 2*time.Minute)
+	opts.Location = cmp.Or(opts.Location, time.Local)
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	page := &Page{
+		feed:     feed,
+		opts:     opts,
+		names:    namesOf(opts.Hosts),
+		line:     newLine(shifts{opts.Shifts, opts.Location}),
+		pictures: newPictures(feed),
+		judging:  judging{under: map[string]bool{}},
+		browsers: make(chan struct{}, maxBrowsers),
+		ended:    make(chan struct{}),
+		beat:     4 * time.Second,
+	}
+	page.handler = page.routes()
+	return page
+}
+
+// ServeHTTP serves the page. All its addresses are relative, so that it can be
+// mounted below any path with [http.StripPrefix].
+func (page *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { page.handler.ServeHTTP(w, r) }
+
+func (page *Page) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", page.looking(page.index))
+	mux.Handle("GET /events", page.looking(page.events))
+	mux.Handle("GET /images/{id}", page.looking(page.image))
+	mux.Handle("POST /judgements", page.judgingOnly(page.judge))
+	mux.HandleFunc("GET /static/{version}/{name}", page.static)
+	return page.guarded(mux)
+}
+
+// Run follows the feed until the context ends. It must be called once. With it end
+// the streams of all browsers, which come again once the page is back.
+func (page *Page) Run(ctx context.Context) {
+	defer close(page.ended)
+	var jobs sync.WaitGroup
+	jobs.Go(func() { page.followEvents(ctx) })
+	jobs.Go(func() { page.followStations(ctx) })
+	jobs.Wait()
+}
+
+// followEvents takes in what happens. Where the feed fails it is asked again, at
+// most every few seconds, and the page says that it may be behind.
+func (page *Page) followEvents(ctx context.Context) {
+	for failures := 0; ctx.Err() == nil; failures++ {
+		for event, err := range page.feed.Events(ctx, page.line.position()) {
+			if err != nil {
+				page.failed(ctx, sourceEvents, err)
+				break
+			}
+			page.line.take(event)
+			if failures > 0 {
+				page.line.reached(sourceEvents)
+			}
+			failures = 0
+		}
+		pause(ctx, min(time.Duration(failures+1)*250*time.Millisecond, 5*time.Second))
+	}
+}
+
+// followStations looks how the stations are.
+func (page *Page) followStations(ctx context.Context) {
+	for ctx.Err() == nil {
+		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		stations, err := page.feed.Stations(asking)
+		cancel()
+		if err != nil {
+			page.failed(ctx, sourceStations, err)
+		} else {
+			page.line.look(stations)
+		}
+		pause(ctx, time.Second)
+	}
+}
+
+// failed notes that a part of the feed is away. It is logged once.
+func (page *Page) failed(ctx context.Context, from source, err error) {
+	if ctx.Err() == nil && page.line.failed(from) {
+		page.opts.Logger.Warn("the line cannot be followed", "part", string(from), "error", err)
+	}
+}
+
+// pause waits, or until the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
