@@ -62,7 +62,7 @@ func (s *Spool) Run(ctx context.Context, q *queue.Queue, keep Keeping, log *slog
 		s.mu.Unlock()
 	}()
 	work.Go(func() { s.expire(ctx, q, keep, log) })
-	again(ctx, log, "clearing images away", func() error { return s.clear(ctx, q, log) })
+	again(ctx, log, "clearing images away", func() error { return s.clear(ctx, q) })
 }
 
 // again does something until the context ends, whatever comes of it.
@@ -148,29 +148,31 @@ func (s *Spool) send(ctx context.Context, q *queue.Queue, job queue.Job) error {
 	return q.PutImage(ctx, job.ID, image)
 }
 
-// positionKind is that of the states that tell how far an intake has cleared away.
-const positionKind = "cleared"
-
 // clear follows the verdicts, and moves their images out of the spool. To do so
 // twice does no harm, so its position is noted only now and then.
-func (s *Spool) clear(ctx context.Context, q *queue.Queue, log *slog.Logger) error {
-	position, err := q.Position(ctx, positionKind, s.id)
+func (s *Spool) clear(ctx context.Context, q *queue.Queue) error {
+	position := "spool " + s.id
+	after, err := q.Position(ctx, position)
 	if err != nil {
 		return err
 	}
-	for m, err := range q.Follow(ctx, queue.AllVerdicts, position.Seq()) {
+	noted := time.Now()
+	for m, err := range q.Follow(ctx, queue.AllVerdicts, after) {
 		if err != nil {
 			return err
 		}
 		if m.Header.Get(IntakeHeader) == s.id {
 			if err := s.clearOne(m); err != nil {
-				log.Warn("an image cannot be moved out of the spool", "error", err)
 				return err
 			}
 		}
-		if err := position.Note(ctx, m.Seq, time.Second); err != nil {
+		if time.Since(noted) < time.Second {
+			continue
+		}
+		if err := q.SetPosition(ctx, position, m.Seq); err != nil {
 			return err
 		}
+		noted = time.Now()
 	}
 	return nil
 }

@@ -220,7 +220,6 @@ func (t *station) job(number uint64) (job queue.Job, err error) {
 type Incoming struct {
 	Station, Lot, Serial, Model string
 	Key                         string // "": the image itself is what it is known by
-	Name                        string // of its file; "" for none
 	Trace                       string
 }
 
@@ -339,9 +338,6 @@ func (r *Receive) Accept() (job queue.Job, isNew bool, err error) {
 	job = queue.Job{
 		ID: id, Station: r.in.Station, Lot: r.in.Lot, Serial: r.in.Serial, Model: r.in.Model,
 		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.id, Trace: r.in.Trace,
-	}
-	if r.in.Name != "" {
-		job.File = r.in.Name
 	}
 	isNew, err = r.spool.accept(&job, r.part.Name())
 	return job, isNew, full(err)

@@ -4,56 +4,44 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 )
 
-// Position is how far a reader with a name has come. One reader at a time has it.
-type Position struct {
-	writer *Writer
-	seq    uint64
-	noted  time.Time
-}
+// positionKind is that of the states that tell how far readers have come.
+const positionKind = "position"
 
 type positionState struct {
 	Seq uint64 `json:"seq"`
 }
 
-// Position takes over the position of a reader from whoever had it.
-func (q *Queue) Position(ctx context.Context, kind, name string) (*Position, error) {
-	for {
-		writer, last, err := q.NewWriter(ctx, StateOf(kind, name))
-		if err != nil {
-			return nil, err
-		}
-		p := &Position{writer: writer}
-		if last != nil {
-			var state positionState
-			if err := json.Unmarshal(last.Data, &state); err != nil {
-				return nil, err
-			}
-			p.seq = state.Seq
-		}
-		if err := p.Note(ctx, p.seq, 0); !errors.Is(err, ErrTakenOver) {
-			return p, err
-		}
+// Position returns how far a reader with a name has come: the sequence number of
+// the last message that it has dealt with, 0 for none.
+func (q *Queue) Position(ctx context.Context, name string) (uint64, error) {
+	last, err := q.Last(ctx, StateOf(positionKind, name))
+	if last == nil || err != nil {
+		return 0, err
 	}
+	var state positionState
+	return state.Seq, json.Unmarshal(last.Data, &state)
 }
 
-// Seq is the sequence number of the last message that was dealt with.
-func (p *Position) Seq() uint64 { return p.seq }
+// SetPosition notes how far a reader has come.
+func (q *Queue) SetPosition(ctx context.Context, name string, seq uint64) error {
+	raw, err := json.Marshal(positionState{seq})
+	if err != nil {
+		return err
+	}
+	return q.Add(ctx, StateOf(positionKind, name), raw)
+}
 
-// Note notes that the reader has come to a sequence number, at most once in every
-// so often. The error is [ErrTakenOver] once somebody else reads under that name.
-func (p *Position) Note(ctx context.Context, seq uint64, every time.Duration) error {
-	p.seq = seq
-	if now := time.Now(); now.Sub(p.noted) >= every {
-		p.noted = now
-		raw, err := json.Marshal(positionState{seq})
+// Add adds a message to a subject that others write to as well.
+func (q *Queue) Add(ctx context.Context, subject string, data []byte) error {
+	for {
+		writer, _, err := q.NewWriter(ctx, subject)
 		if err != nil {
 			return err
 		}
-		_, err = p.writer.Write(ctx, nil, raw)
-		return err
+		if _, err = writer.Write(ctx, nil, data); !errors.Is(err, ErrTakenOver) {
+			return err
+		}
 	}
-	return nil
 }

@@ -1,0 +1,115 @@
+// All stations.
+
+import { fromTemplate, make, setText } from './dom.js';
+import { signOf } from './line.js';
+import { chip, Picture, showCounts, Sign } from './show.js';
+import { duration, fill, words } from './words.js';
+
+const chips = 12;
+const least = { width: 260, height: 250 }; // of a tile that is still read from afar
+
+/** Wall is a tile for each station. */
+export class Wall {
+  constructor(element, go) {
+    this.element = element;
+    this.go = go;
+    this.tiles = new Map();
+    this.none = make('p', {}, words.noStations);
+    new ResizeObserver(() => this.arrange()).observe(element);
+  }
+
+  show(line, connection) {
+    const stations = line.sorted();
+    for (const [name, tile] of this.tiles) {
+      if (!line.stations.has(name)) {
+        tile.remove();
+        this.tiles.delete(name);
+      }
+    }
+    const elements = stations.map((station) => this.tile(station.name).show(line, station, connection));
+    if (line.known && elements.length === 0) elements.push(this.none);
+    if (elements.length !== this.element.children.length || elements.some((e, i) => e !== this.element.children[i])) {
+      this.element.replaceChildren(...elements);
+      this.arrange();
+    }
+  }
+
+  /** greet marks a verdict as new. */
+  greet(name) {
+    this.tiles.get(name)?.sign.greet();
+  }
+
+  tile(name) {
+    let tile = this.tiles.get(name);
+    if (!tile) {
+      tile = new Tile(name, this.go);
+      this.tiles.set(name, tile);
+    }
+    return tile;
+  }
+
+  /** arrange makes the tiles as large as the screen has room for. */
+  arrange() {
+    const count = this.tiles.size;
+    if (count === 0 || this.element.hidden) return;
+    const { clientWidth: width, clientHeight: height } = this.element;
+    let best = null;
+    for (let columns = 1; columns <= count; columns++) {
+      const tile = { width: width / columns, height: height / Math.ceil(count / columns) };
+      if (tile.width < least.width || tile.height < least.height) continue;
+      const size = Math.min(tile.width, tile.height * 1.2);
+      if (best === null || size > best.size) best = { size, columns };
+    }
+    this.element.classList.toggle('scrolls', best === null);
+    const columns = best?.columns ?? Math.max(1, Math.floor(width / 340));
+    this.element.style.setProperty('--columns', columns);
+    this.columns = columns;
+  }
+
+  /** move moves the focus by a number of tiles. */
+  move(dx, dy) {
+    const links = [...this.element.querySelectorAll('.tile a')];
+    const at = links.indexOf(document.activeElement);
+    const next = at < 0 ? 0 : at + dx + dy * (this.columns ?? 1);
+    links[next]?.focus();
+  }
+}
+
+class Tile {
+  constructor(name, go) {
+    this.root = fromTemplate('tile-template').firstElementChild;
+    const link = this.root.querySelector('a');
+    link.textContent = name;
+    link.href = '?station=' + encodeURIComponent(name);
+    link.addEventListener('click', (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another window
+      event.preventDefault();
+      go(name);
+    });
+    this.age = this.root.querySelector('.age');
+    this.sign = new Sign(this.root.querySelector('.sign'));
+    this.picture = new Picture(this.root.querySelector('.picture'), 640);
+    this.counts = this.root.querySelector('.counts');
+    this.chips = this.root.querySelector('.chips');
+  }
+
+  show(line, station, connection) {
+    const last = station.recent[0] ?? null;
+    this.sign.show(this.root, signOf(line, station, connection), last?.verdict);
+    setText(this.age, last ? fill(words.ago, duration(connection.now() - last.since)) : '');
+    this.picture.show(last);
+    showCounts(this.counts, station.counts, station.waiting);
+    const recent = station.recent.slice(0, chips);
+    const key = recent.map((i) => i.seq).join();
+    if (this.chips.dataset.key !== key) {
+      this.chips.dataset.key = key;
+      this.chips.replaceChildren(...recent.map(chip));
+    }
+    return this.root;
+  }
+
+  remove() {
+    this.picture.show(null);
+    this.root.remove();
+  }
+}

@@ -1,0 +1,388 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
+	"github.com/hacarus/hacarus-check-go/testdata"
+)
+
+var (
+	axeFile     = flag.String("axe", "", "axe.min.js of axe-core, to look for barriers with")
+	screenshots = flag.String("screenshots", "", "folder to write pictures of the page to")
+)
+
+// screen is what somebody looks at the page on.
+type screen struct {
+	name          string
+	width, height int64
+	scale         float64
+	touch         bool
+}
+
+var (
+	phone  = screen{"phone", 390, 844, 2, true}
+	tablet = screen{"tablet", 1280, 800, 1, true}
+	wallHD = screen{"wall", 1920, 1080, 1, false}
+	wall4K = screen{"wall4k", 3840, 2160, 1, false}
+)
+
+// site is a page that a browser can open.
+type site struct {
+	*Page
+	feed   *fakeFeed
+	server *httptest.Server
+}
+
+const testToken = "a-token-of-the-test"
+
+// open serves a feed until the test ends. Its beat is quick, so that tests need not
+// wait long for a browser to miss it.
+func open(t *testing.T, feed *fakeFeed, opts Options) *site {
+	t.Helper()
+	s := &site{Page: New(feed, opts), feed: feed}
+	s.beat = 500 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	s.server = httptest.NewServer(s.Page)
+	var running sync.WaitGroup
+	running.Go(func() { s.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		s.server.Close()
+	})
+	return s
+}
+
+// tab is a page in a browser.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	problems []string // what the console says
+}
+
+// newBrowser starts a browser, or skips the test where there is none.
+func newBrowser(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("no browser is started with -short")
+	}
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("no Chromium is installed")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", false), chromedp.Flag("lang", "en"))
+	allocator, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Run(ctx))
+	return ctx
+}
+
+// newTab opens an address in a tab of its own, which nothing of other tabs is in.
+func newTab(t *testing.T, browser context.Context, address string, on screen, theme string) *tab {
+	t.Helper()
+	executor := cdp.WithExecutor(browser, chromedp.FromContext(browser).Browser)
+	profile, err := target.CreateBrowserContext().Do(executor)
+	require.NoError(t, err)
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(executor)
+	require.NoError(t, err)
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(id))
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(cancel)
+	b := &tab{t: t, ctx: ctx}
+	chromedp.ListenTarget(ctx, b.listen)
+	b.run(
+		log.Enable(), runtime.Enable(),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
+		chromedp.EmulateViewport(on.width, on.height, chromedp.EmulateScale(on.scale)),
+		emulation.SetTouchEmulationEnabled(on.touch),
+		chromedp.Navigate(address),
+	)
+	return b
+}
+
+func (b *tab) listen(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
+			b.problems = append(b.problems, e.Entry.Text+" "+e.Entry.URL)
+		}
+	case *runtime.EventExceptionThrown:
+		b.problems = append(b.problems, e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning || e.Type == runtime.APITypeAssert {
+			b.problems = append(b.problems, fmt.Sprintf("%s %s", e.Type, e.Args[0].Value))
+		}
+	}
+}
+
+func (b *tab) run(actions ...chromedp.Action) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Run(b.ctx, actions...))
+}
+
+// wait waits until a condition of the page holds.
+func (b *tab) wait(condition string) {
+	b.t.Helper()
+	err := chromedp.Run(b.ctx, chromedp.Poll(condition, nil, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(50*time.Millisecond)))
+	if err != nil {
+		var text string
+		_ = chromedp.Run(b.ctx, chromedp.Evaluate(`document.body.innerText`, &text))
+		b.shot("failed")
+		require.NoError(b.t, err, "%s\n%s", condition, text)
+	}
+}
+
+// eval returns what an expression is.
+func eval[T any](b *tab, expression string) (value T) {
+	b.t.Helper()
+	b.run(chromedp.Evaluate(expression, &value))
+	return value
+}
+
+// shot takes a picture of the page, if pictures are asked for.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	if *screenshots == "" {
+		return
+	}
+	var picture []byte
+	b.run(chromedp.CaptureScreenshot(&picture))
+	require.NoError(b.t, os.MkdirAll(*screenshots, 0o755))
+	require.NoError(b.t, os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o644))
+}
+
+// quiet requires that the console had nothing to say.
+func (b *tab) quiet() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	require.Empty(b.t, b.problems)
+}
+
+// states are the states of stations, by the names of stations that are in them.
+var states = []struct{ station, state, verdict, word, japanese string }{
+	{"CAM-1", "live", "OK", "OK", "OK"},
+	{"CAM-2", "live", "NG", "NG", "NG"},
+	{"CAM-3", "live", "unknown", "No verdict", "判定なし"},
+	{"CAM-4", "old", "OK", "Old", "古い表示"},
+	{"CAM-5", "service", "OK", "Service away", "サービス停止"},
+	{"CAM-6", "lost", "NG", "Station lost", "装置と不通"},
+	{"CAM-7", "behind", "OK", "Behind", "検査遅れ"},
+	{"CAM-8", "empty", "", "No image yet", "画像なし"},
+}
+
+// newScene is a line whose stations are in all states.
+func newScene(t *testing.T) *fakeFeed {
+	t.Helper()
+	feed := newFeed()
+	now := time.Now()
+	plates := platesOf(t)
+	for n, s := range states {
+		status := Station{Name: s.station, LastSeen: now}
+		switch s.state {
+		case "service":
+			status.Service, status.Waiting, status.Oldest = "503 Service Unavailable", 14, now.Add(-40*time.Second)
+		case "lost":
+			status.Lost, status.LastSeen = true, now.Add(-200*time.Second)
+		case "behind":
+			status.Waiting, status.Oldest = 212, now.Add(-340*time.Second)
+		}
+		feed.stations = append(feed.stations, status)
+		if s.verdict == "" {
+			continue
+		}
+		age := map[string]time.Duration{"old": 3900 * time.Second, "service": 41 * time.Second, "lost": 201 * time.Second}[s.state]
+		for i := range 24 {
+			p := plates[(i*5+n)%len(plates)]
+			if i == 23 {
+				p = plates[n%3]
+				if s.verdict != "OK" {
+					p = plates[len(plates)-1-n%4]
+				}
+				p.verdict = s.verdict
+			}
+			id := fmt.Sprintf("%s-%02d", s.station, i)
+			feed.images[id] = p.content
+			at := now.Add(-age - time.Duration(23-i)*7*time.Second)
+			e := record.Entry{
+				ID: id, Station: s.station, Time: at, Written: at.Add(-900 * time.Millisecond), File: fmt.Sprintf("plate-%05d.jpg", 4711+i), Lot: "L-2026-11", Serial: fmt.Sprintf("SN%06d", 88120+i),
+				Model: "m1", ItemID: "17", Verdict: p.verdict, Score: new(0.1337 + float64(i)/100), Boxes: p.boxes, By: record.Model,
+			}
+			if p.verdict == "unknown" {
+				e.Score, e.Boxes, e.Error = nil, nil, new("the service has no assessment of the item")
+			}
+			feed.add(e)
+		}
+	}
+	return feed
+}
+
+// plate is one of the repository's pictures.
+type plate struct {
+	content []byte
+	verdict string
+	boxes   [][4]int
+}
+
+// platesOf returns the plates, good ones first.
+func platesOf(t *testing.T) (plates []plate) {
+	t.Helper()
+	for _, name := range []string{
+		"OK-01", "OK-02", "OK-03", "OK-04", "NG-01-scratch", "NG-03-dent", "NG-05-stain", "NG-07-scratch-and-dent",
+	} {
+		content, err := testdata.Plates.ReadFile("plates/inspect/" + name + ".jpg")
+		require.NoError(t, err)
+		p := plate{content: content, verdict: name[:2]}
+		if p.verdict == "NG" {
+			p.boxes = [][4]int{{88, 53, 176, 80}, {30, 120, 60, 150}}
+		}
+		plates = append(plates, p)
+	}
+	return plates
+}
+
+// look is a way to look at the page.
+type look struct {
+	screen
+	language, theme string
+}
+
+func looks() (all []look) {
+	for _, s := range []screen{phone, tablet, wallHD} {
+		for _, language := range []string{"en", "ja"} {
+			for _, theme := range []string{"light", "dark"} {
+				all = append(all, look{s, language, theme})
+			}
+		}
+	}
+	return append(all, look{wall4K, "ja", "dark"}, look{wall4K, "en", "light"})
+}
+
+func (l look) String() string { return l.name + "-" + l.language + "-" + l.theme }
+
+const allLoaded = `document.querySelectorAll('[data-other]').length === 0 && ![...document.querySelectorAll('.picture')].some((p) => p.checkVisibility() && p.querySelector('p').textContent.includes('…'))`
+
+// Every state can be told apart by its word and its shape, in both languages, on
+// all screens.
+func TestStatesInBrowser(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	s := open(t, newScene(t), Options{Token: testToken, Shifts: []time.Duration{0, 8 * time.Hour, 16 * time.Hour}})
+	for _, l := range looks() {
+		t.Run(l.String(), func(t *testing.T) {
+			address := s.server.URL + "/?lang=" + l.language + "&token=" + testToken
+			b := newTab(t, browser, address, l.screen, l.theme)
+			b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+			b.check(l.String() + "-all")
+			signs := map[string]string{}
+			for _, state := range states {
+				b.run(chromedp.Evaluate(fmt.Sprintf(`[...document.querySelectorAll('.tile a')].find((a) => a.textContent === %q).click()`, state.station), nil))
+				b.wait(`!document.getElementById('station').hidden && document.querySelector('#station h2').textContent === '` + state.station + `' && ` + allLoaded)
+				got := eval[[]string](b, `((s) => [s.dataset.state, s.dataset.verdict, s.querySelector('.sign strong').textContent, s.querySelector('.sign use').getAttribute('href'), getComputedStyle(s.querySelector('.sign')).backgroundColor])(document.getElementById('station'))`)
+				require.Equal(t, []string{state.state, state.verdict, map[string]string{"en": state.word, "ja": state.japanese}[l.language]}, got[:3])
+				require.Empty(t, signs[got[3]], "its shape is another one's too")
+				signs[got[3]] = state.station
+				if state.state != "live" {
+					require.Equal(t, "rgba(0, 0, 0, 0)", got[4], "what is not of now has no color")
+				}
+				b.check(l.String() + "-" + cmp.Or(map[string]string{"live": state.verdict}[state.state], state.state))
+				b.run(chromedp.Evaluate(`document.querySelector('#station [data-go]').click()`, nil))
+				b.wait(`document.getElementById('station').hidden`)
+			}
+			b.quiet()
+		})
+	}
+}
+
+// check requires of the page, as it is, what holds for all of them.
+func (b *tab) check(name string) {
+	b.t.Helper()
+	b.shot(name)
+	require.Zero(b.t, eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "%s scrolls sideways", name)
+	require.Empty(b.t, eval[[]string](b, smallTargets), name)
+	require.Empty(b.t, eval[[]string](b, cutWords), name)
+	b.axe(name)
+}
+
+// smallTargets are the buttons and links that a finger does not hit.
+const smallTargets = `[...document.querySelectorAll('button, a, input, label:has(input[type=radio])')].filter((e) => e.checkVisibility({visibilityProperty: true}) && e.type !== 'radio' && !e.closest('.facts'))
+	.map((e) => [e.closest('.tile') && e.matches('.tile a') ? e.closest('.tile') : e]).map(([e]) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
+	.filter(([, r]) => r.width < 44 || r.height < 44).map(([name, r]) => name + ' ' + r.width + 'x' + r.height)`
+
+// cutWords are the words of signs that are not seen in whole.
+const cutWords = `[...document.querySelectorAll('.sign')].filter((s) => s.checkVisibility()).flatMap((s) => {
+	const range = document.createRange(); range.selectNodeContents(s.querySelector('strong'));
+	const word = range.getBoundingClientRect(), sign = s.getBoundingClientRect();
+	return word.right > sign.right || word.bottom > sign.bottom + 2 || word.top < sign.top - 2 ? [s.textContent + ' ' + word.right + '>' + sign.right] : [];
+})`
+
+// axe looks for barriers, where axe-core is at hand.
+func (b *tab) axe(name string) {
+	b.t.Helper()
+	if *axeFile == "" {
+		return
+	}
+	script, err := os.ReadFile(*axeFile)
+	require.NoError(b.t, err)
+	var found []struct {
+		ID, Impact, Help string
+		Nodes            []struct {
+			HTML           string
+			FailureSummary string
+		}
+	}
+	b.run(
+		chromedp.Evaluate(string(script)+"; true", nil),
+		chromedp.Evaluate(`axe.run({resultTypes: ['violations']}).then((r) => r.violations)`, &found,
+			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+	)
+	text, err := json.MarshalIndent(found, "", "  ")
+	require.NoError(b.t, err)
+	require.Empty(b.t, found, "%s: %s", name, text)
+}
+
+// offline cuts a tab's network.
+func (b *tab) offline(cut bool) {
+	b.t.Helper()
+	b.run(network.Enable(), network.EmulateNetworkConditions(cut, 0, -1, -1))
+}
+
+var _ = page.Enable
+var _ = url.QueryEscape
