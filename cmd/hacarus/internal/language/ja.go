@@ -436,7 +436,6 @@ var japanese = map[string]string{
 	"Station":    "ステーション",
 	"Serial":     "シリアル",
 	"By":         "判定者",
-	"Waiting":    "待ち",
 	"Oldest":     "最長",
 	"Last seen":  "最終受信",
 	"Service":    "サービス",
