@@ -487,4 +487,5 @@ var japanese = map[string]string{
 	"the spool is full, or its images have waited too long":            "受付がいっぱいか、画像が長く待ちすぎています",
 	"the line has ended":                                               "ラインが終了しました",
 	"the line responds with %s: %s":                                    "ラインの応答: %s: %s",
+	"no line runs on %s; --once reads what it has left there":          "%s で動いているラインはありません。--once で残された分を読めます",
 }

@@ -149,7 +149,7 @@ func (l *process) open(ctx context.Context) error {
 			return err
 		}
 		l.data = path
-		lock, err := lockFolder(path)
+		lock, err := awaitLock(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -171,6 +171,24 @@ func lockFolder(dir string) (io.Closer, error) {
 		return nil, err
 	}
 	return hacarus.NewFileJournal(filepath.Join(dir, "lock"))
+}
+
+// readersTime is how long a line waits for those who read its folder while it does
+// not run.
+const readersTime = 5 * time.Second
+
+func awaitLock(ctx context.Context, dir string) (io.Closer, error) {
+	for deadline := time.Now().Add(readersTime); ; {
+		lock, err := lockFolder(dir)
+		if !errors.Is(err, hacarus.ErrJournalLocked) || time.Now().After(deadline) {
+			return lock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // openQueue opens the queue that the flags name.

@@ -129,6 +129,9 @@ func openReader(ctx context.Context, p *program.Program, cmd *cli.Command) (read
 		if err != nil {
 			return dial(data)
 		}
+		if cmd.Name == "tail" && !cmd.Bool("once") {
+			return nil, errors.Join(errors.New(p.Text("no line runs on %s; --once reads what it has left there", data)), lock.Close())
+		}
 		log := slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		q, closeQueue, err := openQueue(ctx, p, cmd, data, log)
 		if err != nil {
