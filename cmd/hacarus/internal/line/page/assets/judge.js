@@ -42,6 +42,7 @@ export class Judge {
   showName() {
     const name = this.name();
     setText(this.button.querySelector('span'), name || words.nobody);
+    this.button.toggleAttribute('data-nobody', name === '');
     this.button.setAttribute('aria-label', (name ? fill(words.as, name) + ': ' : '') + (name ? words.change : words.you));
   }
 

@@ -60,7 +60,8 @@ export class Wall {
       const size = Math.min(tile.width, tile.height * 1.2);
       if (best === null || size > best.size) best = { size, columns };
     }
-    this.element.classList.toggle('scrolls', best === null);
+    this.scrolls = best === null;
+    this.element.classList.toggle('scrolls', this.scrolls);
     const columns = best?.columns ?? Math.max(1, Math.floor(width / 340));
     this.element.style.setProperty('--columns', columns);
     this.columns = columns;
