@@ -387,7 +387,6 @@ var japanese = map[string]string{
 	"Judge this image":                                   "この画像を判定する",
 	"Your name":                                          "お名前",
 	"As %s":                                              "判定者: %s",
-	"No name yet":                                        "名前未入力",
 	"Change":                                             "変更",
 	"It is asked once per shift, and stands in the record.": "シフトごとに一度うかがい、記録に残します。",
 	"Save":                                 "保存",

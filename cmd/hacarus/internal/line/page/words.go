@@ -82,7 +82,6 @@ func wordsOf(p language.Language) map[string]string {
 		"judge":       p.Text("Judge this image"),
 		"you":         p.Text("Your name"),
 		"as":          p.Text("As %s"),
-		"nobody":      p.Text("No name yet"),
 		"change":      p.Text("Change"),
 		"namePlease":  p.Text("It is asked once per shift, and stands in the record."),
 		"why":         p.Text("Reason"),
