@@ -201,11 +201,11 @@ var states = []struct{ station, state, verdict, word, japanese string }{
 	{"CAM-1", "live", "OK", "OK", "OK"},
 	{"CAM-2", "live", "NG", "NG", "NG"},
 	{"CAM-3", "live", "unknown", "No verdict", "判定なし"},
-	{"CAM-4", "old", "OK", "Old", "古い表示"},
-	{"CAM-5", "service", "OK", "Service away", "サービス停止"},
-	{"CAM-6", "lost", "NG", "Station lost", "装置と不通"},
-	{"CAM-7", "behind", "OK", "Behind", "検査遅れ"},
-	{"CAM-8", "empty", "", "No image yet", "画像なし"},
+	{"CAM-4", "old", "OK", "Old", "古い 表示"},
+	{"CAM-5", "service", "OK", "Service away", "サービス 停止"},
+	{"CAM-6", "lost", "NG", "Station lost", "装置と 不通"},
+	{"CAM-7", "behind", "OK", "Behind", "検査 遅れ"},
+	{"CAM-8", "empty", "", "No image", "画像なし"},
 }
 
 // newScene is a line whose stations are in all states.
@@ -315,7 +315,7 @@ func TestStatesInBrowser(t *testing.T) {
 			for _, state := range states {
 				b.run(chromedp.Evaluate(fmt.Sprintf(`[...document.querySelectorAll('.tile a')].find((a) => a.textContent === %q).click()`, state.station), nil))
 				b.wait(`!document.getElementById('station').hidden && document.querySelector('#station h2').textContent === '` + state.station + `' && ` + allLoaded)
-				got := eval[[]string](b, `((s) => [s.dataset.state, s.dataset.verdict, s.querySelector('.sign strong').textContent, s.querySelector('.sign use').getAttribute('href'), getComputedStyle(s.querySelector('.sign')).backgroundColor])(document.getElementById('station'))`)
+				got := eval[[]string](b, `((s) => [s.dataset.state, s.dataset.verdict, s.querySelector('.sign strong').textContent.replaceAll('\n', ' '), s.querySelector('.sign use').getAttribute('href'), getComputedStyle(s.querySelector('.sign')).backgroundColor])(document.getElementById('station'))`)
 				require.Equal(t, []string{state.state, state.verdict, map[string]string{"en": state.word, "ja": state.japanese}[l.language]}, got[:3])
 				require.Empty(t, signs[got[3]], "its shape is another one's too")
 				signs[got[3]] = state.station

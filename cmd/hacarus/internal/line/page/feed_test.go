@@ -94,7 +94,7 @@ func (f *fakeFeed) Stations(context.Context) ([]Station, error) {
 	return append([]Station{}, f.stations...), f.away
 }
 
-func (f *fakeFeed) Image(_ context.Context, id string) (io.ReadCloser, error) {
+func (f *fakeFeed) Image(_ context.Context, _, id string) (io.ReadCloser, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	content, ok := f.images[id]

@@ -23,8 +23,8 @@ type Feed interface {
 	Events(ctx context.Context, after uint64) iter.Seq2[Event, error]
 	// Stations returns how the stations are. It is called every second or two.
 	Stations(ctx context.Context) ([]Station, error)
-	// Image opens an image by its id; fs.ErrNotExist where it is not there any more.
-	Image(ctx context.Context, id string) (io.ReadCloser, error)
+	// Image opens an image of a station; fs.ErrNotExist where it is not there any more.
+	Image(ctx context.Context, station, id string) (io.ReadCloser, error)
 	// Judge adds a judgement to the record, where it is durable when Judge returns. It
 	// then comes back as an event, to this page and to all others.
 	Judge(ctx context.Context, j Judgement) error

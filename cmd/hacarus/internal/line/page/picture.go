@@ -68,7 +68,8 @@ func (page *Page) image(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "width", http.StatusBadRequest)
 		return
 	}
-	p, err := page.pictures.open(r.Context(), r.PathValue("id"), width)
+	id := r.PathValue("id")
+	p, err := page.pictureOf(r.Context(), id, width)
 	if err != nil {
 		status := http.StatusServiceUnavailable
 		switch {
@@ -77,7 +78,7 @@ func (page *Page) image(w http.ResponseWriter, r *http.Request) {
 		case errors.Is(err, errNoPicture):
 			status = http.StatusUnsupportedMediaType
 		default:
-			page.opts.Logger.Warn("an image cannot be shown", "image", r.PathValue("id"), "error", err)
+			page.opts.Logger.Warn("an image cannot be shown", "image", id, "error", err)
 		}
 		http.Error(w, http.StatusText(status), status)
 		return
@@ -90,11 +91,20 @@ func (page *Page) image(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.content))
 }
 
+// pictureOf returns an image that is on the page: nobody gets others from it.
+func (page *Page) pictureOf(ctx context.Context, id string, width int) (*picture, error) {
+	e, _, ok := page.line.imageOf(id)
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return page.pictures.open(ctx, e.Station, id, width)
+}
+
 // errNoPicture is for what no browser shows.
 var errNoPicture = errors.New("not a picture that can be shown")
 
 // open returns an image that is at most so wide. A width of 0 is its own.
-func (p *pictures) open(ctx context.Context, id string, width int) (*picture, error) {
+func (p *pictures) open(ctx context.Context, station, id string, width int) (*picture, error) {
 	key := strconv.Itoa(width) + "/" + id
 	if found := p.cached(key); found != nil {
 		return found, nil
@@ -108,7 +118,7 @@ func (p *pictures) open(ctx context.Context, id string, width int) (*picture, er
 	if found := p.cached(key); found != nil { // made while this one waited
 		return found, nil
 	}
-	content, err := p.read(ctx, id)
+	content, err := p.read(ctx, station, id)
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +130,8 @@ func (p *pictures) open(ctx context.Context, id string, width int) (*picture, er
 	return made, nil
 }
 
-func (p *pictures) read(ctx context.Context, id string) ([]byte, error) {
-	file, err := p.feed.Image(ctx, id)
+func (p *pictures) read(ctx context.Context, station, id string) ([]byte, error) {
+	file, err := p.feed.Image(ctx, station, id)
 	if err != nil {
 		return nil, err
 	}

@@ -41,8 +41,9 @@ export class Judge {
 
   showName() {
     const name = this.name();
-    setText(this.button.querySelector('span'), name || words.nobody);
-    this.button.setAttribute('aria-label', (name ? fill(words.as, name) + ': ' : '') + (name ? words.change : words.you));
+    setText(this.button.querySelector('span'), name || words.you);
+    this.button.toggleAttribute('data-nobody', name === '');
+    this.button.setAttribute('aria-label', name ? `${fill(words.as, name)}: ${words.change}` : words.you);
   }
 
   /** ask opens the dialog for an image, which stays the one that is judged whatever comes. */

@@ -87,7 +87,7 @@ export function signOf(line, station, connection) {
   const last = station.recent[0];
   const age = last ? now - last.since : 0;
   const was = last ? fill(words.was, verdictWord(last.verdict), duration(age)) : '';
-  const not = (state, word, more) => ({ state, live: false, mark: state, word, more: [more, state === 'empty' ? '' : was].filter(Boolean).join(' · ') });
+  const not = (state, word, more) => ({ state, live: false, mark: state, word, more: [more, was].filter(Boolean).join(' · ') });
   if (!connection.isUp()) {
     const heard = connection.lastHeard();
     return not('offline', words.offline, heard === null ? '' : fill(words.offlineMore, clockTime(heard, now)));
@@ -98,7 +98,7 @@ export function signOf(line, station, connection) {
   const waits = station.oldest ? now - station.oldest : 0;
   if (waits > config.stale) return not('behind', words.behind, fill(words.behindMore, station.waiting, duration(waits)));
   if (!last) return not('empty', words.empty, words.emptyMore);
-  if (age > config.stale) return not('old', words.old, fill(words.oldMore, duration(age)));
+  if (age > config.stale) return not('old', words.old, '');
   return verdictSign(last);
 }
 

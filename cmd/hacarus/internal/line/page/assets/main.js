@@ -10,7 +10,6 @@ import { Wall } from './wall.js';
 import { clockTime, config, fill, words } from './words.js';
 
 const toastTime = 4000;
-const shownTroubles = 6;
 
 const line = new Line();
 const wall = new Wall(document.getElementById('wall'), go);
@@ -93,7 +92,7 @@ function showTop() {
     showCounts(totals.querySelector('.counts'), line.totals());
     judge?.showName();
   }
-  showAttention();
+  showStations();
 }
 
 function alarmText(up, heard) {
@@ -102,29 +101,40 @@ function alarmText(up, heard) {
   return up && line.away ? words.queueMore : '';
 }
 
-/** showAttention names the stations that somebody should look at, which may be out of sight. */
-function showAttention() {
-  const list = document.getElementById('attention');
-  const troubles = [];
-  if (connection.isUp() && !line.away && line.stations.size > 1) {
-    for (const s of line.sorted()) {
-      const sign = signOf(line, s, connection);
-      if (['lost', 'service', 'behind', 'ng', 'none'].includes(sign.mark)) troubles.push({ name: s.name, mark: sign.mark });
-    }
-  }
-  const key = troubles.map(({ name, mark }) => mark + name).join('\n');
-  list.hidden = troubles.length === 0;
+/**
+ * showStations names the stations where not all are in sight, and how many of them
+ * somebody should look at. It stays where it is, whatever the verdicts are.
+ */
+function showStations() {
+  const list = document.getElementById('stations');
+  list.hidden = line.stations.size < 2 || (shown() === null && !wall.scrolls);
+  if (list.hidden) return;
+  const signs = line.sorted().map((s) => ({ name: s.name, mark: signOf(line, s, connection).mark }));
+  const key = JSON.stringify([shown(), signs]);
   if (list.dataset.key === key) return;
   list.dataset.key = key;
-  list.replaceChildren(make('span', {}, words.attention), ...troubles.slice(0, shownTroubles).map(({ name, mark }) => {
-    const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name), 'data-mark': mark }, shape(mark), name);
-    link.addEventListener('click', (event) => {
-      event.preventDefault();
-      go(name);
-    });
-    return link;
-  }));
-  if (troubles.length > shownTroubles) list.append(make('span', {}, fill(words.attentionMore, troubles.length - shownTroubles)));
+  const troubles = signs.filter(({ mark }) => !['ok', 'old', 'empty'].includes(mark)).map(({ name }) => name);
+  const focused = [...list.children].indexOf(document.activeElement);
+  list.replaceChildren(nextTrouble(troubles), ...signs.map(stationLink));
+  list.children[focused]?.focus();
+}
+
+function stationLink({ name, mark }) {
+  const current = name === shown() ? { 'aria-current': 'page' } : {};
+  const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name), 'data-mark': mark, ...current }, shape(mark), name);
+  link.addEventListener('click', (event) => {
+    event.preventDefault();
+    go(name);
+  });
+  return link;
+}
+
+/** nextTrouble is the way through the stations that somebody should look at. */
+function nextTrouble(names) {
+  const button = make('button', { type: 'button' }, fill(words.attention, names.length));
+  button.disabled = names.length === 0;
+  button.addEventListener('click', () => go(names[(names.indexOf(shown()) + 1) % names.length]));
+  return button;
 }
 
 let toastTimer;

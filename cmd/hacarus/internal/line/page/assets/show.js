@@ -21,9 +21,12 @@ export class Sign {
     frame.dataset.verdict = verdict ?? '';
     const href = '#shape-' + sign.mark;
     if (this.use.getAttribute('href') !== href) this.use.setAttribute('href', href);
-    if (this.word.textContent !== sign.word) {
-      this.word.textContent = sign.word;
-      this.element.style.setProperty('--letters', Math.max(2, width(sign.word)));
+    if (this.said !== sign.word) {
+      this.said = sign.word;
+      const lines = sign.word.split(/[ \u200b]/);
+      this.word.textContent = lines.join('\n');
+      this.element.style.setProperty('--lines', lines.length);
+      this.element.style.setProperty('--width', Math.max(...lines.map(width)));
     }
     setText(this.more, sign.more);
   }
@@ -35,11 +38,12 @@ export class Sign {
   }
 }
 
-/** width is how wide a word is, in letters of the Latin script. */
+const ruler = document.createElement('canvas').getContext('2d');
+
+/** width is how wide a word is, in the height of its letters. */
 function width(word) {
-  let sum = 0;
-  for (const letter of word) sum += letter.codePointAt(0) > 0x2e7f ? 1.72 : 1;
-  return sum;
+  ruler.font = '800 100px ' + getComputedStyle(document.documentElement).fontFamily;
+  return ruler.measureText(word).width / 100;
 }
 
 /**
@@ -165,9 +169,13 @@ export function showCounts(list, counts, waiting = 0) {
   if (list.dataset.key === key) return;
   list.dataset.key = key;
   const rows = [['ok', words.ok, counts.ok], ['ng', words.ng, counts.ng], ['none', words.noneShort, counts.none]].map(([name, word, n]) =>
-    make('div', { class: name }, make('dt', {}, shape(name), word), make('dd', {}, String(n))));
-  if (waiting > 0) rows.push(make('div', {}, make('dt', {}, words.waiting), make('dd', {}, String(waiting))));
+    count(name, word, n));
+  if (waiting > 0) rows.push(count('behind', words.waiting, waiting));
   list.replaceChildren(...rows);
+}
+
+function count(name, word, n) {
+  return make('div', { class: name }, make('dt', {}, shape(name), make('span', {}, word)), make('dd', {}, String(n)));
 }
 
 /** chip is an image of the history, as small as it gets. */

@@ -98,7 +98,7 @@ export class StationView {
       [words.inspected, clockTime(image.since, now)],
       [words.taken, image.written && image.since - image.written > 60000 ? clockTime(image.written, now) : ''],
       [words.score, image.score === null ? '' : image.score.toLocaleString(undefined, { maximumSignificantDigits: 4 })],
-      ['', boxes === 0 ? '' : image.more ? fill(words.boxesMore, boxes, boxes + image.more) : fill(words.boxes, boxes)],
+      [words.boxes, boxes === 0 ? '' : image.more ? fill(words.boxesMore, boxes + image.more, boxes) : String(boxes)],
     ];
     this.facts.replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value, link]) =>
       [make('dt', {}, name), make('dd', {}, value, ...(link ? [' ', link] : []))]));

@@ -15,7 +15,11 @@ export class Wall {
     this.go = go;
     this.tiles = new Map();
     this.none = make('p', {}, words.noStations);
-    new ResizeObserver(() => this.arrange()).observe(element);
+    this.top = null; // where it was when it was arranged
+    addEventListener('resize', () => {
+      this.top = null;
+      this.arrange();
+    });
   }
 
   show(line, connection) {
@@ -28,10 +32,9 @@ export class Wall {
     }
     const elements = stations.map((station) => this.tile(station.name).show(line, station, connection));
     if (line.known && elements.length === 0) elements.push(this.none);
-    if (elements.length !== this.element.children.length || elements.some((e, i) => e !== this.element.children[i])) {
-      this.element.replaceChildren(...elements);
-      this.arrange();
-    }
+    const changed = elements.length !== this.element.children.length || elements.some((e, i) => e !== this.element.children[i]);
+    if (changed) this.element.replaceChildren(...elements);
+    if (changed || this.element.offsetTop !== this.top) this.arrange(); // something above may have come or gone
   }
 
   /** greet marks a verdict as new. */
@@ -52,7 +55,10 @@ export class Wall {
   arrange() {
     const count = this.tiles.size;
     if (count === 0 || this.element.hidden) return;
-    const { clientWidth: width, clientHeight: height } = this.element;
+    this.top = this.element.offsetTop;
+    // Its own height may be that of its tiles: what counts is what the window has left for it.
+    const width = this.element.clientWidth;
+    const height = innerHeight - this.element.getBoundingClientRect().top - scrollY;
     let best = null;
     for (let columns = 1; columns <= count; columns++) {
       const tile = { width: width / columns, height: height / Math.ceil(count / columns) };
@@ -60,9 +66,11 @@ export class Wall {
       const size = Math.min(tile.width, tile.height * 1.2);
       if (best === null || size > best.size) best = { size, columns };
     }
-    this.element.classList.toggle('scrolls', best === null);
+    this.scrolls = best === null;
+    this.element.classList.toggle('scrolls', this.scrolls);
     const columns = best?.columns ?? Math.max(1, Math.floor(width / 340));
     this.element.style.setProperty('--columns', columns);
+    this.element.style.height = this.scrolls ? '' : Math.floor(height) + 'px';
     this.columns = columns;
   }
 
