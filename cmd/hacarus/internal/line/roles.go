@@ -235,15 +235,17 @@ func (l *process) readToken() error {
 }
 
 // images opens an image: on the disk, or in the queue.
-func (l *process) images(ctx context.Context, id string) (io.ReadCloser, error) {
+func (l *process) images(ctx context.Context, station, id string) (io.ReadCloser, error) {
 	var places []verdicts.Opener
 	if l.data != "" {
-		places = append(places, func(_ context.Context, id string) (io.ReadCloser, error) { return intake.Find(l.data, id) })
+		places = append(places, func(_ context.Context, station, id string) (io.ReadCloser, error) {
+			return intake.Open(l.data, station, id)
+		})
 	}
 	if l.cmd.String("nats") != "" && !l.cmd.Bool("shared") {
-		places = append(places, l.queue.OpenImage)
+		places = append(places, func(ctx context.Context, _, id string) (io.ReadCloser, error) { return l.queue.OpenImage(ctx, id) })
 	}
-	return verdicts.Anywhere(places...)(ctx, id)
+	return verdicts.Anywhere(places...)(ctx, station, id)
 }
 
 const mib = 1 << 20
@@ -278,14 +280,7 @@ func (l *process) inspect(ctx context.Context, client *hacarus.Client, model str
 	}
 	err := inspector.Run(l.work, ctx, inspector.Options{
 		Name: cmp.Or(name, queue.Hostname()+"-"+strings.ToLower(rand.Text()[:6])), Queue: l.queue, Client: client, Model: model,
-		Images: func(ctx context.Context, job queue.Job) (io.ReadCloser, error) {
-			if l.data != "" {
-				if image, err := intake.Open(l.data, job.Station, job.ID); err == nil {
-					return image, nil
-				}
-			}
-			return l.images(ctx, job.ID)
-		},
+		Images: func(ctx context.Context, job queue.Job) (io.ReadCloser, error) { return l.images(ctx, job.Station, job.ID) },
 		Lease: l.cmd.Duration("lease"), Hold: l.cmd.Duration("hold"), History: l.cmd.Duration("history"),
 		Concurrency: l.cmd.Int("concurrency"), Grace: l.cmd.Duration("grace"), Remember: l.cmd.Duration("remember"),
 		Wait: []hacarus.WaitOption{hacarus.WithPollInterval(20*time.Millisecond, 2*time.Second)},

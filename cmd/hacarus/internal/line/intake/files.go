@@ -67,24 +67,6 @@ func Open(data, station, id string) (io.ReadCloser, error) {
 	return nil, &fs.PathError{Op: "open", Path: waiting, Err: fs.ErrNotExist}
 }
 
-// Find opens an image of a line's folder by its id alone.
-func Find(data, id string) (io.ReadCloser, error) {
-	stations, err := os.ReadDir(SpoolDir(data))
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range stations {
-		if !e.IsDir() {
-			continue
-		}
-		image, err := Open(data, queue.Unescape(e.Name()), id)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return image, err
-		}
-	}
-	return nil, &fs.PathError{Op: "open", Path: id, Err: fs.ErrNotExist}
-}
-
 // PathOf is where the image of an entry is kept in a line's folder. Its extension
 // is that of the image's content.
 func PathOf(data string, e record.Entry) string {

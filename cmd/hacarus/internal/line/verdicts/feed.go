@@ -20,7 +20,7 @@ import (
 // Feed is where the operator's page has its line from.
 type Feed struct {
 	Queue *queue.Queue
-	// Images opens an image by its id.
+	// Images opens an image by its station and id.
 	Images Opener
 	// Lost is after what time a station that sends nothing counts as lost; 0 is never.
 	Lost time.Duration
@@ -89,7 +89,9 @@ func (f Feed) serviceOf(m queue.Message) string {
 }
 
 // Image implements [page.Feed].
-func (f Feed) Image(ctx context.Context, id string) (io.ReadCloser, error) { return f.Images(ctx, id) }
+func (f Feed) Image(ctx context.Context, station, id string) (io.ReadCloser, error) {
+	return f.Images(ctx, station, id)
+}
 
 // Judge implements [page.Feed]. Whoever else judges at the same time is first or
 // second, and both stand.
@@ -103,14 +105,14 @@ func (f Feed) Judge(ctx context.Context, j page.Judgement) error {
 	return f.Queue.Add(ctx, queue.JudgementsOf(j.Of.Station), raw)
 }
 
-// Opener opens an image by its id; fs.ErrNotExist if it is not there.
-type Opener func(ctx context.Context, id string) (io.ReadCloser, error)
+// Opener opens an image by its station and id; fs.ErrNotExist if it is not there.
+type Opener func(ctx context.Context, station, id string) (io.ReadCloser, error)
 
 // Anywhere opens an image at the first of some places that has it.
 func Anywhere(places ...Opener) Opener {
-	return func(ctx context.Context, id string) (io.ReadCloser, error) {
+	return func(ctx context.Context, station, id string) (io.ReadCloser, error) {
 		for _, open := range places {
-			image, err := open(ctx, id)
+			image, err := open(ctx, station, id)
 			if !errors.Is(err, fs.ErrNotExist) {
 				return image, err
 			}
