@@ -280,7 +280,9 @@ func (l *process) inspect(ctx context.Context, client *hacarus.Client, model str
 	}
 	err := inspector.Run(l.work, ctx, inspector.Options{
 		Name: cmp.Or(name, queue.Hostname()+"-"+strings.ToLower(rand.Text()[:6])), Queue: l.queue, Client: client, Model: model,
-		Images: func(ctx context.Context, job queue.Job) (io.ReadCloser, error) { return l.images(ctx, job.Station, job.ID) },
+		Images: func(ctx context.Context, job queue.Job) (io.ReadCloser, error) {
+			return l.images(ctx, job.Station, job.ID)
+		},
 		Lease: l.cmd.Duration("lease"), Hold: l.cmd.Duration("hold"), History: l.cmd.Duration("history"),
 		Concurrency: l.cmd.Int("concurrency"), Grace: l.cmd.Duration("grace"), Remember: l.cmd.Duration("remember"),
 		Wait: []hacarus.WaitOption{hacarus.WithPollInterval(20*time.Millisecond, 2*time.Second)},

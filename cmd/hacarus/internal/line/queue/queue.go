@@ -150,11 +150,14 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 		Duplicates: 100 * time.Millisecond,
 	}
 	var all []jetstream.StreamConfig
-	for _, subject := range []string{jobs, verdicts, journals, states} {
+	for _, subject := range []string{jobs, verdicts, journals, states, leases} {
 		c := common
 		c.Name, c.Subjects = streamOf(subject), []string{subject + ".>"}
-		if subject == states {
-			c.MaxMsgsPerSubject, c.Discard = 1, jetstream.DiscardOld // an older state is of no use
+		if subject == states || subject == leases {
+			c.MaxMsgsPerSubject, c.Discard = 1, jetstream.DiscardOld // an older one is of no use
+		}
+		if subject == leases {
+			c.Storage = jetstream.MemoryStorage // renewed all the time: no disk should have to keep up with it
 		}
 		all = append(all, c)
 	}

@@ -50,9 +50,10 @@ func engineOptions(dir string) *server.Options {
 		// By default, an acknowledged message is written to the disk up to two minutes
 		// later, and a power failure takes it (nats-server #7564).
 		SyncAlways: true,
-		// Limits of memory are for streams in memory, of which there are none; the memory
-		// of the engine itself they do not bound (#5739). GOMEMLIMIT does: see docs/line.md.
-		JetStreamMaxMemory: 1 << 20,
+		// Limits of memory are for streams in memory, of which there are only the leases;
+		// the memory of the engine itself they do not bound (#5739). GOMEMLIMIT does: see
+		// docs/line.md.
+		JetStreamMaxMemory: 16 << 20,
 		// The disk is what bounds the store: intake refuses images while there is still
 		// room for what was accepted. The engine by itself would allow three quarters of
 		// what is free when it starts.

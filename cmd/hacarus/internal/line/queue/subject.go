@@ -10,7 +10,8 @@ const (
 	jobs     = "hacarus.jobs"     // .STATION.INTAKE: images that were accepted
 	verdicts = "hacarus.verdicts" // .STATION.model and .STATION.person
 	journals = "hacarus.journal"  // .STATION.MODEL: what the SDK remembers
-	states   = "hacarus.state"    // the last message of each subject is what holds
+	states   = "hacarus.state"    // .KIND.NAME: the last message of each subject is what holds
+	leases   = "hacarus.lease"    // .KIND.NAME: the same, and worth nothing after a restart
 )
 
 // JobsOf is the subject of a station's jobs from an intake. "" are all intakes.
@@ -35,6 +36,9 @@ func JournalOf(station, model string) string {
 
 // StateOf is the subject of something that has one value at a time.
 func StateOf(kind, name string) string { return states + "." + kind + "." + orAll(name) }
+
+// LeaseOf is the subject of something that has to be renewed. "" are all names.
+func LeaseOf(kind, name string) string { return leases + "." + kind + "." + orAll(name) }
 
 func orAll(name string) string {
 	if name == "" {

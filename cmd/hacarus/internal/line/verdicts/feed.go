@@ -52,7 +52,7 @@ func (f Feed) Stations(ctx context.Context) ([]page.Station, error) {
 	if err != nil {
 		return nil, err
 	}
-	owners, err := f.Queue.LastOfEach(ctx, queue.StateOf(inspector.OwnerKind, ""))
+	owners, err := f.Queue.LastOfEach(ctx, queue.LeaseOf(inspector.OwnerKind, ""))
 	if err != nil {
 		return nil, err
 	}
