@@ -36,6 +36,8 @@ type Spool struct {
 	stations map[string]*station
 	bytes    int64          // of the images
 	begun    func(*station) // is called for each station; nil before [Spool.Run]
+	old      bool           // an image has waited for too long
+	looked   time.Time      // when that was found out
 }
 
 // Limits are those beyond which no image is accepted. 0 is none.
@@ -236,13 +238,28 @@ func (s *Spool) Room(size int64) error {
 	if s.limits.Bytes > 0 && waiting+max(size, 0) > s.limits.Bytes {
 		return ErrFull
 	}
-	if _, oldest := s.Waiting(); s.limits.Age > 0 && !oldest.IsZero() && s.now().Sub(oldest) > s.limits.Age {
+	if s.limits.Age > 0 && s.tooOld() {
 		return ErrFull
 	}
 	if free, err := freeBytes(s.dir); err == nil && s.limits.Free > 0 && free-max(size, 0) < s.limits.Free {
 		return ErrFull
 	}
 	return nil
+}
+
+// tooOld says whether an image has waited for too long. It looks once a second.
+func (s *Spool) tooOld() bool {
+	s.mu.Lock()
+	old, looked := s.old, s.looked
+	s.mu.Unlock()
+	if now := s.now(); now.Sub(looked) > time.Second || now.Before(looked) {
+		_, oldest := s.Waiting()
+		old = !oldest.IsZero() && now.Sub(oldest) > s.limits.Age
+		s.mu.Lock()
+		s.old, s.looked = old, now
+		s.mu.Unlock()
+	}
+	return old
 }
 
 // Waiting returns the number of bytes that wait, and since when the image does that

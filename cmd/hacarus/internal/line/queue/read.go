@@ -69,10 +69,14 @@ func (q *Queue) LastOfEach(ctx context.Context, subject string) ([]Message, erro
 	return found.messages, err
 }
 
-// Count returns how many messages a subject has from a sequence number on.
-func (q *Queue) Count(ctx context.Context, subject string, from uint64) (int, error) {
+// Count returns the first message of a subject from a sequence number on, nil for
+// none, and how many there are.
+func (q *Queue) Count(ctx context.Context, subject string, from uint64) (*Message, int, error) {
 	found, err := q.several(ctx, subject, getRequest{Seq: max(from, 1), Next: subject, Batch: 1})
-	return len(found.messages) + found.pending, err
+	if err != nil || len(found.messages) == 0 {
+		return nil, 0, err
+	}
+	return &found.messages[0], 1 + found.pending, nil
 }
 
 // retry asks again for what got no response, until the context ends: a node may be
@@ -178,29 +182,44 @@ func messageOf(response *nats.Msg) (*Message, error) {
 // and then what comes, until the context ends.
 func (q *Queue) Follow(ctx context.Context, subject string, after uint64) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
+		for messages, err := range q.FollowAll(ctx, subject, after) {
+			if err != nil {
+				yield(Message{}, err)
+				return
+			}
+			for _, m := range messages {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// FollowAll yields them together, as many as there are.
+func (q *Queue) FollowAll(ctx context.Context, subject string, after uint64) iter.Seq2[[]Message, error] {
+	return func(yield func([]Message, error) bool) {
 		news, stop, err := q.News(subject)
 		if err != nil {
-			yield(Message{}, err)
+			yield(nil, err)
 			return
 		}
 		defer stop()
 		for wait := idle; ; {
 			messages, err := q.Read(ctx, subject, after+1)
 			if err != nil {
-				yield(Message{}, err)
+				yield(nil, err)
 				return
 			}
-			for _, m := range messages {
-				if after = m.Seq; !yield(m, nil) {
+			if len(messages) > 0 {
+				wait, after = idle, messages[len(messages)-1].Seq
+				if !yield(messages, nil) {
 					return
 				}
-			}
-			if len(messages) > 0 {
-				wait = idle
 				continue
 			}
 			if wait = Await(ctx, news, wait); ctx.Err() != nil {
-				yield(Message{}, context.Cause(ctx))
+				yield(nil, context.Cause(ctx))
 				return
 			}
 		}

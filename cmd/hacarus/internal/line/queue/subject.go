@@ -20,8 +20,9 @@ func JobsOf(station, intake string) string { return jobs + "." + Escape(station)
 // AllJobs is the subject of all jobs.
 const AllJobs = jobs + ".>"
 
-// VerdictsOf is the subject of the verdicts of a station's model.
-func VerdictsOf(station string) string { return verdicts + "." + Escape(station) + ".model" }
+// VerdictsOf is the subject of the verdicts of a station's model. "" are all
+// stations.
+func VerdictsOf(station string) string { return verdicts + "." + orAll(station) + ".model" }
 
 // JudgementsOf is the subject of what people say of a station's images.
 func JudgementsOf(station string) string { return verdicts + "." + Escape(station) + ".person" }
