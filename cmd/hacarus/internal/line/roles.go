@@ -58,7 +58,8 @@ func runRoles(ctx context.Context, p *program.Program, cmd *cli.Command, r roles
 	}
 	var client *hacarus.Client
 	if r.inspect {
-		connected, err := settings.Connect(ctx, p, cmd)
+		// Operators wait for the service to come back: it is asked every few seconds.
+		connected, err := settings.Connect(ctx, p, cmd, hacarus.WithRetry(hacarus.RetryPolicy{MaxWait: 4 * time.Second}))
 		if err != nil {
 			return err
 		}

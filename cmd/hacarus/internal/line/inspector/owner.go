@@ -82,12 +82,18 @@ type holding struct {
 func Run(ctx, draining context.Context, opts Options) error {
 	o := &owner{Options: opts, heard: map[string]heard{}, held: map[string]*holding{}}
 	defer o.releaseAll()
+	fresh, stop, err := newStations(opts.Queue)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for tick := time.NewTicker(o.Lease / 4); ; {
 		if err := o.look(ctx, draining); err != nil && ctx.Err() == nil {
 			o.Log.Warn("the queue does not tell who has which station", "error", err)
 		}
 		select {
 		case <-tick.C:
+		case <-fresh:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-draining.Done():
@@ -95,6 +101,23 @@ func Run(ctx, draining context.Context, opts Options) error {
 			return nil
 		}
 	}
+}
+
+// newStations tells of stations that send for the first time: they need not wait for
+// the next look.
+func newStations(q *queue.Queue) (fresh <-chan struct{}, stop func(), err error) {
+	heard := make(chan struct{}, 1)
+	known := map[string]bool{} // the connection calls one at a time
+	stop, err = q.Hear(queue.AllJobs, func(subject string) {
+		if name := queue.NameIn(subject, 2); !known[name] {
+			known[name] = true
+			select {
+			case heard <- struct{}{}:
+			default:
+			}
+		}
+	})
+	return heard, stop, err
 }
 
 // look takes what is free, renews what it has, and gives up what is beyond its

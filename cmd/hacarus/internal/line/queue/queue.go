@@ -169,9 +169,6 @@ func streamOf(subject string) string {
 	return "HACARUS_" + strings.ToUpper(strings.Split(subject, ".")[1])
 }
 
-// Conn is the connection, for what goes through it beside the streams.
-func (q *Queue) Conn() *nats.Conn { return q.conn }
-
 // IsThere says whether the queue responds.
 func (q *Queue) IsThere(ctx context.Context) bool {
 	_, err := q.js.Stream(ctx, streamOf(states))

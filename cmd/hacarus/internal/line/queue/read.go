@@ -236,16 +236,23 @@ const Idle = idle
 // stream yet.
 func (q *Queue) News(subject string) (news <-chan struct{}, stop func(), err error) {
 	heard := make(chan struct{}, 1)
-	sub, err := q.conn.Subscribe(subject, func(*nats.Msg) {
+	stop, err = q.Hear(subject, func(string) {
 		select {
 		case heard <- struct{}{}:
 		default:
 		}
 	})
+	return heard, stop, err
+}
+
+// Hear calls a function with the subject of each message that is published on a
+// subject, as far as the connection holds.
+func (q *Queue) Hear(subject string, heard func(subject string)) (stop func(), err error) {
+	sub, err := q.conn.Subscribe(subject, func(m *nats.Msg) { heard(m.Subject) })
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return heard, func() { _ = sub.Unsubscribe() }, nil
+	return func() { _ = sub.Unsubscribe() }, nil
 }
 
 // Await waits until a reader should look again, and returns how long it may wait
