@@ -130,6 +130,7 @@ func (p *plant) start(name string, command func() *exec.Cmd) *worker {
 }
 
 func (w *worker) begin(t *testing.T) {
+	t.Helper()
 	w.process = w.command()
 	w.process.Stderr = w.stderr
 	require.NoError(t, w.process.Start())
@@ -137,6 +138,7 @@ func (w *worker) begin(t *testing.T) {
 
 // kill kills a process, and starts it again.
 func (w *worker) kill(t *testing.T) {
+	t.Helper()
 	require.NoError(t, w.process.Process.Kill())
 	_ = w.process.Wait()
 	w.begin(t)
@@ -279,6 +281,7 @@ func (p *plant) tail(args ...string) (lines []verdicts.Line) {
 }
 
 func linesOf[T any](t *testing.T, raw []byte) (lines []T) {
+	t.Helper()
 	for decoder := json.NewDecoder(bytes.NewReader(raw)); ; {
 		var line T
 		err := decoder.Decode(&line)

@@ -27,8 +27,6 @@ var extensions = []string{".jpg", ".png", ".tif"}
 // SpoolDir is the folder of the spool in a line's folder.
 func SpoolDir(data string) string { return filepath.Join(data, spoolDir) }
 
-func (s *Spool) beside(name string) string { return filepath.Join(filepath.Dir(s.dir), name) }
-
 // headSize is how many bytes tell what kind of image it is.
 const headSize = 8
 

@@ -29,7 +29,7 @@ func (f File) Run(ctx context.Context, q *queue.Queue) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	after, err := lastSeq(f.Path)
 	if err != nil {
 		return err
