@@ -8,12 +8,10 @@
 //	2  verdict: 0 none, 1 OK, 2 NG, 3 look at it: no verdict, or too old for one
 //	3  acknowledged: the PLC writes the sequence here, and gets the next verdict
 //
-// A verdict is OK only if the line says so, and only for as long as -stale: a PLC
-// that sees no heartbeat, or a 3, stops the product.
+// OK is what the line says, for as long as -stale. Without a heartbeat, nothing is.
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -65,18 +63,16 @@ func run(lines io.Reader, addr, station string, stale time.Duration) error {
 
 // follow shows one verdict after the other.
 func (r *registers) follow(lines io.Reader, station string) error {
-	all := bufio.NewScanner(lines)
-	all.Buffer(nil, 1<<20)
-	for all.Scan() {
+	for decoder := json.NewDecoder(lines); ; {
 		var line struct {
 			Station, Verdict, By string
 			Written              time.Time
 		}
-		if err := json.Unmarshal(all.Bytes(), &line); err != nil {
+		if err := decoder.Decode(&line); err != nil {
 			return err
 		}
-		if line.Station != station || line.By != "model" { // what people say later is not for the PLC
-			continue
+		if line.Station != station || line.By != "model" {
+			continue // what people say later is not for the PLC
 		}
 		verdict := cmp.Or(map[string]uint16{"OK": verdictOK, "NG": verdictNG}[line.Verdict], lookAtIt)
 		r.mu.Lock()
@@ -87,17 +83,16 @@ func (r *registers) follow(lines io.Reader, station string) error {
 		for <-r.acknowledged != seq {
 		}
 	}
-	return all.Err()
 }
 
 // HandleHoldingRegisters reads the registers, or takes an acknowledgment.
 func (r *registers) HandleHoldingRegisters(request *modbus.HoldingRegistersRequest) ([]uint16, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if request.IsWrite {
-		if request.Addr != 3 || request.Quantity != 1 {
-			return nil, modbus.ErrIllegalDataAddress
-		}
+	switch end := int(request.Addr) + int(request.Quantity); {
+	case request.IsWrite && (request.Addr != 3 || end != 4), end > 4:
+		return nil, modbus.ErrIllegalDataAddress
+	case request.IsWrite:
 		select {
 		case r.acknowledged <- request.Args[0]:
 		default: // one is waiting already
@@ -109,9 +104,6 @@ func (r *registers) HandleHoldingRegisters(request *modbus.HoldingRegistersReque
 		verdict = lookAtIt
 	}
 	all := []uint16{uint16(time.Since(r.begun) / (500 * time.Millisecond)), r.seq, verdict, 0}
-	if end := int(request.Addr) + int(request.Quantity); end > len(all) {
-		return nil, modbus.ErrIllegalDataAddress
-	}
 	return all[request.Addr : request.Addr+request.Quantity], nil
 }
 

@@ -87,7 +87,7 @@ func TestHandshake(t *testing.T) {
 	_, err := p.ReadCoil(0)
 	require.ErrorIs(t, err, modbus.ErrIllegalFunction)
 	require.NoError(t, line.Close())
-	require.NoError(t, <-ended)
+	require.ErrorIs(t, <-ended, io.EOF)
 	_, err = p.ReadRegisters(0, 4, modbus.HOLDING_REGISTER)
 	require.Error(t, err, "nobody says OK when the line has ended")
 }
