@@ -117,7 +117,7 @@ func (l *line) take(e Event) {
 	now := time.Now()
 	l.turnLocked(now)
 	l.seq, l.latest = e.Seq, now
-	if !e.Time.Before(l.begun) {
+	if e.Time.After(l.begun) {
 		l.current = true
 	}
 	l.log = append(l.log, message{e.Seq, encode("verdict", e.Seq, l.enterLocked(e, now))})

@@ -142,19 +142,20 @@ func (page *Page) Run(ctx context.Context) {
 // followEvents takes in what happens. Where the feed fails it is asked again, at
 // most every few seconds, and the page says that it may be behind.
 func (page *Page) followEvents(ctx context.Context) {
-	for failures := 0; ctx.Err() == nil; failures++ {
+	for failures := 1; ctx.Err() == nil; failures++ {
+		// A line on which nothing happens tells nothing either: it is there where it
+		// does not fail for a while.
+		there := time.AfterFunc(time.Second, func() { page.line.reached(sourceEvents) })
 		for event, err := range page.feed.Events(ctx, page.line.position()) {
 			if err != nil {
 				page.failed(ctx, sourceEvents, err)
 				break
 			}
 			page.line.take(event)
-			if failures > 0 {
-				page.line.reached(sourceEvents)
-			}
 			failures = 0
 		}
-		pause(ctx, min(time.Duration(failures+1)*250*time.Millisecond, 5*time.Second))
+		there.Stop()
+		pause(ctx, min(time.Duration(failures)*250*time.Millisecond, 5*time.Second))
 	}
 }
 
