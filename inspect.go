@@ -119,7 +119,8 @@ type Inspection struct {
 	// [VerdictUnknown] if Err is not nil.
 	Verdict Verdict
 	// Err says why there is no verdict. It is nil if and only if the verdict is OK
-	// or NG.
+	// or NG. It is [ErrUnfinished] if something ended the inspection before the file
+	// had its outcome; otherwise, it is about this file.
 	Err error
 
 	model string // whose assessment counts
@@ -175,6 +176,20 @@ var ErrNoAssessment = errors.New("no assessment came")
 // A person has to decide.
 var ErrNoVerdict = errors.New("neither OK nor NG")
 
+// ErrUnfinished is the error of a file that had no outcome of its own yet when
+// something ended [Client.Inspect] or [Client.Upload]: it matches
+// errors.Is(err, ErrUnfinished) beside what ended the run, such as the context or
+// an invalid license. Nothing is known to be wrong with the file: keep it, and run
+// again. With a journal, the next run continues where this one was.
+var ErrUnfinished = errors.New("unfinished")
+
+// unfinished is the error of a file that the end of its run has left behind. It
+// says what ended the run.
+type unfinished struct{ error }
+
+func (e unfinished) Is(target error) bool { return target == ErrUnfinished }
+func (e unfinished) Unwrap() error        { return e.error }
+
 // Inspect uploads images, has a model inspect them, and yields their verdicts
 // as they become available. It handles a million files, or a Source that never
 // ends: it keeps only the batches under way in memory, and about 20 bytes for
@@ -190,9 +205,10 @@ var ErrNoVerdict = errors.New("neither OK nor NG")
 // ended the inspection: the context; a license, credentials or a model that is
 // not valid; a proxy that demands credentials; or the journal. The outcomes of
 // the files that are left without a verdict come before it, with the same error
-// or a similar one. Nothing is wrong with these files, whatever [IsTemporary]
-// says: keep them until the inspection is run again. A request that makes no
-// sense is [ErrInvalidArgument].
+// or a similar one, which is also [ErrUnfinished]. Nothing is wrong with these
+// files, whatever [IsTemporary] says: keep them until the inspection is run
+// again. Any other Err is about its file alone. A request that makes no sense is
+// [ErrInvalidArgument].
 //
 // Breaking out of the loop stops the work. Every range starts a new inspection.
 // If one of your functions panics, the range panics with the same value; if a
@@ -258,7 +274,7 @@ var ErrNoVerdict = errors.New("neither OK nor NG")
 // compacted, also while it is in use.
 //
 // A journal belongs to one model; for another model the error is
-// [ErrInvalidArgument]. With [ActiveModel], files that have a verdict keep the
+// [ErrInvalidArgument], unless no file is in it. With [ActiveModel], files that have a verdict keep the
 // verdict of the model that was active then. While one inspection uses the
 // journal, another one fails with [ErrJournalLocked]. An inspection whose
 // journal was moved or replaced ends with that error, too. [ReadJournal] shows

@@ -202,6 +202,29 @@ func ExampleErrNoVerdict() {
 	// Output: item plate-7: neither OK nor NG: the label is "Defected"
 }
 
+// What ends an inspection is no fault of the files that were under way.
+func ExampleErrUnfinished() {
+	server := hacarustest.NewServer(hacarustest.WithoutLicense())
+	defer server.Close()
+	server.AddModel(hacarus.Model{})
+	client := server.Client()
+	defer client.Close()
+	files := []hacarus.File{hacarus.FileFromPath("testdata/plates/inspect/OK-01.jpg")}
+	for result, err := range client.Inspect(context.Background(), hacarus.InspectRequest{Files: files}) {
+		switch {
+		case err != nil:
+			fmt.Println("ended by the license:", errors.Is(err, hacarus.ErrLicense))
+		case errors.Is(result.Err, hacarus.ErrUnfinished):
+			fmt.Println("keep", filepath.Base(result.File))
+		default:
+			fmt.Println(result.File, result.Verdict, result.Err)
+		}
+	}
+	// Output:
+	// keep OK-01.jpg
+	// ended by the license: true
+}
+
 // Progress is told between the outcomes, on the goroutine that ranges over them.
 func ExampleInspectProgress() {
 	server := hacarustest.NewServer()

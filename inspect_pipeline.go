@@ -131,11 +131,20 @@ func (r *run) reason() error {
 	return r.fatal
 }
 
-// blame replaces a cancellation that nobody asked for by its reason, which is
-// what ended the run.
+// blame returns the error of a file: its own, or if the run has ended, one that
+// says so.
 func (r *run) blame(err error) error {
 	reason := r.reason()
-	if reason == nil || r.caller.Err() != nil || !errors.Is(err, context.Canceled) {
+	if err == nil || reason == nil {
+		return err
+	}
+	return unfinished{r.explained(err, reason)}
+}
+
+// explained replaces a cancellation that nobody asked for by its reason, which is
+// what ended the run.
+func (r *run) explained(err, reason error) error {
+	if r.caller.Err() != nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
 	if lost, ok := errors.AsType[*RequestError](err); ok && lost.Outcome != OutcomeNotSent && lost.Outcome != OutcomeNotExecuted {
@@ -446,11 +455,15 @@ func (p *pipeline) place(u *unit) {
 	}
 }
 
-// deliver yields the outcome of a file, which ends its way.
+// deliver yields the outcome of a file, which ends its way. A file with an item
+// has its outcome, whatever ends the run.
 func (p *pipeline) deliver(u *unit, item *Item, err error) {
 	p.prepare.release(u)
+	if item == nil {
+		err = p.blame(err)
+	}
 	select {
-	case p.results <- finished{u, item, p.blame(err)}:
+	case p.results <- finished{u, item, err}:
 	case <-p.left:
 	case <-p.broken:
 	}

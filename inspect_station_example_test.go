@@ -137,8 +137,11 @@ func (s *station) run(ctx context.Context, client *hacarus.Client, request hacar
 		if err != nil {
 			return err
 		}
-		if result.Err != nil && !isOfImage(result.Err) {
-			s.again(result.Tag.(product).path(s.folder)) // or by the next process, if this is what ends the inspection
+		if errors.Is(result.Err, hacarus.ErrUnfinished) {
+			continue // what ends the inspection comes next, and the image is left to the next process
+		}
+		if hacarus.IsTemporary(result.Err) {
+			s.again(result.Tag.(product).path(s.folder))
 			continue
 		}
 		tell(result.Tag.(product), result)
@@ -147,21 +150,6 @@ func (s *station) run(ctx context.Context, client *hacarus.Client, request hacar
 		}
 	}
 	return nil
-}
-
-// isOfImage says whether there is no verdict because of the image itself. What ends
-// an inspection, such as the end of the context, an invalid license or a full disk,
-// is the error of each image that is under way then, and nothing is wrong with these.
-func isOfImage(err error) bool {
-	for _, reason := range []error{
-		hacarus.ErrNoVerdict, hacarus.ErrNoAssessment, hacarus.ErrOutcomeUnknown,
-		hacarus.ErrBadRequest, hacarus.ErrUnprocessable, hacarus.ErrTooLarge,
-	} {
-		if errors.Is(err, reason) {
-			return !errors.Is(err, hacarus.ErrUnauthorized) && !errors.Is(err, hacarus.ErrForbidden) && !hacarus.IsTemporary(err)
-		}
-	}
-	return false
 }
 
 func (s *station) again(path string) {

@@ -276,8 +276,10 @@ func TestInspectEnds(t *testing.T) {
 			s.AddModel(hacarus.Model{})
 			all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 1000)})
 			require.ErrorIs(t, err, hacarus.ErrLicense)
+			require.NotErrorIs(t, err, hacarus.ErrUnfinished)
 			for _, result := range all {
 				require.ErrorIs(t, result.Err, hacarus.ErrLicense)
+				require.ErrorIs(t, result.Err, hacarus.ErrUnfinished)
 			}
 			require.LessOrEqual(t, len(s.Calls("addItem")), 4)
 		})
@@ -291,6 +293,7 @@ func TestInspectEnds(t *testing.T) {
 				all, err := outcomes(t, c, hacarus.InspectRequest{ModelID: model, Files: pictures(0, 50)})
 				require.ErrorIs(t, err, want)
 				require.ErrorIs(t, all[49].Err, want)
+				require.ErrorIs(t, all[49].Err, hacarus.ErrUnfinished)
 			}
 			require.Empty(t, s.Calls("addItem"), "nothing is uploaded for it")
 		})
@@ -334,6 +337,7 @@ func TestInspectEnds(t *testing.T) {
 			require.Equal(t, time.Minute, time.Since(begun))
 			for _, result := range all {
 				require.ErrorIs(t, result.Err, context.DeadlineExceeded)
+				require.ErrorIs(t, result.Err, hacarus.ErrUnfinished)
 			}
 			require.NotEmpty(t, all[0].ItemID)
 			require.Empty(t, all[199].ItemID)
@@ -596,6 +600,77 @@ func TestInspectBlamesTheCause(t *testing.T) {
 			require.NotContains(t, result.Err.Error(), "canceled")
 			require.NotContains(t, result.Err.Error(), "\n")
 		}
+	})
+}
+
+// A file that is at fault itself is told from one that was under way when something
+// ended the run, also where an upload was cut off and nobody knows its outcome.
+func TestUnfinishedFiles(t *testing.T) {
+	t.Parallel()
+	files := append(pictures(0, 60), hacarus.FileFromBytes("text.png", []byte("no image")))
+	ends := map[string]func(*hacarustest.Server) error{
+		"license": func(s *hacarustest.Server) error {
+			s.Inject("addItem", hacarustest.Fault{}, hacarustest.Stall(), hacarustest.Stall(), refusal(403).Delayed(time.Second/2))
+			return hacarus.ErrForbidden
+		},
+		"context": func(s *hacarustest.Server) error {
+			s.Inject("addItem", hacarustest.Fault{}, hacarustest.Stall())
+			return context.DeadlineExceeded
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
+				s.AddModel(hacarus.Model{})
+				want := end(s)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				all, err := outcomesIn(ctx, t, c, hacarus.InspectRequest{Files: files, BatchSize: 5})
+				require.ErrorIs(t, err, want)
+				unknown, left := 0, 0
+				for _, result := range all[:60] {
+					if result.Err == nil {
+						continue
+					}
+					require.ErrorIs(t, result.Err, hacarus.ErrUnfinished)
+					left++
+					if errors.Is(result.Err, hacarus.ErrOutcomeUnknown) {
+						unknown++
+					}
+				}
+				require.NotZero(t, left)
+				require.NotZero(t, unknown)
+			})
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s, c := newService(t)
+			s.AddModel(hacarus.Model{})
+			all, err := outcomes(t, c, hacarus.InspectRequest{Files: files})
+			require.NoError(t, err)
+			require.ErrorIs(t, all[60].Err, hacarus.ErrBadRequest)
+			require.NotErrorIs(t, all[60].Err, hacarus.ErrUnfinished)
+		})
+	})
+	t.Run("upload", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			_, c := newService(t, hacarustest.WithoutLicense())
+			left := 0
+			for uploaded, err := range c.Upload(t.Context(), hacarus.UploadRequest{Files: files}) {
+				if uploaded == nil {
+					require.ErrorIs(t, err, hacarus.ErrLicense)
+					continue
+				}
+				require.ErrorIs(t, uploaded.Err, hacarus.ErrUnfinished)
+				left++
+			}
+			require.Len(t, files, left)
+		})
 	})
 }
 

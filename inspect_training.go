@@ -67,7 +67,8 @@ type Uploaded struct {
 	// [ErrOutcomeUnknown], it is the id to look for; with any other error it is "".
 	ItemID string
 	// Err says why there is no item, or why nobody knows whether there is one. It
-	// is nil if the item is there.
+	// is nil if the item is there, and [ErrUnfinished] if something ended the upload
+	// before the file had its outcome.
 	Err error
 }
 
@@ -83,8 +84,9 @@ const uploadName = "Upload" // in errors
 //
 // Every file has exactly one outcome: an [Uploaded] with an id or with an
 // error. An error yielded by the iterator is the last thing that it yields. It
-// is what ended the upload. Breaking out of the loop stops the work. Every
-// range starts a new upload.
+// is what ended the upload; the errors of the files that are left without an item
+// come before it and are [ErrUnfinished]. Breaking out of the loop stops the work.
+// Every range starts a new upload.
 //
 // Operation addItem: POST /api/v1/items/. To look for items it uses operation
 // getItemById: GET /api/v1/items/{item_id}.

@@ -29,7 +29,7 @@ import (
 
 // The scripts run the program as a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hacarus": main})
+	testscript.Main(m, map[string]func(){"hacarus": main, "natsnode": natsNode})
 }
 
 func TestScripts(t *testing.T) {

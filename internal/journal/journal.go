@@ -131,17 +131,13 @@ type Journal struct {
 	swept   time.Time // when it was last looked for files to forget
 }
 
-// Open reads the journal of a model's work from a store, or begins it there.
+// Open reads the journal of a model's work from a store, or begins it there. One of
+// another model is invalid, unless it tells of no file.
 // Files whose last step is older than keep are forgotten; zero keeps all. The
 // store stays its caller's to close.
 func Open(ctx context.Context, store Store, model string, keep time.Duration) (*Journal, error) {
 	j := &Journal{store: store, model: model, keep: keep}
-	if err := j.read(store.Lines(ctx), func(h header) error {
-		if h.Model != model {
-			return fmt.Errorf("%w: the journal is of model %q, not of %q", ErrInvalid, h.Model, model)
-		}
-		return nil
-	}); err != nil {
+	if err := j.read(store.Lines(ctx)); err != nil {
 		return nil, err
 	}
 	j.opened, j.swept = time.Now(), time.Now()
@@ -156,14 +152,34 @@ func Open(ctx context.Context, store Store, model string, keep time.Duration) (*
 		j.lines = 1
 		return j, store.Append(ctx, true, text)
 	}
+	if j.model != model {
+		return j.pass(ctx, model)
+	}
 	if j.isLong() || j.forgets() {
 		return j, j.compact(ctx)
 	}
 	return j, nil
 }
 
+// pass gives a journal to another model, if it tells of no file: a model that was
+// misspelled, say, has done nothing. It is not used with the header as it is.
+func (j *Journal) pass(ctx context.Context, model string) (*Journal, error) {
+	if j.lines > 1 {
+		return nil, fmt.Errorf("%w: the journal is of model %q, not of %q", ErrInvalid, j.model, model)
+	}
+	text, err := json.Marshal(header{Version: version, Model: model, Strange: j.strange})
+	if err != nil {
+		return nil, err
+	}
+	if err := j.store.Compact(ctx, slices.Values([][]byte{text})); err != nil {
+		return nil, err
+	}
+	j.model = model
+	return j, nil
+}
+
 // read takes up lines, the first of which is the header.
-func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error) (err error) {
+func (j *Journal) read(lines iter.Seq2[[]byte, error]) (err error) {
 	j.seed = maphash.MakeSeed()
 	j.room(0)
 	notes := j.startNoting()
@@ -173,7 +189,7 @@ func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error)
 			return err
 		}
 		if j.lines++; j.lines == 1 {
-			err = j.begin(text, check)
+			err = j.begin(text)
 		} else {
 			err = j.load(text, notes)
 		}
@@ -185,7 +201,7 @@ func (j *Journal) read(lines iter.Seq2[[]byte, error], check func(header) error)
 }
 
 // begin takes up the header.
-func (j *Journal) begin(text []byte, check func(header) error) error {
+func (j *Journal) begin(text []byte) error {
 	var h header
 	switch {
 	case !bytes.HasPrefix(text, []byte(headerStart)):
@@ -195,7 +211,7 @@ func (j *Journal) begin(text []byte, check func(header) error) error {
 	}
 	j.model, j.strange = h.Model, h.Strange
 	j.room(min(h.Files, maxFiles))
-	return check(h)
+	return nil
 }
 
 // room makes maps for a number of files.
@@ -535,5 +551,5 @@ func readFile(path string) (*Journal, error) {
 		return nil, err
 	}
 	j := new(Journal)
-	return j, j.read(newLineReader(file, info.Size()).lines, func(header) error { return nil })
+	return j, j.read(newLineReader(file, info.Size()).lines)
 }

@@ -93,6 +93,40 @@ func TestJournalCompacts(t *testing.T) {
 	require.False(t, ok)
 }
 
+// A journal that tells of no file is any model's; one that does is not.
+func TestJournalOfAnotherModel(t *testing.T) {
+	t.Parallel()
+	for name, store := range map[string]func() Store{
+		"memory": func() Store { return new(Memory) },
+		"file": func() Store {
+			file, err := OpenFile(filepath.Join(t.TempDir(), "journal"))
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = file.Close() })
+			return file
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := store()
+			_, err := Open(t.Context(), store, "mistyped", 0)
+			require.NoError(t, err)
+			j, err := Open(t.Context(), store, "m", 0)
+			require.NoError(t, err)
+			require.NoError(t, finish(t.Context(), j, 1))
+			for model, want := range map[string]error{"m": nil, "mistyped": ErrInvalid} {
+				_, err := Open(t.Context(), store, model, 0)
+				require.ErrorIs(t, err, want)
+			}
+		})
+	}
+	full := errors.New("disk full")
+	store := &stubborn{err: full}
+	_, err := Open(t.Context(), store, "mistyped", 0)
+	require.NoError(t, err)
+	_, err = Open(t.Context(), store, "m", 0)
+	require.ErrorIs(t, err, full, "the header would be another model's")
+}
+
 // Files whose ids differ in case alone are two files.
 func TestJournalOfOneIDInTwoCases(t *testing.T) {
 	t.Parallel()

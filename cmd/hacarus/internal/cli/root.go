@@ -14,6 +14,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/evaluate"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/resources"
@@ -62,6 +63,7 @@ func newRoot(p *program.Program) *cli.Command {
 			inspect.Command(p),
 			evaluate.Command(p),
 			watch.Command(p),
+			line.Command(p),
 			resources.Algorithms(p),
 			resources.Models(p),
 			resources.Items(p),
@@ -90,7 +92,7 @@ func newRoot(p *program.Program) *cli.Command {
 func prepare(p *program.Program, cmd *cli.Command) {
 	cmd.OnUsageError = func(_ context.Context, cmd *cli.Command, err error, _ bool) error { return usageError(p, cmd, err) }
 	for _, sub := range cmd.Commands {
-		if len(sub.Commands) > 0 {
+		if len(sub.Commands) > 0 && sub.Action == nil {
 			sub.Action = group(p)
 		}
 		prepare(p, sub)

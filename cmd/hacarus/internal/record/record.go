@@ -34,7 +34,8 @@ type Entry struct {
 	Written time.Time `json:"written"` // the image, as the file system tells
 	Lot     string    `json:"lot,omitempty"`
 	Serial  string    `json:"serial,omitempty"`
-	Model   string    `json:"model"`
+	Model   string    `json:"model"` // that decided; the one that was asked for, if there is no telling
+	Version string    `json:"model_version,omitempty"`
 	ItemID  string    `json:"item_id"`
 	Verdict string    `json:"verdict"`
 	Score   *float64  `json:"score"`
@@ -42,7 +43,9 @@ type Entry struct {
 	Error   *string   `json:"error"` // why there is no verdict
 	By      string    `json:"by"`    // who decided: [Model] or a person
 	Note    string    `json:"note,omitempty"`
-	To      string    `json:"to,omitempty"` // the path that the image goes to; "" if it stays
+	Sidecar string    `json:"sidecar,omitempty"`        // base name of the file beside the image that tells of it
+	Beside  string    `json:"sidecar_sha256,omitempty"` // of that file
+	To      string    `json:"to,omitempty"`             // the path that the image goes to; "" if it stays
 }
 
 // Record is a record that lines are added to. It may be used by several goroutines.
@@ -81,10 +84,10 @@ func endsWithinLine(file *os.File) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// Append adds an entry, which is on the disk when it returns. A line that was not
+// Append adds an entry, or what has one embedded in it, which is on the disk when it returns. A line that was not
 // written to its end stays, as a line of its own, which is nobody's: to cut it off
 // might take the line of another program.
-func (r *Record) Append(e Entry) error {
+func (r *Record) Append(e any) error {
 	line, err := output.Marshal(e)
 	if err != nil {
 		return err

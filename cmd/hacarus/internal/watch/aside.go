@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
@@ -27,7 +28,7 @@ func place(dir string, image *found) string {
 	extension := filepath.Ext(image.name())
 	stem := strings.TrimSuffix(image.name(), extension)
 	path := filepath.Join(dir, image.name())
-	for n := 1; exists(path) || exists(reasonOf(path)); n++ { // so is one that is too long
+	for n := 1; slices.ContainsFunc(image.placesAt(path), exists); n++ { // so is one that is too long
 		name := stem + "-" + image.info.ModTime().UTC().Format("20060102T150405.000000000")
 		if n > 1 {
 			name = fmt.Sprintf("%s-%d", name, n)
@@ -38,6 +39,16 @@ func place(dir string, image *found) string {
 		path = filepath.Join(dir, name+extension)
 	}
 	return path
+}
+
+// placesAt are the paths that an image takes, with what goes along with it, if it
+// goes to a path.
+func (f *found) placesAt(path string) []string {
+	places := []string{path, reasonOf(path)}
+	if f.sidecar.name != "" {
+		places = append(places, sidecarBeside(path, f.name(), f.sidecar.name))
+	}
+	return places
 }
 
 func exists(path string) bool {

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -23,14 +24,16 @@ var imageTypes = []string{".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 type folder struct {
 	path   string
 	settle time.Duration
+	wait   time.Duration        // for the sidecar of an image; 0: images have none
 	files  map[string]*sighting // by name
 }
 
 // found is an image as it was found.
 type found struct {
-	path  string
-	info  fs.FileInfo
-	since time.Time // it was whole
+	path    string
+	info    fs.FileInfo
+	since   time.Time // it was whole
+	sidecar sidecar   // what the file beside it tells
 }
 
 func (f *found) name() string { return filepath.Base(f.path) }
@@ -70,17 +73,58 @@ type sighting struct {
 	taken bool
 }
 
-func newFolder(path string, settle time.Duration) *folder {
-	return &folder{path: path, settle: settle, files: map[string]*sighting{}}
+func newFolder(path string, settle, wait time.Duration) *folder {
+	return &folder{path: path, settle: settle, wait: wait, files: map[string]*sighting{}}
 }
 
 // finished returns the images that have not changed for the settling time, each
-// once, the oldest first. One that changes later is a new one; one that is only
-// renamed is not.
-func (f *folder) finished(now time.Time) (finished []*found, err error) {
+// once, the oldest first, and when the next one may be; the zero time is never. One
+// that changes later is a new one; one that is only renamed is not.
+func (f *folder) finished(now time.Time) (finished []*found, next time.Time, err error) {
+	if err := f.sight(now); err != nil {
+		return nil, next, err
+	}
+	for name, s := range f.files {
+		if s.taken || !isImage(s.info) {
+			continue
+		}
+		if at := f.readyAt(name, s); at.After(now) {
+			if next.IsZero() || at.Before(next) {
+				next = at
+			}
+			continue
+		}
+		s.taken = true
+		finished = append(finished, &found{path: filepath.Join(f.path, name), info: s.info, since: now, sidecar: f.sidecarOf(name, now)})
+	}
+	slices.SortFunc(finished, func(a, b *found) int {
+		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(a.path, b.path))
+	})
+	return finished, next, nil
+}
+
+// readyAt is when an image is to be taken, as far as can be told now.
+func (f *folder) readyAt(name string, image *sighting) time.Time {
+	whole := image.since.Add(f.settle)
+	last := whole.Add(f.wait)
+	beside := f.beside(name)
+	if beside == nil {
+		return last
+	}
+	if at := beside.since.Add(f.settle); at.Before(last) {
+		last = at
+	}
+	if last.Before(whole) {
+		return whole
+	}
+	return last
+}
+
+// sight looks at all files in the folder.
+func (f *folder) sight(now time.Time) error {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	seen, renamed := map[string]*sighting{}, f.gone(entries)
 	for _, e := range entries {
@@ -94,14 +138,9 @@ func (f *folder) finished(now time.Time) (finished []*found, err error) {
 		}
 		s.info = info // under its name of now
 		seen[e.Name()] = s
-		if !s.taken && isImage(info) && now.Sub(s.since) >= f.settle {
-			s.taken = true
-			finished = append(finished, &found{path: filepath.Join(f.path, e.Name()), info: info, since: now})
-		}
 	}
 	f.files = seen
-	slices.SortStableFunc(finished, func(a, b *found) int { return a.info.ModTime().Compare(b.info.ModTime()) })
-	return finished, nil
+	return nil
 }
 
 // gone returns what was seen under names that are not there any more.

@@ -1,8 +1,10 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"path/filepath"
 	"strings"
@@ -25,6 +27,9 @@ type line struct {
 	record  *record.Record
 	metrics *metrics
 	list    *output.List
+	// versions is used by one goroutine, the one that ranges.
+	versions *versions
+	notices  *notices // nil for none
 
 	mu     sync.Mutex // guards what follows
 	folder *folder
@@ -32,6 +37,7 @@ type line struct {
 	more   chan struct{} // holds something while the queue may have images
 	tries  map[string]int
 	undone []deed // what could not be done, and is tried again
+	copied *copied
 }
 
 // deed is what is still to be done with an image.
@@ -50,14 +56,18 @@ func newLine(p *program.Program, client *hacarus.Client, opts options, journal h
 	}
 	return &line{
 		p: p, client: client, opts: opts, journal: journal, record: record, metrics: m,
-		list:   p.Out.List(inspect.Columns(p)),
-		folder: newFolder(opts.dir, opts.settle),
-		more:   make(chan struct{}, 1),
-		tries:  map[string]int{},
+		list:     p.Out.List(inspect.Columns(p)),
+		versions: &versions{client: client},
+		folder:   newFolder(opts.dir, opts.settle, opts.sidecarWait()),
+		more:     make(chan struct{}, 1),
+		tries:    map[string]int{},
 	}, nil
 }
 
-func (l *line) close() { _ = l.record.Close() }
+func (l *line) close() {
+	_ = l.record.Close()
+	l.copied.close()
+}
 
 // run watches until the context ends, or something that does not pass by itself
 // ends it.
@@ -103,10 +113,15 @@ func (l *line) resume() error {
 	if err != nil {
 		return err
 	}
+	if !l.opts.move {
+		if l.copied, err = openCopied(l.opts.journal+".copied", entries); err != nil {
+			return err
+		}
+	}
 	for id, e := range entries {
 		info := images[id]
 		l.folder.take(info)
-		if e.To != "" {
+		if e.To != "" && !l.copied.has(id) {
 			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info}, e})
 		}
 	}
@@ -115,11 +130,12 @@ func (l *line) resume() error {
 
 // look looks into the folder again and again.
 func (l *line) look(ctx context.Context) {
+	defer l.notices.close()
 	away := false
-	for {
+	for ctx.Err() == nil {
 		begun := time.Now()
-		err := l.lookOnce()
-		took := time.Since(begun)
+		l.notices.attend(l.opts.dir, l.opts.every)
+		next, err := l.lookOnce()
 		if err != nil && !away {
 			l.p.Warn("The folder cannot be read: %v", err) // a share may come back
 		}
@@ -127,15 +143,40 @@ func (l *line) look(ctx context.Context) {
 			l.p.Say("The folder is there again.")
 		}
 		away = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(max(l.opts.every, 4*took)): // a folder of a hundred thousand files takes its time
-		}
+		l.metrics.folder(away)
+		l.pause(ctx, next, time.Since(begun))
 	}
 }
 
-func (l *line) lookOnce() error {
+// leastPause is for how long nothing is looked for, however many notices come: a
+// file that is being written gives many.
+const leastPause = 50 * time.Millisecond
+
+// pause waits for the next look: for the usual time, until an image may be whole, or
+// until something changes. A folder of a hundred thousand files takes its time, and
+// is not looked into all the time.
+func (l *line) pause(ctx context.Context, next time.Time, took time.Duration) {
+	least := max(min(leastPause, l.opts.every), 4*took)
+	longest := max(l.opts.every, least)
+	if !next.IsZero() {
+		longest = max(min(longest, time.Until(next)), least)
+	}
+	end := time.NewTimer(longest)
+	defer end.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(least):
+	}
+	select {
+	case <-ctx.Done():
+	case <-end.C:
+	case <-l.notices.coming():
+	}
+}
+
+// lookOnce also says when an image may be whole that is not yet.
+func (l *line) lookOnce() (next time.Time, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	undone := l.undone
@@ -143,7 +184,7 @@ func (l *line) lookOnce() error {
 	for _, d := range undone {
 		l.doLocked(d, false)
 	}
-	images, err := l.folder.finished(time.Now())
+	images, next, err := l.folder.finished(time.Now())
 	for _, image := range images {
 		l.queue = append(l.queue, image)
 		l.metrics.waits(image)
@@ -151,7 +192,7 @@ func (l *line) lookOnce() error {
 	if len(l.queue) > 0 {
 		l.wake()
 	}
-	return err
+	return next, err
 }
 
 func (l *line) wake() {
@@ -195,16 +236,14 @@ func (l *line) next() *found {
 // between, the record tells what is left to do.
 func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 	image := i.Tag.(*found)
-	if ended := ctx.Err() != nil; ended && i.Verdict == hacarus.VerdictUnknown {
-		return nil // the journal knows how far it has come
+	if errors.Is(i.Err, hacarus.ErrUnfinished) {
+		return nil // the journal knows how far it has come, and the next run goes on
 	}
-	e := l.entryOf(i, image)
+	e := l.entryOf(ctx, i, image)
 	replaced := errors.Is(i.Err, errReplaced)
-	if l.tryAgain(image, i.Err != nil && !replaced && !isOfImage(i.Err)) {
+	if l.tryAgain(image, !replaced && mayPass(i.Err)) {
 		l.metrics.forget(image)
-		if hacarus.IsTemporary(i.Err) { // otherwise it may be what ends the inspection, which is told of once
-			l.p.Warn("%s: %v; it is tried again", image.name(), i.Err)
-		}
+		l.p.Warn("%s: %v; it is tried again", image.name(), i.Err)
 		return nil
 	}
 	if dir := l.target(i); dir != "" && !replaced {
@@ -228,30 +267,11 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 	return nil
 }
 
-// isOfImage says whether an error is about the image itself. Any other may be about
-// all images, such as that of a license that has ended: what ends the inspection is
-// told of each image under way first, and nothing is wrong with these.
-func isOfImage(err error) bool {
-	for _, ofAll := range []error{hacarus.ErrUnauthorized, hacarus.ErrForbidden} {
-		if errors.Is(err, ofAll) {
-			return false
-		}
-	}
-	if response, ok := errors.AsType[*hacarus.BaseError](err); ok && response.Operation == "login" {
-		return false
-	}
-	if hacarus.IsTemporary(err) {
-		return false
-	}
-	for _, ofOne := range []error{
-		hacarus.ErrBadRequest, hacarus.ErrUnprocessable, hacarus.ErrTooLarge, hacarus.ErrInvalidArgument,
-		hacarus.ErrNoVerdict, hacarus.ErrNoAssessment, hacarus.ErrOutcomeUnknown,
-	} {
-		if errors.Is(err, ofOne) {
-			return true
-		}
-	}
-	return false
+// mayPass says whether an image may get its verdict at another try: the trouble is
+// the service's, or the disk's.
+func mayPass(err error) bool {
+	_, ofDisk := errors.AsType[*fs.PathError](err)
+	return ofDisk || hacarus.IsTemporary(err)
 }
 
 // tryAgain lets an image that failed be found again, a few times.
@@ -288,27 +308,36 @@ func (l *line) sum(image *found) (string, error) {
 	return sumOfFile(file)
 }
 
-func (l *line) entryOf(i *hacarus.Inspection, image *found) record.Entry {
+func (l *line) entryOf(ctx context.Context, i *hacarus.Inspection, image *found) record.Entry {
 	r := inspect.ResultOf(i)
+	model := modelOf(i, l.opts.model)
 	e := record.Entry{
 		ID: idOf(image.info), Time: time.Now().UTC(),
 		File: output.JSONString(image.name()), Dir: output.JSONString(l.opts.dir), Size: image.info.Size(), Written: image.info.ModTime().UTC(),
-		Model: l.opts.model, ItemID: i.ItemID,
+		Model: model, Version: l.versions.of(ctx, model), ItemID: i.ItemID,
 		Verdict: string(i.Verdict), Score: r.Score, Boxes: r.Boxes, Error: r.Error, By: record.Model,
+		Sidecar: output.JSONString(image.sidecar.name), Beside: image.sidecar.sum, Note: image.sidecar.trouble,
 	}
-	if l.opts.names != nil {
-		if groups := l.opts.names.FindStringSubmatch(image.name()); groups != nil {
-			for n, name := range l.opts.names.SubexpNames() {
+	e.Lot, e.Serial = l.opts.product(image)
+	return e
+}
+
+// product returns the lot and the serial number of an image, from its name and from
+// what stands beside it, which knows better.
+func (o options) product(image *found) (lot, serial string) {
+	if o.names != nil {
+		if groups := o.names.FindStringSubmatch(image.name()); groups != nil {
+			for n, name := range o.names.SubexpNames() {
 				switch name {
 				case "lot":
-					e.Lot = groups[n]
+					lot = groups[n]
 				case "serial":
-					e.Serial = groups[n]
+					serial = groups[n]
 				}
 			}
 		}
 	}
-	return e
+	return cmp.Or(image.sidecar.lot, lot), cmp.Or(image.sidecar.serial, serial)
 }
 
 // show tells of an image: a line for people, or one of the record.
@@ -338,6 +367,7 @@ func (l *line) doLocked(d deed, tell bool) {
 	err := l.act(d)
 	switch {
 	case err == nil:
+		l.copied.add(d.entry.ID)
 	case errors.Is(err, errReplaced):
 		l.p.Warn("%s: %v; the service has it as item %s", d.image.name(), err, d.entry.ItemID)
 	default:
@@ -349,14 +379,20 @@ func (l *line) doLocked(d deed, tell bool) {
 	l.metrics.undone(len(l.undone))
 }
 
+// act puts an image where it belongs, and what goes along with it before: an image
+// that is still in the folder tells that something is left to do.
 func (l *line) act(d deed) error {
+	put := copyTo
+	if l.opts.move {
+		put = moveTo
+	}
 	if d.entry.Error != nil {
 		if err := writeWhole(reasonOf(d.entry.To), "", strings.NewReader(*d.entry.Error+"\n")); err != nil {
 			return err
 		}
 	}
-	if l.opts.move {
-		return moveTo(d.image, d.entry.SHA256, d.entry.To)
+	if err := putSidecar(put, d.image, d.entry); err != nil {
+		return err
 	}
-	return copyTo(d.image, d.entry.SHA256, d.entry.To)
+	return put(d.image, d.entry.SHA256, d.entry.To)
 }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,7 +17,8 @@ type metrics struct {
 	now func() time.Time
 
 	mu            sync.Mutex
-	ok, ng, none  int
+	results       map[string]int // images, by what became of them
+	away          bool           // the folder
 	left          int
 	waiting       map[*found]bool
 	uploads       int
@@ -25,7 +27,7 @@ type metrics struct {
 }
 
 func newMetrics(now func() time.Time) *metrics {
-	return &metrics{now: now, waiting: map[*found]bool{}}
+	return &metrics{now: now, waiting: map[*found]bool{}, results: map[string]int{}}
 }
 
 // observe counts uploads, and requests that fail.
@@ -60,14 +62,31 @@ func (m *metrics) settled(image *found, i *hacarus.Inspection) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.waiting, image)
-	switch i.Verdict {
-	case hacarus.VerdictOK:
-		m.ok++
-	case hacarus.VerdictNG:
-		m.ng++
-	default:
-		m.none++
+	m.results[resultOf(i)]++
+}
+
+// What may become of an image. A failed one was not inspected at all, as far as is
+// known: the service does not take it, or it cannot be read.
+const (
+	resultNone   = "none"
+	resultFailed = "failed"
+)
+
+func resultOf(i *hacarus.Inspection) string {
+	switch {
+	case i.Err == nil:
+		return string(i.Verdict)
+	case errors.Is(i.Err, hacarus.ErrNoVerdict), errors.Is(i.Err, hacarus.ErrNoAssessment):
+		return resultNone
 	}
+	return resultFailed
+}
+
+// folder says whether the folder is away.
+func (m *metrics) folder(away bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = away
 }
 
 // undone says how many images are still to be put aside.
@@ -100,8 +119,11 @@ func (m *metrics) String() string {
 		fmt.Fprintf(&b, format, args...)
 	}
 	const images = "hacarus_watch_images_total"
-	write(images, "counter", "Images by their verdict.",
-		images+"{verdict=\"OK\"} %d\n"+images+"{verdict=\"NG\"} %d\n"+images+"{verdict=\"none\"} %d\n", m.ok, m.ng, m.none)
+	counts := ""
+	for _, result := range []string{string(hacarus.VerdictOK), string(hacarus.VerdictNG), resultNone, resultFailed} {
+		counts += fmt.Sprintf("%s{verdict=%q} %d\n", images, result, m.results[result])
+	}
+	write(images, "counter", "Images by their verdict: none if the service gave none, failed if they could not be inspected.", "%s", counts)
 	write("hacarus_watch_waiting", "gauge", "Images that wait for a verdict.", "hacarus_watch_waiting %d\n", len(m.waiting))
 	write("hacarus_watch_oldest_waiting_seconds", "gauge", "Age of the image that waits longest.", "hacarus_watch_oldest_waiting_seconds %g\n", m.oldestLocked())
 	write("hacarus_watch_undone", "gauge", "Images that could not be put aside yet.", "hacarus_watch_undone %d\n", m.left)
@@ -113,10 +135,17 @@ func (m *metrics) String() string {
 // unhealthy is how many requests may fail one after the other.
 const unhealthy = 10
 
-func (m *metrics) healthy() bool {
+// trouble is what is wrong; "" for nothing.
+func (m *metrics) trouble() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.failures < unhealthy
+	switch {
+	case m.away:
+		return "the folder cannot be read"
+	case m.failures >= unhealthy:
+		return "the service cannot be reached"
+	}
+	return ""
 }
 
 // serve serves the figures until stop.
@@ -131,8 +160,8 @@ func (m *metrics) serve(ctx context.Context, addr string) (stop func(), err erro
 		_, _ = w.Write([]byte(m.String()))
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if !m.healthy() {
-			http.Error(w, "the service cannot be reached", http.StatusServiceUnavailable)
+		if trouble := m.trouble(); trouble != "" {
+			http.Error(w, trouble, http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))

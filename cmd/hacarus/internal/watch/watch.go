@@ -41,6 +41,8 @@ be run again after any end, a power failure included: no image is lost or inspec
 			&cli.StringFlag{Name: "record", TakesFile: true, Sources: cli.EnvVars("HACARUS_RECORD"), Usage: p.Text("`FILE` that gets a line for each image, as JSON")},
 			&cli.StringFlag{Name: "metrics", Sources: cli.EnvVars("HACARUS_METRICS"), Usage: p.Text("`HOST:PORT` for Prometheus (/metrics) and for health checks (/healthz)")},
 			&cli.StringFlag{Name: "name-pattern", Usage: p.Text("`REGEXP` of names whose groups lot and serial go into the record")},
+			&cli.StringFlag{Name: "sidecar", Sources: cli.EnvVars("HACARUS_SIDECAR"), Usage: p.Text("`FORM` of a file beside each image with lot and serial: json")},
+			&cli.DurationFlag{Name: "sidecar-wait", Value: 10 * time.Second, Usage: p.Text("`TIME` that an image waits for its sidecar")},
 			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: p.Text("`TIME` between two looks into the folder")},
 			&cli.DurationFlag{Name: "settle", Value: 2 * time.Second, Usage: p.Text("`TIME` without a change after which an image is whole")},
 			&cli.DurationFlag{Name: "remember", Value: 72 * time.Hour, Usage: p.Text("`TIME` for which the journal remembers an image that is done with")},
@@ -57,8 +59,18 @@ type options struct {
 	move             bool
 	journal, record  string
 	names            *regexp.Regexp // nil for none
+	sidecar          string         // "" for none
+	sidecarTime      time.Duration
 	every, settle    time.Duration
 	grace, remember  time.Duration
+}
+
+// sidecarWait is for how long an image waits for its sidecar; 0 where it has none.
+func (o options) sidecarWait() time.Duration {
+	if o.sidecar == "" {
+		return 0
+	}
+	return o.sidecarTime
 }
 
 func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
@@ -86,6 +98,7 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	defer l.close()
+	l.notices = newNotices(p)
 	if addr := cmd.String("metrics"); addr != "" {
 		stop, err := m.serve(ctx, addr)
 		if err != nil {
@@ -104,6 +117,7 @@ func parse(p *program.Program, cmd *cli.Command) (options, error) {
 	opts := options{
 		dir: cmd.Args().First(), model: cmd.String("model"), ng: cmd.String("ng"), failed: cmd.String("failed"), done: cmd.String("done"),
 		move: cmd.Bool("move"), journal: cmd.String("journal"), record: cmd.String("record"),
+		sidecar: cmd.String("sidecar"), sidecarTime: cmd.Duration("sidecar-wait"),
 		every: cmd.Duration("every"), settle: cmd.Duration("settle"), grace: cmd.Duration("grace"), remember: cmd.Duration("remember"),
 	}
 	if cmd.Args().Len() != 1 {
@@ -116,8 +130,11 @@ func parse(p *program.Program, cmd *cli.Command) (options, error) {
 			return opts, errors.New(p.Text("--%s is missing", needed.flag))
 		}
 	}
-	if opts.every <= 0 || opts.settle < 0 || opts.grace <= 0 || opts.remember <= 0 {
-		return opts, errors.New(p.Text("--every, --settle, --grace and --remember take times above zero"))
+	if opts.every <= 0 || opts.settle < 0 || opts.grace <= 0 || opts.remember <= 0 || opts.sidecarTime <= 0 {
+		return opts, errors.New(p.Text("--every, --settle, --grace, --remember and --sidecar-wait take times above zero"))
+	}
+	if opts.sidecar != "" && opts.sidecar != "json" {
+		return opts, errors.New(p.Text("--sidecar takes json"))
 	}
 	if pattern := cmd.String("name-pattern"); pattern != "" {
 		names, err := regexp.Compile(pattern)

@@ -48,6 +48,7 @@ type watching struct {
 	opts           options
 	stdout, stderr bytes.Buffer
 	metrics        *metrics
+	notices        *notices
 }
 
 func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
@@ -78,6 +79,7 @@ func (w *watching) run(t *testing.T, d time.Duration) error {
 	l, err := newLine(p, w.server.Client(hacarus.WithObserver(w.metrics.observe)), w.opts, journal, w.metrics)
 	require.NoError(t, err)
 	defer l.close()
+	l.notices = w.notices
 	return l.run(ctx)
 }
 
@@ -168,6 +170,7 @@ func TestWatchAgain(t *testing.T) {
 		calls := len(w.server.Calls("getItemById"))
 		w.watch(t, 10*time.Second)
 		require.Len(t, w.entries(t), 2, "a line for each image")
+		require.Empty(t, names(t, w.opts.ng), "a person has taken it away")
 		require.Len(t, w.server.Calls("getItemById"), calls, "nothing is asked again")
 		e := w.entries(t)[0]
 		require.Equal(t, "model", e.By)
@@ -183,16 +186,10 @@ func TestWatchResumes(t *testing.T) {
 			w := newWatching(t)
 			w.opts.move = move
 			w.write(t, "bad.png", picture(t, 0xff))
-			require.NoError(t, os.MkdirAll(w.opts.ng, 0o700))
-			require.NoError(t, os.Chmod(w.opts.ng, 0o500)) // nothing can be put there
-			if os.Getuid() == 0 {                          // whom that does not stop
-				require.NoError(t, os.Chmod(w.opts.ng, 0o700))
-				w.opts.move = false
-			}
+			time.AfterFunc(time.Second, func() { assert.NoError(t, os.RemoveAll(w.opts.ng)) }) // nothing can be put there
 			w.watch(t, 10*time.Second)
-			require.NoError(t, os.Chmod(w.opts.ng, 0o700))
-			require.NoError(t, errors.Join(os.RemoveAll(w.opts.ng), os.MkdirAll(w.opts.ng, 0o700)))
-			w.opts.move = move
+			require.Contains(t, w.stderr.String(), "not put aside yet")
+			require.NoDirExists(t, w.opts.ng)
 			w.watch(t, 10*time.Second)
 			require.Equal(t, []string{"bad.png"}, names(t, w.opts.ng))
 			require.Len(t, w.entries(t), 1)
@@ -451,21 +448,92 @@ func TestPlaceOfManyEqualNames(t *testing.T) {
 	require.Len(t, names(t, ng), 300)
 }
 
+// The record names the model that has decided, and its version.
+func TestWatchRecordsTheModel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.opts.model = hacarus.ActiveModel
+		w.write(t, "a.png", picture(t, 0))
+		w.write(t, "b.png", picture(t, 1))
+		w.write(t, "c.png", []byte("no image"))
+		w.watch(t, time.Minute)
+		entries := w.entriesByFile(t)
+		models, err := w.server.Client().ListModels(t.Context(), nil)
+		require.NoError(t, err)
+		require.NotEmpty(t, models[0].Version)
+		for _, name := range []string{"a.png", "b.png"} {
+			require.Equal(t, models[0].ModelID, entries[name].Model)
+			require.Equal(t, models[0].Version, entries[name].Version)
+		}
+		require.Equal(t, hacarus.ActiveModel, entries["c.png"].Model, "nobody has decided")
+		require.Len(t, w.server.Calls("getModelById"), 1)
+
+		next := w.server.AddModel(hacarus.Model{Version: "9.9"})
+		w.server.Inject("getModelById", refusal(http.StatusForbidden))
+		w.write(t, "d.png", picture(t, 2))
+		w.write(t, "e.png", picture(t, 3))
+		time.AfterFunc(2*time.Minute, func() { w.write(t, "f.png", picture(t, 4)) })
+		w.watch(t, 5*time.Minute)
+		entries = w.entriesByFile(t)
+		require.Equal(t, next.ModelID, entries["d.png"].Model)
+		require.Empty(t, entries["e.png"].Version, "it could not be known")
+		require.Equal(t, "9.9", entries["f.png"].Version)
+		require.Len(t, w.server.Calls("getModelById"), 3)
+	})
+}
+
+// The figures tell what was inspected, what was not, and what is wrong.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.write(t, "a.png", picture(t, 0))
+		w.write(t, "b.png", picture(t, 0xff))
+		w.write(t, "c.png", []byte("no image"))
+		w.watch(t, time.Minute)
+		figures := w.metrics.String()
+		for _, line := range []string{
+			`hacarus_watch_images_total{verdict="OK"} 1`, `hacarus_watch_images_total{verdict="NG"} 1`,
+			`hacarus_watch_images_total{verdict="none"} 0`, `hacarus_watch_images_total{verdict="failed"} 1`,
+			"hacarus_watch_waiting 0", "hacarus_watch_oldest_waiting_seconds 0", "hacarus_watch_undone 0",
+			"hacarus_watch_upload_seconds_count 1", "hacarus_watch_upload_seconds_sum ",
+		} {
+			require.Contains(t, figures, line)
+		}
+		require.Empty(t, w.metrics.trouble())
+	})
+	m := newMetrics(time.Now)
+	for range unhealthy {
+		require.Empty(t, m.trouble())
+		m.observe(t.Context(), hacarus.Attempt{Err: errors.New("reset")})
+	}
+	require.Contains(t, m.trouble(), "service")
+	m.folder(true)
+	require.Contains(t, m.trouble(), "folder")
+	m.folder(false)
+	m.observe(t.Context(), hacarus.Attempt{})
+	require.Empty(t, m.trouble())
+	for err, want := range map[error]string{hacarus.ErrNoVerdict: "none", hacarus.ErrNoAssessment: "none", hacarus.ErrBadRequest: "failed"} {
+		require.Equal(t, want, resultOf(&hacarus.Inspection{Err: err}))
+	}
+}
+
 // An image that fails for a reason that passes is found again, but not for ever.
 func TestTryAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.png"), []byte("x"), 0o600))
-	l := &line{folder: newFolder(dir, 0), tries: map[string]int{}}
+	l := &line{folder: newFolder(dir, 0, 0), tries: map[string]int{}}
 	now := time.Now()
 	for try := 1; try <= maxTries; try++ {
-		found, err := l.folder.finished(now)
+		found, _, err := l.folder.finished(now)
 		require.NoError(t, err)
 		require.Len(t, found, 1, "try %d", try)
 		require.Equal(t, try < maxTries, l.tryAgain(found[0], true))
 		now = now.Add(time.Minute)
 	}
-	found, err := l.folder.finished(now)
+	found, _, err := l.folder.finished(now)
 	require.NoError(t, err)
 	require.Empty(t, found)
 	require.Empty(t, l.tries, "nothing is kept of an image that is done with")

@@ -1,0 +1,131 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/intake"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
+)
+
+// watchFolders takes the images of folders in: a camera may write files instead of
+// posting them. They leave their folder once they are accepted.
+func (l *process) watchFolders(ctx context.Context) error {
+	for _, pair := range l.cmd.StringSlice("folder") {
+		station, dir, ok := strings.Cut(pair, "=")
+		if !ok {
+			return errors.New(l.p.Text("--folder takes STATION=FOLDER, not %q", pair))
+		}
+		if err := queue.CheckName("Station", station, true); err != nil {
+			return err
+		}
+		if _, err := os.Stat(dir); err != nil {
+			return err
+		}
+		f := &folder{l, station, dir, map[string]sighting{}}
+		l.running.Go(func() { f.watch(ctx) })
+	}
+	return nil
+}
+
+// folder is one that images come into.
+type folder struct {
+	*process
+	station, dir string
+	seen         map[string]sighting // by name
+}
+
+// sighting is what was seen of a file, and since when.
+type sighting struct {
+	size    int64
+	written time.Time
+	since   time.Time
+}
+
+// Files are looked for every lookEvery, and are whole when they have not changed
+// for settleTime: network shares do not tell of changes.
+const (
+	lookEvery  = 500 * time.Millisecond
+	settleTime = 2 * time.Second
+)
+
+func (f *folder) watch(ctx context.Context) {
+	for tick := time.NewTicker(lookEvery); ; {
+		if err := f.look(); err != nil && ctx.Err() == nil {
+			f.log.Warn("a folder cannot be taken in", "folder", f.dir, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// look takes in what is whole, the oldest first.
+func (f *folder) look() error {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	now, seen := time.Now(), map[string]sighting{}
+	var whole []string
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || strings.HasPrefix(e.Name(), ".") || info.Size() == 0 {
+			continue
+		}
+		s := f.seen[e.Name()]
+		if s.size != info.Size() || !s.written.Equal(info.ModTime()) {
+			s = sighting{info.Size(), info.ModTime(), now}
+		}
+		if seen[e.Name()] = s; now.Sub(s.since) >= settleTime {
+			whole = append(whole, e.Name())
+		}
+	}
+	f.seen = seen
+	slices.SortFunc(whole, func(a, b string) int { return seen[a].written.Compare(seen[b].written) })
+	for _, name := range whole {
+		if err := f.take(name, seen[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take takes a file in. One that is no image stays where it is.
+func (f *folder) take(name string, s sighting) error {
+	if err := f.spool.Room(s.size); err != nil {
+		return err
+	}
+	path := filepath.Join(f.dir, name)
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	receive, err := f.spool.Begin(intake.Incoming{Station: f.station, Key: name + " " + s.written.UTC().String()})
+	if err != nil {
+		return err
+	}
+	defer receive.Abandon()
+	if _, err := io.Copy(receive, file); err != nil {
+		return err
+	}
+	job, isNew, err := receive.Accept()
+	if errors.Is(err, intake.ErrNoImage) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.metrics.accepted(job, isNew)
+	return os.Remove(path)
+}
