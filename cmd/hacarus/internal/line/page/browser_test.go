@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +17,6 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -105,7 +102,8 @@ func newBrowser(t *testing.T) context.Context {
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", false), chromedp.Flag("lang", "en"))
 	allocator, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
+	// The browser may tell of more than the library knows, which it takes for errors.
+	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Run(ctx))
 	return ctx
@@ -121,7 +119,7 @@ func newTab(t *testing.T, browser context.Context, address string, on screen, th
 	require.NoError(t, err)
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(id))
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)
 	b := &tab{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.listen)
@@ -160,13 +158,14 @@ func (b *tab) run(actions ...chromedp.Action) {
 // wait waits until a condition of the page holds.
 func (b *tab) wait(condition string) {
 	b.t.Helper()
-	err := chromedp.Run(b.ctx, chromedp.Poll(condition, nil, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(50*time.Millisecond)))
-	if err != nil {
-		var text string
-		_ = chromedp.Run(b.ctx, chromedp.Evaluate(`document.body.innerText`, &text))
-		b.shot("failed")
-		require.NoError(b.t, err, "%s\n%s", condition, text)
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var holds bool // an error is that the page is not there yet, or not any more
+		if err := chromedp.Run(b.ctx, chromedp.Evaluate(`Boolean(`+condition+`)`, &holds)); err == nil && holds {
+			return
+		}
 	}
+	b.shot("failed")
+	require.Fail(b.t, "the page does not become so", "%s\n%s", condition, eval[string](b, `document.body.innerText`))
 }
 
 // eval returns what an expression is.
@@ -338,6 +337,7 @@ func (b *tab) check(name string) {
 	require.Zero(b.t, eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "%s scrolls sideways", name)
 	require.Empty(b.t, eval[[]string](b, smallTargets), name)
 	require.Empty(b.t, eval[[]string](b, cutWords), name)
+	require.Empty(b.t, eval[[]string](b, faintTexts), name)
 	b.axe(name)
 }
 
@@ -352,6 +352,28 @@ const cutWords = `[...document.querySelectorAll('.sign')].filter((s) => s.checkV
 	const word = range.getBoundingClientRect(), sign = s.getBoundingClientRect();
 	return word.right > sign.right || word.bottom > sign.bottom + 2 || word.top < sign.top - 2 ? [s.textContent + ' ' + word.right + '>' + sign.right] : [];
 })`
+
+// faintTexts are the texts that stand out too little from what is behind them. Behind
+// a sign without a color are two, of its hatching.
+const faintTexts = `((() => {
+	const part = (v) => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+	const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
+	const rgb = (text) => text.match(/[\d.]+/g).map(Number);
+	const hex = (text) => rgb([1, 3, 5].map((n) => parseInt(text.slice(n, n + 2), 16)).join());
+	const contrast = (a, b) => { const [x, y] = [light(a), light(b)].sort((x, y) => y - x); return (x + .05) / (y + .05); };
+	const root = getComputedStyle(document.documentElement);
+	const behind = (e) => {
+		if (e === null) return [hex(root.getPropertyValue('--page').trim())];
+		const style = getComputedStyle(e);
+		if (style.backgroundImage !== 'none') return ['--hatch-a', '--hatch-b'].map((n) => hex(root.getPropertyValue(n).trim()));
+		const color = rgb(style.backgroundColor);
+		return color[3] === 0 ? behind(e.parentElement) : [color];
+	};
+	return [...document.querySelectorAll('.sign strong, .sign span, .sign svg, h1, h2, .age, dt, dd, button:not([disabled]), .button, .chips svg, .alarm, .hint, .field, .problem, .stations svg')]
+		.filter((e) => e.checkVisibility() && !e.closest('.picture'))
+		.flatMap((e) => behind(e).map((b) => [e.outerHTML.slice(0, 80), contrast(rgb(getComputedStyle(e).color), b)]))
+		.filter(([, c]) => c < 4.5).map(([name, c]) => name + ' ' + c);
+})())`
 
 // axe looks for barriers, where axe-core is at hand.
 func (b *tab) axe(name string) {
@@ -377,12 +399,3 @@ func (b *tab) axe(name string) {
 	require.NoError(b.t, err)
 	require.Empty(b.t, found, "%s: %s", name, text)
 }
-
-// offline cuts a tab's network.
-func (b *tab) offline(cut bool) {
-	b.t.Helper()
-	b.run(network.Enable(), network.EmulateNetworkConditions(cut, 0, -1, -1))
-}
-
-var _ = page.Enable
-var _ = url.QueryEscape

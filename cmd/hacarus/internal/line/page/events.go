@@ -51,7 +51,7 @@ func (page *Page) events(w http.ResponseWriter, r *http.Request) {
 	at := placeOf(r)
 	// Browsers that lost the page together must not come back together.
 	retry := shortestRetry + rand.N(longestRetry-shortestRetry) //nolint:gosec // no secret
-	text := fmt.Appendf(nil, "retry: %d\n\nevent: version\ndata: %q\n\n", retry.Milliseconds(), assetsVersion)
+	text := fmt.Appendf(nil, "retry: %d\n\nevent: version\ndata: %q\n\n", retry.Milliseconds(), page.version)
 	for {
 		var changed <-chan struct{}
 		text, at, changed = page.line.next(append(text, beatText()...), at)

@@ -90,6 +90,7 @@ type Page struct {
 	handler  http.Handler
 	browsers chan struct{} // holds something for each stream that is open
 	ended    chan struct{} // closed once Run has ended
+	version  string        // of the assets
 	beat     time.Duration // a browser that hears nothing for some beats comes again
 }
 
@@ -109,6 +110,7 @@ func New(feed Feed, opts Options) *Page {
 		judging:  judging{under: map[string]bool{}},
 		browsers: make(chan struct{}, maxBrowsers),
 		ended:    make(chan struct{}),
+		version:  assetsVersion,
 		beat:     4 * time.Second,
 	}
 	page.handler = page.routes()

@@ -6,7 +6,7 @@ import { chip, Picture, showCounts, Sign } from './show.js';
 import { duration, fill, words } from './words.js';
 
 const chips = 12;
-const least = { width: 260, height: 250 }; // of a tile that is still read from afar
+const least = { width: 17, height: 16.5 }; // of a tile that is still read from afar, in the height of letters
 
 /** Wall is a tile for each station. */
 export class Wall {
@@ -59,16 +59,19 @@ export class Wall {
     // Its own height may be that of its tiles: what counts is what the window has left for it.
     const width = this.element.clientWidth;
     const height = innerHeight - this.element.getBoundingClientRect().top - scrollY;
+    const letter = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const gap = letter * 0.75;
     let best = null;
     for (let columns = 1; columns <= count; columns++) {
-      const tile = { width: width / columns, height: height / Math.ceil(count / columns) };
-      if (tile.width < least.width || tile.height < least.height) continue;
-      const size = Math.min(tile.width, tile.height * 1.2);
+      const rows = Math.ceil(count / columns);
+      const tile = { width: width / columns - gap, height: height / rows - gap };
+      if (tile.width < least.width * letter || tile.height < least.height * letter) continue;
+      const size = Math.min(tile.width, tile.height * 1.2) * Math.sqrt(count / (columns * rows)); // holes are wasted
       if (best === null || size > best.size) best = { size, columns };
     }
     this.scrolls = best === null;
     this.element.classList.toggle('scrolls', this.scrolls);
-    const columns = best?.columns ?? Math.max(1, Math.floor(width / 340));
+    const columns = best?.columns ?? Math.max(1, Math.floor(width / (letter * 22)));
     this.element.style.setProperty('--columns', columns);
     this.element.style.height = this.scrolls ? '' : Math.floor(height) + 'px';
     this.columns = columns;
