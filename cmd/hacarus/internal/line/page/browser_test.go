@@ -369,7 +369,7 @@ const faintTexts = `((() => {
 		const color = rgb(style.backgroundColor);
 		return color[3] === 0 ? behind(e.parentElement) : [color];
 	};
-	return [...document.querySelectorAll('.sign strong, .sign span, .sign svg, h1, h2, .age, dt, dd, button:not([disabled]), .button, .chips svg, .alarm, .hint, .field, .problem, .stations svg')]
+	return [...document.querySelectorAll('.sign strong, .sign span, .sign svg, h1, h2, .age, dt, dd, button:not([disabled]):not(.strip *), .strip button span, .button, .chips svg, .alarm, .hint, .field, .problem, .stations svg')]
 		.filter((e) => e.checkVisibility() && !e.closest('.picture'))
 		.flatMap((e) => behind(e).map((b) => [e.outerHTML.slice(0, 80), contrast(rgb(getComputedStyle(e).color), b)]))
 		.filter(([, c]) => c < 4.5).map(([name, c]) => name + ' ' + c);

@@ -193,6 +193,7 @@ func TestJudgingInBrowser(t *testing.T) {
 			b.tap(`.strip li:nth-child(2) button`)
 			b.wait(`document.getElementById('station').dataset.state === 'earlier'`)
 			require.Contains(t, eval[string](b, `document.querySelector('#station .sign').textContent`), "佐藤 Sato")
+			require.Empty(t, eval[string](b, `document.querySelector('#station .picture p').textContent`), "nothing is said of an image that is there")
 			b.check(l.String() + "-earlier")
 			b.tap(`.judge [data-verdict="unknown"]`)
 			b.wait(`document.getElementById('judging').open`)

@@ -121,7 +121,7 @@ function showStations() {
 
 function stationLink({ name, mark }) {
   const current = name === shown() ? { 'aria-current': 'page' } : {};
-  const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name), 'data-mark': mark, ...current }, shape(mark), name);
+  const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name), 'data-mark': mark, ...current }, shape(mark), make('span', {}, name));
   link.addEventListener('click', (event) => {
     event.preventDefault();
     go(name);

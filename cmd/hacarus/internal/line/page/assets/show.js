@@ -81,7 +81,10 @@ export class Picture {
     }
     this.element.dataset.other = '';
     this.boxes.replaceChildren();
-    if (this.failed !== image.id) this.load();
+    if (this.failed === image.id) return;
+    if (this.failed) this.say(''); // which was about another image
+    this.failed = null;
+    this.load();
   }
 
   /** load loads what is wanted, one image at a time, and so as many as the network carries. */
