@@ -64,8 +64,8 @@ func TestJudge(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, w.Code, w.Body)
 		require.Len(t, feed.judged, 1)
 		require.Equal(t, record.Entry{
-			ID: "plate", Time: feed.judged[0].Time, Station: "A", File: "plate.png", SHA256: "5ba", Model: "m", ItemID: "17", Verdict: "OK",
-			Score: new(0.5), Boxes: [][4]int{{1, 2, 3, 4}}, By: "佐藤", Note: "ほこり",
+			ID: "plate", Time: feed.judged[0].Time.UTC(), Station: "A", File: "plate.png", SHA256: "5ba", Model: "m", ItemID: "17", Verdict: "OK",
+			Score: new(0.5), Boxes: [][4]int{}, By: "佐藤", Note: "ほこり", To: "/failed/plate.png",
 		}, feed.judged[0].Entry())
 		require.WithinDuration(t, time.Now(), feed.judged[0].Time, 0, "the page's clock counts")
 		holds, after, ok := page.line.imageOf("plate")
@@ -73,6 +73,27 @@ func TestJudge(t *testing.T) {
 		require.Equal(t, "佐藤", holds.By, "it is there when it was saved")
 		require.Greater(t, after, seq)
 	})
+}
+
+// A judgement is a line after the one that it is about.
+func TestJudgementEntry(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC()
+	box := [][4]int{{1, 2, 3, 4}}
+	for name, c := range map[string]struct {
+		of, want record.Entry
+		verdict  string
+	}{
+		"where nothing is wrong there is no box":     {record.Entry{Time: now.Add(-1), Boxes: box}, record.Entry{Time: now, Boxes: [][4]int{}}, "OK"},
+		"where something is, there it is":            {record.Entry{Time: now.Add(-1), Boxes: box}, record.Entry{Time: now, Boxes: box}, "NG"},
+		"boxes are never null":                       {record.Entry{Time: now.Add(-1)}, record.Entry{Time: now, Boxes: [][4]int{}}, "unknown"},
+		"a clock that is behind does not turn it":    {record.Entry{Time: now.Add(time.Hour)}, record.Entry{Time: now.Add(time.Hour + time.Microsecond), Boxes: [][4]int{}}, "NG"},
+		"what is said takes the place of an error":   {record.Entry{Error: new("none")}, record.Entry{Time: now, Boxes: [][4]int{}}, "NG"},
+		"the file stays where it is, and is told so": {record.Entry{To: "/ng/1.png"}, record.Entry{Time: now, Boxes: [][4]int{}, To: "/ng/1.png"}, "NG"},
+	} {
+		c.want.Verdict, c.want.By, c.want.Note = c.verdict, "Sato", "dust"
+		require.Equal(t, c.want, Judgement{Of: c.of, Time: now, Verdict: c.verdict, By: "Sato", Note: "dust"}.Entry(), name)
+	}
 }
 
 func TestJudgementsThatAreRefused(t *testing.T) {

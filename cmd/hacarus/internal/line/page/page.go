@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -56,11 +57,18 @@ type Judgement struct {
 	Note    string // the reason
 }
 
-// Entry returns the new line of the record.
+// Entry returns the new line of the record. It is later than the one before it,
+// whatever the clocks say, and where nothing is wrong it has no boxes.
 func (j Judgement) Entry() record.Entry {
 	e := j.Of
-	e.Time, e.Verdict, e.By, e.Note = j.Time, j.Verdict, j.By, j.Note
-	e.Error, e.To = nil, ""
+	e.Time, e.Verdict, e.By, e.Note = j.Time.UTC(), j.Verdict, j.By, j.Note
+	if !e.Time.After(j.Of.Time) {
+		e.Time = j.Of.Time.Add(time.Microsecond)
+	}
+	if e.Verdict == string(hacarus.VerdictOK) || e.Boxes == nil {
+		e.Boxes = [][4]int{}
+	}
+	e.Error = nil
 	return e
 }
 

@@ -32,7 +32,7 @@ export class Connection {
   isUp() {
     const now = performance.now();
     const lost = this.lostAt !== null && now - this.lostAt > grace;
-    return this.heardAt !== null && now - this.heardAt < patience && !lost && navigator.onLine;
+    return this.heardAt !== null && now - this.heardAt < patience && !lost;
   }
 
   /** lastHeard is the server's time when it was last heard of; null for never. */

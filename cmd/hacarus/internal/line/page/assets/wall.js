@@ -14,7 +14,7 @@ export class Wall {
     this.element = element;
     this.go = go;
     this.tiles = new Map();
-    this.none = make('p', {}, words.noStations);
+    this.none = make('p');
     this.top = null; // where it was when it was arranged
     addEventListener('resize', () => {
       this.top = null;
@@ -31,7 +31,10 @@ export class Wall {
       }
     }
     const elements = stations.map((station) => this.tile(station.name).show(line, station, connection));
-    if (line.known && elements.length === 0) elements.push(this.none);
+    if (elements.length === 0) {
+      setText(this.none, line.known ? words.noStations : words.connecting);
+      elements.push(this.none);
+    }
     const changed = elements.length !== this.element.children.length || elements.some((e, i) => e !== this.element.children[i]);
     if (changed) this.element.replaceChildren(...elements);
     if (changed || this.element.offsetTop !== this.top) this.arrange(); // something above may have come or gone
