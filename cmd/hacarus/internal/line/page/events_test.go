@@ -220,7 +220,7 @@ func TestStreamWaitsUntilThePageHasCaughtUp(t *testing.T) {
 // that once, in order.
 func TestStreamResumes(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			feed := newFeed()
@@ -228,7 +228,7 @@ func TestStreamResumes(t *testing.T) {
 				feed.numbered("A", n)
 			}
 			r := newRoom(t, feed, Options{})
-			const total = 600
+			const total = 300
 			var line sync.WaitGroup
 			defer line.Wait()
 			var wanted []uint64
@@ -539,9 +539,9 @@ func TestMemoryIsFlat(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	inspect(3000)
+	inspect(1500)
 	before := kept()
-	inspect(30000)
+	inspect(9000)
 	after := kept()
 	require.Less(t, float64(after), float64(before)*1.2+4<<20)
 	require.Len(t, l.stations, 20)

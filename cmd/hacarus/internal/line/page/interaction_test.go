@@ -214,6 +214,12 @@ func TestJudgingInBrowser(t *testing.T) {
 
 			b.tap(`#station .live`)
 			b.wait(`document.getElementById('station').dataset.state === 'live'`)
+			// Another shift is another person.
+			s.line.mu.Lock()
+			s.line.shifts = shifts{[]time.Duration{time.Since(time.Now().Truncate(24*time.Hour)) - time.Minute}, time.UTC}
+			s.line.shift.next = time.Now()
+			s.line.mu.Unlock()
+			b.wait(`document.getElementById('me').hasAttribute('data-nobody')`)
 			feed.set(func() { feed.away = errAway })
 			b.wait(`document.getElementById('station').dataset.state === 'queue'`)
 			b.check(l.String() + "-queue")

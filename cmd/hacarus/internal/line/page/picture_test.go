@@ -57,7 +57,7 @@ func withImage(content []byte) (*Page, *fakeFeed) {
 // Pictures are what browsers show and no larger than they need, and boxes still fit.
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	small, large := pattern(200, 100), pattern(2000, 1000)
+	small, large := pattern(200, 100), pattern(1300, 650)
 	for name, c := range map[string]struct {
 		content []byte
 		width   string
@@ -68,11 +68,11 @@ func TestPictures(t *testing.T) {
 	}{
 		"a small one":            {encoded(t, "png", small), "640", "image/png", "200x100", image.Pt(200, 100), true},
 		"a small photo":          {encoded(t, "jpeg", small), "640", "image/jpeg", "200x100", image.Pt(200, 100), true},
-		"a large one":            {encoded(t, "png", large), "640", "image/jpeg", "2000x1000", image.Pt(640, 320), false},
-		"a large one, as it is":  {encoded(t, "jpeg", large), "", "image/jpeg", "2000x1000", image.Pt(2000, 1000), true},
+		"a large one":            {encoded(t, "png", large), "640", "image/jpeg", "1300x650", image.Pt(640, 320), false},
+		"a large one, as it is":  {encoded(t, "jpeg", large), "", "image/jpeg", "1300x650", image.Pt(1300, 650), true},
 		"a small TIFF":           {encoded(t, "tiff", small), "640", "image/jpeg", "200x100", image.Pt(200, 100), false},
-		"a large TIFF":           {encoded(t, "tiff", large), "160", "image/jpeg", "2000x1000", image.Pt(160, 80), false},
-		"a large TIFF, as it is": {encoded(t, "tiff", large), "", "image/jpeg", "2000x1000", image.Pt(2000, 1000), false},
+		"a large TIFF":           {encoded(t, "tiff", large), "160", "image/jpeg", "1300x650", image.Pt(160, 80), false},
+		"a large TIFF, as it is": {encoded(t, "tiff", large), "", "image/jpeg", "1300x650", image.Pt(1300, 650), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -120,7 +120,7 @@ func TestPicturesThatAreNotThere(t *testing.T) {
 // Many screens that want the same pictures cost little more than one.
 func TestPicturesAreKept(t *testing.T) {
 	t.Parallel()
-	page, feed := withImage(encoded(t, "jpeg", pattern(2000, 1000)))
+	page, feed := withImage(encoded(t, "jpeg", pattern(1300, 650)))
 	var screens sync.WaitGroup
 	for range 20 {
 		screens.Go(func() { assert.Equal(t, http.StatusOK, get(t, page, "/images/plate?w=640", nil).Code) })

@@ -16,6 +16,12 @@ export class Wall {
     this.tiles = new Map();
     this.none = make('p');
     this.top = null; // where it was when it was arranged
+    this.again = () => {};
+    // Pictures that nobody sees are not loaded: a wall may have a hundred stations.
+    this.sight = new IntersectionObserver((entries) => {
+      for (const entry of entries) this.tiles.get(entry.target.dataset.station)?.see(entry.isIntersecting);
+      this.again();
+    }, { rootMargin: '25%' });
     addEventListener('resize', () => {
       this.top = null;
       this.arrange();
@@ -23,9 +29,11 @@ export class Wall {
   }
 
   show(line, connection) {
+    this.again = () => this.show(line, connection);
     const stations = line.sorted();
     for (const [name, tile] of this.tiles) {
       if (!line.stations.has(name)) {
+        this.sight.unobserve(tile.root);
         tile.remove();
         this.tiles.delete(name);
       }
@@ -49,6 +57,7 @@ export class Wall {
     let tile = this.tiles.get(name);
     if (!tile) {
       tile = new Tile(name, this.go);
+      this.sight.observe(tile.root);
       this.tiles.set(name, tile);
     }
     return tile;
@@ -92,6 +101,8 @@ export class Wall {
 class Tile {
   constructor(name, go) {
     this.root = fromTemplate('tile-template').firstElementChild;
+    this.root.dataset.station = name;
+    this.seen = false;
     const link = this.root.querySelector('a');
     link.textContent = name;
     link.href = '?station=' + encodeURIComponent(name);
@@ -111,7 +122,7 @@ class Tile {
     const last = station.recent[0] ?? null;
     this.sign.show(this.root, signOf(line, station, connection), last?.verdict);
     setText(this.age, last ? fill(words.ago, duration(connection.now() - last.since)) : '');
-    this.picture.show(last);
+    if (this.seen) this.picture.show(last);
     showCounts(this.counts, station.counts, station.waiting);
     const recent = station.recent.slice(0, chips);
     const key = recent.map((i) => i.seq).join();
@@ -120,6 +131,11 @@ class Tile {
       this.chips.replaceChildren(...recent.map(chip));
     }
     return this.root;
+  }
+
+  /** see notes whether the tile is in sight. */
+  see(seen) {
+    this.seen = seen;
   }
 
   remove() {
