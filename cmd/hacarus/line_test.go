@@ -70,6 +70,7 @@ type plant struct {
 	service  *hacarustest.Server
 	dir      string
 	stations int
+	pace     time.Duration // of the service, for an image
 
 	mu      sync.Mutex
 	workers []*worker
@@ -87,14 +88,19 @@ type worker struct {
 // of its responses.
 func newPlant(t *testing.T, stations int) *plant {
 	t.Helper()
+	p := &plant{t: t, dir: t.TempDir(), stations: stations}
+	var one sync.Mutex
 	bright := func(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+		one.Lock()
+		time.Sleep(p.pace)
+		one.Unlock()
 		r, _, _, _ := img.At(0, 0).RGBA()
 		return hacarustest.Finding{NG: r > 0x8000, Score: float64(r) / 0xffff}, nil
 	}
 	s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(bright)))
 	t.Cleanup(s.Close)
 	s.AddModel(hacarus.Model{ModelID: "m"})
-	p := &plant{t: t, service: s, dir: t.TempDir(), stations: stations}
+	p.service = s
 	t.Cleanup(p.stop)
 	return p
 }
@@ -124,6 +130,7 @@ func (p *plant) start(name string, command func() *exec.Cmd) *worker {
 }
 
 func (w *worker) begin(t *testing.T) {
+	t.Helper()
 	w.process = w.command()
 	w.process.Stderr = w.stderr
 	require.NoError(t, w.process.Start())
@@ -131,6 +138,7 @@ func (w *worker) begin(t *testing.T) {
 
 // kill kills a process, and starts it again.
 func (w *worker) kill(t *testing.T) {
+	t.Helper()
 	require.NoError(t, w.process.Process.Kill())
 	_ = w.process.Wait()
 	w.begin(t)
@@ -273,6 +281,7 @@ func (p *plant) tail(args ...string) (lines []verdicts.Line) {
 }
 
 func linesOf[T any](t *testing.T, raw []byte) (lines []T) {
+	t.Helper()
 	for decoder := json.NewDecoder(bytes.NewReader(raw)); ; {
 		var line T
 		err := decoder.Decode(&line)

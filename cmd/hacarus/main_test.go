@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"ready":      trainedModel,
 			"sorted":     sortedPlates,
 			"tls":        serveTLS,
+			"verdicts":   awaitVerdicts,
 			"webpage":    serveWebPage,
 		},
 	})
@@ -123,6 +124,19 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody answers at %s", args[0])
+}
+
+// awaitVerdicts waits until a line has so many verdicts: verdicts COUNT FLAG...
+func awaitVerdicts(ts *testscript.TestScript, _ bool, args []string) {
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		ts.Check(ts.Exec("hacarus", append([]string{"line", "tail", "--once", "-o", "jsonl"}, args[1:]...)...))
+		if strings.Count(ts.ReadFile("stdout"), "\n") >= count {
+			return
+		}
+	}
+	ts.Fatalf("verdicts are missing")
 }
 
 // exits fails if a program ends with another code: exits CODE COMMAND...

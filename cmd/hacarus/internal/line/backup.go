@@ -133,7 +133,7 @@ func restore(ctx context.Context, data, path string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for archive := tar.NewReader(file); ctx.Err() == nil; {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {

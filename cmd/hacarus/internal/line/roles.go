@@ -58,7 +58,8 @@ func runRoles(ctx context.Context, p *program.Program, cmd *cli.Command, r roles
 	}
 	var client *hacarus.Client
 	if r.inspect {
-		connected, err := settings.Connect(ctx, p, cmd)
+		// Operators wait for the service to come back: it is asked every few seconds.
+		connected, err := settings.Connect(ctx, p, cmd, hacarus.WithRetry(hacarus.RetryPolicy{MaxWait: 4 * time.Second}))
 		if err != nil {
 			return err
 		}
@@ -280,7 +281,9 @@ func (l *process) inspect(ctx context.Context, client *hacarus.Client, model str
 	}
 	err := inspector.Run(l.work, ctx, inspector.Options{
 		Name: cmp.Or(name, queue.Hostname()+"-"+strings.ToLower(rand.Text()[:6])), Queue: l.queue, Client: client, Model: model,
-		Images: func(ctx context.Context, job queue.Job) (io.ReadCloser, error) { return l.images(ctx, job.Station, job.ID) },
+		Images: func(ctx context.Context, job queue.Job) (io.ReadCloser, error) {
+			return l.images(ctx, job.Station, job.ID)
+		},
 		Lease: l.cmd.Duration("lease"), Hold: l.cmd.Duration("hold"), History: l.cmd.Duration("history"),
 		Concurrency: l.cmd.Int("concurrency"), Grace: l.cmd.Duration("grace"), Remember: l.cmd.Duration("remember"),
 		Wait: []hacarus.WaitOption{hacarus.WithPollInterval(20*time.Millisecond, 2*time.Second)},

@@ -46,7 +46,7 @@ type Ownership struct {
 	Service string `json:"service,omitempty"` // why the service is away; "" if it is there
 }
 
-// Kinds of states.
+// Kinds of leases.
 const (
 	OwnerKind     = "owner"     // of a station: an Ownership
 	inspectorKind = "inspector" // that there is one
@@ -82,12 +82,18 @@ type holding struct {
 func Run(ctx, draining context.Context, opts Options) error {
 	o := &owner{Options: opts, heard: map[string]heard{}, held: map[string]*holding{}}
 	defer o.releaseAll()
+	fresh, stop, err := newStations(opts.Queue)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for tick := time.NewTicker(o.Lease / 4); ; {
 		if err := o.look(ctx, draining); err != nil && ctx.Err() == nil {
 			o.Log.Warn("the queue does not tell who has which station", "error", err)
 		}
 		select {
 		case <-tick.C:
+		case <-fresh:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-draining.Done():
@@ -95,6 +101,23 @@ func Run(ctx, draining context.Context, opts Options) error {
 			return nil
 		}
 	}
+}
+
+// newStations tells of stations that send for the first time: they need not wait for
+// the next look.
+func newStations(q *queue.Queue) (fresh <-chan struct{}, stop func(), err error) {
+	heard := make(chan struct{}, 1)
+	known := map[string]bool{} // the connection calls one at a time
+	stop, err = q.Hear(queue.AllJobs, func(subject string) {
+		if name := queue.NameIn(subject, 2); !known[name] {
+			known[name] = true
+			select {
+			case heard <- struct{}{}:
+			default:
+			}
+		}
+	})
+	return heard, stop, err
 }
 
 // look takes what is free, renews what it has, and gives up what is beyond its
@@ -106,7 +129,7 @@ func (o *owner) look(ctx, draining context.Context) error {
 	if err := o.bePresent(look); err != nil {
 		return err
 	}
-	inspectors, err := o.alive(look, queue.StateOf(inspectorKind, ""))
+	inspectors, err := o.alive(look, queue.LeaseOf(inspectorKind, ""))
 	if err != nil {
 		return err
 	}
@@ -154,7 +177,7 @@ func Stations(ctx context.Context, q *queue.Queue) (map[string]queue.Message, er
 func (o *owner) bePresent(ctx context.Context) error {
 	for {
 		if o.presence == nil {
-			writer, _, err := o.Queue.NewWriter(ctx, queue.StateOf(inspectorKind, o.Name))
+			writer, _, err := o.Queue.NewWriter(ctx, queue.LeaseOf(inspectorKind, o.Name))
 			if err != nil {
 				return err
 			}
@@ -190,7 +213,7 @@ func (o *owner) alive(ctx context.Context, subject string) (map[string]queue.Mes
 
 // owners returns who has each station.
 func (o *owner) owners(ctx context.Context) (map[string]string, error) {
-	states, err := o.alive(ctx, queue.StateOf(OwnerKind, ""))
+	states, err := o.alive(ctx, queue.LeaseOf(OwnerKind, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +230,7 @@ func (o *owner) owners(ctx context.Context) (map[string]string, error) {
 
 // take takes a station, unless somebody else does at the same time.
 func (o *owner) take(look, ctx, draining context.Context, name string) error {
-	lease, _, err := o.Queue.NewWriter(look, queue.StateOf(OwnerKind, name))
+	lease, _, err := o.Queue.NewWriter(look, queue.LeaseOf(OwnerKind, name))
 	if err != nil {
 		return err
 	}
@@ -263,9 +286,9 @@ func (o *owner) renew(ctx context.Context) {
 // release gives a station up, when the images under way have their verdicts.
 func (h *holding) release(log *slog.Logger) {
 	h.drain()
-	timer := time.AfterFunc(h.station.Lease, h.cancel) // by then somebody else may be at work
+	timer := time.AfterFunc(h.station.Lease, h.cancel) // what is not done by then, somebody else does
 	defer timer.Stop()
-	<-h.ended
+	h.awaitEnd()
 	h.cancel()
 	h.giveUp(log)
 }
@@ -285,11 +308,28 @@ func (o *owner) releaseAll() {
 	var all sync.WaitGroup
 	for _, h := range o.held {
 		all.Go(func() {
-			<-h.ended
+			h.awaitEnd()
 			h.cancel()
 			h.drain()
 			h.giveUp(o.Log)
 		})
 	}
 	all.Wait()
+}
+
+// awaitEnd waits for the work to end, and holds on to the station until then.
+func (h *holding) awaitEnd() {
+	for tick := time.NewTicker(h.station.Lease / 4); ; {
+		select {
+		case <-h.ended:
+			tick.Stop()
+			return
+		case <-tick.C:
+			ctx, cancel := context.WithTimeout(context.Background(), h.station.Lease/4)
+			if errors.Is(h.renew(ctx), queue.ErrTakenOver) {
+				h.cancel()
+			}
+			cancel()
+		}
+	}
 }

@@ -61,28 +61,43 @@ func (p progress) floor() uint64 {
 	return p.through
 }
 
-// Waiting returns how many images of a station have no verdict, and since when the
-// first of them has waited.
-func Waiting(ctx context.Context, q *queue.Queue, station string) (count int, oldest time.Time, err error) {
-	last, err := q.Last(ctx, queue.VerdictsOf(station))
+// Backlog is what waits for a station's verdicts.
+type Backlog struct {
+	Count  int
+	Oldest time.Time // zero if nothing waits
+}
+
+// Waiting returns the backlogs of stations, of which the last jobs are given.
+func Waiting(ctx context.Context, q *queue.Queue, last map[string]queue.Message) (map[string]Backlog, error) {
+	verdicts, err := q.LastOfEach(ctx, queue.VerdictsOf(""))
 	if err != nil {
-		return 0, oldest, err
+		return nil, err
 	}
-	p, err := progressOf(last)
-	if err != nil {
-		return 0, oldest, err
+	done := map[string]progress{}
+	for _, m := range verdicts {
+		if done[queue.NameIn(m.Subject, 2)], err = progressOf(&m); err != nil {
+			return nil, err
+		}
 	}
-	behind, err := q.Count(ctx, queue.JobsOf(station, ""), p.through+1)
-	if err != nil || behind+len(p.missing) == 0 {
-		return 0, oldest, err
+	backlogs := map[string]Backlog{}
+	for name, job := range last {
+		if p := done[name]; job.Seq > p.through || len(p.missing) > 0 {
+			if backlogs[name], err = p.backlog(ctx, q, queue.JobsOf(name, "")); err != nil {
+				return nil, err
+			}
+		}
 	}
-	from := p.through + 1
-	if len(p.missing) > 0 {
-		from = slices.Min(p.missing)
+	return backlogs, nil
+}
+
+func (p progress) backlog(ctx context.Context, q *queue.Queue, subject string) (b Backlog, err error) {
+	first, count, err := q.Count(ctx, subject, p.through+1)
+	b.Count = count + len(p.missing)
+	if err == nil && len(p.missing) > 0 {
+		first, err = q.Next(ctx, subject, slices.Min(p.missing))
 	}
-	first, err := q.Next(ctx, queue.JobsOf(station, ""), from)
 	if first != nil {
-		oldest = first.Time
+		b.Oldest = first.Time
 	}
-	return behind + len(p.missing), oldest, err
+	return b, err
 }

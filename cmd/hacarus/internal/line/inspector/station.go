@@ -227,7 +227,7 @@ func (i *inspection) begin(ctx context.Context, missing []uint64, next uint64, k
 // ended is no error where the context has ended, as it should.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	return err
 }

@@ -27,8 +27,6 @@ var extensions = []string{".jpg", ".png", ".tif"}
 // SpoolDir is the folder of the spool in a line's folder.
 func SpoolDir(data string) string { return filepath.Join(data, spoolDir) }
 
-func (s *Spool) beside(name string) string { return filepath.Join(filepath.Dir(s.dir), name) }
-
 // headSize is how many bytes tell what kind of image it is.
 const headSize = 8
 
@@ -81,19 +79,25 @@ func exists(path string) bool {
 // writeWhole writes a file that is there whole or not at all, but for a power
 // failure until its folder is synced.
 func writeWhole(path string, content io.Reader) error {
-	part, err := os.CreateTemp(filepath.Dir(path), partPrefix+"*")
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(part, content)
-	err = errors.Join(err, part.Chmod(0o644), part.Sync(), part.Close())
+	part, err := writePart(filepath.Dir(path), content)
 	if err == nil {
-		err = os.Rename(part.Name(), path)
+		err = os.Rename(part, path)
 	}
 	if err != nil {
-		_ = os.Remove(part.Name())
+		_ = os.Remove(part)
 	}
 	return err
+}
+
+// writePart writes a file that has no name of its own yet, and returns the one that
+// it has.
+func writePart(dir string, content io.Reader) (string, error) {
+	part, err := os.CreateTemp(dir, partPrefix+"*")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(part, content)
+	return part.Name(), errors.Join(err, part.Chmod(0o644), part.Sync(), part.Close())
 }
 
 // full tells that the disk is.

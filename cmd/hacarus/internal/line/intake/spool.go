@@ -36,6 +36,8 @@ type Spool struct {
 	stations map[string]*station
 	bytes    int64          // of the images
 	begun    func(*station) // is called for each station; nil before [Spool.Run]
+	old      bool           // an image has waited for too long
+	looked   time.Time      // when that was found out
 }
 
 // Limits are those beyond which no image is accepted. 0 is none.
@@ -213,7 +215,9 @@ func (t *station) job(number uint64) (job queue.Job, err error) {
 	if err != nil {
 		return job, err
 	}
-	return job, json.Unmarshal(raw, &job)
+	err = json.Unmarshal(raw, &job)
+	job.Number = number
+	return job, err
 }
 
 // Incoming is an image that is being received.
@@ -234,13 +238,28 @@ func (s *Spool) Room(size int64) error {
 	if s.limits.Bytes > 0 && waiting+max(size, 0) > s.limits.Bytes {
 		return ErrFull
 	}
-	if _, oldest := s.Waiting(); s.limits.Age > 0 && !oldest.IsZero() && s.now().Sub(oldest) > s.limits.Age {
+	if s.limits.Age > 0 && s.tooOld() {
 		return ErrFull
 	}
 	if free, err := freeBytes(s.dir); err == nil && s.limits.Free > 0 && free-max(size, 0) < s.limits.Free {
 		return ErrFull
 	}
 	return nil
+}
+
+// tooOld says whether an image has waited for too long. It looks once a second.
+func (s *Spool) tooOld() bool {
+	s.mu.Lock()
+	old, looked := s.old, s.looked
+	s.mu.Unlock()
+	if now := s.now(); now.Sub(looked) > time.Second || now.Before(looked) {
+		_, oldest := s.Waiting()
+		old = !oldest.IsZero() && now.Sub(oldest) > s.limits.Age
+		s.mu.Lock()
+		s.old, s.looked = old, now
+		s.mu.Unlock()
+	}
+	return old
 }
 
 // Waiting returns the number of bytes that wait, and since when the image does that
@@ -326,9 +345,6 @@ func (r *Receive) Accept() (job queue.Job, isNew bool, err error) {
 	if extension == "" {
 		return job, false, ErrNoImage
 	}
-	if err := errors.Join(r.part.Sync(), r.part.Close()); err != nil {
-		return job, false, full(err)
-	}
 	sum := hex.EncodeToString(r.hash.Sum(nil))
 	key := "key " + r.in.Key
 	if r.in.Key == "" { // products whose pictures are the same are told apart by their numbers
@@ -339,30 +355,48 @@ func (r *Receive) Accept() (job queue.Job, isNew bool, err error) {
 		ID: id, Station: r.in.Station, Lot: r.in.Lot, Serial: r.in.Serial, Model: r.in.Model,
 		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.id, Trace: r.in.Trace,
 	}
-	isNew, err = r.spool.accept(&job, r.part.Name())
+	isNew, err = r.accept(&job)
 	return job, isNew, full(err)
 }
 
-// accept gives an image its number and its name.
-func (s *Spool) accept(job *queue.Job, part string) (bool, error) {
-	t, err := s.station(job.Station)
+// accept makes the image and its job durable, both at the same time, and then their
+// names.
+func (r *Receive) accept(job *queue.Job) (bool, error) {
+	t, err := r.spool.station(job.Station)
 	if err != nil {
 		return false, err
 	}
+	raw, err := json.Marshal(job)
+	if err != nil {
+		return false, err
+	}
+	synced := make(chan error, 1)
+	go func() { synced <- errors.Join(r.part.Sync(), r.part.Close()) }()
+	jobPart, err := writePart(t.dir, bytes.NewReader(raw))
+	defer os.Remove(jobPart) //nolint:errcheck // it has its name by then
+	if err := errors.Join(<-synced, err); err != nil {
+		return false, err
+	}
+	return r.spool.enter(t, job, jobPart, r.part.Name())
+}
+
+// enter gives an image its number and its name.
+func (s *Spool) enter(t *station, job *queue.Job, jobPart, part string) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.has(t, job.ID) {
 		return false, nil
 	}
 	job.Number = t.next
-	raw, err := json.Marshal(job)
+	err := os.Rename(jobPart, t.jobPath(job.Number))
+	if err == nil {
+		err = os.Rename(part, t.imagePath(job.ID))
+	}
+	if err == nil {
+		err = syncDir(t.dir)
+	}
 	if err != nil {
-		return false, err
-	}
-	if err := writeWhole(t.jobPath(job.Number), bytes.NewReader(raw)); err != nil {
-		return false, err
-	}
-	if err := errors.Join(os.Rename(part, t.imagePath(job.ID)), syncDir(t.dir)); err != nil {
+		_ = os.Remove(t.imagePath(job.ID))
 		_ = os.Remove(t.jobPath(job.Number))
 		return false, err
 	}

@@ -24,7 +24,7 @@ type Job struct {
 	Size     int64     `json:"size"`
 	Accepted time.Time `json:"accepted"`
 	Intake   string    `json:"intake"`          // whose spool has the image
-	Number   uint64    `json:"number"`          // of the station's images of that intake, counted from 1
+	Number   uint64    `json:"number"`          // of the station's images of that intake, counted from 1; the spool has it as a name
 	Trace    string    `json:"trace,omitempty"` // a traceparent
 }
 

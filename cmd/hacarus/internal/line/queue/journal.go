@@ -28,6 +28,8 @@ type Journal struct {
 	start  uint64     // where the journal begins; 0 is at the first message
 	chunks string     // the compaction that it begins with; "" for none
 
+	holding bool // something will write what waits
+
 	mu     sync.Mutex
 	queued []*addition
 	closed bool
@@ -101,6 +103,9 @@ func (j *Journal) Lines(ctx context.Context) iter.Seq2[[]byte, error] {
 func (j *Journal) takeOver(ctx context.Context) (uint64, error) {
 	j.owner.Lock()
 	defer j.owner.Unlock()
+	if j.writer != nil {
+		j.writeQueued(ctx)
+	}
 	j.writer = nil
 	for {
 		if err := j.usable(ctx); err != nil {
@@ -147,31 +152,72 @@ func (j *Journal) header(chunks string) nats.Header {
 	return h
 }
 
-// Append implements [hacarus.JournalStore]. Lines are durable even where they need
-// not be, since a former owner is refused by the queue only. What is appended while
-// a message is on its way to the disk goes with the next one, together.
-func (j *Journal) Append(ctx context.Context, _ bool, lines ...[]byte) error {
+// heldTime is for how long lines that need not be durable are held, so that they go
+// with others: each message costs a write to the disk.
+const heldTime = 200 * time.Millisecond
+
+// Append implements [hacarus.JournalStore]. What is appended while a message is on
+// its way to the disk goes with the next one, together, and so do lines that need
+// not be durable. Of these, a killed process loses the last moment, as if it had
+// been killed before.
+func (j *Journal) Append(ctx context.Context, durable bool, lines ...[]byte) error {
 	if err := j.usable(ctx); err != nil {
 		return err
-	}
-	if len(lines) == 0 {
-		return nil
 	}
 	mine := &addition{done: make(chan error, 1)}
 	for _, line := range lines {
 		mine.lines = append(append(mine.lines, line...), '\n')
 	}
-	j.mu.Lock()
-	j.queued = append(j.queued, mine)
-	j.mu.Unlock()
-	j.owner.Lock()
-	j.writeQueued(ctx)
-	j.owner.Unlock()
+	if !durable {
+		return j.hold(ctx, mine)
+	}
+	j.add(mine)
+	j.flush(ctx)
 	return <-mine.done
+}
+
+func (j *Journal) add(a *addition) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.queued = append(j.queued, a)
+}
+
+// flush writes what waits.
+func (j *Journal) flush(ctx context.Context) {
+	j.owner.Lock()
+	defer j.owner.Unlock()
+	j.writeQueued(ctx)
+}
+
+// hold lets lines wait for others, if this is still the owner.
+func (j *Journal) hold(ctx context.Context, a *addition) error {
+	j.owner.Lock()
+	defer j.owner.Unlock()
+	if j.writer == nil {
+		return hacarus.ErrJournalLocked
+	}
+	next, err := j.q.Next(ctx, j.subject, j.writer.position()+1)
+	if err != nil {
+		return err
+	}
+	if next != nil {
+		return hacarus.ErrJournalLocked
+	}
+	j.add(a)
+	if !j.holding {
+		j.holding = true
+		time.AfterFunc(heldTime, func() {
+			later, cancel := context.WithTimeout(context.Background(), 5*timeout)
+			defer cancel()
+			j.flush(later)
+		})
+	}
+	return nil
 }
 
 // writeQueued writes what waits: that of its caller, if nobody has, and of others.
 func (j *Journal) writeQueued(ctx context.Context) {
+	j.holding = false
 	j.mu.Lock()
 	queued := j.queued
 	j.queued = nil
@@ -182,7 +228,10 @@ func (j *Journal) writeQueued(ctx context.Context) {
 			size += len(queued[n].lines)
 			n++
 		}
-		err := j.write(ctx, "", joined(queued[:n]))
+		var err error
+		if lines := joined(queued[:n]); len(lines) > 0 {
+			err = j.write(ctx, "", lines)
+		}
 		for _, a := range queued[:n] {
 			a.done <- err
 		}
@@ -240,6 +289,7 @@ func (j *Journal) Compact(ctx context.Context, lines iter.Seq[[]byte]) error {
 	if j.writer == nil {
 		return hacarus.ErrJournalLocked
 	}
+	j.writeQueued(ctx)
 	chunks := rand.Text()
 	var part []byte
 	begin := j.writer.position() + 1
@@ -269,10 +319,16 @@ func (j *Journal) Compact(ctx context.Context, lines iter.Seq[[]byte]) error {
 	return nil
 }
 
-// Close implements [hacarus.JournalStore]. All lines are durable already.
+// Close implements [hacarus.JournalStore].
 func (j *Journal) Close() error {
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	closed := j.closed
 	j.closed = true
+	j.mu.Unlock()
+	if !closed {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*timeout)
+		defer cancel()
+		j.flush(ctx)
+	}
 	return nil
 }

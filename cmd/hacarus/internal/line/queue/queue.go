@@ -150,11 +150,14 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 		Duplicates: 100 * time.Millisecond,
 	}
 	var all []jetstream.StreamConfig
-	for _, subject := range []string{jobs, verdicts, journals, states} {
+	for _, subject := range []string{jobs, verdicts, journals, states, leases} {
 		c := common
 		c.Name, c.Subjects = streamOf(subject), []string{subject + ".>"}
-		if subject == states {
-			c.MaxMsgsPerSubject, c.Discard = 1, jetstream.DiscardOld // an older state is of no use
+		if subject == states || subject == leases {
+			c.MaxMsgsPerSubject, c.Discard = 1, jetstream.DiscardOld // an older one is of no use
+		}
+		if subject == leases {
+			c.Storage = jetstream.MemoryStorage // renewed all the time: no disk should have to keep up with it
 		}
 		all = append(all, c)
 	}
@@ -165,9 +168,6 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 func streamOf(subject string) string {
 	return "HACARUS_" + strings.ToUpper(strings.Split(subject, ".")[1])
 }
-
-// Conn is the connection, for what goes through it beside the streams.
-func (q *Queue) Conn() *nats.Conn { return q.conn }
 
 // IsThere says whether the queue responds.
 func (q *Queue) IsThere(ctx context.Context) bool {

@@ -111,9 +111,10 @@ func TestFollow(t *testing.T) {
 			break
 		}
 	}
-	left, err := q.Count(t.Context(), AllVerdicts, at+1)
+	next, left, err := q.Count(t.Context(), AllVerdicts, at+1)
 	require.NoError(t, err)
 	require.Equal(t, 10, left)
+	require.Equal(t, at+1, next.Seq)
 	require.NoError(t, q.Forget(t.Context(), VerdictsOf("a"), at))
 	first, err := q.Next(t.Context(), AllVerdicts, 0)
 	require.NoError(t, err)

@@ -69,10 +69,14 @@ func (q *Queue) LastOfEach(ctx context.Context, subject string) ([]Message, erro
 	return found.messages, err
 }
 
-// Count returns how many messages a subject has from a sequence number on.
-func (q *Queue) Count(ctx context.Context, subject string, from uint64) (int, error) {
+// Count returns the first message of a subject from a sequence number on, nil for
+// none, and how many there are.
+func (q *Queue) Count(ctx context.Context, subject string, from uint64) (*Message, int, error) {
 	found, err := q.several(ctx, subject, getRequest{Seq: max(from, 1), Next: subject, Batch: 1})
-	return len(found.messages) + found.pending, err
+	if err != nil || len(found.messages) == 0 {
+		return nil, 0, err
+	}
+	return &found.messages[0], 1 + found.pending, nil
 }
 
 // retry asks again for what got no response, until the context ends: a node may be
@@ -178,29 +182,44 @@ func messageOf(response *nats.Msg) (*Message, error) {
 // and then what comes, until the context ends.
 func (q *Queue) Follow(ctx context.Context, subject string, after uint64) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
+		for messages, err := range q.FollowAll(ctx, subject, after) {
+			if err != nil {
+				yield(Message{}, err)
+				return
+			}
+			for _, m := range messages {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// FollowAll yields them together, as many as there are.
+func (q *Queue) FollowAll(ctx context.Context, subject string, after uint64) iter.Seq2[[]Message, error] {
+	return func(yield func([]Message, error) bool) {
 		news, stop, err := q.News(subject)
 		if err != nil {
-			yield(Message{}, err)
+			yield(nil, err)
 			return
 		}
 		defer stop()
 		for wait := idle; ; {
 			messages, err := q.Read(ctx, subject, after+1)
 			if err != nil {
-				yield(Message{}, err)
+				yield(nil, err)
 				return
 			}
-			for _, m := range messages {
-				if after = m.Seq; !yield(m, nil) {
+			if len(messages) > 0 {
+				wait, after = idle, messages[len(messages)-1].Seq
+				if !yield(messages, nil) {
 					return
 				}
-			}
-			if len(messages) > 0 {
-				wait = idle
 				continue
 			}
 			if wait = Await(ctx, news, wait); ctx.Err() != nil {
-				yield(Message{}, context.Cause(ctx))
+				yield(nil, context.Cause(ctx))
 				return
 			}
 		}
@@ -217,16 +236,23 @@ const Idle = idle
 // stream yet.
 func (q *Queue) News(subject string) (news <-chan struct{}, stop func(), err error) {
 	heard := make(chan struct{}, 1)
-	sub, err := q.conn.Subscribe(subject, func(*nats.Msg) {
+	stop, err = q.Hear(subject, func(string) {
 		select {
 		case heard <- struct{}{}:
 		default:
 		}
 	})
+	return heard, stop, err
+}
+
+// Hear calls a function with the subject of each message that is published on a
+// subject, as far as the connection holds.
+func (q *Queue) Hear(subject string, heard func(subject string)) (stop func(), err error) {
+	sub, err := q.conn.Subscribe(subject, func(m *nats.Msg) { heard(m.Subject) })
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return heard, func() { _ = sub.Unsubscribe() }, nil
+	return func() { _ = sub.Unsubscribe() }, nil
 }
 
 // Await waits until a reader should look again, and returns how long it may wait

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -17,6 +19,8 @@ type Server struct {
 	log    *slog.Logger
 	stop   chan struct{}
 	ended  chan struct{}
+	broken atomic.Bool // the engine has refused to store something
+
 	mu     sync.Mutex
 	engine *server.Server // nil while there is none
 }
@@ -50,9 +54,10 @@ func engineOptions(dir string) *server.Options {
 		// By default, an acknowledged message is written to the disk up to two minutes
 		// later, and a power failure takes it (nats-server #7564).
 		SyncAlways: true,
-		// Limits of memory are for streams in memory, of which there are none; the memory
-		// of the engine itself they do not bound (#5739). GOMEMLIMIT does: see docs/line.md.
-		JetStreamMaxMemory: 1 << 20,
+		// Limits of memory are for streams in memory, of which there are only the leases;
+		// the memory of the engine itself they do not bound (#5739). GOMEMLIMIT does: see
+		// docs/line.md.
+		JetStreamMaxMemory: 16 << 20,
 		// The disk is what bounds the store: intake refuses images while there is still
 		// room for what was accepted. The engine by itself would allow three quarters of
 		// what is free when it starts.
@@ -65,7 +70,7 @@ func (s *Server) start() error {
 	if err != nil {
 		return fmt.Errorf("queue: %w", err)
 	}
-	engine.SetLoggerV2(engineLog{s.log}, false, false, false)
+	engine.SetLoggerV2(engineLog{s.log, &s.broken}, false, false, false)
 	engine.Start()
 	if !engine.ReadyForConnections(readyTime) || !engine.JetStreamEnabled() {
 		engine.Shutdown()
@@ -78,18 +83,22 @@ func (s *Server) start() error {
 	return nil
 }
 
-// supervise starts the engine again that has given up its store, which it does when
-// the disk is full.
+// restartPause is the least time between two starts of the engine.
+const restartPause = 2 * time.Second
+
+// supervise starts the engine again when it has given up its store, or a stream of
+// it. That is what it does when the disk is full, and it does not look whether there
+// is room again.
 func (s *Server) supervise() {
 	defer close(s.ended)
-	for tick := time.NewTicker(time.Second); ; {
+	for tick := time.NewTicker(restartPause); ; {
 		select {
 		case <-s.stop:
 			tick.Stop()
 			return
 		case <-tick.C:
 		}
-		if engine := s.current(); engine != nil && engine.JetStreamEnabled() {
+		if engine := s.current(); !s.broken.Swap(false) && engine != nil && engine.JetStreamEnabled() {
 			continue
 		}
 		s.shutdown()
@@ -133,13 +142,32 @@ func (s *Server) Close() {
 }
 
 // engineLog passes on what the engine complains of.
-type engineLog struct{ log *slog.Logger }
+type engineLog struct {
+	log    *slog.Logger
+	broken *atomic.Bool
+}
+
+// storeComplaint is how the engine begins to tell that a message could not be written
+// to the disk. From then on, it refuses all others of that stream without a response,
+// also when there is room again.
+const storeComplaint = "JetStream failed to store a msg"
 
 func (l engineLog) Noticef(string, ...any) {}
 func (l engineLog) Debugf(string, ...any)  {}
 func (l engineLog) Tracef(string, ...any)  {}
+
 func (l engineLog) Warnf(format string, v ...any) {
 	l.log.Debug(fmt.Sprintf("queue: "+format, v...))
 }
-func (l engineLog) Errorf(format string, v ...any) { l.log.Warn(fmt.Sprintf("queue: "+format, v...)) }
-func (l engineLog) Fatalf(format string, v ...any) { l.log.Error(fmt.Sprintf("queue: "+format, v...)) }
+
+func (l engineLog) Errorf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	if strings.HasPrefix(text, storeComplaint) {
+		l.broken.Store(true)
+	}
+	l.log.Warn("queue: " + text)
+}
+
+func (l engineLog) Fatalf(format string, v ...any) {
+	l.log.Error(fmt.Sprintf("queue: "+format, v...))
+}

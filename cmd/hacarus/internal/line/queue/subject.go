@@ -10,7 +10,8 @@ const (
 	jobs     = "hacarus.jobs"     // .STATION.INTAKE: images that were accepted
 	verdicts = "hacarus.verdicts" // .STATION.model and .STATION.person
 	journals = "hacarus.journal"  // .STATION.MODEL: what the SDK remembers
-	states   = "hacarus.state"    // the last message of each subject is what holds
+	states   = "hacarus.state"    // .KIND.NAME: the last message of each subject is what holds
+	leases   = "hacarus.lease"    // .KIND.NAME: the same, and worth nothing after a restart
 )
 
 // JobsOf is the subject of a station's jobs from an intake. "" are all intakes.
@@ -19,8 +20,9 @@ func JobsOf(station, intake string) string { return jobs + "." + Escape(station)
 // AllJobs is the subject of all jobs.
 const AllJobs = jobs + ".>"
 
-// VerdictsOf is the subject of the verdicts of a station's model.
-func VerdictsOf(station string) string { return verdicts + "." + Escape(station) + ".model" }
+// VerdictsOf is the subject of the verdicts of a station's model. "" are all
+// stations.
+func VerdictsOf(station string) string { return verdicts + "." + orAll(station) + ".model" }
 
 // JudgementsOf is the subject of what people say of a station's images.
 func JudgementsOf(station string) string { return verdicts + "." + Escape(station) + ".person" }
@@ -35,6 +37,9 @@ func JournalOf(station, model string) string {
 
 // StateOf is the subject of something that has one value at a time.
 func StateOf(kind, name string) string { return states + "." + kind + "." + orAll(name) }
+
+// LeaseOf is the subject of something that has to be renewed. "" are all names.
+func LeaseOf(kind, name string) string { return leases + "." + kind + "." + orAll(name) }
 
 func orAll(name string) string {
 	if name == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,16 +92,15 @@ func (w *Writer) publish(ctx context.Context, header nats.Header, data []byte) (
 	if err == nil {
 		return ack.Sequence, nil
 	}
-	if !isWrongSequence(err) {
+	if !hasCode(err, jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
 		return 0, err
 	}
 	return w.resolve(once, err)
 }
 
-func isWrongSequence(err error) bool {
+func hasCode(err error, codes ...jetstream.ErrorCode) bool {
 	response, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && (response.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
-		response.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+	return ok && slices.Contains(codes, response.ErrorCode)
 }
 
 // resolve finds out what is there in place of the message that was expected: this

@@ -52,7 +52,11 @@ func (f Feed) Stations(ctx context.Context) ([]page.Station, error) {
 	if err != nil {
 		return nil, err
 	}
-	owners, err := f.Queue.LastOfEach(ctx, queue.StateOf(inspector.OwnerKind, ""))
+	waiting, err := inspector.Waiting(ctx, f.Queue, seen)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := f.Queue.LastOfEach(ctx, queue.LeaseOf(inspector.OwnerKind, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -62,28 +66,31 @@ func (f Feed) Stations(ctx context.Context) ([]page.Station, error) {
 	}
 	var stations []page.Station
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
-		s := page.Station{Name: name, LastSeen: seen[name].Time, Lost: f.Lost > 0 && time.Since(seen[name].Time) > f.Lost}
-		if s.Waiting, s.Oldest, err = inspector.Waiting(ctx, f.Queue, name); err != nil {
-			return nil, err
+		s := page.Station{
+			Name: name, Waiting: waiting[name].Count, Oldest: waiting[name].Oldest,
+			LastSeen: seen[name].Time, Lost: f.Lost > 0 && time.Since(seen[name].Time) > f.Lost,
 		}
 		if service, owned := services[name]; owned {
 			s.Service = service
 		} else if s.Waiting > 0 {
-			s.Service = "no inspector"
+			s.Service = noInspector
 		}
 		stations = append(stations, s)
 	}
 	return stations, nil
 }
 
+// noInspector is why the service is away for a station that nobody has.
+const noInspector = "no inspector"
+
 // serviceOf returns why the service is away for a station.
 func (f Feed) serviceOf(m queue.Message) string {
 	var o inspector.Ownership
 	switch {
 	case json.Unmarshal(m.Data, &o) != nil || o.Owner == "":
-		return "no inspector"
+		return noInspector
 	case time.Since(m.Time) > 4*f.Lease: // clocks may be off a little
-		return "no inspector"
+		return noInspector
 	}
 	return o.Service
 }

@@ -29,7 +29,7 @@ func (f File) Run(ctx context.Context, q *queue.Queue) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	after, err := lastSeq(f.Path)
 	if err != nil {
 		return err
@@ -41,17 +41,28 @@ func (f File) Run(ctx context.Context, q *queue.Queue) error {
 	if written != nil {
 		after = 0
 	}
-	for line, err := range All(ctx, q, after) {
+	for messages, err := range q.FollowAll(ctx, queue.AllVerdicts, after) {
 		if err != nil {
 			return err
 		}
-		if written[keyOf(line.Entry)] {
+		var all []any
+		for _, m := range messages {
+			line, err := lineOf(m)
+			if err != nil {
+				return err
+			}
+			if line.Seq == 0 || written[keyOf(line.Entry)] {
+				continue
+			}
+			if f.Place != nil {
+				f.Place(&line.Entry)
+			}
+			all = append(all, line)
+		}
+		if len(all) == 0 {
 			continue
 		}
-		if f.Place != nil {
-			f.Place(&line.Entry)
-		}
-		if err := file.Append(line); err != nil {
+		if err := file.AppendAll(all...); err != nil {
 			return err
 		}
 	}

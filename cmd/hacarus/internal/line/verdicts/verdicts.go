@@ -49,23 +49,28 @@ func There(ctx context.Context, q *queue.Queue, after uint64) iter.Seq2[Line, er
 func lines(messages iter.Seq2[queue.Message, error]) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		for m, err := range messages {
-			if err != nil {
-				yield(Line{}, err)
-				return
+			line := Line{}
+			if err == nil {
+				line, err = lineOf(m)
 			}
-			if len(m.Data) == 0 {
-				continue // tells only how far a station has come
+			if err == nil && line.Seq == 0 {
+				continue
 			}
-			line := Line{Seq: m.Seq}
-			if err := json.Unmarshal(m.Data, &line.Entry); err != nil {
-				yield(Line{}, err)
-				return
-			}
-			if !yield(line, nil) {
+			if !yield(line, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// lineOf reads a message. One that only tells how far a station has come is the zero
+// Line.
+func lineOf(m queue.Message) (line Line, err error) {
+	if len(m.Data) == 0 {
+		return line, nil
+	}
+	line.Seq = m.Seq
+	return line, json.Unmarshal(m.Data, &line.Entry)
 }
 
 // Before returns the position after which the verdicts are that are as young as a
