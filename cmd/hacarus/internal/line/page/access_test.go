@@ -22,7 +22,7 @@ func get(t *testing.T, page http.Handler, path string, change func(*http.Request
 }
 
 func withCookie(value string) func(*http.Request) {
-	return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: tokenCookie, Value: value}) }
+	return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: tokenCookie(r), Value: value}) }
 }
 
 func withHeader(name, value string) func(*http.Request) {
@@ -83,6 +83,12 @@ func TestTokenBecomesCookie(t *testing.T) {
 	require.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
 	require.Equal(t, http.StatusOK, get(t, page, "/?station=CAM+1", func(r *http.Request) { r.AddCookie(cookie) }).Code)
 	require.NotContains(t, get(t, page, "/", withCookie(testToken)).Body.String(), testToken)
+
+	another := get(t, page, "/", func(r *http.Request) {
+		r.Host = "192.0.2.7:8081"
+		r.AddCookie(cookie)
+	})
+	require.Equal(t, http.StatusForbidden, another.Code, "another line's page on the same computer has a token of its own")
 
 	w = get(t, page, "/?token=wrong", nil)
 	require.Equal(t, http.StatusForbidden, w.Code)

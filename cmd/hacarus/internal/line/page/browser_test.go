@@ -202,8 +202,8 @@ var states = []struct{ station, state, verdict, word, japanese string }{
 	{"CAM-2", "live", "NG", "NG", "NG"},
 	{"CAM-3", "live", "unknown", "No verdict", "判定なし"},
 	{"CAM-4", "old", "OK", "Old", "古い 表示"},
-	{"CAM-5", "service", "OK", "Service away", "サービス 停止"},
-	{"CAM-6", "lost", "NG", "Station lost", "装置と 不通"},
+	{"CAM-5", "service", "OK", "Service away", "サービス 不通"},
+	{"CAM-6", "lost", "NG", "Station lost", "ステーション 不通"},
 	{"CAM-7", "behind", "OK", "Behind", "検査 遅れ"},
 	{"CAM-8", "empty", "", "No image", "画像なし"},
 }
