@@ -11,8 +11,12 @@ import (
 	"time"
 )
 
-// tokenCookie keeps the token of a browser that was opened with one.
-const tokenCookie = "hacarus_line"
+// tokenCookie is the name of the cookie that keeps the token. It has the port, which
+// browsers do not tell cookies apart by: two lines may run on one computer.
+func tokenCookie(r *http.Request) string {
+	_, port, _ := net.SplitHostPort(r.Host)
+	return "hacarus_line_" + port
+}
 
 // namesOf are the names that requests may call this computer by. A page of
 // somebody else whose name was made to lead here has another one.
@@ -87,7 +91,7 @@ func (page *Page) judgingOnly(next http.HandlerFunc) http.Handler {
 
 // mayJudge says whether a request comes with the token.
 func (page *Page) mayJudge(r *http.Request) bool {
-	if cookie, err := r.Cookie(tokenCookie); err == nil && page.opens(cookie.Value) {
+	if cookie, err := r.Cookie(tokenCookie(r)); err == nil && page.opens(cookie.Value) {
 		return true
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -104,7 +108,7 @@ func (page *Page) opens(token string) bool {
 // elsewhere: what changes something does not rest on it alone.
 func (page *Page) letIn(w http.ResponseWriter, r *http.Request, token string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: tokenCookie, Value: token, MaxAge: int((365 * 24 * time.Hour).Seconds()),
+		Name: tokenCookie(r), Value: token, MaxAge: int((365 * 24 * time.Hour).Seconds()),
 		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
 	})
 	query := r.URL.Query()

@@ -51,7 +51,7 @@ func (page *Page) events(w http.ResponseWriter, r *http.Request) {
 	at := placeOf(r)
 	// Browsers that lost the page together must not come back together.
 	retry := shortestRetry + rand.N(longestRetry-shortestRetry) //nolint:gosec // no secret
-	text := fmt.Appendf(nil, "retry: %d\n\nevent: version\ndata: %q\n\n", retry.Milliseconds(), assetsVersion)
+	text := fmt.Appendf(nil, "retry: %d\n\nevent: version\ndata: %q\n\n", retry.Milliseconds(), page.version)
 	for {
 		var changed <-chan struct{}
 		text, at, changed = page.line.next(append(text, beatText()...), at)
@@ -86,8 +86,7 @@ func (l *line) next(text []byte, at place) ([]byte, place, <-chan struct{}) {
 	}
 	// A place that this line has not reached is that of another one.
 	if !at.known || at.seq < l.since || at.seq > l.seq {
-		text = append(text, encode("snapshot", l.seq, l.statusLocked(true))...)
-		at = place{seq: l.seq, known: true, version: l.version}
+		text, at = append(text, l.wholeLocked(time.Now())...), l.whole.place
 	}
 	for n := 0; n < eventsAtOnce && at.seq < l.seq; n++ {
 		m := l.after(at.seq)
@@ -97,6 +96,14 @@ func (l *line) next(text []byte, at place) ([]byte, place, <-chan struct{}) {
 		text, at.version = append(text, l.told...), l.version
 	}
 	return text, at, l.changed
+}
+
+// wholeLocked returns all that is shown.
+func (l *line) wholeLocked(now time.Time) []byte {
+	if w := &l.whole; w.text == nil || now.Sub(w.at) > gather || w.seq < l.since {
+		*w = whole{place{seq: l.seq, known: true, version: l.version}, now, encode("snapshot", l.seq, l.statusLocked(true))}
+	}
+	return l.whole.text
 }
 
 // after returns the first event after a number that the log reaches back to.

@@ -102,7 +102,7 @@ func (page *Page) show(w http.ResponseWriter, r *http.Request, shown *template.T
 	v := view{
 		Title: cmp.Or(page.opts.Title, words["title"]), Language: chosen, Words: words, Static: "static/" + assetsVersion, MayJudge: mayJudge,
 		Config: config{
-			Language: string(chosen), Version: assetsVersion, Stale: page.opts.Stale.Milliseconds(), Beat: page.beat.Milliseconds(),
+			Language: string(chosen), Version: page.version, Stale: page.opts.Stale.Milliseconds(), Beat: page.beat.Milliseconds(),
 			MayJudge: mayJudge, Kept: keptImages, Words: words,
 		},
 	}

@@ -38,6 +38,7 @@ type line struct {
 	latest   time.Time // when the last event came
 	version  int       // of the status
 	told     []byte    // the status
+	whole    whole     // what browsers begin with
 }
 
 // source is a part of the feed.
@@ -47,6 +48,14 @@ const (
 	sourceEvents   source = "events"
 	sourceStations source = "stations"
 )
+
+// whole is all that is shown, as it was sent to a browser a moment ago. What came
+// since follows it, so that it serves all browsers that come at the same time.
+type whole struct {
+	place
+	at   time.Time
+	text []byte
+}
 
 // message is an event as it is sent.
 type message struct {
@@ -117,7 +126,7 @@ func (l *line) take(e Event) {
 	now := time.Now()
 	l.turnLocked(now)
 	l.seq, l.latest = e.Seq, now
-	if !e.Time.Before(l.begun) {
+	if e.Time.After(l.begun) {
 		l.current = true
 	}
 	l.log = append(l.log, message{e.Seq, encode("verdict", e.Seq, l.enterLocked(e, now))})
@@ -240,7 +249,7 @@ func (l *line) reached(from source) {
 // settleLocked notes when all that was there at the start has been taken in: an
 // event is newer, none comes for a moment, or it takes too long to wait for.
 func (l *line) settleLocked(now time.Time) {
-	quiet := now.Sub(l.latest) > 500*time.Millisecond && !l.away[sourceEvents]
+	quiet := now.Sub(l.latest) > 500*time.Millisecond
 	l.current = l.current || quiet || now.Sub(l.begun) > time.Minute
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -56,11 +57,18 @@ type Judgement struct {
 	Note    string // the reason
 }
 
-// Entry returns the new line of the record.
+// Entry returns the new line of the record. It is later than the one before it,
+// whatever the clocks say, and where nothing is wrong it has no boxes.
 func (j Judgement) Entry() record.Entry {
 	e := j.Of
-	e.Time, e.Verdict, e.By, e.Note = j.Time, j.Verdict, j.By, j.Note
-	e.Error, e.To = nil, ""
+	e.Time, e.Verdict, e.By, e.Note = j.Time.UTC(), j.Verdict, j.By, j.Note
+	if !e.Time.After(j.Of.Time) {
+		e.Time = j.Of.Time.Add(time.Microsecond)
+	}
+	if e.Verdict == string(hacarus.VerdictOK) || e.Boxes == nil {
+		e.Boxes = [][4]int{}
+	}
+	e.Error = nil
 	return e
 }
 
@@ -90,6 +98,7 @@ type Page struct {
 	handler  http.Handler
 	browsers chan struct{} // holds something for each stream that is open
 	ended    chan struct{} // closed once Run has ended
+	version  string        // of the assets
 	beat     time.Duration // a browser that hears nothing for some beats comes again
 }
 
@@ -109,6 +118,7 @@ func New(feed Feed, opts Options) *Page {
 		judging:  judging{under: map[string]bool{}},
 		browsers: make(chan struct{}, maxBrowsers),
 		ended:    make(chan struct{}),
+		version:  assetsVersion,
 		beat:     4 * time.Second,
 	}
 	page.handler = page.routes()
@@ -142,19 +152,20 @@ func (page *Page) Run(ctx context.Context) {
 // followEvents takes in what happens. Where the feed fails it is asked again, at
 // most every few seconds, and the page says that it may be behind.
 func (page *Page) followEvents(ctx context.Context) {
-	for failures := 0; ctx.Err() == nil; failures++ {
+	for failures := 1; ctx.Err() == nil; failures++ {
+		// A line on which nothing happens tells nothing either: it is there where it
+		// does not fail for a while.
+		there := time.AfterFunc(time.Second, func() { page.line.reached(sourceEvents) })
 		for event, err := range page.feed.Events(ctx, page.line.position()) {
 			if err != nil {
 				page.failed(ctx, sourceEvents, err)
 				break
 			}
 			page.line.take(event)
-			if failures > 0 {
-				page.line.reached(sourceEvents)
-			}
 			failures = 0
 		}
-		pause(ctx, min(time.Duration(failures+1)*250*time.Millisecond, 5*time.Second))
+		there.Stop()
+		pause(ctx, min(time.Duration(failures)*250*time.Millisecond, 5*time.Second))
 	}
 }
 

@@ -31,7 +31,7 @@ func wordsOf(p language.Language) map[string]string {
 		"behind":      p.Text("Behind"),
 		"behindMore":  p.Text("%s images wait, the oldest for %s"),
 		"service":     p.Text("Service away"),
-		"serviceMore": p.Text("%s. Images wait, and are inspected later"),
+		"serviceMore": p.Text("Images wait, and are inspected later"),
 		"lost":        p.Text("Station lost"),
 		"lostMore":    p.Text("Not heard of for %s"),
 		"lostEver":    p.Text("Not heard of yet"),

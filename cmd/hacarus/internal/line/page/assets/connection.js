@@ -3,6 +3,7 @@
 import { config } from './words.js';
 
 const patience = 3 * config.beat; // without a beat, after which the stream is taken for dead
+const grace = config.beat * 0.75; // in which a stream may be opened anew without anybody seeing it
 const keptOffsets = 15;
 
 /**
@@ -18,6 +19,7 @@ export class Connection {
     this.denied = false;
     this.offsets = []; // of the server's clock from this one's, as the last beats told
     this.heardAt = null; // by this browser's steady clock
+    this.lostAt = null;
     this.drift = Date.now() - performance.now();
     this.open();
     setInterval(() => this.watch(), 1000);
@@ -28,7 +30,9 @@ export class Connection {
 
   /** isUp says whether what is shown is what the server knows. */
   isUp() {
-    return this.heardAt !== null && performance.now() - this.heardAt < patience && navigator.onLine;
+    const now = performance.now();
+    const lost = this.lostAt !== null && now - this.lostAt > grace;
+    return this.heardAt !== null && now - this.heardAt < patience && !lost;
   }
 
   /** lastHeard is the server's time when it was last heard of; null for never. */
@@ -62,6 +66,7 @@ export class Connection {
     const data = JSON.parse(event.data);
     this.failures = 0;
     this.denied = false;
+    this.lostAt = null;
     this.openedAt = performance.now();
     if (name === 'beat') {
       this.heardAt = performance.now();
@@ -87,6 +92,7 @@ export class Connection {
     if (!this.source) return;
     this.source.close();
     this.source = null;
+    this.lostAt ??= performance.now();
     const longest = Math.min(30000, 1000 * 2 ** this.failures++);
     this.again(longest * (0.5 + Math.random() / 2));
     this.listener.take('tick');

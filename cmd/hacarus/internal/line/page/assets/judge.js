@@ -1,7 +1,7 @@
 // Judging: who, what, and why. Nobody judges without a name.
 
 import { make, remember, remembered, setText } from './dom.js';
-import { clockTime, config, fill, verdictWord, words } from './words.js';
+import { clockTime, config, fill, saidWord, verdictWord, words } from './words.js';
 
 const shownReasons = 6;
 
@@ -54,7 +54,10 @@ export class Judge {
     this.form.elements.verdict.value = verdict;
     this.setProblem('');
     this.setBusy(false);
-    this.form.querySelector('img').src = `images/${encodeURIComponent(image.id)}?w=160`;
+    const img = this.form.querySelector('img');
+    img.style.visibility = '';
+    img.onerror = () => { img.style.visibility = 'hidden'; };
+    img.src = `images/${encodeURIComponent(image.id)}?w=160`;
     setText(this.form.querySelector('.about p'), [station, image.file, clockTime(image.since, this.connection.now()), verdictWord(image.verdict)].filter(Boolean).join('\n'));
     this.showReasons();
     this.askName(this.name() === '');
@@ -101,7 +104,7 @@ export class Judge {
     this.keepName(by);
     remember('reasons', [...new Set([reason, ...(remembered('reasons') ?? [])])].slice(0, shownReasons));
     this.dialog.close();
-    this.toast(fill(words.saved, verdictWord(verdict), by));
+    this.toast(fill(words.saved, saidWord(verdict), by));
   }
 
   /** isSaid says whether the image has this judgement: its response may have been lost. */

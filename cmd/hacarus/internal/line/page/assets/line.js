@@ -1,7 +1,7 @@
 // What is known of the line. It holds as much as the server keeps, however long the
 // page stays open.
 
-import { config, duration, fill, shortTime, clockTime, verdictWord, words } from './words.js';
+import { config, duration, fill, saidWord, shortTime, verdictWord, words } from './words.js';
 
 /** Line is the stations with their recent images, by what the server tells. */
 export class Line {
@@ -87,14 +87,11 @@ export function signOf(line, station, connection) {
   const last = station.recent[0];
   const age = last ? now - last.since : 0;
   const was = last ? fill(words.was, verdictWord(last.verdict), duration(age)) : '';
-  const not = (state, word, more) => ({ state, live: false, mark: state, word, more: [more, was].filter(Boolean).join(' · ') });
-  if (!connection.isUp()) {
-    const heard = connection.lastHeard();
-    return not('offline', words.offline, heard === null ? '' : fill(words.offlineMore, clockTime(heard, now)));
-  }
-  if (line.away) return not('queue', words.queue, words.queueMore);
+  const not = (state, word, more, why = '') => ({ state, live: false, mark: state, word, more: [more, was, why].filter(Boolean).join(' · ') });
+  if (!connection.isUp()) return not('offline', words.offline, ''); // since when, the page says once for all
+  if (line.away) return not('queue', words.queue, '');
   if (station.lost) return not('lost', words.lost, station.seen ? fill(words.lostMore, duration(now - station.seen)) : words.lostEver);
-  if (station.service) return not('service', words.service, fill(words.serviceMore, station.service));
+  if (station.service) return not('service', words.service, words.serviceMore, station.service.replace(/^hacarus: /, ''));
   const waits = station.oldest ? now - station.oldest : 0;
   if (waits > config.stale) return not('behind', words.behind, fill(words.behindMore, station.waiting, duration(waits)));
   if (!last) return not('empty', words.empty, words.emptyMore);
@@ -111,7 +108,7 @@ export function verdictSign(image) {
 /** whoSays tells who has decided, or why nobody has. */
 export function whoSays(image) {
   if (!image.by) return image.error ?? '';
-  const who = fill(words.judgedBy, verdictWord(image.verdict), image.by);
+  const who = fill(words.judgedBy, saidWord(image.verdict), image.by);
   const model = image.model === image.verdict ? '' : ` (${fill(words.modelSaid, verdictWord(image.model))})`;
   return who + model + (image.note ? ': ' + image.note : '');
 }

@@ -52,6 +52,7 @@ function reloadFor(version) {
 
 // What is shown.
 
+const title = document.title;
 let drawing = false;
 
 function draw() {
@@ -65,7 +66,7 @@ function draw() {
 
 function show() {
   const name = shown();
-  document.body.dataset.view = name === null ? 'wall' : 'station';
+  setText(document.querySelector('title'), name === null ? title : `${name} · ${title}`);
   wall.element.hidden = name !== null;
   station.element.hidden = name === null;
   showTop();
@@ -121,7 +122,7 @@ function showStations() {
 
 function stationLink({ name, mark }) {
   const current = name === shown() ? { 'aria-current': 'page' } : {};
-  const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name), 'data-mark': mark, ...current }, shape(mark), name);
+  const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name), 'data-mark': mark, ...current }, shape(mark), make('span', {}, name));
   link.addEventListener('click', (event) => {
     event.preventDefault();
     go(name);

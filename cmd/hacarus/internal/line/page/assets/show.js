@@ -46,6 +46,8 @@ function width(word) {
   return ruler.measureText(word).width / 100;
 }
 
+const patience = 700; // with a picture, before it is said that it takes its time
+
 /**
  * Picture shows an image with its boxes. An older one fades as soon as it is not the
  * one that is meant, and boxes are only ever drawn on their own image.
@@ -79,7 +81,10 @@ export class Picture {
     }
     this.element.dataset.other = '';
     this.boxes.replaceChildren();
-    if (this.failed !== image.id) this.load();
+    if (this.failed === image.id) return;
+    if (this.failed) this.say(''); // which was about another image
+    this.failed = null;
+    this.load();
   }
 
   /** load loads what is wanted, one image at a time, and so as many as the network carries. */
@@ -87,7 +92,7 @@ export class Picture {
     if (this.loading) return;
     this.loading = true;
     const image = this.wanted;
-    this.say(words.loading);
+    const slow = setTimeout(() => this.say(words.loading), patience);
     try {
       const response = await fetch(`images/${encodeURIComponent(image.id)}?w=${this.size}`, { signal: AbortSignal.timeout(30000) });
       if (!response.ok) throw new Error(response.status === 404 ? words.gonePicture : words.noPicture);
@@ -96,6 +101,7 @@ export class Picture {
     } catch (error) {
       this.fail(image, error);
     }
+    clearTimeout(slow);
     this.loading = false;
     if (this.wanted !== null && this.wanted.id !== image.id) this.load();
   }

@@ -120,8 +120,9 @@ export class StationView {
     const mark = markOf(image.verdict);
     const time = clockTime(image.since, now);
     const label = [time, whoSays(image) || verdictWord(image.verdict)].join(' ');
-    const button = make('button', { type: 'button', 'data-mark': mark, 'aria-label': label },
-      make('img', { src: `images/${encodeURIComponent(image.id)}?w=160`, alt: '', loading: 'lazy' }),
+    const img = make('img', { src: `images/${encodeURIComponent(image.id)}?w=160`, alt: '', loading: 'lazy' });
+    img.addEventListener('error', () => { img.style.visibility = 'hidden'; });
+    const button = make('button', { type: 'button', 'data-mark': mark, 'aria-label': label }, img,
       make('span', image.by ? { class: 'person' } : {}, shape(mark), time));
     button.addEventListener('click', () => this.select(image.id));
     return make('li', { 'data-key': name + image.seq }, button);

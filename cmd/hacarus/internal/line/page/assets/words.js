@@ -47,3 +47,8 @@ export function markOf(verdict) {
 export function verdictWord(verdict) {
   return words[markOf(verdict)];
 }
+
+/** saidWord is the word for what a person says. */
+export function saidWord(verdict) {
+  return markOf(verdict) === 'none' ? words.dontKnow : verdictWord(verdict);
+}
