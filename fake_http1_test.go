@@ -46,11 +46,17 @@ func http1JSON(body []byte) []byte {
 // start returns the URL of the service.
 func (s *fakeHTTP1) start(t *testing.T) (baseURL string) {
 	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s.startOn(t, listener)
+	return "http://" + listener.Addr().String()
+}
+
+func (s *fakeHTTP1) startOn(t *testing.T, listener net.Listener) {
+	t.Helper()
 	for _, body := range s.bodies {
 		s.ready = append(s.ready, http1JSON(body))
 	}
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
 	var connections sync.WaitGroup
 	connections.Go(func() {
 		for {
@@ -65,7 +71,6 @@ func (s *fakeHTTP1) start(t *testing.T) (baseURL string) {
 		assert.NoError(t, listener.Close())
 		connections.Wait()
 	})
-	return "http://" + listener.Addr().String()
 }
 
 func (s *fakeHTTP1) serve(conn net.Conn) {

@@ -34,20 +34,26 @@ func overTCP(t *testing.T, h http.Handler, opts ...Option) *Client {
 
 // overListener returns a client of a service on connections in memory, which do in
 // a synctest bubble what those of TCP do outside.
-func overListener(t *testing.T, h http.Handler, opts ...Option) *Client {
+func overListener(t *testing.T, h http.Handler) *Client {
 	t.Helper()
 	listener := testkit.NewListener()
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	var serving sync.WaitGroup
 	serving.Go(func() { assert.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) })
-	transport := newTransport(nil)
-	transport.DialContext = listener.Dial
 	t.Cleanup(func() {
-		transport.CloseIdleConnections()
 		assert.NoError(t, server.Close())
 		serving.Wait()
 	})
-	return newTestClient(t, "http://127.0.0.1", append([]Option{WithHTTPClient(&http.Client{Transport: transport})}, opts...)...)
+	return dialing(t, listener)
+}
+
+// dialing returns a client whose connections are a listener's.
+func dialing(t *testing.T, listener *testkit.Listener) *Client {
+	t.Helper()
+	transport := newTransport(nil)
+	transport.DialContext = listener.Dial
+	t.Cleanup(transport.CloseIdleConnections)
+	return newTestClient(t, "http://127.0.0.1", WithHTTPClient(&http.Client{Transport: transport}))
 }
 
 func newTestClient(t *testing.T, baseURL string, opts ...Option) *Client {

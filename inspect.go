@@ -145,10 +145,7 @@ func (i *Inspection) Score() (float64, bool) {
 //
 //	{"file":"a.png","index":0,"tag":"lot 7","item_id":"a","verdict":"NG","score":0.93}
 //	{"file":"b.png","index":1,"verdict":"unknown","error":"…"}
-func (i *Inspection) MarshalJSON() ([]byte, error) {
-	if i == nil {
-		return []byte("null"), nil
-	}
+func (i Inspection) MarshalJSON() ([]byte, error) {
 	line := struct {
 		File    string   `json:"file"`
 		Index   int      `json:"index"`

@@ -41,20 +41,16 @@ func TestInspectRidesOutOutages(t *testing.T) {
 				s, _ := newService(t, hacarustest.WithPredictionTime(30*time.Second))
 				s.AddModel(hacarus.Model{})
 				var log lockedBuffer
-				var mu sync.Mutex
 				requests := 0
 				begun := time.Now()
 				away := func() bool { d := time.Since(begun); return d > 40*time.Second && d < 3*time.Hour }
-				next := s.Transport()
 				c := s.Client(
 					hacarus.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))),
-					hacarus.WithHTTPClient(&http.Client{Transport: testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
+					hacarus.WithHTTPClient(&http.Client{Transport: testkit.Proxy(s.Transport(), func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 						if !away() {
 							return next.RoundTrip(r)
 						}
-						mu.Lock()
 						requests++
-						mu.Unlock()
 						return fails(r)
 					})}),
 				)
@@ -155,11 +151,8 @@ func TestInspectDoubtsAfterAnOutage(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, _ := newService(t)
 				s.AddModel(hacarus.Model{})
-				var mu sync.Mutex
 				var begun, over time.Time
 				c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-					mu.Lock()
-					defer mu.Unlock()
 					if begun.IsZero() && test.begins(r) {
 						begun = time.Now()
 					}
@@ -235,11 +228,8 @@ func TestInspectUnreadableLogins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newService(t)
 		s.AddModel(hacarus.Model{})
-		var mu sync.Mutex
 		var begun time.Time
 		c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			mu.Lock()
-			defer mu.Unlock()
 			if r.Method == http.MethodGet && begun.IsZero() {
 				begun = time.Now()
 			}

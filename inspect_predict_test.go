@@ -45,6 +45,7 @@ func TestInspectWithoutAnActiveModel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newService(t)
+		s.Inject("addItem", hacarustest.Repeat(50, hacarustest.Delay(time.Second))...) // else it is the scheduler that says how many come first
 		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 1000)})
 		require.ErrorIs(t, err, hacarus.ErrBadRequest)
 		require.Len(t, all, 1000)

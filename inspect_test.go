@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -412,22 +411,16 @@ func TestInspectHoldsBack(t *testing.T) {
 				s, _ := newService(t)
 				s.AddModel(hacarus.Model{})
 				const pause = 40 * time.Second
-				var mu sync.Mutex
 				var until time.Time // no call before that
 				broken := 0
-				next := s.Transport()
-				watched := testkit.RoundTrip(func(r *http.Request) (*http.Response, error) {
-					mu.Lock()
+				watched := testkit.Proxy(s.Transport(), func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 					// What went out in the same moment was on its way already.
 					if now := time.Now(); now.Before(until) && now.After(until.Add(-pause)) {
 						broken++
 					}
-					mu.Unlock()
 					answer, err := next.RoundTrip(r)
 					if err == nil && (answer.StatusCode == http.StatusTooEarly || answer.StatusCode == http.StatusTooManyRequests) {
-						mu.Lock()
 						until = time.Now().Add(pause)
-						mu.Unlock()
 					}
 					return answer, err
 				})
@@ -576,6 +569,9 @@ func TestInspectWithoutVerdict(t *testing.T) {
 			require.NotNil(t, result.Item, "to look at")
 			text, err := json.Marshal(result)
 			require.NoError(t, err)
+			value, err := json.Marshal(*result)
+			require.NoError(t, err)
+			require.Equal(t, text, value)
 			require.JSONEq(t, `{"file":"plate-00000.png","index":0,"item_id":"plate-00000","verdict":"unknown","score":0,
 				"error":"hacarus: item plate-00000: neither OK nor NG: the label is \"Defected\""}`, string(text))
 		}

@@ -13,8 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -28,13 +26,27 @@ import (
 	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
-// proxied returns a client of the service through a proxy.
+// proxied returns a client of the service through a proxy, as [testkit.Proxy] runs it.
 func proxied(s *hacarustest.Server, proxy func(r *http.Request, next http.RoundTripper) (*http.Response, error)) *hacarus.Client {
-	next := s.Transport()
 	return s.Client(
 		hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}),
-		hacarus.WithHTTPClient(&http.Client{Transport: testkit.RoundTrip(func(r *http.Request) (*http.Response, error) { return proxy(r, next) })}),
+		hacarus.WithHTTPClient(&http.Client{Transport: testkit.Proxy(s.Transport(), proxy)}),
 	)
+}
+
+// deliverLater lets the service have a request when nobody waits for its response
+// any more.
+func deliverLater(t *testing.T, s *hacarustest.Server, r *http.Request, after time.Duration) {
+	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	later := r.Clone(context.WithoutCancel(r.Context()))
+	later.Body = io.NopCloser(bytes.NewReader(body))
+	time.AfterFunc(after, func() {
+		if response, err := s.Transport().RoundTrip(later); err == nil {
+			_ = response.Body.Close()
+		}
+	})
 }
 
 func page(r *http.Request, status int) *http.Response {
@@ -145,22 +157,13 @@ func TestInspectBehindAnImpatientGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newService(t)
 		s.AddModel(hacarus.Model{})
-		var first atomic.Bool
+		gaveUp := false
 		c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-			if !isUpload(r) || !first.CompareAndSwap(false, true) {
+			if !isUpload(r) || gaveUp {
 				return next.RoundTrip(r)
 			}
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return nil, err
-			}
-			later := r.Clone(context.WithoutCancel(r.Context()))
-			later.Body = io.NopCloser(bytes.NewReader(body))
-			time.AfterFunc(20*time.Second, func() {
-				if answer, err := next.RoundTrip(later); err == nil {
-					_ = answer.Body.Close()
-				}
-			})
+			gaveUp = true
+			deliverLater(t, s, r, 20*time.Second)
 			return page(r, http.StatusGatewayTimeout), nil
 		})
 		all, err := outcomes(t, c, hacarus.InspectRequest{Files: pictures(0, 5)})
@@ -250,20 +253,13 @@ func TestInspectWaitsForASlowService(t *testing.T) {
 				s.AddModel(hacarus.Model{})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				var lost atomic.Bool
+				lost := false
 				c := proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-					if !isUpload(r) || !lost.CompareAndSwap(false, true) {
+					if !isUpload(r) || lost {
 						return next.RoundTrip(r)
 					}
-					body, err := io.ReadAll(r.Body)
-					require.NoError(t, err)
-					later := r.Clone(context.WithoutCancel(r.Context()))
-					later.Body = io.NopCloser(bytes.NewReader(body))
-					time.AfterFunc(works, func() {
-						if answer, err := next.RoundTrip(later); err == nil {
-							_ = answer.Body.Close()
-						}
-					})
+					lost = true
+					deliverLater(t, s, r, works)
 					if instead != nil {
 						return instead(r)
 					}
@@ -378,7 +374,6 @@ func newNumbering(t *testing.T, first int, number func(n int) int, reorder func(
 	t.Helper()
 	s, _ := newService(t)
 	s.AddModel(hacarus.Model{})
-	var mu sync.Mutex
 	count := 0
 	names, numbers := map[string]string{}, map[string]string{} // of the stand-in and of this service, by each other
 	texts := regexp.MustCompile(`"[^"]*"`)
@@ -399,8 +394,6 @@ func newNumbering(t *testing.T, first int, number func(n int) int, reorder func(
 		reorder(ids)
 	}
 	return proxied(s, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-		mu.Lock()
-		defer mu.Unlock()
 		upload, on := isUpload(r), r.Clone(r.Context())
 		if id := path.Base(r.URL.Path); r.Method == http.MethodGet && names[id] != "" {
 			on.URL.Path = path.Dir(r.URL.Path) + "/" + names[id]

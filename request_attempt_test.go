@@ -349,33 +349,37 @@ func TestRefusedUploadsKeepTheirBody(t *testing.T) {
 		for _, status := range []int{401, 425, 429, 500, 503, 417} {
 			t.Run(fmt.Sprint(status, " for ", name), func(t *testing.T) {
 				t.Parallel()
-				service := &fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}, refusals: []int{status}}
-				c := newTestClient(t, service.start(t))
-				require.NoError(t, addFiles(t.Context(), c, source()))
-				require.NoError(t, c.Close())
-				service.mu.Lock()
-				defer service.mu.Unlock()
-				require.Equal(t, 1, service.taken)
-				require.Zero(t, service.refused, "bytes of the refused body were sent")
-				if status == http.StatusExpectationFailed {
-					require.Equal(t, 1, service.asked, "the second one must not ask")
-				} else {
-					require.Equal(t, 2, service.asked)
-				}
+				synctest.Test(t, func(t *testing.T) { // by whose clock no refusal is late
+					service, listener := &fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}, refusals: []int{status}}, testkit.NewListener()
+					service.startOn(t, listener)
+					c := dialing(t, listener)
+					require.NoError(t, addFiles(t.Context(), c, source()))
+					require.NoError(t, c.Close())
+					synctest.Wait()
+					require.Equal(t, 1, service.taken)
+					require.Zero(t, service.refused, "bytes of the refused body were sent")
+					if status == http.StatusExpectationFailed {
+						require.Equal(t, 1, service.asked, "the second one must not ask")
+					} else {
+						require.Equal(t, 2, service.asked)
+					}
+				})
 			})
 		}
 		t.Run("for good, "+name, func(t *testing.T) {
 			t.Parallel()
-			service := &fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}, refusals: []int{403, 0}}
-			c := newTestClient(t, service.start(t))
-			err := addFiles(t.Context(), c, source())
-			require.ErrorIs(t, err, ErrForbidden)
-			require.NotErrorIs(t, err, ErrOutcomeUnknown)
-			require.NoError(t, addFiles(t.Context(), c, source()))
-			service.mu.Lock()
-			defer service.mu.Unlock()
-			require.Equal(t, 2, service.asked, "later uploads still ask first")
-			require.Zero(t, service.refused)
+			synctest.Test(t, func(t *testing.T) {
+				service, listener := &fakeHTTP1{bodies: [][]byte{[]byte(idsBody)}, refusals: []int{403, 0}}, testkit.NewListener()
+				service.startOn(t, listener)
+				c := dialing(t, listener)
+				err := addFiles(t.Context(), c, source())
+				require.ErrorIs(t, err, ErrForbidden)
+				require.NotErrorIs(t, err, ErrOutcomeUnknown)
+				require.NoError(t, addFiles(t.Context(), c, source()))
+				synctest.Wait()
+				require.Equal(t, 2, service.asked, "later uploads still ask first")
+				require.Zero(t, service.refused)
+			})
 		})
 	}
 }

@@ -28,13 +28,16 @@ func TestUnwrittenRequestsAreSentAgain(t *testing.T) {
 		return err == nil && n == r.ContentLength
 	}
 	var length atomic.Int64 // of the request on the wire
-	for name, left := range map[string]func() int{
-		"nothing":          func() int { return 0 },
-		"within the head":  func() int { return 60 },
-		"within the body":  func() int { return 40 << 10 },
-		"but the last one": func() int { return int(length.Load()) - 1 },
+	for _, test := range []struct {
+		name string
+		left func() int
+	}{
+		{"nothing", func() int { return 0 }},
+		{"within the head", func() int { return 60 }},
+		{"within the body", func() int { return 40 << 10 }},
+		{"but the last one", func() int { return int(length.Load()) - 1 }},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			var executed, dials atomic.Int32
 			server := httptest.NewServer(&fakeService{next: func(w http.ResponseWriter, r *http.Request) {
 				if wholeRequest(r) {
@@ -47,10 +50,16 @@ func TestUnwrittenRequestsAreSentAgain(t *testing.T) {
 			transport.DisableKeepAlives = true // each request has a connection of its own
 			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 				conn, err := new(net.Dialer).DialContext(ctx, network, address)
-				if err == nil && dials.Add(1) == 2 { // the first one is the login's
-					return &failingConn{conn, left()}, nil
+				if err != nil {
+					return nil, err
 				}
-				return &countingConn{Conn: conn, written: &length}, err
+				switch dials.Add(1) {
+				case 1: // the login's
+					return conn, nil
+				case 2:
+					return &failingConn{conn, test.left()}, nil
+				}
+				return &countingConn{Conn: conn, written: &length}, nil
 			}
 			c := newTestClient(t, server.URL, WithHTTPClient(&http.Client{Transport: transport}))
 			require.NoError(t, addFiles(t.Context(), c, FileFromBytes("a.png", make([]byte, size))))

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"path"
 	"reflect"
@@ -249,23 +249,17 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
-	var connections atomic.Int32
-	server := httptest.NewUnstartedServer(&fakeService{next: func(w http.ResponseWriter, r *http.Request) {
-		status(http.StatusNotFound, strings.Repeat("x", 100_000))(w, r)
-	}})
-	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			connections.Add(1)
+	synctest.Test(t, func(t *testing.T) {
+		c := overListener(t, &fakeService{next: status(http.StatusNotFound, strings.Repeat("x", 100_000))})
+		require.NoError(t, discardToken(c.Login(t.Context())))
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+			assert.True(t, info.Reused)
+		}})
+		for range 20 {
+			_, err := c.GetModel(ctx, "m1")
+			require.ErrorIs(t, err, ErrNotFound)
 		}
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	c := newTestClient(t, server.URL)
-	for range 20 {
-		_, err := c.GetModel(t.Context(), "m1")
-		require.ErrorIs(t, err, ErrNotFound)
-	}
-	require.EqualValues(t, 1, connections.Load())
+	})
 }
 
 func TestStalledAnswerIsAbandoned(t *testing.T) {
@@ -333,26 +327,22 @@ func TestCancelledCalls(t *testing.T) {
 	})
 	t.Run("unanswered", func(t *testing.T) {
 		t.Parallel()
-		release := make(chan struct{})
-		defer close(release)
-		c := overTCP(t, &fakeService{next: func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			select {
-			case <-release:
-			case <-r.Context().Done():
-			}
-		}})
-		require.NoError(t, discardToken(c.Login(t.Context())))
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		_, err := c.Train(ctx, "AE", TrainRequest{})
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, ErrOutcomeUnknown)
-		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		_, err = c.GetModel(ctx, "m1")
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.NotErrorIs(t, err, ErrOutcomeUnknown)
+		synctest.Test(t, func(t *testing.T) {
+			c := overListener(t, &fakeService{next: func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			}})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := c.Train(ctx, "AE", TrainRequest{})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, ErrOutcomeUnknown)
+			ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err = c.GetModel(ctx, "m1")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NotErrorIs(t, err, ErrOutcomeUnknown)
+		})
 	})
 	t.Run("after a success", func(t *testing.T) {
 		t.Parallel()

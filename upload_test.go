@@ -879,29 +879,31 @@ func TestLargeUploadsAskFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var sent []int64
-			c := overTCP(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
-				assert.Equal(t, "100-continue", r.Header.Get("Expect"))
-				test.next(w, r)
-			}})
-			ids, err := c.AddItems(t.Context(), AddItemsRequest{
-				Files: []File{FileFromReader("a.png", io.LimitReader(endless{}, size), size)},
-				Progress: func(n, total int64) {
-					assert.EqualValues(t, size, total)
-					sent = append(sent, n)
-				},
+			synctest.Test(t, func(t *testing.T) { // by whose clock no response is late
+				var sent []int64
+				c := overListener(t, &fakeService{next: func(w http.ResponseWriter, r *http.Request) {
+					assert.Equal(t, "100-continue", r.Header.Get("Expect"))
+					test.next(w, r)
+				}})
+				ids, err := c.AddItems(t.Context(), AddItemsRequest{
+					Files: []File{FileFromReader("a.png", io.LimitReader(endless{}, size), size)},
+					Progress: func(n, total int64) {
+						assert.EqualValues(t, size, total)
+						sent = append(sent, n)
+					},
+				})
+				require.ErrorIs(t, err, test.err)
+				if test.err != nil {
+					require.Equal(t, make([]int64, test.attempts), sent)
+					var refused *BaseError
+					require.ErrorAs(t, err, &refused)
+					require.Equal(t, OutcomeNotExecuted, refused.Outcome)
+					return
+				}
+				require.Equal(t, []string{"a"}, ids)
+				require.Equal(t, make([]int64, test.attempts), sent[:test.attempts], "nothing was sent before")
+				require.EqualValues(t, size, sent[len(sent)-1])
 			})
-			require.ErrorIs(t, err, test.err)
-			if test.err != nil {
-				require.Equal(t, make([]int64, test.attempts), sent)
-				var refused *BaseError
-				require.ErrorAs(t, err, &refused)
-				require.Equal(t, OutcomeNotExecuted, refused.Outcome)
-				return
-			}
-			require.Equal(t, []string{"a"}, ids)
-			require.Equal(t, make([]int64, test.attempts), sent[:test.attempts], "nothing was sent before")
-			require.EqualValues(t, size, sent[len(sent)-1])
 		})
 	}
 	t.Run("small ones do not ask", func(t *testing.T) {

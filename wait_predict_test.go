@@ -1,7 +1,6 @@
 package hacarus_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -116,15 +115,7 @@ func TestPredictAndWaitBehindAProxysPage(t *testing.T) {
 				if path.Base(r.URL.Path) != "predict" {
 					return next.RoundTrip(r)
 				}
-				later := r.Clone(context.WithoutCancel(r.Context()))
-				body, err := io.ReadAll(r.Body)
-				require.NoError(t, err)
-				later.Body = io.NopCloser(bytes.NewReader(body))
-				time.AfterFunc(10*time.Second, func() {
-					if response, err := next.RoundTrip(later); err == nil {
-						_ = response.Body.Close()
-					}
-				})
+				deliverLater(t, s, r, 10*time.Second)
 				accepted := page(r, http.StatusAccepted)
 				accepted.Body = io.NopCloser(strings.NewReader(`{"data":{"item_ids":["old"]}}`))
 				return accepted, nil

@@ -51,6 +51,23 @@ func (r *Report) Curve() Curve {
 	return curve
 }
 
+// At returns what a threshold does, which need not be one of the points: between
+// two of them the rates are those of the lower one. It is false where the curve
+// begins above the threshold. It is made for a prediction; between the points of a
+// curve that was measured nothing is known.
+func (c Curve) At(threshold float64) (Point, bool) {
+	i, exact := slices.BinarySearchFunc(c, threshold, func(p Point, t float64) int { return cmp.Compare(p.Threshold, t) })
+	if !exact {
+		i--
+	}
+	if i < 0 {
+		return Point{}, false
+	}
+	point := c[i]
+	point.Threshold = threshold
+	return point, true
+}
+
 // atZero is the point at which all images with a score above zero are NG. With it
 // come these images, by score.
 func (r *Report) atZero() ([]Case, Point) {

@@ -13,7 +13,7 @@ import (
 // Plot says how a [Curve] is drawn. The zero value draws a prediction in English.
 type Plot struct {
 	// Width and Height are in pixels for an SVG, 640 by 360 where they are zero,
-	// and in characters for text, 72 by 16. Less than a fifth of that is a fifth.
+	// and in characters for text, 72 by 17. Less than a fifth of that is a fifth.
 	Width, Height int
 	// Measured is true for points that were measured. They are drawn as points,
 	// since nothing is known between them; those of a prediction hold up to the next.
@@ -40,39 +40,53 @@ type series struct {
 	name  string
 	class string
 	rate  func(Point) Rate
+	aside float64 // pixels, so that points that were measured do not hide each other
 }
 
 func (p Plot) series() [2]series {
 	return [2]series{
-		{p.Escape, "escape", func(at Point) Rate { return at.Escape }},
-		{p.Overkill, "overkill", func(at Point) Rate { return at.Overkill }},
+		{p.Escape, "escape", func(at Point) Rate { return at.Escape }, -3},
+		{p.Overkill, "overkill", func(at Point) Rate { return at.Overkill }, 3},
 	}
 }
 
-// end is where the axis of thresholds ends: a little beyond all that is drawn.
-func (c Curve) end(inUse *float64) float64 {
-	var end float64
+// axis is the scale of thresholds: from 0 in even steps to an end, all of them
+// round figures.
+type axis struct {
+	step  float64
+	steps int
+}
+
+// axis is a scale with room for all that is drawn.
+func (c Curve) axis(inUse *float64) axis {
+	var most float64
 	for _, at := range c {
-		end = max(end, at.Threshold)
+		most = max(most, at.Threshold)
 	}
 	if inUse != nil {
-		end = max(end, *inUse)
+		most = max(most, *inUse)
 	}
-	if end <= 0 || math.IsInf(end, 0) {
-		return 1
+	if most < 1e-300 || most > 1e300 { // no figure of the scale may be zero or infinite
+		most = 1
 	}
-	return end * 1.05
+	step := roundStep(most / thresholdTicks)
+	return axis{step, int(math.Ceil(most/step - 1e-9))} // a threshold of 0.3 is three steps of 0.1
 }
+
+func (a axis) end() float64 { return a.tick(a.steps) }
+
+// tick is the n-th figure of the scale.
+func (a axis) tick(n int) float64 { return float64(n) * a.step }
 
 // WriteSVG draws both rates over the threshold, with their two-sided intervals at
 // 95 % as bands, as an SVG document that can stand alone or in a page. There it has
 // the page's color of text, and its colors follow the page's color-scheme. A
 // curve without points is an empty diagram.
 func (c Curve) WriteSVG(w io.Writer, plot Plot) error {
-	d := &drawing{Plot: plot.sized(640, 360), end: c.end(plot.InUse)}
+	d := &drawing{Plot: plot.sized(640, 360), axis: c.axis(plot.InUse)}
 	d.curve = d.thinned(c)
 	d.open()
-	d.axes()
+	d.scales()
 	for _, s := range d.series() {
 		d.band(s)
 	}
@@ -90,7 +104,7 @@ func (c Curve) WriteSVG(w io.Writer, plot Plot) error {
 type drawing struct {
 	Plot
 	curve Curve
-	end   float64
+	axis  axis
 	b     strings.Builder
 }
 
@@ -123,14 +137,14 @@ func (d *drawing) open() {
 }
 
 func (d *drawing) x(threshold float64) float64 {
-	return marginLeft + threshold/d.end*float64(d.Width-marginLeft-marginRight)
+	return marginLeft + threshold/d.axis.end()*float64(d.Width-marginLeft-marginRight)
 }
 
 func (d *drawing) y(rate float64) float64 {
 	return float64(d.Height-marginBottom) - rate*float64(d.Height-marginTop-marginBottom)
 }
 
-func (d *drawing) axes() {
+func (d *drawing) scales() {
 	right, bottom := float64(d.Width-marginRight), d.y(0)
 	for rate := 0.0; rate <= 1; rate += rateStep {
 		class := "grid"
@@ -140,8 +154,8 @@ func (d *drawing) axes() {
 		d.printf(`<line class="%s" x1="%d" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, marginLeft, d.y(rate), right, d.y(rate))
 		d.printf(`<text x="%d" y="%.1f" text-anchor="end">%.0f %%</text>`+"\n", marginLeft-6, d.y(rate)+4, 100*rate)
 	}
-	step := roundStep(d.end / thresholdTicks)
-	for at := 0.0; at <= d.end; at += step {
+	for n := range d.axis.steps + 1 {
+		at := d.axis.tick(n)
 		d.printf(`<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", d.x(at), bottom+17, tick(at))
 	}
 	d.printf(`<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", (marginLeft+right)/2, bottom+36, escaped(d.Threshold))
@@ -190,7 +204,7 @@ func (d *drawing) outline(s series, height func(Rate) float64) []corner {
 		corners = append(corners, next)
 	}
 	if len(corners) > 0 && !d.Measured {
-		corners = append(corners, corner{d.x(d.end), corners[len(corners)-1].y})
+		corners = append(corners, corner{d.x(d.axis.end()), corners[len(corners)-1].y})
 	}
 	return corners
 }
@@ -203,6 +217,7 @@ func (d *drawing) band(s series) {
 	high := bound(func(_, high float64) float64 { return high })
 	if d.Measured {
 		for i := range low {
+			low[i].x, high[i].x = low[i].x+s.aside, high[i].x+s.aside
 			d.printf(`<line class="%s line" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" opacity=".4"/>`+"\n", s.class, low[i].x, low[i].y, high[i].x, high[i].y)
 		}
 		return
@@ -218,7 +233,7 @@ func (d *drawing) line(s series) {
 		return
 	}
 	for _, c := range corners {
-		d.dot(s, c)
+		d.dot(s, corner{c.x + s.aside, c.y})
 	}
 }
 
@@ -234,7 +249,7 @@ func (d *drawing) dot(s series, at corner) {
 func (d *drawing) legend(s series, place int) {
 	x := float64(marginLeft)
 	if place > 0 {
-		x += 60 + charWidth*float64(len([]rune(d.Escape)))*2 // wide letters need twice the room
+		x += 60 + charWidth*letters(d.Escape)
 	}
 	const y = 16
 	if d.Measured {
@@ -243,6 +258,17 @@ func (d *drawing) legend(s series, place int) {
 		d.printf(`<line class="%s line" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`, s.class, x, y, x+26, y)
 	}
 	d.printf(`<text x="%.1f" y="%d">%s</text>`+"\n", x+32, y+4, escaped(s.name))
+}
+
+// letters is the length of a text in small letters: those of East Asia are as wide
+// as two of others.
+func letters(text string) (n float64) {
+	for _, r := range text {
+		if n++; r >= 0x2e80 {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *drawing) inUse() {

@@ -49,19 +49,19 @@ func svgOf(t *testing.T, curve evaluation.Curve, plot evaluation.Plot) string {
 
 func TestCurveWriteSVG(t *testing.T) {
 	t.Parallel()
-	got := elements(t, svgOf(t, someCurve, evaluation.Plot{Width: 68 + 420, Height: 80 + 100, InUse: new(0.2)}))
-	// 1000 pixels would be a threshold of 1 of 0.42, and 100 pixels are 100 %.
-	require.Equal(t, "52.0,136.0 152.0,136.0 152.0,111.0 452.0,111.0 452.0,36.0 472.0,36.0", got["polyline escape line"][0]["points"])
-	require.Equal(t, "52.0,36.0 152.0,36.0 152.0,86.0 452.0,86.0 452.0,136.0 472.0,136.0", got["polyline overkill line"][0]["points"])
+	got := elements(t, svgOf(t, someCurve, evaluation.Plot{Width: 68 + 400, Height: 80 + 100, InUse: new(0.2)}))
+	// 1000 pixels would be a threshold of 1, and 100 pixels are 100 %.
+	require.Equal(t, "52.0,136.0 152.0,136.0 152.0,111.0 452.0,111.0 452.0,36.0 452.0,36.0", got["polyline escape line"][0]["points"])
+	require.Equal(t, "52.0,36.0 152.0,36.0 152.0,86.0 452.0,86.0 452.0,136.0 452.0,136.0", got["polyline overkill line"][0]["points"])
 	require.Equal(t, "252.0", got["line use"][0]["x1"])
 	require.Len(t, got["polygon escape band"], 1)
 	require.Len(t, got["polygon overkill band"], 1)
 
-	measured := elements(t, svgOf(t, someCurve, evaluation.Plot{Width: 68 + 420, Height: 80 + 100, Measured: true}))
+	measured := elements(t, svgOf(t, someCurve, evaluation.Plot{Width: 68 + 400, Height: 80 + 100, Measured: true}))
 	require.Empty(t, measured["polyline escape line"])
 	require.Len(t, measured["circle escape dot"], 3+1, "with the legend's")
 	require.Len(t, measured["rect overkill dot"], 3+1)
-	require.Equal(t, "152.0", measured["circle escape dot"][1]["cx"])
+	require.Equal(t, "149.0", measured["circle escape dot"][1]["cx"], "beside that of the overkills")
 	require.Equal(t, "111.0", measured["circle escape dot"][1]["cy"])
 }
 

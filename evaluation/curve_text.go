@@ -1,7 +1,9 @@
 package evaluation
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,22 +11,26 @@ import (
 // every font has: E for the escape rate, O for the overkill rate, * where they
 // meet, and | for the threshold in use.
 func (c Curve) Text(plot Plot) string {
-	p := plot.sized(72, 16)
-	const scale = 7 // columns of the axis of rates
-	end := c.end(p.InUse)
-	grid := newGrid(p.Width-scale, p.Height)
+	p := plot.sized(72, 17)
+	axis := c.axis(p.InUse)
+	grid := newGrid(p.Width-rateScale, p.Height)
 	if p.InUse != nil {
-		grid.vertical(*p.InUse / end)
+		grid.vertical(*p.InUse / axis.end())
 	}
 	for i, s := range p.series() {
-		grid.plot(c, s, "EO"[i], end, p.Measured)
+		grid.plot(c, s, "EO"[i], axis.end(), p.Measured)
 	}
+	ticks := rateTicks(len(grid))
 	var b strings.Builder
 	for row, line := range grid {
-		fmt.Fprintf(&b, "%s %s\n", rateTick(row, len(grid)), strings.TrimRight(string(line), " "))
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%*s %s", rateScale-1, ticks[row], line), " ") + "\n")
 	}
-	fmt.Fprintf(&b, "%*s\n", p.Width, "0"+strings.Repeat("-", p.Width-scale-1-len(tick(end)))+tick(end))
-	fmt.Fprintf(&b, "%*s%s   E %s   O %s", scale, "", p.Threshold, p.Escape, p.Overkill)
+	line, figures := axis.text(p.Width - rateScale)
+	fmt.Fprintf(&b, "%*s%s\n%*s%s\n", rateScale, "", line, rateScale, "", figures)
+	fmt.Fprintf(&b, "%*s%s   E %s   O %s", rateScale, "", p.Threshold, p.Escape, p.Overkill)
+	if grid.has('*') {
+		b.WriteString("   * E, O")
+	}
 	if p.InUse != nil {
 		fmt.Fprintf(&b, "   | %s %s", p.InUseLabel, tick(*p.InUse))
 	}
@@ -32,17 +38,35 @@ func (c Curve) Text(plot Plot) string {
 	return b.String()
 }
 
-// rateTick is the percentage beside a row: at the ends and in the middle.
-func rateTick(row, rows int) string {
-	switch row {
-	case 0:
-		return " 100 %"
-	case rows / 2:
-		return fmt.Sprintf("%4.0f %%", 100*float64(rows-1-row)/float64(rows-1))
-	case rows - 1:
-		return "   0 %"
+// rateScale is how many columns the axis of rates takes.
+const rateScale = 7
+
+// rateTicks are the percentages beside rows, by row. A low diagram has fewer.
+func rateTicks(rows int) map[int]string {
+	quarters := []float64{0, 0.25, 0.5, 0.75, 1}
+	if rows < 9 {
+		quarters = []float64{0, 0.5, 1}
 	}
-	return "      "
+	ticks := map[int]string{}
+	for _, rate := range quarters {
+		ticks[rows-1-place(rate, rows)] = fmt.Sprintf("%.0f %%", 100*rate)
+	}
+	return ticks
+}
+
+// text is the scale as a line with a mark at each figure, and the figures below
+// it, as many as there is room for.
+func (a axis) text(width int) (line, figures string) {
+	marks := []byte(strings.Repeat("-", width))
+	for n := range a.steps + 1 {
+		column := place(a.tick(n)/a.end(), width)
+		figure := tick(a.tick(n))
+		if start := min(max(column-len(figure)/2, 0), width-len(figure)); start > len(figures) || n == 0 {
+			figures += strings.Repeat(" ", start-len(figures)) + figure
+		}
+		marks[column] = '+'
+	}
+	return string(marks), figures
 }
 
 // grid are rows of characters, the highest first.
@@ -90,6 +114,10 @@ func (g grid) set(column int, rate Rate, mark byte) {
 		mark = '*'
 	}
 	*cell = mark
+}
+
+func (g grid) has(mark byte) bool {
+	return slices.ContainsFunc(g, func(row []byte) bool { return bytes.IndexByte(row, mark) >= 0 })
 }
 
 // place is where a share of a scale of n places lies.

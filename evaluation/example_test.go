@@ -394,19 +394,29 @@ func ExampleReport_Curve() {
 	// 0.61 3 0
 }
 
+func ExampleCurve_At() {
+	point, ok := boltReport().Curve().At(0.3)
+	fmt.Println("escape:", point.Escape, ok)
+	fmt.Println("overkill:", point.Overkill)
+	// Output:
+	// escape: 2 of 3 = 66.7 % (95 %: 9.4 % to 99.2 %) true
+	// overkill: 0 of 2 = 0.0 % (95 %: 0.0 % to 84.2 %)
+}
+
 func ExampleCurve_Text() {
 	fmt.Println("Bolts:")
 	fmt.Print(boltReport().Curve().Text(evaluation.Plot{Width: 50, Height: 7, InUse: new(0.1)}))
 	// Output:
 	// Bolts:
-	//  100 % O      |                                EEE
-	//               |
-	//             EEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE
-	//   50 %  OOOOOOOO
-	//        EEEEE  |
-	//               |
-	//    0 %        | OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO
-	//        0--------------------------------------0.64
+	//  100 % O     |                              EEEEEE
+	//              |
+	//             EEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE
+	//   50 %  OOOOOOO
+	//        EEEEE |
+	//              |
+	//    0 %       | OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO
+	//        +-----+-----+-----+-----+-----+-----+-----+
+	//        0    0.1   0.2   0.3   0.4   0.5   0.6  0.7
 	//        threshold   E escape   O overkill   | in use 0.1
 }
 

@@ -50,6 +50,14 @@ func TestRateBoundOfNothing(t *testing.T) {
 	}
 }
 
+// NIST/SEMATECH e-Handbook of Statistical Methods, 7.2.4.1: 4 failures of 20, 90 %.
+func TestRateIntervalOfOtherConfidence(t *testing.T) {
+	t.Parallel()
+	low, high := evaluation.Rate{Count: 4, N: 20}.Interval(0.90)
+	require.InDelta(t, 0.071354, low, 2e-6)
+	require.InDelta(t, 0.401029, high, 2e-6)
+}
+
 // The bounds are where Clopper and Pearson define them: what was seen, or worse,
 // has a probability of one minus the confidence there.
 func TestRateBoundsByDefinition(t *testing.T) {

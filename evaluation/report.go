@@ -46,11 +46,15 @@ func (r *Report) Open() string {
 }
 
 // MarshalJSON writes the figures, with intervals at 95 %, two-sided, and the
-// images that went wrong; without the cases that did not. The numbers of escapes and
-// overkills are without the undecided images, which the rates count too:
+// images that went wrong; without the cases that did not. As in the confusion
+// matrix, escapes are the bad images that are OK, overkills the good ones that are
+// NG, and images without a verdict are counted apart from both. The rates count them
+// as mistakes: the count of escape is escapes + undecided_bad, that of overkill is
+// overkills + undecided_good.
 //
-//	{"n_good":4,"n_bad":7,"escapes":0,"overkills":0,"undecided":0,
-//	 "escape":{"rate":0,"low":0,"high":0.4096,"count":0,"n":7},"overkill":{…},
+//	{"n_good":4,"n_bad":7,"escapes":0,"overkills":0,
+//	 "undecided":1,"undecided_good":0,"undecided_bad":1,
+//	 "escape":{"rate":0.1429,"low":0.0036,"high":0.5787,"count":1,"n":7},"overkill":{…},
 //	 "auroc":{"value":1,"low":0.649,"high":1},"unscored":0,
 //	 "kinds":{"dent":{"n":2,"ok":0,"ng":2,"undecided":0,"recall":{…}}},
 //	 "repeatability":{…},
@@ -65,6 +69,8 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		Escapes       int                 `json:"escapes"`
 		Overkills     int                 `json:"overkills"`
 		Undecided     int                 `json:"undecided"`
+		UndecidedGood int                 `json:"undecided_good"`
+		UndecidedBad  int                 `json:"undecided_bad"`
 		Escape        Rate                `json:"escape"`
 		Overkill      Rate                `json:"overkill"`
 		AUROC         AUROC               `json:"auroc"`
@@ -75,7 +81,8 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		Overkilled    []Case              `json:"overkilled_images"`
 		Undecideds    []Case              `json:"undecided_images"`
 	}{
-		r.Good.N(), r.Bad.N(), r.Bad.OK, r.Good.NG, r.Good.Undecided + r.Bad.Undecided,
+		r.Good.N(), r.Bad.N(), r.Bad.OK, r.Good.NG,
+		r.Good.Undecided + r.Bad.Undecided, r.Good.Undecided, r.Bad.Undecided,
 		r.Escape, r.Overkill, r.AUROC, r.Unscored, r.kindsJSON(), r.Repeatability,
 		append([]Case{}, r.Escapes()...), append([]Case{}, r.Overkills()...), append([]Case{}, r.Undecided()...),
 	})

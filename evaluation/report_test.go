@@ -18,7 +18,7 @@ func TestReportJSON(t *testing.T) {
 	got, err := json.Marshal(evaluate(t, set, "NG", "OK", "?"))
 	require.NoError(t, err)
 	require.JSONEq(t, `{
-		"n_good": 1, "n_bad": 2, "escapes": 1, "overkills": 1, "undecided": 1,
+		"n_good": 1, "n_bad": 2, "escapes": 1, "overkills": 1, "undecided": 1, "undecided_good": 0, "undecided_bad": 1,
 		"escape": {"rate": 1, "low": 0.158114, "high": 1, "count": 2, "n": 2},
 		"overkill": {"rate": 1, "low": 0.025, "high": 1, "count": 1, "n": 1},
 		"auroc": null, "unscored": 2,

@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"math"
 	"strconv"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -34,9 +35,10 @@ var (
 )
 
 // Draw returns a copy of the picture with the findings on it: the heat map, a
-// frame in the verdict's color, a box around each defect, and a badge with the
-// verdict in the corner where it covers the least of them. Below some 24
-// pixels there is room for the frame and the mark alone.
+// frame in the verdict's color, a box around each defect with its number beside it,
+// and a badge with the verdict. A number is where it covers the least of all boxes
+// and of the numbers before it, and the badge in the corner where it covers the least
+// of both. Below some 24 pixels there is room for the frame and the mark alone.
 //
 // Its bounds begin at 0, 0. What is transparent in the picture is white.
 func Draw(picture image.Image, findings Findings) *image.RGBA {
@@ -47,14 +49,18 @@ func Draw(picture image.Image, findings Findings) *image.RGBA {
 	p := newPen(canvas)
 	p.frame(canvas.Rect, p.line, colorOf(findings.Verdict))
 	boxes := visible(findings.Boxes, canvas.Rect)
+	var taken []image.Rectangle
 	for _, b := range boxes {
 		p.box(b.place)
+		taken = append(taken, p.around(b.place))
 	}
 	// Numbers come after all boxes, since no line must cross one.
 	for _, b := range boxes {
-		p.number(b)
+		tag := p.tag(b, taken)
+		p.number(b.number, tag)
+		taken = append(taken, tag)
 	}
-	p.badge(findings.Verdict, boxes)
+	p.badge(findings.Verdict, taken)
 	return canvas
 }
 
@@ -150,15 +156,14 @@ func (p pen) box(defect image.Rectangle) {
 }
 
 // number draws a box's number on its tag.
-func (p pen) number(b numbered) {
-	tag := p.tag(b)
+func (p pen) number(n int, tag image.Rectangle) {
 	if tag.Empty() {
 		return
 	}
 	height, pad := p.digits()
 	p.fill(tag, white)
 	p.fill(tag.Inset(1), red)
-	drawText(p.canvas, strconv.Itoa(b.number), tag.Min.Add(image.Pt(pad, pad)), height, white)
+	drawText(p.canvas, strconv.Itoa(n), tag.Min.Add(image.Pt(pad, pad)), height, white)
 }
 
 // digits are the height of a number and the room around it.
@@ -167,20 +172,49 @@ func (p pen) digits() (height, pad int) {
 	return height, max(2, height/4)
 }
 
-// tag is the place of a box's number: above the box, or below where there is no
-// room. It is empty in an image that is too small for numbers.
-func (p pen) tag(b numbered) image.Rectangle {
+// tag is the place of a box's number: of those around the box, the one that covers the
+// least of what is taken, which are all boxes and the numbers so far. It is empty in an
+// image that is too small for numbers.
+func (p pen) tag(b numbered, taken []image.Rectangle) image.Rectangle {
 	height, pad := p.digits()
 	size := image.Pt(textWidth(strconv.Itoa(b.number), height)+2*pad, height+2*pad)
 	if room := p.canvas.Rect.Size(); size.X*3 > room.X || size.Y*3 > room.Y {
 		return image.Rectangle{}
 	}
-	outer := p.around(b.place)
-	at := image.Pt(outer.Min.X, outer.Min.Y-size.Y)
-	if at.Y < 0 {
-		at.Y = outer.Max.Y
+	return leastCovering(p.beside(p.around(b.place), size), taken)
+}
+
+// beside are the places along the edges of a box, the best one first: above the box,
+// where people look for its number, then below it, and then at its sides.
+func (p pen) beside(box image.Rectangle, size image.Point) []image.Rectangle {
+	left, right := box.Min.X, box.Max.X-size.X
+	top, bottom := box.Min.Y, box.Max.Y-size.Y
+	above, below := box.Min.Y-size.Y, box.Max.Y
+	before, behind := box.Min.X-size.X, box.Max.X
+	var places []image.Rectangle
+	for _, at := range []image.Point{
+		{left, above}, {right, above}, {left, below}, {right, below},
+		{behind, top}, {before, top}, {behind, bottom}, {before, bottom},
+	} {
+		places = append(places, inside(image.Rectangle{at, at.Add(size)}, p.canvas.Rect))
 	}
-	return inside(image.Rectangle{at, at.Add(size)}, p.canvas.Rect)
+	return places
+}
+
+// leastCovering is the first of the places that covers the fewest pixels of what is
+// taken.
+func leastCovering(places, taken []image.Rectangle) image.Rectangle {
+	best, least := image.Rectangle{}, math.MaxInt
+	for _, place := range places {
+		covered := 0
+		for _, other := range taken {
+			covered += area(place.Intersect(other))
+		}
+		if covered < least {
+			best, least = place, covered
+		}
+	}
+	return best
 }
 
 // inside moves r into bounds, as far as it fits.
@@ -191,7 +225,7 @@ func inside(r, bounds image.Rectangle) image.Rectangle {
 
 // badge draws the verdict's mark and word, or the mark alone where there is no
 // room for more.
-func (p pen) badge(v hacarus.Verdict, boxes []numbered) {
+func (p pen) badge(v hacarus.Verdict, taken []image.Rectangle) {
 	height, mark, word := p.letter, markOf(v), wordOf(v)
 	pad, gap := max(2, height/2), max(2, height/2)
 	width := height
@@ -205,7 +239,7 @@ func (p pen) badge(v hacarus.Verdict, boxes []numbered) {
 		pad = max(1, height/5)
 		size = image.Pt(height+2*pad, height+2*pad)
 	}
-	badge := p.corner(size, boxes)
+	badge := leastCovering(p.corners(size), taken)
 	p.fill(badge, white)
 	p.fill(badge.Inset(p.rim()), colorOf(v))
 	at := badge.Min.Add(image.Pt(pad, pad))
@@ -225,32 +259,19 @@ func wordOf(v hacarus.Verdict) string {
 	return "" // the mark says it
 }
 
-// corner is where the badge covers the least of the boxes.
-func (p pen) corner(size image.Point, boxes []numbered) image.Rectangle {
+// corners are where the badge may be, inside of the frame.
+func (p pen) corners(size image.Point) []image.Rectangle {
 	bounds := p.canvas.Rect.Inset(p.line)
-	var best image.Rectangle
-	least := -1
+	var corners []image.Rectangle
 	for _, at := range []image.Point{
 		bounds.Min,
 		{bounds.Max.X - size.X, bounds.Min.Y},
 		{bounds.Min.X, bounds.Max.Y - size.Y},
 		bounds.Max.Sub(size),
 	} {
-		corner := image.Rectangle{at, at.Add(size)}
-		if hidden := p.hidden(corner, boxes); least < 0 || hidden < least {
-			best, least = corner, hidden
-		}
+		corners = append(corners, image.Rectangle{at, at.Add(size)})
 	}
-	return best
-}
-
-// hidden is how many pixels of boxes and numbers a badge would cover.
-func (p pen) hidden(badge image.Rectangle, boxes []numbered) int {
-	pixels := 0
-	for _, b := range boxes {
-		pixels += area(badge.Intersect(p.around(b.place))) + area(badge.Intersect(p.tag(b)))
-	}
-	return pixels
+	return corners
 }
 
 func area(r image.Rectangle) int { return r.Dx() * r.Dy() }

@@ -158,6 +158,36 @@ func TestDrawBadgeKeepsOffNumbers(t *testing.T) {
 	require.False(t, differ(marked, overlay.Draw(plain(700, 500, color.Black), with), image.Rect(10, 10, 200, 200)))
 }
 
+// A number hides neither another defect's box nor its number: what is drawn for the
+// first box, its number above it, stays as it is whatever else there is.
+func TestDrawNumbersKeepOffEachOther(t *testing.T) {
+	t.Parallel()
+	first := image.Rect(200, 150, 230, 180)
+	bare := overlay.Draw(plain(500, 400, color.Black), overlay.Findings{Verdict: hacarus.VerdictNG})
+	alone := overlay.Draw(plain(500, 400, color.Black), overlay.Findings{Verdict: hacarus.VerdictNG, Boxes: []image.Rectangle{first}})
+	for name, others := range map[string][]image.Rectangle{
+		"below it":             {image.Rect(204, 200, 280, 300)},
+		"at the same place":    {first},
+		"often":                {first, first, first, first, first, first},
+		"to its right":         {image.Rect(250, 150, 280, 180)},
+		"above, at the edge":   {image.Rect(200, 0, 230, 90)},
+		"on all sides":         {image.Rect(190, 200, 240, 240), image.Rect(250, 140, 290, 190), image.Rect(140, 140, 180, 190), image.Rect(190, 60, 240, 100)},
+		"around it":            {image.Rect(100, 50, 400, 350)},
+		"beside each other":    {image.Rect(150, 300, 180, 330), image.Rect(190, 300, 220, 330), image.Rect(230, 300, 260, 330)},
+		"larger than it":       {image.Rect(300, 150, 460, 380)},
+		"too far out, with it": {image.Rect(600, 500, 700, 600), image.Rect(204, 200, 280, 300)},
+	} {
+		all := overlay.Draw(plain(500, 400, color.Black), overlay.Findings{Verdict: hacarus.VerdictNG, Boxes: append([]image.Rectangle{first}, others...)})
+		for y := range 400 {
+			for x := range 500 {
+				if alone.RGBAAt(x, y) != bare.RGBAAt(x, y) {
+					require.Equal(t, alone.RGBAAt(x, y), all.RGBAAt(x, y), "%s: at %d,%d", name, x, y)
+				}
+			}
+		}
+	}
+}
+
 // Any size and any boxes: no panic, the same size, and the picture is not touched.
 func TestDrawOddities(t *testing.T) {
 	t.Parallel()

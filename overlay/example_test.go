@@ -84,3 +84,11 @@ func ExampleOpen() {
 	fmt.Println(err)
 	// Output: overlay: neither PNG nor JPEG nor TIFF: ../testdata/plates/truth.json
 }
+
+// A heat map of a photograph that the camera has noted to lie on its side.
+func ExamplePicture_Upright() {
+	photograph := &overlay.Picture{Image: image.NewGray(image.Rect(0, 0, 300, 400)), Orientation: 6}
+	heat := image.NewGray(image.Rect(0, 0, 100, 75))
+	fmt.Println(photograph.Upright(heat).Bounds().Size())
+	// Output: (75,100)
+}

@@ -193,12 +193,30 @@ func (p *Picture) box(box image.Rectangle, service image.Point) image.Rectangle 
 	}
 	own := p.Bounds().Size()
 	from, to := dotOf(box.Min), dotOf(box.Max)
-	if p.Orientation >= 5 && p.Orientation <= 8 && !alike(service, own) && alike(service, image.Pt(own.Y, own.X)) {
+	if p.aside(service) {
 		from, to = turn(from, service, p.Orientation), turn(to, service, p.Orientation)
 		service = image.Pt(service.Y, service.X)
 	}
 	scale := dot{float64(own.X) / float64(service.X), float64(own.Y) / float64(service.Y)}
 	return image.Rect(rounded(from.x*scale.x), rounded(from.y*scale.y), rounded(to.x*scale.x), rounded(to.y*scale.y))
+}
+
+// Upright turns an image that the service has made of the picture's file, such as
+// a heat map, as the picture was turned. Whether the service minds the orientation
+// of a file is not documented: an image is turned where its proportions show that it
+// lies on its side, and is returned as it is where they do not.
+func (p *Picture) Upright(made image.Image) image.Image {
+	if p == nil || p.Image == nil || made == nil || p.Bounds().Empty() || made.Bounds().Empty() || !p.aside(made.Bounds().Size()) {
+		return made
+	}
+	return upright(made, p.Orientation)
+}
+
+// aside says whether what has that size was not turned by a quarter as the picture
+// was.
+func (p *Picture) aside(size image.Point) bool {
+	own := p.Bounds().Size()
+	return p.Orientation >= 5 && p.Orientation <= 8 && !alike(size, own) && alike(size, image.Pt(own.Y, own.X))
 }
 
 func dotOf(p image.Point) dot { return dot{float64(p.X), float64(p.Y)} }

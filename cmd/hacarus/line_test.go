@@ -35,8 +35,8 @@ import (
 )
 
 var (
-	lineKills  = flag.Int("line.kills", 4, "how often a process of the line is killed")
-	lineImages = flag.Int("line.images", 120, "how many images the line gets meanwhile")
+	lineKills  = flag.Int("line.kills", 3, "how often a process of the line is killed")
+	lineImages = flag.Int("line.images", 80, "how many images the line gets meanwhile")
 )
 
 // natsNode is a node of a cluster, as a process that can be killed:

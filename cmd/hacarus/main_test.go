@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -24,6 +26,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
@@ -52,6 +55,8 @@ func TestScripts(t *testing.T) {
 			"executions": executions,
 			"exits":      exits,
 			"json":       checkJSON,
+			"judged":     judgedPlates,
+			"model":      modelVariable,
 			"profiles":   writeProfiles,
 			"ready":      trainedModel,
 			"sorted":     sortedPlates,
@@ -93,9 +98,10 @@ func writeNames(dir string) error {
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 40, 40))); err != nil {
 		return err
 	}
+	picture := slices.Clip(b.Bytes())
 	for name, content := range map[string][]byte{
-		"x\nOK  forged.png": append(b.Bytes(), 1), "\x93\x8a.png": append(b.Bytes(), 2), "=1+2.png": append(b.Bytes(), 3),
-		"train (1).png": b.Bytes(), "検査　1.png": b.Bytes(), "b.png": append(b.Bytes(), 0), "broken.png": b.Bytes()[:40], ".hidden.png": b.Bytes(),
+		"x\nOK  forged.png": append(picture, 1), "\x93\x8a.png": append(picture, 2), "=1+2.png": append(picture, 3),
+		"train (1).png": picture, "検査　1.png": picture, "b.png": append(picture, 0), "broken.png": picture[:40], ".hidden.png": picture,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return err
@@ -177,6 +183,40 @@ func sortedPlates(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
+// judgedPlates writes record.jsonl, in which a model and a person have judged the
+// plates: OK what is good and NG what is bad, but for one of each that nobody has
+// judged and one that the person is not sure of. The plates are in the folder line.
+func judgedPlates(ts *testscript.TestScript, _ bool, _ []string) {
+	dir := filepath.Join(ts.Getenv("PLATES"), "inspect")
+	entries, err := os.ReadDir(dir)
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs("line"), 0o700))
+	r, err := record.Open(ts.MkAbs("record.jsonl"))
+	ts.Check(err)
+	for n, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(filepath.Join("line", entry.Name())), content, 0o600))
+		sum := sha256.Sum256(content)
+		e := record.Entry{
+			ID: entry.Name(), Time: time.Date(2026, 1, 30, 23, 0, n, 0, time.Local), File: entry.Name(), Dir: ts.MkAbs("line"),
+			SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)), Verdict: "NG", Boxes: [][4]int{{10, 20, 30, 50}}, By: record.Model, Model: "m",
+		}
+		ts.Check(r.Append(e))
+		e.By, e.Note, e.Time = "佐藤", "=looked at", e.Time.Add(2*time.Hour)
+		switch {
+		case strings.HasSuffix(entry.Name(), "-04.jpg") || entry.Name() == "NG-01-scratch.jpg":
+			continue
+		case entry.Name() == "NG-06-stain.jpg":
+			e.Verdict, e.Boxes = "unknown", nil
+		case strings.HasPrefix(entry.Name(), "OK"):
+			e.Verdict, e.Boxes = "OK", nil
+		}
+		ts.Check(r.Append(e))
+	}
+	ts.Check(r.Close())
+}
+
 // serveTLS serves the script's service with a certificate of its own, which is in
 // ca.pem, and sets TLS to its URL.
 func serveTLS(ts *testscript.TestScript, _ bool, _ []string) {
@@ -229,12 +269,17 @@ func checkJSON(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// trainedModel trains the script's service on the plates, and sets MODEL.
-func trainedModel(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(ts.Exec("hacarus", "train", "--algorithm", "Pattern Matching", "--name", "plates", filepath.Join(ts.Getenv("PLATES"), "train"), "-o", "json"))
+// modelVariable sets a variable to the id of the model that was shown last: model NAME
+func modelVariable(ts *testscript.TestScript, _ bool, args []string) {
 	var model struct {
 		ModelID string `json:"model_id"`
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &model))
-	ts.Setenv("MODEL", model.ModelID)
+	ts.Setenv(args[0], model.ModelID)
+}
+
+// trainedModel trains the script's service on the plates, and sets MODEL.
+func trainedModel(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Exec("hacarus", "train", "--algorithm", "Pattern Matching", "--name", "plates", filepath.Join(ts.Getenv("PLATES"), "train"), "-o", "json"))
+	modelVariable(ts, false, []string{"MODEL"})
 }

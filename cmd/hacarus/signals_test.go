@@ -69,17 +69,21 @@ func asked(s *hacarustest.Server) func() bool {
 	return func() bool { return len(s.Calls("getItemById")) > 11 }
 }
 
-// Ctrl-C ends an inspection in order, and each image still has its line.
+// Ctrl-C ends an inspection in order, and each image still has its line, and its row.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	s, plates := slowService(t)
-	p := start(t, s, "inspect", "--model", "slow", "-o", "jsonl", plates)
+	out := t.TempDir()
+	p := start(t, s, "inspect", "--model", "slow", "--out", out, "-o", "jsonl", plates)
 	require.Eventually(t, asked(s), time.Minute, time.Millisecond)
 	code, took := p.end(t, os.Interrupt)
 	require.Equal(t, 130, code, p.stderr.String())
 	require.Less(t, took, 5*time.Second) // one, on a machine that has nothing else to do
 	require.Equal(t, 11, strings.Count(p.stdout.String(), "\n"), p.stdout.String())
 	require.Contains(t, p.stderr.String(), "without a verdict: 11")
+	rows, err := os.ReadFile(filepath.Join(out, "results.csv"))
+	require.NoError(t, err)
+	require.Equal(t, 11, strings.Count(string(rows), ",unknown,"))
 }
 
 // The second Ctrl-C ends it at once.

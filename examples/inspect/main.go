@@ -1,106 +1,119 @@
-// Command inspect does the whole job of HACARUS CHECK: it uploads images of
-// good products, trains a model on them, has it inspect other images, and
-// shows what it found: a table, the images with the defects boxed, a CSV file
-// and a web page.
+// Command inspect trains a model with images of good products, has it inspect other
+// images, prints the verdicts, and draws the defects that it found.
 //
-//	go run ./examples/inspect
+//	go run ./examples/inspect [GOOD TODAY]
 //
-// runs it on the plates in testdata, against a stand-in of the service in this
-// process. With HACARUS_BASE_URL, HACARUS_CLIENT_ID and HACARUS_CLIENT_SECRET
-// in the environment it uses the real service, where the uploaded items and
-// the trained model stay.
-//
-// It exits with 0 when every image has a verdict, with 1 when -fail-on-ng is
-// given and some are NG, and with 2 when anything went wrong.
+// GOOD is a folder of good products, TODAY one to inspect. It exits with 0 if all are
+// OK, with 1 if some are NG, and with 2 after any error: an image without a verdict is
+// never OK. Without an account in the environment, a stand-in is the service.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"image/png"
 	"os"
 	"os/signal"
-)
+	"path/filepath"
 
-const (
-	exitOK    = 0 // every image has a verdict
-	exitNG    = 1 // with -fail-on-ng: some images are NG
-	exitError = 2 // some images have no verdict
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/overlay"
 )
 
 func main() {
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv)
+	ng, err := inspect(ctx, cmp.Or(flag.Arg(0), "testdata/boards/train"), cmp.Or(flag.Arg(1), "testdata/boards/inspect"))
 	stop()
-	os.Exit(code)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "inspect:", err)
+		os.Exit(2)
+	}
+	os.Exit(min(ng, 1))
 }
 
-// run is main with everything that it touches given to it.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) string) int {
-	opts, err := parseOptions(args, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	}
-	var rep *report
-	if err == nil {
-		rep, err = inspect(ctx, opts, newConsole(stderr), getenv)
-	}
-	// A job that ended early may still have verdicts, and they are shown.
-	if rep != nil {
-		err = errors.Join(err, publish(rep, opts, stdout))
-	}
+// inspect returns how many images are NG. Without an error, all others are OK.
+func inspect(ctx context.Context, good, subjects string) (ng int, err error) {
+	client, err := connect()
 	if err != nil {
-		fmt.Fprintf(stderr, "inspect: %s\n", explain(err))
-		return exitError
+		return 0, err
 	}
-	return rep.exitCode(opts.failOnNG)
+	defer client.Close()
+	files, err := hacarus.FilesFromDir(subjects)
+	if err != nil || len(files) == 0 {
+		return 0, errors.Join(fmt.Errorf("no images to inspect in %s", subjects), err)
+	}
+	model, err := train(ctx, client, good)
+	if err != nil {
+		return 0, err
+	}
+	folder, err := os.MkdirTemp("", "inspect-")
+	if err != nil {
+		return 0, err
+	}
+	count := map[hacarus.Verdict]int{}
+	for result, err := range client.Inspect(ctx, hacarus.InspectRequest{ModelID: model.ModelID, Files: files}) {
+		if err != nil {
+			return 0, err // what ended the inspection
+		}
+		count[result.Verdict]++
+		fmt.Println(result.Verdict, result.File)
+		if err := errors.Join(result.Err, draw(result, folder)); err != nil {
+			fmt.Fprintln(os.Stderr, result.File+":", err)
+		}
+	}
+	fmt.Println("The defects are marked in", folder)
+	if none := len(files) - count[hacarus.VerdictOK] - count[hacarus.VerdictNG]; none > 0 {
+		return 0, fmt.Errorf("%d images have no verdict", none)
+	}
+	return count[hacarus.VerdictNG], nil
 }
 
-// inspect checks all that can be checked before anything is sent, and runs the job.
-func inspect(ctx context.Context, opts options, out *console, getenv func(string) string) (*report, error) {
-	train, err := findPhotos("train", opts.train)
+// train makes a model of what good products look like. Reconstructor learns textures
+// such as that of wood; for parts of one shape, take AlgorithmPatternMatching.
+func train(ctx context.Context, client *hacarus.Client, folder string) (*hacarus.Model, error) {
+	files, err := hacarus.FilesFromDir(folder)
+	if err != nil || len(files) == 0 {
+		return nil, errors.Join(fmt.Errorf("no images to learn from in %s", folder), err)
+	}
+	algorithm, err := client.FindAlgorithm(ctx, hacarus.AlgorithmReconstructor)
 	if err != nil {
 		return nil, err
 	}
-	subjects, err := findPhotos("inspect", opts.inspect)
-	if err != nil {
-		return nil, err
+	var ids []string
+	for item, err := range client.Upload(ctx, hacarus.UploadRequest{Files: files, Training: true, Good: new(true)}) {
+		if err != nil {
+			return nil, err
+		}
+		if item.Err != nil {
+			return nil, item.Err
+		}
+		ids = append(ids, item.ItemID)
 	}
-	if err := checkItemIDs(train, subjects); err != nil {
-		return nil, err
-	}
-	if err := checkPictures(opts.out, subjects, train); err != nil {
-		return nil, err
-	}
-	// A folder that cannot be made must not cost a training.
-	if err := os.MkdirAll(opts.out, 0o755); err != nil {
-		return nil, fmt.Errorf("-out: %w", err)
-	}
-	svc, err := connect(getenv)
-	if err != nil {
-		return nil, err
-	}
-	defer svc.close()
-
-	ctx, cancel := context.WithTimeoutCause(ctx, opts.timeout, timeoutError(opts.timeout))
-	defer cancel()
-	j := job{client: svc.client, out: out}
-	rep, err := j.run(ctx, opts, train, subjects)
-	if rep != nil {
-		rep.Service = svc.name
-	}
-	return rep, err
+	return client.TrainAndWait(ctx, algorithm.AlgorithmID, hacarus.TrainRequest{Name: "inspect example", ItemIDs: ids})
 }
 
-// publish writes the report's files, and prints it.
-func publish(rep *report, opts options, stdout io.Writer) error {
-	if err := rep.save(opts.out); err != nil {
+func draw(result *hacarus.Inspection, folder string) error {
+	picture, err := overlay.Open(result.File)
+	if err != nil {
 		return err
 	}
-	if opts.json {
-		return rep.printJSON(stdout)
+	file, err := os.Create(filepath.Join(folder, filepath.Base(result.File)+".png"))
+	if err != nil {
+		return err
 	}
-	return rep.printTable(stdout, opts.out)
+	marked := overlay.Draw(picture, overlay.FindingsOf(result.Item, hacarus.ActiveModel, picture))
+	return errors.Join(png.Encode(file, marked), file.Close())
+}
+
+// connect uses the service that the environment names, or else a stand-in of it.
+func connect() (*hacarus.Client, error) {
+	if cmp.Or(os.Getenv("HACARUS_BASE_URL"), os.Getenv("HACARUS_CLIENT_ID"), os.Getenv("HACARUS_CLIENT_SECRET")) == "" {
+		return hacarustest.NewServer().Client(), nil
+	}
+	return hacarus.NewFromEnv(hacarus.WithUserAgent("inspect-example"))
 }

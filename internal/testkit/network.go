@@ -18,6 +18,24 @@ type RoundTrip func(*http.Request) (*http.Response, error)
 // RoundTrip calls the function.
 func (f RoundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// Proxy is a transport made of a function that passes requests on to another one,
+// or responds itself. The function runs for one request at a time, so that what
+// it remembers needs no lock. While next has a request, others have their turn.
+// Next is the function's own only until it returns.
+func Proxy(through http.RoundTripper, f func(r *http.Request, next http.RoundTripper) (*http.Response, error)) RoundTrip {
+	turn := make(chan struct{}, 1) // the clock of a synctest bubble stands still for who waits for a mutex
+	next := RoundTrip(func(r *http.Request) (*http.Response, error) {
+		<-turn
+		defer func() { turn <- struct{}{} }()
+		return through.RoundTrip(r)
+	})
+	return func(r *http.Request) (*http.Response, error) {
+		turn <- struct{}{}
+		defer func() { <-turn }()
+		return f(r, next)
+	}
+}
+
 // InMemory serves requests by a handler without a connection, so that it works
 // in a synctest bubble, and tells the request's trace what a transport would.
 func InMemory(h http.Handler) RoundTrip {

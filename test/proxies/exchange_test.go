@@ -33,11 +33,13 @@ func (p *proxy) settle(t *testing.T) {
 	require.Eventually(t, func() bool { return p.busy.Load() == 0 }, patience, time.Millisecond)
 }
 
-// work counts a request while it is served.
-func (p *proxy) work(serve func()) {
+// work counts a request from now until it is served.
+func (p *proxy) work(serve func()) func() {
 	p.busy.Add(1)
-	defer p.busy.Add(-1)
-	serve()
+	return func() {
+		defer p.busy.Add(-1)
+		serve()
+	}
 }
 
 // script is what a proxy does to a request, which is the n-th that is not a
@@ -52,8 +54,8 @@ type script struct {
 
 // exchange is one request at the proxy, in either protocol.
 type exchange interface {
-	// inform writes an informational response.
-	inform(status int, header http.Header)
+	// inform writes an informational response, and says whether somebody may read it.
+	inform(status int, header http.Header) bool
 	// respond writes a final response.
 	respond(status int, header http.Header, body string)
 	// execute lets the service act, and keeps its response back.

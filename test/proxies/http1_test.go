@@ -28,7 +28,7 @@ func newHTTP1(t *testing.T, id identity, service *hacarustest.Server, s script) 
 				return
 			}
 			x := &exchange1{proxy: p, raw: raw, conn: conn, request: r}
-			p.work(x.serve)
+			p.work(x.serve)()
 			if x.closed.Load() {
 				return
 			}
@@ -72,7 +72,9 @@ func (x *exchange1) serve() {
 	x.pass()
 }
 
-func (x *exchange1) inform(status int, header http.Header) { x.write(status, header, "") }
+func (x *exchange1) inform(status int, header http.Header) bool {
+	return x.write(status, header, "") == nil
+}
 
 func (x *exchange1) respond(status int, header http.Header, body string) {
 	header = header.Clone()
@@ -82,19 +84,20 @@ func (x *exchange1) respond(status int, header http.Header, body string) {
 	if header.Get("Transfer-Encoding") == "" {
 		header.Set("Content-Length", fmt.Sprint(len(body)))
 	}
-	x.write(status, header, body)
+	_ = x.write(status, header, body)
 	x.done = true
 	if strings.EqualFold(header.Get("Connection"), "close") {
 		x.cut()
 	}
 }
 
-func (x *exchange1) write(status int, header http.Header, body string) {
+func (x *exchange1) write(status int, header http.Header, body string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
 	_ = header.Write(&b)
 	b.WriteString("\r\n" + body)
-	_, _ = io.WriteString(x.conn, b.String())
+	_, err := io.WriteString(x.conn, b.String())
+	return err
 }
 
 func (x *exchange1) execute() { _, _, _ = x.proxy.forward(x.request, x.body) }

@@ -123,7 +123,7 @@ func (c *conn2) begin(f *http2.MetaHeadersFrame) {
 	if f.StreamEnded() {
 		x.receive(nil, true)
 	}
-	c.work.Go(func() { c.proxy.work(x.serve) })
+	c.work.Go(c.proxy.work(x.serve))
 }
 
 // exchange2 is an exchange of HTTP/2.
@@ -183,7 +183,7 @@ func (x *exchange2) serve() {
 	x.pass()
 }
 
-func (x *exchange2) writeHead(status int, header http.Header, end bool) {
+func (x *exchange2) writeHead(status int, header http.Header, end bool) (err error) {
 	c := x.conn
 	c.locked(func() {
 		c.headers.Reset()
@@ -196,15 +196,18 @@ func (x *exchange2) writeHead(status int, header http.Header, end bool) {
 				_ = c.encoder.WriteField(hpack.HeaderField{Name: strings.ToLower(name), Value: v})
 			}
 		}
-		_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: x.id, BlockFragment: c.headers.Bytes(), EndHeaders: true, EndStream: end})
+		err = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: x.id, BlockFragment: c.headers.Bytes(), EndHeaders: true, EndStream: end})
 	})
+	return err
 }
 
-func (x *exchange2) inform(status int, header http.Header) { x.writeHead(status, header, false) }
+func (x *exchange2) inform(status int, header http.Header) bool {
+	return x.writeHead(status, header, false) == nil
+}
 
 func (x *exchange2) respond(status int, header http.Header, body string) {
 	x.done = true
-	x.writeHead(status, header, body == "")
+	_ = x.writeHead(status, header, body == "")
 	for len(body) > 0 {
 		piece := body[:min(len(body), 16<<10)]
 		body = body[len(piece):]

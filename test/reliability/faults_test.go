@@ -301,6 +301,8 @@ func (s *stage) nextDial() func() (net.Conn, error) {
 // prepare lets the script go wrong with the operation's next requests. Logins
 // in between connect as usual.
 func (s *stage) prepare(op operation, script []fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, f := range script {
 		s.dials = append(s.dials, f.dial)
 		if f.effect == stranger && op.id != "login" {

@@ -70,7 +70,7 @@ func TestKilledInspection(t *testing.T) {
 		} else {
 			require.NoError(t, err, output.String())
 		}
-		r.settle()
+		r.settle(t)
 	}
 	child := job.command(t)
 	output, err := child.CombinedOutput()
@@ -165,8 +165,9 @@ type relay struct {
 	work     sync.WaitGroup
 
 	mu      sync.Mutex
-	changed *sync.Cond // the number of connections
+	changed *sync.Cond // a connection has ended
 	conns   int
+	latest  string // the address that the last connection came from
 	left    int
 	midway  int
 	meddle  func()
@@ -185,8 +186,8 @@ func newRelay(t *testing.T, target string) *relay {
 			if err != nil {
 				return
 			}
-			r.count(1)
-			r.work.Go(func() { defer r.count(-1); r.forward(conn.(*net.TCPConn)) })
+			r.begin(conn)
+			r.work.Go(func() { defer r.end(); r.forward(conn.(*net.TCPConn)) })
 		}
 	})
 	t.Cleanup(func() { assert.NoError(t, l.Close()); r.work.Wait() })
@@ -203,20 +204,32 @@ func (r *relay) killAfter(bytes int, victim *os.Process, meddle func()) {
 	r.left, r.midway, r.victim, r.meddle = bytes, bytes/2, victim, meddle
 }
 
-// settle waits until the service has ended what it was asked for, and lets the next process live.
-func (r *relay) settle() {
+// settle waits until the service has ended what it was asked for, and lets the next
+// process live. Connections come in their order: when one of settle's own has
+// come, all of the dead process's have.
+func (r *relay) settle(t *testing.T) {
+	t.Helper()
+	own, err := new(net.Dialer).DialContext(t.Context(), "tcp", r.address())
+	require.NoError(t, err)
+	require.NoError(t, own.Close())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.conns > 0 {
+	for r.latest != own.LocalAddr().String() || r.conns > 0 {
 		r.changed.Wait()
 	}
 	r.victim = nil
 }
 
-func (r *relay) count(connections int) {
+func (r *relay) begin(conn net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conns += connections
+	r.conns, r.latest = r.conns+1, conn.RemoteAddr().String()
+}
+
+func (r *relay) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns--
 	r.changed.Broadcast()
 }
 

@@ -17,7 +17,7 @@ func explain(p *program.Program, code int, err error) string {
 	switch {
 	case code == exit.Interrupted:
 		return p.Text("interrupted")
-	case code == exit.Unknown:
+	case code == exit.Unknown && errors.Is(err, hacarus.ErrOutcomeUnknown):
 		return p.Text("%v\nThe service may have done it all the same: look before you do it again.", err)
 	case errors.Is(err, hacarus.ErrLicense):
 		return p.Text("%v\nThe service has no valid license: hacarus license install FILE", err)

@@ -69,7 +69,10 @@ func categoryTitle(p *program.Program, name string) string {
 
 func usageLine(p *program.Program, cmd *cli.Command) string {
 	line := cmd.FullName()
-	if len(cmd.Commands) > 0 {
+	switch {
+	case len(cmd.Commands) > 0 && len(cmd.VisibleFlags()) > 1: // it does something by itself, and --help is not all there is
+		return line + " [" + p.Text("COMMAND") + "] " + p.Text("[OPTION]…")
+	case len(cmd.Commands) > 0:
 		return line + " " + p.Text("COMMAND")
 	}
 	return strings.TrimSpace(line + " " + p.Text("[OPTION]…") + " " + cmd.ArgsUsage)

@@ -18,6 +18,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/resources"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/review"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/serve"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/train"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/watch"
@@ -64,6 +65,7 @@ func newRoot(p *program.Program) *cli.Command {
 			evaluate.Command(p),
 			watch.Command(p),
 			line.Command(p),
+			review.Command(p),
 			resources.Algorithms(p),
 			resources.Models(p),
 			resources.Items(p),

@@ -64,6 +64,7 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	results, err := inspect.Inspect(ctx, p, client, true, hacarus.InspectRequest{ModelID: model.ModelID, Files: images.Files(inspected)})
+	results.HeatMaps = client
 	if err := errors.Join(err, results.Save(ctx, p, out, p.Text("Inspection with model %s", model.Name), inspected)); err != nil {
 		return err
 	}

@@ -1,14 +1,8 @@
 package evaluate
 
 import (
-	"bytes"
-	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"html"
-	"html/template"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -21,71 +15,102 @@ import (
 
 // outcome is all that an evaluation found.
 type outcome struct {
+	*look        // of the model
 	Model        string
-	Report       *evaluation.Report
 	Requirements []evaluation.Judgement
 	Compared     string // the other model; "" for none
 	Comparison   *evaluation.Comparison
+	Sweep        *swept // nil for none
+
+	wrong, near []report.Image // with their pictures, where there is a folder
 }
 
-// MarshalJSON writes the report's figures, and beside them what else was asked for.
-func (o outcome) MarshalJSON() ([]byte, error) {
-	raw, err := json.Marshal(o.Report)
+// MarshalJSON writes the report's figures, and behind them what else was asked for.
+func (o *outcome) MarshalJSON() ([]byte, error) {
+	figures, err := json.Marshal(o.report)
 	if err != nil {
 		return nil, err
 	}
-	parts := map[string]any{}
-	if err := json.Unmarshal(raw, &parts); err != nil {
+	check := o.check()
+	check.Exceptions = append([]evaluation.Result{}, check.Exceptions...) // a list, even of none
+	rest, err := json.Marshal(struct {
+		Model        string                    `json:"model"`
+		Check        evaluation.ThresholdCheck `json:"threshold_check"`
+		Requirements []evaluation.Judgement    `json:"requirements"`
+		Compared     string                    `json:"compared_model,omitempty"`
+		Comparison   *evaluation.Comparison    `json:"comparison,omitempty"`
+		Sweep        *swept                    `json:"sweep,omitempty"`
+	}{o.Model, check, append([]evaluation.Judgement{}, o.Requirements...), o.Compared, o.Comparison, o.Sweep})
+	if err != nil {
 		return nil, err
 	}
-	parts["model"] = o.Model
-	parts["requirements"] = append([]evaluation.Judgement{}, o.Requirements...)
-	if o.Comparison != nil {
-		parts["compared_model"], parts["comparison"] = o.Compared, o.Comparison
-	}
-	return json.Marshal(parts)
+	figures[len(figures)-1] = ',' // both are objects, and are one
+	return append(figures, rest[1:]...), nil
 }
 
-// tell writes the outcome, and into the folder, if there is one, the images.
-func (e *request) tell(ctx context.Context, o outcome) error {
+// check says whether the scores reproduce the verdicts: with the threshold that
+// the model has, where that is known, or else with any.
+func (o *outcome) check() evaluation.ThresholdCheck {
+	if o.Sweep != nil && o.Sweep.Parameter == hacarus.ParamThreshold {
+		return evaluation.CheckThreshold(o.results, &o.Sweep.Value)
+	}
+	return evaluation.CheckThreshold(o.results, nil)
+}
+
+// tell writes the outcome, and a page of it into the folder, if there is one.
+func (e *request) tell(o *outcome) error {
 	if err := e.write(o); err != nil {
 		return err
 	}
 	if e.out == nil {
 		return nil
 	}
-	return e.save(ctx, o)
+	return e.save(o)
 }
 
-func (e *request) write(o outcome) error {
+func (e *request) write(o *outcome) error {
 	switch e.p.Out.Format() {
 	case output.JSON, output.JSONL:
 		return e.p.Out.Value(o, nil)
 	case output.CSV:
-		return e.writeCases(o.Report)
+		return e.writeCases(o.report)
 	}
 	return e.writeTable(o)
 }
 
-func (e *request) writeTable(o outcome) error {
-	lines := e.matrix(o.Report)
+func (e *request) writeTable(o *outcome) error {
+	lines := e.matrix(o.report)
 	lines = append(lines, "")
 	lines = append(lines, aligned(e.rows(o))...)
-	if open := e.open(o.Report); open != "" {
+	if open := e.open(o.report); open != "" {
 		lines = append(lines, "", open)
 	}
-	if curve := o.Report.Curve(); len(curve) > 1 {
-		lines = append(lines, "", e.curveNote(), strings.TrimRight(curve.Text(e.plot()), "\n"))
+	if c := e.curve(o); c != nil {
+		lines = append(lines, "")
+		lines = append(lines, c.notes...)
+		lines = append(lines, strings.TrimRight(c.curve.Text(c.plot), "\n"))
+		if o.Sweep != nil {
+			lines = append(lines, "")
+			lines = append(lines, aligned(e.triedText(o, c.plot.Threshold))...)
+		}
 	}
 	if o.Comparison != nil {
-		lines = append(lines, "",
-			e.p.Text("Compared with %s, bad images: %s", o.Compared, o.Comparison.Bad.String()),
-			e.p.Text("Compared with %s, good images: %s", o.Compared, o.Comparison.Good.String()))
+		lines = append(lines, "", e.p.Text("Compared with %s (McNemar's exact test):", o.Compared))
+		lines = append(lines, e.compared(o.Comparison)...)
 		for _, flip := range o.Comparison.Flips {
 			lines = append(lines, "  "+output.Escape(fmt.Sprintf("%s: %s → %s", flip.File, flip.First, flip.Second)))
 		}
 	}
 	return e.p.Out.Text(strings.Join(lines, "\n"))
+}
+
+// compared tells which of two models was right on how many images, and how likely
+// that is where they are equally good.
+func (e *request) compared(c *evaluation.Comparison) []string {
+	line := func(images string, p evaluation.Paired) string {
+		return e.p.Text("%s: only this model is right on %d, only the other on %d, of %d (p = %.2g)", images, p.OnlyFirst, p.OnlySecond, p.N(), p.P())
+	}
+	return []string{line(e.p.Text("bad images"), c.Bad), line(e.p.Text("good images"), c.Good)}
 }
 
 // matrix is the confusion matrix.
@@ -103,36 +128,53 @@ func (e *request) matrix(r *evaluation.Report) []string {
 }
 
 // rows are the figures, by name.
-func (e *request) rows(o outcome) (rows [][2]string) {
-	add := func(name, value string) { rows = append(rows, [2]string{output.Escape(name), output.Escape(value)}) }
-	add(e.p.Text("escape rate"), e.rate(o.Report.Escape))
-	add(e.p.Text("overkill rate"), e.rate(o.Report.Overkill))
-	if low, high := o.Report.AUROC.Interval(confidence); !math.IsNaN(o.Report.AUROC.Value()) {
-		add("AUROC", e.p.Text("%.3f (95 %%: %.3f to %.3f)", o.Report.AUROC.Value(), low, high))
+func (e *request) rows(o *outcome) (rows [][]string) {
+	add := func(name, value string) { rows = append(rows, []string{output.Escape(name), output.Escape(value)}) }
+	add(e.p.Text("escape rate"), e.rateOf(o.report.Escape, o.report.Bad.Undecided))
+	add(e.p.Text("overkill rate"), e.rateOf(o.report.Overkill, o.report.Good.Undecided))
+	if low, high := o.report.AUROC.Interval(confidence); !math.IsNaN(o.report.AUROC.Value()) {
+		add("AUROC", e.p.Text("%.3f (95 %%: %.3f to %.3f)", o.report.AUROC.Value(), low, high))
 	}
-	for _, kind := range o.Report.Kinds {
+	for _, kind := range o.report.Kinds {
 		add(e.p.Text("found of %s", kind.Name), e.rate(kind.Recall()))
 	}
 	if e.repeat > 1 {
-		add(e.p.Text("the same verdict in %d repeats", e.repeat), e.rate(o.Report.Repeatability.Same))
+		add(e.p.Text("the same verdict in %d repeats", e.repeat), e.rate(o.report.Repeatability.Same))
 	}
 	for _, judgement := range o.Requirements {
-		met := e.p.Text("met")
-		if !judgement.Met {
-			met = e.p.Text("not met")
-		}
-		add(judgement.Requirement.String(), met+e.p.Text(" (proven: %.1f %%)", 100*judgement.Bound))
+		add(judgement.Requirement.String(), e.met(judgement)+e.p.Text(" (proven: %.1f %%)", 100*judgement.Bound))
 	}
 	return rows
 }
 
-func aligned(rows [][2]string) (lines []string) {
-	width := 0
+// met says whether a requirement is met, and where it cannot be, why.
+func (e *request) met(j evaluation.Judgement) string {
+	least := j.Requirement.Images()
+	switch {
+	case j.Met:
+		return e.p.Text("met")
+	case j.N < least:
+		return e.p.Text("not met: it takes %d images, and there are %d", least, j.N)
+	}
+	return e.p.Text("not met")
+}
+
+func aligned(rows [][]string) (lines []string) {
+	var widths []int
 	for _, row := range rows {
-		width = max(width, output.Width(row[0]))
+		for i, text := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], output.Width(text))
+		}
 	}
 	for _, row := range rows {
-		lines = append(lines, output.Pad(row[0], width)+"   "+row[1])
+		line := ""
+		for i, text := range row {
+			line += output.Pad(text, widths[i]) + "   "
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	return lines
 }
@@ -148,25 +190,20 @@ func (e *request) rate(r evaluation.Rate) string {
 	return e.p.Text("%d of %d = %.1f %% (95 %%: %.1f %% to %.1f %%)", r.Count, r.N, 100*r.Value(), 100*low, 100*high)
 }
 
+// rateOf is a rate of mistakes, of which some are images without a verdict.
+func (e *request) rateOf(r evaluation.Rate, undecided int) string {
+	if undecided == 0 {
+		return e.rate(r)
+	}
+	return e.p.Text("%s, of which without a verdict: %d", e.rate(r), undecided)
+}
+
 // open says what so few bad images leave open.
 func (e *request) open(r *evaluation.Report) string {
 	if r.Escape.N == 0 {
 		return ""
 	}
 	return e.p.Text("Up to %.1f %% of the bad products may still escape (one-sided, 95 %%).", 100*r.Escape.Upper(confidence))
-}
-
-// curveNote says what the curve is worth: whether scores and one threshold
-// reproduce the verdicts that were given.
-func (e *request) curveNote() string {
-	if evaluation.CheckThreshold(e.results, nil).Reproduces {
-		return e.p.Text("What other thresholds would do to these images, by their scores:")
-	}
-	return e.p.Text("The verdicts do not follow from the scores alone, so this curve is a guess:")
-}
-
-func (e *request) plot() evaluation.Plot {
-	return evaluation.Plot{Escape: e.p.Text("escape rate"), Overkill: e.p.Text("overkill rate"), Threshold: e.p.Text("threshold")}
 }
 
 func caseColumns() []output.Column {
@@ -197,65 +234,4 @@ func (e *request) writeCases(r *evaluation.Report) error {
 		}
 	}
 	return list.Close()
-}
-
-// save writes the table of images, and then pictures of those that went wrong, and
-// a page.
-func (e *request) save(ctx context.Context, o outcome) error {
-	if err := e.saveTable(o.Report); err != nil {
-		return err
-	}
-	var images []report.Image
-	for _, c := range append(append(o.Report.Escapes(), o.Report.Overkills()...), o.Report.Undecided()...) {
-		cells := caseCells(c)
-		image := report.Image{File: c.File, Verdict: c.Verdict, Score: cells[4].Text, Error: cells[5].Text, Item: e.items[c.File]}
-		image.Boxes = []string{e.p.Text("in truth %s %s", cells[1].Text, c.Kind)}
-		images = append(images, image)
-	}
-	if err := report.Draw(ctx, e.p, e.out, images); err != nil {
-		return err
-	}
-	figures, err := e.figures(o)
-	if err != nil {
-		return err
-	}
-	page := report.Page{Title: e.p.Text("Evaluation of model %s", o.Model), Lines: []string{e.open(o.Report)}, Figures: figures, Heading: e.p.Text("Images that went wrong"), Images: images}
-	return page.Save(e.p, e.out)
-}
-
-func (e *request) saveTable(r *evaluation.Report) error {
-	return e.out.Write("results.csv", func(w io.Writer) error {
-		if _, err := io.WriteString(w, output.ByteOrderMark); err != nil {
-			return err
-		}
-		table := csv.NewWriter(w)
-		table.UseCRLF = true
-		var names []string
-		for _, column := range caseColumns() {
-			names = append(names, column.Name)
-		}
-		_ = table.Write(names) // Error tells
-		for _, c := range r.Cases {
-			_ = table.Write(output.Record(caseCells(c)))
-		}
-		table.Flush()
-		return table.Error()
-	})
-}
-
-// figures are the numbers and the curve, as a part of the page.
-func (e *request) figures(o outcome) (template.HTML, error) {
-	var b bytes.Buffer
-	b.WriteString("<table>\n")
-	for _, row := range e.rows(o) {
-		fmt.Fprintf(&b, "<tr><th>%s</th><td>%s</td></tr>\n", html.EscapeString(row[0]), html.EscapeString(row[1]))
-	}
-	b.WriteString("</table>\n")
-	if curve := o.Report.Curve(); len(curve) > 1 {
-		fmt.Fprintf(&b, "<p>%s</p>\n", html.EscapeString(e.curveNote()))
-		if err := curve.WriteSVG(&b, e.plot()); err != nil {
-			return "", err
-		}
-	}
-	return template.HTML(b.String()), nil //nolint:gosec // all of it is escaped above, or drawn by this module
 }

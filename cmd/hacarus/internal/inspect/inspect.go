@@ -36,6 +36,7 @@ there is no verdict. With a journal, it can be run again after any end.`) + `
 			&cli.StringFlag{Name: "journal", TakesFile: true, Sources: cli.EnvVars("HACARUS_JOURNAL"), Usage: p.Text("`FILE` that remembers what was done, so that nothing is done twice")},
 			&cli.StringFlag{Name: "out", TakesFile: true, Usage: p.Text("`FOLDER` for results.csv, pictures and a page; what is not its own it leaves alone")},
 			&cli.BoolFlag{Name: "no-pictures", Usage: p.Text("only results.csv in the folder of --out")},
+			&cli.BoolFlag{Name: "heat-maps", Usage: p.Text("also pictures with the heat maps of the service, if it has any")},
 			&cli.BoolFlag{Name: "fail-on-ng", Usage: p.Text("exit with 1 when an image is NG")},
 			&cli.DurationFlag{Name: "grace", Value: 10 * time.Minute, Usage: p.Text("`TIME` that a verdict may take after it was asked for")},
 		}, settings.Flags(p)),
@@ -73,6 +74,9 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		ModelID: model, Files: images.Files(paths), Journal: cmd.String("journal"), Grace: cmd.Duration("grace"),
 	})
 	if out != nil {
+		if cmd.Bool("heat-maps") {
+			results.HeatMaps = client
+		}
 		err = errors.Join(err, results.Save(ctx, p, out, p.Text("Inspection with model %s", model), paths))
 	}
 	if err != nil {

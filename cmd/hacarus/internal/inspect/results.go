@@ -92,6 +92,10 @@ func boxText(b [4]int) string { return fmt.Sprintf("(%d,%d)-(%d,%d)", b[0], b[1]
 
 // Results are those of an inspection.
 type Results struct {
+	// HeatMaps is the client that fetches heat maps for Save; nil is that none are
+	// wanted.
+	HeatMaps *hacarus.Client
+
 	pictures        bool // are wanted
 	all             []Result
 	ok, ng, unknown int
@@ -129,11 +133,11 @@ func (r *Results) Save(ctx context.Context, p *program.Program, folder *outdir.F
 	for i, result := range r.all {
 		images[i] = result.image(files[result.index])
 	}
-	if err := report.Draw(ctx, p, folder, images); err != nil {
+	if err := report.Draw(ctx, p, folder, r.HeatMaps, images); err != nil {
 		return err
 	}
 	lines := []string{p.Text("Images: %d. OK: %d, NG: %d, without a verdict: %d.", r.count(), r.ok, r.ng, r.unknown)}
-	return report.Page{Title: title, Lines: lines, Images: images}.Save(p, folder)
+	return report.Page{Title: title, Lines: lines, Sections: []report.Section{{Filter: true, Images: images}}}.Save(p, folder)
 }
 
 func (r Result) image(file string) report.Image {

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
@@ -132,6 +135,36 @@ func (f *Folder) Write(name string, write func(io.Writer) error) error {
 		return err
 	}
 	return os.Rename(temporary.Name(), f.Path(name))
+}
+
+// Prune removes the files in folders of it that an earlier run has written, that
+// nobody has changed since, and that are not kept, and makes the rest durable. Names
+// have slashes.
+func (f *Folder) Prune(kept map[string]bool, folders ...string) error {
+	for _, e := range f.written() {
+		if kept[e.File] || !slices.Contains(folders, path.Dir(e.File)) {
+			continue
+		}
+		if sum, err := sumOf(f.Path(e.File)); err != nil || sum != e.SHA256 {
+			continue // it is gone, or somebody else's by now
+		}
+		if err := os.Remove(f.Path(e.File)); err != nil {
+			return err
+		}
+	}
+	for _, folder := range append(folders, ".") {
+		if dir, err := os.Open(f.Path(folder)); err == nil {
+			_ = dir.Sync() // some file systems cannot
+			_ = dir.Close()
+		}
+	}
+	return f.record.Sync()
+}
+
+func (f *Folder) written() []entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.known))
 }
 
 func (f *Folder) note(written entry, line []byte) error {

@@ -85,3 +85,22 @@ func TestApart(t *testing.T) {
 	}
 	open(t, filepath.Join(dir, "results"), filepath.Join(dir, "a.png"))
 }
+
+// What is not kept goes, unless somebody has changed it or somebody else has put it there.
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	f := open(t, filepath.Join(t.TempDir(), "out"))
+	require.NoError(t, errors.Join(f.Sub("good"), f.Sub("bad"), f.Sub("other")))
+	for _, name := range []string{"good/kept", "good/old", "bad/old", "bad/edited", "other/old", "old"} {
+		require.NoError(t, f.Write(name, text(name)))
+	}
+	require.NoError(t, os.WriteFile(f.Path("bad/edited"), []byte("by somebody"), 0o600))
+	require.NoError(t, os.WriteFile(f.Path("good/own"), []byte("of somebody"), 0o600))
+	again := open(t, f.Path("."))
+	require.NoError(t, again.Prune(map[string]bool{"good/kept": true}, "good", "bad"))
+	for name, there := range map[string]bool{"good/kept": true, "good/old": false, "bad/old": false, "bad/edited": true, "good/own": true, "other/old": true, "old": true} {
+		_, err := os.Stat(f.Path(name))
+		require.Equal(t, there, err == nil, name)
+	}
+	require.NoError(t, again.Prune(nil, "good", "bad"), "what is gone is no error")
+}

@@ -181,7 +181,7 @@ func Marshal(value any) ([]byte, error) {
 	if err := encoder.Encode(value); err != nil {
 		return nil, err
 	}
-	raw := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	raw := markup(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	if bytes.IndexFunc(raw, acted) < 0 {
 		return raw, nil
 	}
@@ -196,6 +196,40 @@ func Marshal(value any) ([]byte, error) {
 		raw = raw[size:]
 	}
 	return escaped, nil
+}
+
+// markup writes <, > and & in JSON as they are. Types that write themselves have
+// escaped them, whatever the encoder was told: json.Marshal does, which they use.
+func markup(raw []byte) []byte {
+	plain := make([]byte, 0, len(raw))
+	for len(raw) > 0 {
+		character, size := raw[0], 1
+		if character == '\\' {
+			character, size = escapedMarkup(raw)
+		}
+		if size == 2 { // another escape: a backslash, and what it escapes
+			plain = append(plain, raw[0])
+		}
+		plain = append(plain, character)
+		raw = raw[size:]
+	}
+	return plain
+}
+
+// escapedMarkup is the character of an escape at the beginning of raw, and how
+// long that is: six bytes for markup, and otherwise two.
+func escapedMarkup(raw []byte) (character byte, size int) {
+	if len(raw) >= 6 {
+		switch strings.ToLower(string(raw[1:6])) {
+		case "u003c":
+			return '<', 6
+		case "u003e":
+			return '>', 6
+		case "u0026":
+			return '&', 6
+		}
+	}
+	return raw[1], 2
 }
 
 // acted says whether a terminal may act on a rune: controls beyond ASCII, and

@@ -82,6 +82,37 @@ func TestJSON(t *testing.T) {
 }
 
 // Whatever goes wrong, what stands there is JSON.
+// own is a value that writes itself, as those of the SDK and of evaluation do.
+type own string
+
+func (o own) MarshalJSON() ([]byte, error) { return json.Marshal(string(o)) }
+
+// Markup is readable in every form of JSON, and what a program reads is the same.
+func TestJSONMarkup(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"escape<=0.02 & a>b": `"escape<=0.02 & a>b"`, `\u003c`: `"\\u003c"`, `\\<`: `"\\\\<"`, `C:\<x>`: `"C:\\<x>"`,
+		"\u2028\n\"<\"": `"\u2028\n\"<\""`, "<\u202e": `"<\u202e"`, "": `""`, "検査<": `"検査<"`,
+	} {
+		for _, value := range []any{text, own(text), map[string]any{"x": own(text)}} {
+			raw, err := Marshal(value)
+			require.NoError(t, err)
+			require.Contains(t, string(raw), want)
+			var got any
+			require.NoError(t, json.Unmarshal(raw, &got))
+			if m, ok := got.(map[string]any); ok {
+				got = m["x"]
+			}
+			require.Equal(t, text, got)
+		}
+	}
+	for _, format := range []Format{JSON, JSONL} {
+		var b bytes.Buffer
+		require.NoError(t, New(&b, format, false).Value(own("a<b"), nil))
+		require.Equal(t, "\"a<b\"\n", b.String())
+	}
+}
+
 func TestFailure(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("it failed")

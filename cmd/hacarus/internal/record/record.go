@@ -39,14 +39,37 @@ type Entry struct {
 	ItemID  string    `json:"item_id"`
 	Verdict string    `json:"verdict"`
 	Score   *float64  `json:"score"`
-	Boxes   [][4]int  `json:"boxes"` // left, top, right and bottom in pixels
-	Error   *string   `json:"error"` // why there is no verdict
-	By      string    `json:"by"`    // who decided: [Model] or a person
+	Boxes   [][4]int  `json:"boxes"`          // left, top, right and bottom in pixels
+	Error   *string   `json:"error"`          // why there is no verdict
+	By      string    `json:"by"`             // who decided: [Model] or a person
+	Undo    bool      `json:"undo,omitempty"` // the person has taken the judgement before back, and this is what held before
 	Note    string    `json:"note,omitempty"`
 	Sidecar string    `json:"sidecar,omitempty"`        // base name of the file beside the image that tells of it
 	Beside  string    `json:"sidecar_sha256,omitempty"` // of that file
 	To      string    `json:"to,omitempty"`             // the path that the image goes to; "" if it stays
 }
+
+// Sending is a line of another kind: what became of boxes that a person drew and
+// that the service is told of. It changes nothing of what holds.
+type Sending struct {
+	Image  string       `json:"sending"` // the id of the image
+	Time   time.Time    `json:"time"`
+	ItemID string       `json:"item_id"`
+	Boxes  [][4]int     `json:"boxes"`
+	State  SendingState `json:"state"`
+	Error  string       `json:"error,omitempty"` // why they were not sent, or why that is not known
+}
+
+// SendingState says whether the service has boxes.
+type SendingState string
+
+// The states. Unknown is written before boxes are sent: if nothing is written after
+// it, nobody knows how it ended.
+const (
+	SendingUnknown SendingState = "unknown"
+	SendingDone    SendingState = "sent"
+	SendingFailed  SendingState = "failed" // the service does not have them
+)
 
 // Record is a record that lines are added to. It may be used by several goroutines.
 type Record struct {
@@ -84,13 +107,10 @@ func endsWithinLine(file *os.File) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// Append adds an entry, which is on the disk when it returns. A line that was not
-// written to its end stays, as a line of its own, which is nobody's: to cut it off
-// might take the line of another program.
-func (r *Record) Append(e Entry) error { return r.AppendAll(e) }
-
-// AppendAll adds several entries at once, or what has one embedded in it.
-func (r *Record) AppendAll(entries ...any) error {
+// Append adds entries, or what has one embedded in it, which are on the disk when it
+// returns. A line that was not written to its end stays, as a line of its own, which
+// is nobody's: to cut it off might take the line of another program.
+func (r *Record) Append(entries ...any) error {
 	var lines []byte
 	for _, e := range entries {
 		line, err := output.Marshal(e)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,17 @@ const PageName = "index.html"
 
 // Page is what a page shows.
 type Page struct {
-	Title   string
-	Lines   []string      // below the title
-	Figures template.HTML // made by the program; "" for none
-	Heading string        // of the images; "" for none
+	Title    string
+	Lines    []string      // below the title
+	Figures  template.HTML // made by the program; "" for none
+	Sections []Section
+	OK, NG   string // what the filters of these verdicts are called; "" for the verdict
+}
+
+// Section is a part of the page with images.
+type Section struct {
+	Heading string // "" for one that needs none
+	Filter  bool   // images can be chosen by verdict
 	Images  []Image
 }
 
@@ -46,7 +54,8 @@ func (page Page) Save(p *program.Program, folder *outdir.Folder) error {
 		return parsed.Execute(w, view{
 			Page: page, Language: p.Language(), Now: time.Now().Format(time.DateTime),
 			All: p.Text("all"), None: p.Text("none"), NoVerdict: p.Text("no verdict"), ScoreWord: p.Text("Score"), Filter: p.Text("Show"),
-			BoxesNote: p.Text("Boxes are left, top, right and bottom in pixels."),
+			ImagesWord: p.Text("Images"), BoxesNote: p.Text("Boxes are left, top, right and bottom in pixels."), HeatWord: p.Text("Heat maps"),
+			DefectsWord: p.Text("Defects"),
 		})
 	})
 }
@@ -56,11 +65,34 @@ type view struct {
 	Page
 	Language, Now                                      string
 	All, None, NoVerdict, ScoreWord, Filter, BoxesNote string
+	ImagesWord, HeatWord, DefectsWord                  string
+}
+
+// Word is a verdict as the page has it.
+func (v view) Word(verdict hacarus.Verdict) string {
+	if verdict == hacarus.VerdictUnknown {
+		return v.NoVerdict
+	}
+	return string(verdict)
+}
+
+// HeatMaps says whether there is a heat map.
+func (v view) HeatMaps() bool {
+	return slices.ContainsFunc(v.Sections, func(s Section) bool {
+		return slices.ContainsFunc(s.Images, func(i Image) bool { return i.HeatMap != "" })
+	})
+}
+
+// Boxes says whether there are places of defects.
+func (v view) Boxes() bool {
+	return slices.ContainsFunc(v.Sections, func(s Section) bool {
+		return slices.ContainsFunc(s.Images, func(i Image) bool { return len(i.Boxes) > 0 })
+	})
 }
 
 // Count is how many images have a verdict.
-func (v view) Count(verdict hacarus.Verdict) (n int) {
-	for _, i := range v.Images {
+func (s Section) Count(verdict hacarus.Verdict) (n int) {
+	for _, i := range s.Images {
 		if i.Verdict == verdict {
 			n++
 		}

@@ -11,6 +11,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/putback"
 )
 
 // Models is "hacarus models".
@@ -126,6 +127,11 @@ func tuneModel(ctx context.Context, p *program.Program, cmd *cli.Command, client
 	set, err := client.SetPredictParameters(ctx, id, wanted)
 	if err != nil {
 		return err
+	}
+	if notes, err := putback.Own(); err == nil { // where none can be kept, there is none
+		if err := notes.Forget(ctx, client, id, wanted); err != nil {
+			return err
+		}
 	}
 	return p.Out.Value(set, []output.Column{
 		{Name: "threshold", Title: p.Text("Threshold")}, {Name: "min_detected_area", Title: p.Text("Least area")}, {Name: "ignore_outer", Title: p.Text("Margin")},

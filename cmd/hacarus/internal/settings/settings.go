@@ -59,6 +59,28 @@ type Settings struct {
 	verbose bool
 }
 
+// Given are the flags of the connection as they were given, for a command that
+// reaches the same service. No secret is among them.
+func Given(cmd *cli.Command) (flags []string) {
+	for _, name := range []string{"profile", "base-url", "client-id", "client-secret-file", "ca-file"} {
+		if value := cmd.String(name); value != "" {
+			flags = append(flags, "--"+name, quoted(value))
+		}
+	}
+	if cmd.Bool("insecure-http") {
+		flags = append(flags, "--insecure-http")
+	}
+	return flags
+}
+
+// quoted is a value for a shell, in quotes where it needs them.
+func quoted(value string) string {
+	if strings.ContainsAny(value, " \t'\"$&|<>();*?") {
+		return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	return value
+}
+
 // String names the service, and no secret.
 func (s Settings) String() string { return s.BaseURL }
 

@@ -18,7 +18,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -106,32 +105,35 @@ func newBrowser(t *testing.T) context.Context {
 	// The browser may tell of more than the library knows, which it takes for errors.
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Run(ctx))
+	require.NoError(t, chromedp.Do(ctx))
 	return ctx
 }
 
 // newTab opens an address in a tab of its own, which nothing of other tabs is in.
 func newTab(t *testing.T, browser context.Context, address string, on screen, theme string) *tab {
 	t.Helper()
-	executor := cdp.WithExecutor(browser, chromedp.FromContext(browser).Browser)
-	profile, err := target.CreateBrowserContext().Do(executor)
-	require.NoError(t, err)
-	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(executor)
-	require.NoError(t, err)
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(id))
+	b := &tab{t: t}
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithNewWindow(true), chromedp.WithListener(b.listen))
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	b.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)
-	b := &tab{t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, b.listen)
+	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
 	b.run(
-		log.Enable(), runtime.Enable(),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
-		chromedp.EmulateViewport(on.width, on.height, chromedp.EmulateScale(on.scale)),
-		emulation.SetTouchEmulationEnabled(on.touch),
+		command(log.Enable, cdp.Empty{}),
+		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media}),
+		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: on.width, Height: on.height, DeviceScaleFactor: on.scale}),
+		command(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: on.touch}),
 		chromedp.Navigate(address),
 	)
 	return b
+}
+
+// command is a command of the browser's protocol.
+func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, c, params)
+		return err
+	})
 }
 
 func (b *tab) listen(event any) {
@@ -139,29 +141,29 @@ func (b *tab) listen(event any) {
 	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
-		if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
 			b.problems = append(b.problems, e.Entry.Text+" "+e.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
-		b.problems = append(b.problems, e.ExceptionDetails.Error())
+		b.problems = append(b.problems, e.ExceptionDetails.Text)
 	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning || e.Type == runtime.APITypeAssert {
-			b.problems = append(b.problems, fmt.Sprintf("%s %s", e.Type, e.Args[0].Value))
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
+			b.problems = append(b.problems, fmt.Sprint(e.Type, e.Args))
 		}
 	}
 }
 
-func (b *tab) run(actions ...chromedp.Action) {
+func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	require.NoError(b.t, chromedp.Run(b.ctx, actions...))
+	require.NoError(b.t, chromedp.Do(b.ctx, actions...))
 }
 
 // wait waits until a condition of the page holds.
 func (b *tab) wait(condition string) {
 	b.t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		var holds bool // an error is that the page is not there yet, or not any more
-		if err := chromedp.Run(b.ctx, chromedp.Evaluate(`Boolean(`+condition+`)`, &holds)); err == nil && holds {
+		// An error is that the page is not there yet, or not any more.
+		if holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`Boolean(`+condition+`)`)); err == nil && holds {
 			return
 		}
 	}
@@ -170,10 +172,17 @@ func (b *tab) wait(condition string) {
 }
 
 // eval returns what an expression is.
-func eval[T any](b *tab, expression string) (value T) {
+func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
-	b.run(chromedp.Evaluate(expression, &value))
+	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	require.NoError(b.t, err, expression)
 	return value
+}
+
+// do evaluates an expression for what it does.
+func (b *tab) do(expression string) {
+	b.t.Helper()
+	eval[any](b, "{ "+expression+" } null")
 }
 
 // shot takes a picture of the page, if pictures are asked for.
@@ -182,8 +191,8 @@ func (b *tab) shot(name string) {
 	if *screenshots == "" {
 		return
 	}
-	var picture []byte
-	b.run(chromedp.CaptureScreenshot(&picture))
+	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	require.NoError(b.t, err)
 	require.NoError(b.t, os.MkdirAll(*screenshots, 0o755))
 	require.NoError(b.t, os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o644))
 }
@@ -319,7 +328,7 @@ func TestStatesInBrowser(t *testing.T) {
 			b.check(l.String() + "-all")
 			signs := map[string]string{}
 			for _, state := range states {
-				b.run(chromedp.Evaluate(fmt.Sprintf(`[...document.querySelectorAll('.tile a')].find((a) => a.textContent === %q).click()`, state.station), nil))
+				b.do(fmt.Sprintf(`[...document.querySelectorAll('.tile a')].find((a) => a.textContent === %q).click()`, state.station))
 				b.wait(`!document.getElementById('station').hidden && document.querySelector('#station h2').textContent === '` + state.station + `' && ` + allLoaded)
 				got := eval[[]string](b, `((s) => [s.dataset.state, s.dataset.verdict, s.querySelector('.sign strong').textContent.replaceAll('\n', ' '), s.querySelector('.sign use').getAttribute('href'), getComputedStyle(s.querySelector('.sign')).backgroundColor])(document.getElementById('station'))`)
 				require.Equal(t, []string{state.state, state.verdict, map[string]string{"en": state.word, "ja": state.japanese}[l.language]}, got[:3])
@@ -333,7 +342,7 @@ func TestStatesInBrowser(t *testing.T) {
 					require.Greater(t, eval[float64](b, `parseFloat(getComputedStyle(document.querySelector('#station .sign strong')).fontSize)`), 5000/250/(217.0/1280))
 				}
 				b.check(l.String() + "-" + cmp.Or(map[string]string{"live": state.verdict}[state.state], state.state))
-				b.run(chromedp.Evaluate(`document.querySelector('#station [data-go]').click()`, nil))
+				b.do(`document.querySelector('#station [data-go]').click()`)
 				b.wait(`document.getElementById('station').hidden`)
 			}
 			b.quiet()
@@ -394,18 +403,8 @@ func (b *tab) axe(name string) {
 	}
 	script, err := os.ReadFile(*axeFile)
 	require.NoError(b.t, err)
-	var found []struct {
-		ID, Impact, Help string
-		Nodes            []struct {
-			HTML           string
-			FailureSummary string
-		}
-	}
-	b.run(
-		chromedp.Evaluate(string(script)+"; true", nil),
-		chromedp.Evaluate(`axe.run({resultTypes: ['violations']}).then((r) => r.violations)`, &found,
-			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
-	)
+	b.do(string(script))
+	found := eval[[]any](b, `axe.run({resultTypes: ['violations']}).then((r) => r.violations)`)
 	text, err := json.MarshalIndent(found, "", "  ")
 	require.NoError(b.t, err)
 	require.Empty(b.t, found, "%s: %s", name, text)

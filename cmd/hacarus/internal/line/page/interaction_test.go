@@ -1,7 +1,6 @@
 package page
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -20,10 +20,17 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
+// emulateNetwork is a command that newer versions of the protocol have under two
+// names.
+var emulateNetwork = cdp.Command[network.OverrideNetworkStateParams, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+
 // offline cuts a tab's network, or joins it again.
 func (b *tab) offline(cut bool) {
 	b.t.Helper()
-	b.run(network.Enable(), network.EmulateNetworkConditions(cut, 0, -1, -1))
+	b.run(
+		command(network.Enable, network.EnableParams{}),
+		command(emulateNetwork, network.OverrideNetworkStateParams{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}),
+	)
 }
 
 // press presses keys one after the other, as a keyboard does: what a page prevents
@@ -37,8 +44,8 @@ func (b *tab) press(keys string) {
 		}
 		text := string(key)
 		b.run(
-			input.DispatchKeyEvent(input.KeyDown).WithKey(text).WithText(text).WithUnmodifiedText(text),
-			input.DispatchKeyEvent(input.KeyUp).WithKey(text),
+			command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: text, Text: text, UnmodifiedText: text}),
+			command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: text}),
 		)
 	}
 }
@@ -46,7 +53,7 @@ func (b *tab) press(keys string) {
 // tap touches the middle of what a selector finds.
 func (b *tab) tap(selector string) {
 	b.t.Helper()
-	b.run(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
+	b.run(chromedp.Click(selector, chromedp.NodeVisible))
 }
 
 const stationOpen = `!document.getElementById('station').hidden`
@@ -136,7 +143,7 @@ func TestServerRestartInBrowser(t *testing.T) {
 	current.Store(first.Page)
 	b := newTab(t, newBrowser(t), server.URL+"/?lang=en", tablet, "dark")
 	b.wait(`document.querySelectorAll('.tile').length === 8 && document.body.dataset.link === 'up'`)
-	b.run(chromedp.Evaluate(`window.before = true`, nil))
+	b.do(`window.before = true`)
 
 	current.Store(nil)
 	first.server.CloseClientConnections()
@@ -318,15 +325,12 @@ func TestClocksInBrowser(t *testing.T) {
 	for _, off := range []time.Duration{-25 * time.Hour, 90 * time.Minute} {
 		b := newTab(t, browser, "about:blank", tablet, "light")
 		shift := fmt.Sprintf(`{ const now = Date.now; Date.now = () => now() + %d; }`, off.Milliseconds())
-		b.run(chromedp.ActionFunc(func(ctx context.Context) error {
-			_, err := page.AddScriptToEvaluateOnNewDocument(shift).Do(ctx)
-			return err
-		}), chromedp.Navigate(s.server.URL+"/?lang=en"))
+		b.run(command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shift}), chromedp.Navigate(s.server.URL+"/?lang=en"))
 		b.wait(`document.querySelectorAll('.tile').length === 8`)
 		require.Regexp(t, `^1 h \d+ min ago$`, eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
 		require.Equal(t, "live", eval[string](b, `document.querySelector('.tile').dataset.state`))
 		// A clock that jumps while the page is open is a reason to ask anew.
-		b.run(chromedp.Evaluate(`{ const now = Date.now; Date.now = () => now() + 3600000; window.jumped = true }`, nil))
+		b.do(`const now = Date.now; Date.now = () => now() + 3600000; window.jumped = true`)
 		b.wait(`document.querySelector('.tile').dataset.state === 'offline'`)
 		b.wait(`document.querySelector('.tile').dataset.state === 'live'`)
 	}

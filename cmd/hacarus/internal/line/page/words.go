@@ -23,7 +23,7 @@ func wordsOf(p language.Language) map[string]string {
 		"serial":     p.Text("Serial number"),
 		"file":       p.Text("Image"),
 		"taken":      p.Text("Taken"),
-		"inspected":  p.Text("Inspected"),
+		"inspected":  p.Text("Images inspected"),
 		"reasonWord": p.Text("Reason"),
 
 		// How a station is.

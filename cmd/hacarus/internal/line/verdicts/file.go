@@ -62,7 +62,7 @@ func (f File) Run(ctx context.Context, q *queue.Queue) error {
 		if len(all) == 0 {
 			continue
 		}
-		if err := file.AppendAll(all...); err != nil {
+		if err := file.Append(all...); err != nil {
 			return err
 		}
 	}
