@@ -389,6 +389,7 @@ var japanese = map[string]string{
 	"No verdict":                             "判定なし",
 	"None":                                   "なし",
 	"%s by %s":                               "%s(判定者: %s)",
+	"A judgement was taken back by %s":       "%s さんが判定を取り消しました",
 	"the model: %s":                          "モデルの判定: %s",
 	"Don’t know":                             "わからない",
 	"%s, of which %s are shown":              "%s(うち %s か所を表示)",
