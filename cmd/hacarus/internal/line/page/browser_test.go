@@ -73,6 +73,9 @@ func open(t *testing.T, feed *fakeFeed, opts Options) *site {
 	return s
 }
 
+// chrome is a browser that runs.
+type chrome struct{ ctx context.Context }
+
 // tab is a page in a browser.
 type tab struct {
 	t   *testing.T
@@ -83,7 +86,7 @@ type tab struct {
 }
 
 // newBrowser starts a browser, or skips the test where there is none.
-func newBrowser(t *testing.T) context.Context {
+func newBrowser(t *testing.T) chrome {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("no browser is started with -short")
@@ -106,14 +109,14 @@ func newBrowser(t *testing.T) context.Context {
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx))
-	return ctx
+	return chrome{ctx}
 }
 
 // newTab opens an address in a tab of its own, which nothing of other tabs is in.
-func newTab(t *testing.T, browser context.Context, address string, on screen, theme string) *tab {
+func newTab(t *testing.T, browser chrome, address string, on screen, theme string) *tab {
 	t.Helper()
 	b := &tab{t: t}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithNewWindow(true), chromedp.WithListener(b.listen))
+	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithNewWindow(true), chromedp.WithListener(b.listen))
 	t.Cleanup(cancel)
 	b.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)

@@ -371,7 +371,7 @@ type imageView struct {
 	Boxes   [][4]int `json:"boxes,omitempty"`
 	More    int      `json:"more,omitempty"` // boxes that are left out
 	Error   string   `json:"error,omitempty"`
-	By      string   `json:"by,omitempty"` // a person
+	By      string   `json:"by,omitempty"`   // a person
 	Undo    bool     `json:"undo,omitempty"` // the person has taken a judgement back
 	Note    string   `json:"note,omitempty"`
 }
