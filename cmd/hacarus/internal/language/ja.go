@@ -395,7 +395,6 @@ var japanese = map[string]string{
 	"%s, of which %s are shown":              "%s(うち %s か所を表示)",
 	"Image":                                  "画像",
 	"Taken":                                  "撮影",
-	"Images inspected":                       "検査",
 	"Reason":                                 "理由",
 	"Old":                                    "古い\u200b表示",
 	"Behind":                                 "検査\u200b遅れ",

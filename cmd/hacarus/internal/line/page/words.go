@@ -24,7 +24,7 @@ func wordsOf(p language.Language) map[string]string {
 		"serial":     p.Text("Serial number"),
 		"file":       p.Text("Image"),
 		"taken":      p.Text("Taken"),
-		"inspected":  p.Text("Images inspected"),
+		"inspected":  p.Text("Inspected"),
 		"reasonWord": p.Text("Reason"),
 
 		// How a station is.
