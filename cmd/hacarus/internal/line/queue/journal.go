@@ -28,7 +28,8 @@ type Journal struct {
 	start  uint64     // where the journal begins; 0 is at the first message
 	chunks string     // the compaction that it begins with; "" for none
 
-	holding bool // something will write what waits
+	holding bool  // something will write what waits
+	failed  error // lines that were held could not be written
 
 	mu     sync.Mutex
 	queued []*addition
@@ -38,6 +39,7 @@ type Journal struct {
 // addition is what an Append waits for.
 type addition struct {
 	lines []byte // each with its newline
+	held  bool   // its Append has returned
 	done  chan error
 }
 
@@ -106,7 +108,7 @@ func (j *Journal) takeOver(ctx context.Context) (uint64, error) {
 	if j.writer != nil {
 		j.writeQueued(ctx)
 	}
-	j.writer = nil
+	j.writer, j.failed = nil, nil
 	for {
 		if err := j.usable(ctx); err != nil {
 			return 0, err
@@ -164,7 +166,7 @@ func (j *Journal) Append(ctx context.Context, durable bool, lines ...[]byte) err
 	if err := j.usable(ctx); err != nil {
 		return err
 	}
-	mine := &addition{done: make(chan error, 1)}
+	mine := &addition{held: !durable, done: make(chan error, 1)}
 	for _, line := range lines {
 		mine.lines = append(append(mine.lines, line...), '\n')
 	}
@@ -196,6 +198,9 @@ func (j *Journal) hold(ctx context.Context, a *addition) error {
 	if j.writer == nil {
 		return hacarus.ErrJournalLocked
 	}
+	if j.failed != nil {
+		return j.failed
+	}
 	next, err := j.q.Next(ctx, j.subject, j.writer.position()+1)
 	if err != nil {
 		return err
@@ -206,11 +211,7 @@ func (j *Journal) hold(ctx context.Context, a *addition) error {
 	j.add(a)
 	if !j.holding {
 		j.holding = true
-		time.AfterFunc(heldTime, func() {
-			later, cancel := context.WithTimeout(context.Background(), 5*timeout)
-			defer cancel()
-			j.flush(later)
-		})
+		time.AfterFunc(heldTime, func() { j.flush(ctx) })
 	}
 	return nil
 }
@@ -234,6 +235,9 @@ func (j *Journal) writeQueued(ctx context.Context) {
 		}
 		for _, a := range queued[:n] {
 			a.done <- err
+			if err != nil && a.held {
+				j.failed = err // nobody waits for it
+			}
 		}
 		queued = queued[n:]
 	}
@@ -253,6 +257,9 @@ func joined(additions []*addition) (lines []byte) {
 func (j *Journal) write(ctx context.Context, chunks string, lines []byte) error {
 	if j.writer == nil {
 		return hacarus.ErrJournalLocked // whose owner nobody is without having read it
+	}
+	if j.failed != nil {
+		return j.failed // what comes after a gap is not written
 	}
 	for first := true; first || len(lines) > 0; first = false {
 		part := lines

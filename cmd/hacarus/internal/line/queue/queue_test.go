@@ -1,8 +1,10 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -153,4 +155,49 @@ func TestEscape(t *testing.T) {
 		require.Equal(t, word, Escape(name))
 		require.Equal(t, name, Unescape(word))
 	}
+}
+
+var queued = flag.Int("queued", 5000, "how many jobs are queued")
+
+// However many jobs wait, one more costs what the first one did, and so do the next
+// one to inspect and what is told of a station.
+func TestQueuedJobs(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t)
+	const stations = 10
+	writers := make([]*Writer, stations)
+	for n := range writers {
+		w, _, err := q.NewWriter(t.Context(), JobsOf(fmt.Sprint(n), "x"))
+		require.NoError(t, err)
+		writers[n] = w
+	}
+	job := bytes.Repeat([]byte("x"), 400)
+	var first, last time.Duration
+	at := uint64(0)
+	for tenth := range 10 {
+		begun := time.Now()
+		for n := range *queued / 10 {
+			_, err := writers[n%stations].Write(t.Context(), nil, job)
+			require.NoError(t, err)
+		}
+		written := time.Since(begun)
+		begun = time.Now()
+		const reads = 40
+		for range reads {
+			m, err := q.Next(t.Context(), JobsOf("3", ""), at)
+			require.NoError(t, err)
+			at = m.Seq + 1
+		}
+		read := time.Since(begun)
+		begun = time.Now()
+		_, count, err := q.Count(t.Context(), JobsOf("3", ""), at)
+		require.NoError(t, err)
+		last = written + read
+		if tenth == 0 {
+			first = last
+		}
+		t.Logf("%d queued: %v for each write, %v for each read, %v to count %d", (tenth+1)*(*queued)/10,
+			written/time.Duration(*queued/10), read/reads, time.Since(begun), count)
+	}
+	require.Less(t, last, 10*first+time.Second, "a machine that is busy may need some times as long")
 }
