@@ -107,6 +107,7 @@ func (page *Page) opens(token string) bool {
 // others see. The cookie is for this page's path alone, and follows a link from
 // elsewhere: what changes something does not rest on it alone.
 func (page *Page) letIn(w http.ResponseWriter, r *http.Request, token string) {
+	//nolint:gosec // on http there is no cookie for https only
 	http.SetCookie(w, &http.Cookie{
 		Name: tokenCookie(r), Value: token, MaxAge: int((365 * 24 * time.Hour).Seconds()),
 		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,

@@ -108,7 +108,7 @@ func (r *room) listen(ctx context.Context, last string) *stream {
 	if last != "" {
 		request.Header.Set("Last-Event-ID", last)
 	}
-	response, err := r.client.Do(request)
+	response, err := r.client.Do(request) //nolint:bodyclose // the stream does
 	require.NoError(r.t, err)
 	require.Equal(r.t, http.StatusOK, response.StatusCode)
 	require.Equal(r.t, "text/event-stream", response.Header.Get("Content-Type"))
@@ -329,7 +329,7 @@ func TestStreamResumesByAddress(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1/events?after=%d", first), http.NoBody)
 		require.NoError(t, err)
-		response, err := r.client.Do(request)
+		response, err := r.client.Do(request) //nolint:bodyclose // the stream does
 		require.NoError(t, err)
 		s := &stream{t: t, response: response, lines: bufio.NewReader(response.Body)}
 		defer s.close()
@@ -495,6 +495,11 @@ func TestCounters(t *testing.T) {
 		require.Equal(t, counts{OK: 2}, judge("second", "OK").Counts, "what a person says holds")
 		require.Equal(t, counts{OK: 1, None: 1}, judge("first", "unknown").Counts)
 		require.Equal(t, counts{OK: 1, None: 1}, judge("before", "OK").Counts, "of an earlier shift")
+		feed.add(record.Entry{ID: "second", Station: "A", Time: time.Now(), Verdict: "NG", By: "Sato", Undo: true})
+		back := decode[verdictView](t, s.until("verdict").data)
+		require.Equal(t, counts{NG: 1, None: 1}, back.Counts, "what held before holds again")
+		require.True(t, back.Image.Undo)
+		require.Equal(t, counts{OK: 1, None: 1}, judge("second", "OK").Counts)
 		forgotten := judge("unheard of", "OK")
 		require.Nil(t, forgotten.Image)
 		feed.inspected("A", "clock", "OK", time.Now().Add(time.Hour))

@@ -93,6 +93,7 @@ func (page *Page) refuse(w http.ResponseWriter, r *http.Request) {
 func (page *Page) show(w http.ResponseWriter, r *http.Request, shown *template.Template, status int) {
 	chosen := languageOf(r)
 	if asked := r.URL.Query().Get("lang"); asked != "" {
+		//nolint:gosec // on http there is no cookie for https only
 		http.SetCookie(w, &http.Cookie{
 			Name: languageCookie, Value: string(chosen), MaxAge: int((365 * 24 * time.Hour).Seconds()),
 			HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,

@@ -63,7 +63,7 @@ const stationOpen = `!document.getElementById('station').hidden`
 func TestVerdictsInBrowser(t *testing.T) {
 	t.Parallel()
 	feed := newScene(t)
-	s := open(t, feed, Options{})
+	s := open(t, feed, Options{Stale: stale})
 	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en", tablet, "light")
 	b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
 	tile := func(n int) string { return fmt.Sprintf(`document.querySelectorAll('.tile')[%d]`, n) }
@@ -101,7 +101,7 @@ func TestOfflineInBrowser(t *testing.T) {
 	for _, l := range looks() {
 		t.Run(l.String(), func(t *testing.T) {
 			feed := newScene(t)
-			s := open(t, feed, Options{Token: testToken})
+			s := open(t, feed, Options{Stale: stale, Token: testToken})
 			b := newTab(t, browser, s.server.URL+"/?lang="+l.language+"&token="+testToken, l.screen, l.theme)
 			b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
 			b.offline(true)
@@ -139,7 +139,7 @@ func TestServerRestartInBrowser(t *testing.T) {
 		http.Error(w, "starting", http.StatusBadGateway)
 	}))
 	t.Cleanup(server.Close)
-	first := open(t, feed, Options{})
+	first := open(t, feed, Options{Stale: stale})
 	current.Store(first.Page)
 	b := newTab(t, newBrowser(t), server.URL+"/?lang=en", tablet, "dark")
 	b.wait(`document.querySelectorAll('.tile').length === 8 && document.body.dataset.link === 'up'`)
@@ -150,11 +150,11 @@ func TestServerRestartInBrowser(t *testing.T) {
 	server.CloseClientConnections()
 	b.wait(`document.body.dataset.link === 'down'`)
 	feed.inspected("CAM-1", "new", "NG", time.Now())
-	current.Store(open(t, feed, Options{}).Page)
+	current.Store(open(t, feed, Options{Stale: stale}).Page)
 	b.wait(`document.body.dataset.link === 'up' && document.querySelector('.tile').dataset.verdict === 'NG'`)
 	require.True(t, eval[bool](b, `window.before`), "the same page goes on")
 
-	next := open(t, feed, Options{})
+	next := open(t, feed, Options{Stale: stale})
 	next.version = "next"
 	current.Store(next.Page)
 	server.CloseClientConnections()
@@ -168,7 +168,7 @@ func TestJudgingInBrowser(t *testing.T) {
 	for _, l := range []look{{phone, "ja", "dark"}, {phone, "en", "light"}, {tablet, "ja", "light"}, {tablet, "en", "dark"}} {
 		t.Run(l.String(), func(t *testing.T) {
 			feed := newScene(t)
-			s := open(t, feed, Options{Token: testToken})
+			s := open(t, feed, Options{Stale: stale, Token: testToken})
 			b := newTab(t, browser, s.server.URL+"/?station=CAM-3&lang="+l.language+"&token="+testToken, l.screen, l.theme)
 			b.wait(stationOpen + ` && document.querySelectorAll('.strip li').length === 24 && ` + allLoaded)
 			b.tap(`.judge [data-verdict="NG"]`)
@@ -244,7 +244,7 @@ func (f *fakeFeed) judgements() []Judgement {
 func TestKeysInBrowser(t *testing.T) {
 	t.Parallel()
 	feed := newScene(t)
-	s := open(t, feed, Options{Token: testToken})
+	s := open(t, feed, Options{Stale: stale, Token: testToken})
 	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en&token="+testToken, wallHD, "light")
 	b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
 	focused := `document.activeElement.textContent`
@@ -293,7 +293,7 @@ func TestTokensInBrowser(t *testing.T) {
 	t.Parallel()
 	browser := newBrowser(t)
 	feed := newScene(t)
-	public := open(t, feed, Options{Token: testToken, Public: true})
+	public := open(t, feed, Options{Stale: stale, Token: testToken, Public: true})
 	b := newTab(t, browser, public.server.URL+"/?station=CAM-1&lang=en", tablet, "light")
 	b.wait(stationOpen + ` && ` + allLoaded)
 	require.Contains(t, eval[string](b, `document.querySelector('.hint').textContent`), "can only look")
@@ -303,7 +303,7 @@ func TestTokensInBrowser(t *testing.T) {
 	b.quiet()
 
 	for _, language := range []string{"en", "ja"} {
-		closed := open(t, feed, Options{Token: testToken})
+		closed := open(t, feed, Options{Stale: stale, Token: testToken})
 		b = newTab(t, browser, closed.server.URL+"/?lang="+language, tablet, "light")
 		b.wait(`document.body.classList.contains('refused')`)
 		b.check("refused-" + language)
@@ -321,7 +321,7 @@ func TestTokensInBrowser(t *testing.T) {
 func TestClocksInBrowser(t *testing.T) {
 	t.Parallel()
 	browser := newBrowser(t)
-	s := open(t, newScene(t), Options{})
+	s := open(t, newScene(t), Options{Stale: stale})
 	for _, off := range []time.Duration{-25 * time.Hour, 90 * time.Minute} {
 		b := newTab(t, browser, "about:blank", tablet, "light")
 		shift := fmt.Sprintf(`{ const now = Date.now; Date.now = () => now() + %d; }`, off.Milliseconds())
@@ -350,7 +350,7 @@ func TestNamesInBrowser(t *testing.T) {
 		feed.add(record.Entry{ID: fmt.Sprint("x/../", n, "?#%"), Time: at, Station: name, File: evil, Verdict: "OK", By: evil, Note: strings.Repeat("理由", 400)})
 		feed.images[fmt.Sprint("x/../", n, "?#%")] = platesOf(t)[0].content
 	}
-	s := open(t, feed, Options{})
+	s := open(t, feed, Options{Stale: stale})
 	browser := newBrowser(t)
 	for _, on := range []screen{phone, tablet} {
 		b := newTab(t, browser, s.server.URL+"/?lang=ja", on, "light")
@@ -377,7 +377,7 @@ func TestManyStationsInBrowser(t *testing.T) {
 		feed.images[id] = plate
 		feed.inspected(fmt.Sprint("cam-", n+1), id, []string{"OK", "OK", "OK", "NG", "unknown"}[n%5], time.Now())
 	}
-	s := open(t, feed, Options{})
+	s := open(t, feed, Options{Stale: stale})
 	browser := newBrowser(t)
 	for _, on := range []screen{phone, tablet, wallHD, wall4K} {
 		b := newTab(t, browser, s.server.URL+"/?lang=en", on, "dark")
@@ -397,7 +397,7 @@ func TestManyStationsInBrowser(t *testing.T) {
 // chosen where one is.
 func TestChoicesInBrowser(t *testing.T) {
 	t.Parallel()
-	s := open(t, newScene(t), Options{})
+	s := open(t, newScene(t), Options{Stale: stale})
 	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en&station=CAM-2", tablet, "dark")
 	theme := `document.documentElement.dataset.theme`
 	b.wait(stationOpen + ` && ` + theme + ` === 'dark'`)

@@ -89,6 +89,7 @@ func TestJudgementEntry(t *testing.T) {
 		"boxes are never null":                       {record.Entry{Time: now.Add(-1)}, record.Entry{Time: now, Boxes: [][4]int{}}, "unknown"},
 		"a clock that is behind does not turn it":    {record.Entry{Time: now.Add(time.Hour)}, record.Entry{Time: now.Add(time.Hour + time.Microsecond), Boxes: [][4]int{}}, "NG"},
 		"what is said takes the place of an error":   {record.Entry{Error: new("none")}, record.Entry{Time: now, Boxes: [][4]int{}}, "NG"},
+		"what was taken back is said anew":           {record.Entry{By: "Tanaka", Undo: true}, record.Entry{Time: now, Boxes: [][4]int{}}, "NG"},
 		"the file stays where it is, and is told so": {record.Entry{To: "/ng/1.png"}, record.Entry{Time: now, Boxes: [][4]int{}, To: "/ng/1.png"}, "NG"},
 	} {
 		c.want.Verdict, c.want.By, c.want.Note = c.verdict, "Sato", "dust"

@@ -371,9 +371,9 @@ type imageView struct {
 	Boxes   [][4]int `json:"boxes,omitempty"`
 	More    int      `json:"more,omitempty"` // boxes that are left out
 	Error   string   `json:"error,omitempty"`
-	By      string   `json:"by,omitempty"` // a person
+	By      string   `json:"by,omitempty"`   // a person
+	Undo    bool     `json:"undo,omitempty"` // the person has taken a judgement back
 	Note    string   `json:"note,omitempty"`
-	Judged  int64    `json:"judged,omitempty"`
 }
 
 func (i *shownImage) view() *imageView {
@@ -388,7 +388,7 @@ func (i *shownImage) view() *imageView {
 		v.Error = short(*i.Error)
 	}
 	if i.By != record.Model {
-		v.By, v.Judged = i.By, milliseconds(i.Time)
+		v.By, v.Undo = i.By, i.Undo
 	}
 	return v
 }

@@ -68,7 +68,7 @@ func (j Judgement) Entry() record.Entry {
 	if e.Verdict == string(hacarus.VerdictOK) || e.Boxes == nil {
 		e.Boxes = [][4]int{}
 	}
-	e.Error = nil
+	e.Error, e.Undo = nil, false
 	return e
 }
 

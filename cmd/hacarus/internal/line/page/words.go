@@ -14,6 +14,7 @@ func wordsOf(p language.Language) map[string]string {
 		"none":       p.Text("No verdict"),
 		"noneShort":  p.Text("None"),
 		"judgedBy":   p.Text("%s by %s"),
+		"takenBack":  p.Text("A judgement was taken back by %s"),
 		"modelSaid":  p.Text("the model: %s"),
 		"dontKnow":   p.Text("Don’t know"),
 		"score":      p.Text("Score"),
@@ -23,7 +24,7 @@ func wordsOf(p language.Language) map[string]string {
 		"serial":     p.Text("Serial number"),
 		"file":       p.Text("Image"),
 		"taken":      p.Text("Taken"),
-		"inspected":  p.Text("Images inspected"),
+		"inspected":  p.Text("Inspected"),
 		"reasonWord": p.Text("Reason"),
 
 		// How a station is.

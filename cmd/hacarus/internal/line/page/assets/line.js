@@ -108,6 +108,7 @@ export function verdictSign(image) {
 /** whoSays tells who has decided, or why nobody has. */
 export function whoSays(image) {
   if (!image.by) return image.error ?? '';
+  if (image.undo) return fill(words.takenBack, image.by);
   const who = fill(words.judgedBy, saidWord(image.verdict), image.by);
   const model = image.model === image.verdict ? '' : ` (${fill(words.modelSaid, verdictWord(image.model))})`;
   return who + model + (image.note ? ': ' + image.note : '');

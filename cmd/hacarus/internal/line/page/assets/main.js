@@ -98,7 +98,7 @@ function showTop() {
 
 function alarmText(up, heard) {
   if (connection.denied) return words.denied;
-  if (!up && heard !== null) return `${words.offline}. ${fill(words.offlineMore, clockTime(heard, connection.now()))}`;
+  if (!up && heard !== null) return `${words.offline} · ${fill(words.offlineMore, clockTime(heard, connection.now()))}`;
   return up && line.away ? words.queueMore : '';
 }
 

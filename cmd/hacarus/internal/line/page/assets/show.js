@@ -56,6 +56,7 @@ export class Picture {
   constructor(element, size) {
     this.size = size;
     this.element = element;
+    element.dataset.other = ''; // until there is the one that is meant
     element.append(fromTemplate('picture-template'));
     this.img = element.querySelector('img');
     this.boxes = element.querySelector('svg');
