@@ -29,6 +29,9 @@ func (l *process) watchFolders(ctx context.Context) error {
 			return err
 		}
 		f := &folder{l, station, dir, map[string]sighting{}}
+		if err := f.giveBack(); err != nil {
+			return err
+		}
 		l.running.Go(func() { f.watch(ctx) })
 	}
 	return nil
@@ -132,5 +135,32 @@ func (f *folder) take(name string, s sighting) error {
 		return err
 	}
 	f.metrics.accepted(job, isNew)
-	return os.Remove(path)
+	_ = file.Close()
+	return f.remove(name, s)
+}
+
+// asidePrefix begins the names of files that are there for a moment only.
+const asidePrefix = ".hacarus-taken-"
+
+// remove removes a file that was taken in, and not one that has taken its place.
+func (f *folder) remove(name string, s sighting) error {
+	path, aside := filepath.Join(f.dir, name), filepath.Join(f.dir, asidePrefix+name)
+	if err := os.Rename(path, aside); err != nil {
+		return err
+	}
+	info, err := os.Stat(aside)
+	if err == nil && info.Size() == s.size && info.ModTime().Equal(s.written) {
+		return os.Remove(aside)
+	}
+	return errors.Join(err, os.Rename(aside, path))
+}
+
+// giveBack gives files their names back that a process has left without: those that
+// were taken in are known.
+func (f *folder) giveBack() error {
+	left, err := filepath.Glob(filepath.Join(f.dir, asidePrefix+"*"))
+	for _, aside := range left {
+		err = errors.Join(err, os.Rename(aside, filepath.Join(f.dir, strings.TrimPrefix(filepath.Base(aside), asidePrefix))))
+	}
+	return err
 }
