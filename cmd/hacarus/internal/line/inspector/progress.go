@@ -53,13 +53,16 @@ func (p progress) header() nats.Header {
 	return nats.Header{throughHeader: {strconv.FormatUint(p.through, 10)}, missingHeader: {strings.Join(words, " ")}}
 }
 
-// floor is the sequence number below which no job is needed.
-func (p progress) floor() uint64 {
+// first is the sequence number of the first job without a verdict, if there is one.
+func (p progress) first() uint64 {
 	if len(p.missing) > 0 {
 		return slices.Min(p.missing)
 	}
-	return p.through
+	return p.through + 1
 }
+
+// floor is the sequence number below which no job is needed.
+func (p progress) floor() uint64 { return min(p.first(), p.through) }
 
 // Backlog is what waits for a station's verdicts.
 type Backlog struct {

@@ -100,6 +100,8 @@ type inspection struct {
 	outcomes chan *hacarus.Inspection
 	running  sync.WaitGroup
 
+	remembers time.Duration // how long the journal does
+
 	mu    sync.Mutex // guards lanes
 	lanes map[string]chan hacarus.File
 
@@ -123,8 +125,12 @@ func (s *station) inspect(ctx, draining context.Context) error {
 	if err != nil {
 		return err
 	}
+	remember, err := s.remember(ctx, progress)
+	if err != nil {
+		return err
+	}
 	i := &inspection{
-		station: s, ctx: ctx, cancel: cancel, verdicts: verdicts, progress: progress,
+		station: s, ctx: ctx, cancel: cancel, remembers: remember, verdicts: verdicts, progress: progress,
 		lanes: map[string]chan hacarus.File{}, under: make(chan *work), outcomes: make(chan *hacarus.Inspection),
 	}
 	listening, stop := context.WithCancel(ctx)
@@ -141,6 +147,17 @@ func (s *station) inspect(ctx, draining context.Context) error {
 	<-begun
 	i.running.Wait()
 	return err
+}
+
+// remember is how long the journal has to remember an image. Where one has waited
+// since before a failure, it is since then: its verdict may be known to the journal,
+// and not have been published.
+func (s *station) remember(ctx context.Context, p progress) (time.Duration, error) {
+	first, err := s.Queue.Next(ctx, queue.JobsOf(s.name, ""), p.first())
+	if first == nil || err != nil {
+		return s.Remember, err
+	}
+	return s.Remember + max(time.Since(first.Time), 0), nil
 }
 
 // recently is for how long at least ids are remembered: an image may be sent to
@@ -285,7 +302,7 @@ func (i *inspection) file(w *work) hacarus.File {
 func (i *inspection) lane(model string, files <-chan hacarus.File) {
 	for outcome, err := range i.Client.Inspect(i.ctx, hacarus.InspectRequest{
 		ModelID: model, Source: i.source(files), Store: i.Queue.Journal(queue.JournalOf(i.name, model)),
-		Concurrency: i.Concurrency, Grace: i.Grace, Remember: i.Remember, Wait: i.Wait,
+		Concurrency: i.Concurrency, Grace: i.Grace, Remember: i.remembers, Wait: i.Wait,
 		Progress: func(p hacarus.InspectProgress) { i.setTrouble(p.Err) },
 	}) {
 		if err != nil {
