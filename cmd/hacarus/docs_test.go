@@ -36,6 +36,31 @@ func TestTwinOfTheDocumentation(t *testing.T) {
 	}
 }
 
+// The service starts the program with flags that it has, and the page in Japanese has
+// the same commands.
+func TestServiceOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", name))
+		require.NoError(t, err)
+		return string(text)
+	}
+	indented := regexp.MustCompile(`(?m)^    [^#\n]+`)
+	require.Equal(t, indented.FindAllString(read("service.md"), -1), indented.FindAllString(read("service.ja.md"), -1))
+	help, err := exec.CommandContext(t.Context(), "hacarus", "--lang", "en", "help", "watch").Output()
+	require.NoError(t, err)
+	for _, text := range []string{read("hacarus-watch.service"), read("service.md"), read("service.ja.md")} {
+		begin := regexp.MustCompile(`watch (/srv|C:\\)`).FindStringIndex(text)
+		require.NotNil(t, begin)
+		command, _, _ := strings.Cut(text[begin[0]:], "\n\n")
+		flags := regexp.MustCompile(`--[a-z-]+`).FindAllString(command, -1)
+		require.Greater(t, len(flags), 8)
+		for _, flag := range flags {
+			require.Contains(t, string(help), flag)
+		}
+	}
+}
+
 // The commands of the documentation work, in their order.
 func TestCommandsOfTheDocumentation(t *testing.T) {
 	t.Parallel()
@@ -58,6 +83,8 @@ func TestCommandsOfTheDocumentation(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "test", folder, name), content, 0o600))
 	}
+	line := `{"id":"a","time":"2026-11-26T06:00:00Z","file":"a.png","verdict":"NG","by":"model","error":null}` + "\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "line7.jsonl"), []byte(line), 0o600))
 	count := 0
 	for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {

@@ -20,7 +20,13 @@ var version = ""
 
 func main() {
 	p := program.New(os.Args[1:], version)
-	ctx, stop := interrupt.Context(func() { p.Say("Ending in order. Ctrl-C once more ends at once.") })
+	ctx, stop := interrupt.Context(func(signal os.Signal) {
+		if signal == os.Interrupt {
+			p.Say("Ending in order. Ctrl-C once more ends at once.")
+			return
+		}
+		p.Say("Ending in order, because of a signal: %v. Another one ends at once.", signal)
+	})
 	code := cli.Run(ctx, p)
 	stop()
 	os.Exit(code)

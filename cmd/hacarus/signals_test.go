@@ -112,6 +112,7 @@ func TestTerminate(t *testing.T) {
 		require.Contains(t, url, "http://127.0.0.1:")
 		code, _ := p.end(t, signal)
 		require.Equal(t, want, code, p.stderr.String())
+		require.Equal(t, signal == os.Interrupt, strings.Contains(p.stderr.String(), "Ctrl-C"), p.stderr.String())
 		require.NoError(t, errors.Join(r.Close(), w.Close()))
 	}
 }
@@ -127,4 +128,6 @@ func TestOutcomeUnknown(t *testing.T) {
 	require.Equal(t, 3, code, p.stderr.String())
 	require.Contains(t, p.stdout.String(), `"exit_code": 3`)
 	require.Contains(t, p.stderr.String(), "look before you do it again")
+	require.Contains(t, p.stderr.String(), "the connection was closed before the response to train came")
+	require.NotContains(t, p.stderr.String(), "EOF")
 }

@@ -13,7 +13,9 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,10 +44,31 @@ func deliver(t *testing.T, dir, name string, shade byte) {
 	require.NoError(t, os.Rename(part, filepath.Join(dir, name)))
 }
 
-// Killed at any point, it inspects each image once, writes one line for it, and
-// puts it where it belongs.
+// Killed at any point, it inspects each image once, writes one line for it, and puts
+// it where it belongs, with its sidecar, on the same disk and on another one.
 func TestWatchKilled(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		*kills = min(*kills, 5)
+	}
+	t.Run("one disk", func(t *testing.T) {
+		t.Parallel()
+		testKilled(t, t.TempDir())
+	})
+	t.Run("two disks", func(t *testing.T) {
+		t.Parallel()
+		elsewhere, err := os.MkdirTemp("/dev/shm", "hacarus-test-") //nolint:usetesting // another disk than that of t.TempDir
+		if err != nil {
+			t.Skip("there is no second disk")
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+		testKilled(t, elsewhere)
+	})
+}
+
+// testKilled has images put into folders on a disk.
+func testKilled(t *testing.T, elsewhere string) {
+	t.Helper()
 	bright := func(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
 		r, _, _, _ := img.At(0, 0).RGBA()
 		return hacarustest.Finding{NG: r > 0x8000}, nil
@@ -54,20 +77,21 @@ func TestWatchKilled(t *testing.T) {
 	t.Cleanup(s.Close)
 	s.AddModel(hacarus.Model{ModelID: "m"})
 	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	require.NoError(t, os.Mkdir(at("in"), 0o700))
+	in, ng, failed, done := filepath.Join(dir, "in"), filepath.Join(elsewhere, "ng"), filepath.Join(elsewhere, "failed"), filepath.Join(elsewhere, "done")
+	require.NoError(t, os.Mkdir(in, 0o700))
 	args := []string{
-		"watch", at("in"), "--model", "m", "--ng", at("ng"), "--failed", at("failed"), "--done", at("done"), "--move",
-		"--journal", at("journal"), "--record", at("record"), "--every", "20ms", "--settle", "1ms", "--grace", "10s",
-	}
-	if raceEnabled {
-		*kills = min(*kills, 5)
+		"watch", in, "--model", "m", "--ng", ng, "--failed", failed, "--done", done, "--move", "--sidecar", "json",
+		"--journal", filepath.Join(dir, "journal"), "--record", filepath.Join(dir, "record"), "--every", "20ms", "--settle", "1ms", "--grace", "10s",
 	}
 	total := 0
+	next := func(name string) {
+		deliver(t, in, name, byte(255*(total%2)))
+		require.NoError(t, os.WriteFile(filepath.Join(in, name+".json"), fmt.Appendf(nil, `{"serial": %d}`, total), 0o600))
+		total++
+	}
 	for range *kills {
 		for range 4 {
-			deliver(t, at("in"), fmt.Sprintf("%04d.png", total), byte(255*(total%2)))
-			total++
+			next(fmt.Sprintf("%04d.png", total))
 		}
 		p := start(t, s, args...)
 		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // any point will do
@@ -75,27 +99,28 @@ func TestWatchKilled(t *testing.T) {
 		_ = p.Wait()
 	}
 	p := start(t, s, args...)
-	deliver(t, at("in"), "last.png", 0) // for which it has to run
-	total++
+	next("last.png") // for which it has to run
 	settled := func() bool {
-		return count(at("in"))+count(at("failed")) == 0 && count(at("ng"))+count(at("done")) == total
+		return count(in)+count(failed) == 0 && count(ng)+count(done) == 2*total
 	}
 	require.Eventually(t, settled, 2*time.Minute, 10*time.Millisecond)
 	code, _ := p.end(t, syscall.SIGTERM)
 	require.Equal(t, 0, code, p.stderr.String())
 
-	raw, err := os.ReadFile(at("record"))
+	raw, err := os.ReadFile(filepath.Join(dir, "record"))
 	require.NoError(t, err)
-	lines := map[string]string{}
+	verdicts, serials := map[string]string{}, map[string]bool{}
 	for line := range strings.Lines(string(raw)) {
-		var e struct{ File, Verdict, To string }
+		var e struct{ File, Verdict, To, Serial string }
 		require.NoError(t, json.Unmarshal([]byte(line), &e))
-		require.Empty(t, lines[e.File], "a second line for %s", e.File)
-		lines[e.File] = e.Verdict
+		require.Empty(t, verdicts[e.File], "a second line for %s", e.File)
+		verdicts[e.File], serials[e.Serial] = e.Verdict, true
 		require.FileExists(t, e.To)
+		require.FileExists(t, e.To+".json")
 	}
-	require.Len(t, lines, total)
-	require.Equal(t, total/2, count(at("ng")))
+	require.Len(t, verdicts, total)
+	require.Len(t, serials, total)
+	require.Equal(t, 2*(total/2), count(ng))
 	uploaded := map[string]int{}
 	for _, call := range s.Calls("addItem") {
 		if call.Executed {
@@ -113,6 +138,48 @@ func TestWatchKilled(t *testing.T) {
 func count(dir string) int {
 	entries, _ := os.ReadDir(dir) // none where there is no folder yet
 	return len(entries)
+}
+
+// Across disks, nothing is removed before its copy is on the disk, name and all.
+func TestMovesAreDurable(t *testing.T) {
+	t.Parallel()
+	elsewhere, err := os.MkdirTemp("/dev/shm", "hacarus-test-") //nolint:usetesting // another disk than that of t.TempDir
+	if err != nil {
+		t.Skip("there is no second disk")
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
+	trace := filepath.Join(t.TempDir(), "trace")
+	if err := exec.CommandContext(t.Context(), "strace", "-f", "-o", trace, "true").Run(); err != nil {
+		t.Skip("system calls cannot be seen")
+	}
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	s.AddModel(hacarus.Model{ModelID: "m"})
+	dir := t.TempDir()
+	in, done := filepath.Join(dir, "in"), filepath.Join(elsewhere, "done")
+	require.NoError(t, os.Mkdir(in, 0o700))
+	deliver(t, in, "a.png", 0)
+	p := prepared(t, s, "watch", in, "--model", "m", "--ng", filepath.Join(elsewhere, "ng"), "--failed", filepath.Join(elsewhere, "failed"), "--done", done, "--move",
+		"--journal", filepath.Join(dir, "journal"), "--record", filepath.Join(dir, "record"), "--every", "20ms", "--settle", "1ms")
+	program := p.Path
+	p.Path, err = exec.LookPath("strace")
+	require.NoError(t, err)
+	p.WaitDelay = 10 * time.Second
+	p.Args = append([]string{"strace", "-D", "-f", "-y", "-e", "trace=fsync,rename,renameat,renameat2,unlink,unlinkat", "-o", trace, program}, p.Args[1:]...)
+	require.NoError(t, p.Start())
+	require.Eventually(t, func() bool { return count(in) == 0 && count(done)+count(filepath.Join(elsewhere, "ng")) == 1 }, time.Minute, 10*time.Millisecond)
+	_, _ = p.end(t, syscall.SIGTERM)
+	var raw []byte
+	require.Eventually(t, func() bool {
+		raw, _ = os.ReadFile(trace)
+		return bytes.Contains(raw, []byte("+++ exited"))
+	}, time.Minute, 10*time.Millisecond)
+	at := 0
+	for _, call := range []string{`fsync\(\d+<\S+/\.hacarus-part-`, `rename\w*\(.*/\.hacarus-part-.*/a\.png"`, `fsync\(\d+<\S+/(done|ng)>`, `unlink\w*\(.*/\.hacarus-removing-`} {
+		found := regexp.MustCompile(call).FindIndex(raw[at:])
+		require.NotNil(t, found, "no %s in its place: %s", call, raw)
+		at += found[1]
+	}
 }
 
 // A second watch of the same journal is refused, and so is what is missing.
@@ -140,12 +207,18 @@ func TestWatchUsage(t *testing.T) {
 		require.Contains(t, strings.ToLower(p.stderr.String()), strings.ToLower(message))
 		require.Empty(t, p.stdout.String())
 	}
+	whole[7] = dir + "/no/such/folder/j"
+	p := start(t, s, append([]string{"watch", dir}, whole...)...)
+	code, _ := p.end(t)
+	require.Equal(t, 2, code)
+	require.Equal(t, 1, strings.Count(p.stderr.String(), "no such file"), p.stderr.String())
+
 	whole[7] = dir + "/j2"
 	s.ResetCalls()
 	first := start(t, s, append([]string{"watch", dir}, whole...)...)
 	require.Eventually(t, func() bool { return len(s.Calls("getModelById")) > 0 }, time.Minute, time.Millisecond)
 	second := start(t, s, append([]string{"watch", dir}, whole...)...)
-	code, _ := second.end(t)
+	code, _ = second.end(t)
 	require.Equal(t, 2, code, second.stderr.String())
 	code, _ = first.end(t, os.Interrupt)
 	require.Equal(t, 130, code, first.stderr.String())

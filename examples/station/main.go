@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -59,9 +58,12 @@ func run(ctx context.Context, dir string) error {
 		Remember: 90 * 24 * time.Hour,
 	}) {
 		if err != nil {
-			return err // the images under way stay in waiting
+			return err
 		}
-		if result.Err != nil && !isOfImage(result.Err) {
+		if errors.Is(result.Err, hacarus.ErrUnfinished) {
+			continue // what ends the inspection comes next, and the image stays in waiting
+		}
+		if hacarus.IsTemporary(result.Err) {
 			time.AfterFunc(time.Minute, func() { again <- hacarus.FileFromPath(result.File) })
 			continue
 		}
@@ -97,15 +99,6 @@ func images(ctx context.Context, dir string, waiting []hacarus.File, again <-cha
 			waiting = nil
 		}
 	}
-}
-
-// isOfImage says whether the reason is the image itself, and not what concerns all of them.
-func isOfImage(err error) bool {
-	return slices.ContainsFunc([]error{
-		hacarus.ErrNoVerdict, hacarus.ErrNoAssessment, hacarus.ErrOutcomeUnknown,
-		hacarus.ErrBadRequest, hacarus.ErrUnprocessable, hacarus.ErrTooLarge,
-	}, func(reason error) bool { return errors.Is(err, reason) }) &&
-		!errors.Is(err, hacarus.ErrUnauthorized) && !errors.Is(err, hacarus.ErrForbidden) && !hacarus.IsTemporary(err)
 }
 
 // connect uses the service that the environment names, or else a stand-in of it.

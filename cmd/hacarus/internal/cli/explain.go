@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
@@ -17,6 +18,8 @@ func explain(p *program.Program, code int, err error) string {
 	switch {
 	case code == exit.Interrupted:
 		return p.Text("interrupted")
+	case code == exit.Unknown && isCutOff(err):
+		return p.Text("the connection was closed before the response to %s came\nThe service may have done it all the same: look before you do it again.", operationOf(err))
 	case code == exit.Unknown && errors.Is(err, hacarus.ErrOutcomeUnknown):
 		return p.Text("%v\nThe service may have done it all the same: look before you do it again.", err)
 	case errors.Is(err, hacarus.ErrLicense):
@@ -25,4 +28,17 @@ func explain(p *program.Program, code int, err error) string {
 		return p.Text("%v\nCheck the client id and its secret; hacarus doctor tells where they come from.", err)
 	}
 	return p.Explain(err)
+}
+
+// isCutOff says whether a call has ended without a response, and that is all there is
+// to tell.
+func isCutOff(err error) bool {
+	return errors.Is(err, hacarus.ErrOutcomeUnknown) && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+}
+
+func operationOf(err error) string {
+	if lost, ok := errors.AsType[*hacarus.RequestError](err); ok {
+		return lost.Operation
+	}
+	return "?"
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/resources"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/review"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/serve"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/shift"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/train"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/watch"
 )
@@ -66,6 +67,7 @@ func newRoot(p *program.Program) *cli.Command {
 			watch.Command(p),
 			line.Command(p),
 			review.Command(p),
+			shift.Command(p),
 			resources.Algorithms(p),
 			resources.Models(p),
 			resources.Items(p),

@@ -3,6 +3,7 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -58,16 +59,37 @@ func (c *Console) say(style output.Style, text string) {
 			lines[i] = style.Paint(lines[i])
 		}
 	}
+	_, _ = c.above(c.w, []byte(strings.Join(lines, "\n")+"\n")) // nobody is there to be told
+}
+
+// above writes to the terminal, and makes room where the bar is. On a line that is
+// not ended, there is no room for a bar any more.
+func (c *Console) above(w io.Writer, b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.bar != nil {
-		_ = c.bar.Clear()
+	if c.bar == nil {
+		return w.Write(b)
 	}
-	fmt.Fprintln(c.w, strings.Join(lines, "\n"))
-	if c.bar != nil {
-		_ = c.bar.RenderBlank()
+	_ = c.bar.Clear()
+	n, err := w.Write(b)
+	if !bytes.HasSuffix(b, []byte("\n")) {
+		c.bar = nil
+		return n, err
 	}
+	_ = c.bar.RenderBlank()
+	return n, err
 }
+
+// Above returns a writer to the same terminal, such as stdout: what is written to it
+// stands above the bar.
+func (c *Console) Above(w io.Writer) io.Writer { return above{c, w} }
+
+type above struct {
+	console *Console
+	w       io.Writer
+}
+
+func (a above) Write(b []byte) (int, error) { return a.console.above(a.w, b) }
 
 // Terminal says whether a person is there.
 func (c *Console) Terminal() bool { return c.terminal }

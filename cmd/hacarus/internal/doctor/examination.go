@@ -83,7 +83,7 @@ func (e *examination) checkSettings(ctx context.Context, cmd *cli.Command) bool 
 			origins = append(origins, setting+": "+origin)
 		}
 	}
-	return e.good("settings", title, e.base.Redacted()+" ("+strings.Join(origins, ", ")+")", "")
+	return e.good("settings", title, e.base.Redacted()+" ("+p.Join(origins)+")", "")
 }
 
 // checkProxy tells which proxy the requests take.
@@ -116,7 +116,7 @@ func (e *examination) checkAddress(ctx context.Context) bool {
 	if err != nil {
 		return e.bad("dns", title, err, p.Text("check the name in the base URL, and this computer's name server"))
 	}
-	return e.good("dns", title, host+": "+strings.Join(addresses, ", "), "")
+	return e.good("dns", title, host+": "+p.Join(addresses), "")
 }
 
 // checkService asks for what needs a login, without one: that the API refuses it
@@ -283,7 +283,7 @@ func (e *examination) checkAlgorithms(ctx context.Context) {
 	for i, a := range list {
 		names[i] = a.Name
 	}
-	e.good("algorithms", title, strings.Join(names, ", "), "")
+	e.good("algorithms", title, e.p.Join(names), "")
 }
 
 func (e *examination) checkModels(ctx context.Context) {

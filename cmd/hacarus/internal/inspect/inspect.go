@@ -118,6 +118,9 @@ func Inspect(ctx context.Context, p *program.Program, client *hacarus.Client, pi
 	results.sort()
 	if p.Out.Format() == output.Table { // for people, in the order of the files
 		for _, result := range results.all {
+			if result.unfinished {
+				continue // what has ended the inspection is told once
+			}
 			failure = errors.Join(failure, list.Add(result, result.Cells()...))
 		}
 	}
@@ -148,7 +151,7 @@ func waitsFor(p *program.Program, progress hacarus.InspectProgress) string {
 	case progress.Err != nil:
 		return p.Text("The service is asked again: %v", progress.Err)
 	case progress.Model != nil && progress.Model.Status != "":
-		return p.Text("Waiting for model %s, which is %s", cmp.Or(progress.Model.Name, progress.Model.ModelID), progress.Model.Status)
+		return p.Text("Waiting for model %s, which is %s", cmp.Or(progress.Model.Name, progress.Model.ModelID), p.Word(string(progress.Model.Status)))
 	}
 	return ""
 }

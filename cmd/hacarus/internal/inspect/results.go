@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -25,6 +26,8 @@ type Result struct {
 	Boxes   [][4]int        `json:"boxes"` // left, top, right and bottom in pixels
 	Error   *string         `json:"error"`
 
+	unfinished bool // because something has ended the inspection
+
 	index int           // of the file in the request
 	item  *hacarus.Item // for its picture; nil where there is none
 }
@@ -37,6 +40,7 @@ func ResultOf(i *hacarus.Inspection) Result {
 	}
 	if i.Err != nil {
 		r.Error = new(output.JSONString(i.Err.Error()))
+		r.unfinished = errors.Is(i.Err, hacarus.ErrUnfinished)
 	}
 	for _, a := range annotationsOf(i) {
 		if box, ok := a.Rect(); ok {

@@ -19,8 +19,8 @@ type Error struct{ Signal os.Signal }
 func (e *Error) Error() string { return "interrupted" }
 
 // Context returns a context that the first Ctrl-C, or the first SIGTERM, ends;
-// said is called then. The second one ends the program at once.
-func Context(said func()) (ctx context.Context, stop func()) {
+// said is called with it then. The second one ends the program at once.
+func Context(said func(os.Signal)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -30,7 +30,7 @@ func Context(said func()) (ctx context.Context, stop func()) {
 			return
 		}
 		cancel(&Error{first})
-		said()
+		said(first)
 		if _, ok := <-signals; ok {
 			os.Exit(exitCode)
 		}

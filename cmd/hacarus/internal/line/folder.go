@@ -46,6 +46,7 @@ type sighting struct {
 	size    int64
 	written time.Time
 	since   time.Time
+	refused bool // it is no image
 }
 
 // Files are looked for every lookEvery, and are whole when they have not changed
@@ -84,9 +85,9 @@ func (f *folder) look() error {
 		}
 		s := f.seen[e.Name()]
 		if s.size != info.Size() || !s.written.Equal(info.ModTime()) {
-			s = sighting{info.Size(), info.ModTime(), now}
+			s = sighting{size: info.Size(), written: info.ModTime(), since: now}
 		}
-		if seen[e.Name()] = s; now.Sub(s.since) >= settleTime {
+		if seen[e.Name()] = s; !s.refused && now.Sub(s.since) >= settleTime {
 			whole = append(whole, e.Name())
 		}
 	}
@@ -102,10 +103,10 @@ func (f *folder) look() error {
 
 // take takes a file in. One that is no image stays where it is.
 func (f *folder) take(name string, s sighting) error {
-	if err := f.spool.Room(s.size); err != nil {
+	path := filepath.Join(f.dir, name)
+	if err := f.spool.Room(s.size); err != nil && !errors.Is(err, intake.ErrTooLarge) {
 		return err
 	}
-	path := filepath.Join(f.dir, name)
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -116,11 +117,15 @@ func (f *folder) take(name string, s sighting) error {
 		return err
 	}
 	defer receive.Abandon()
-	if _, err := io.Copy(receive, file); err != nil {
-		return err
+	var job queue.Job
+	var isNew bool
+	if _, err = io.Copy(receive, file); err == nil {
+		job, isNew, err = receive.Accept()
 	}
-	job, isNew, err := receive.Accept()
-	if errors.Is(err, intake.ErrNoImage) {
+	if errors.Is(err, intake.ErrNoImage) || errors.Is(err, intake.ErrTooLarge) {
+		f.log.Warn("a file is not taken in", "file", path, "error", err)
+		s.refused = true
+		f.seen[name] = s
 		return nil
 	}
 	if err != nil {

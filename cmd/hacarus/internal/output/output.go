@@ -44,11 +44,15 @@ type Column struct {
 type Cell struct {
 	Text   string
 	Number bool // never taken for a formula
+	Word   bool // one of the service's, which tables show in the user's language
 	Style  Style
 }
 
 // Text makes a cell.
 func Text(text string) Cell { return Cell{Text: text} }
+
+// Word makes a cell of a word of the service's, such as a status.
+func Word(word string) Cell { return Cell{Text: word, Word: true} }
 
 // Number makes a cell of a number's text.
 func Number(text string) Cell { return Cell{Text: text, Number: true} }
@@ -58,12 +62,25 @@ type Writer struct {
 	w      io.Writer
 	format Format
 	colors bool
+	words  map[string]string // of the service, in the user's language
 	wrote  bool
 }
 
 // New returns a writer of results in a format, with colors in tables or without.
 func New(w io.Writer, format Format, colors bool) *Writer {
 	return &Writer{w: w, format: format, colors: colors}
+}
+
+// Translate sets how tables show words of the service. All other forms have them as
+// they are.
+func (o *Writer) Translate(words map[string]string) { o.words = words }
+
+// Shown returns a cell as tables show it.
+func (o *Writer) Shown(cell Cell) Cell {
+	if shown, known := o.words[cell.Text]; cell.Word && known {
+		cell.Text = shown
+	}
+	return cell
 }
 
 // Format is the writer's.

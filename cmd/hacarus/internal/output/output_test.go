@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
 )
 
 func TestEscape(t *testing.T) {
@@ -52,6 +54,21 @@ func TestTable(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, New(&b, Table, true).Value(nil, columns(), Cell{Text: "x", Style: Red}, Number("1")))
 	require.Equal(t, "File   \x1b[1;31mx\x1b[0m\nN      1\n", b.String())
+}
+
+// Words of the service are the user's in tables, and the service's everywhere else.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[Format]string{Table: "File          N\n判定なし\npending   判定なし\n", CSV: "file,n\nunknown,\npending,unknown\n"} {
+		var b bytes.Buffer
+		o := New(&b, format, false)
+		o.Translate(map[string]string{"unknown": "判定なし", "pending": "処理待ち"})
+		list := o.List(columns())
+		require.NoError(t, list.Add(nil, Verdict(hacarus.VerdictUnknown), Text("")))
+		require.NoError(t, list.Add(nil, Text("pending"), Word("unknown")))
+		require.NoError(t, list.Close())
+		require.Equal(t, want, collapse(b.String()))
+	}
 }
 
 // collapse makes the gap between columns two spaces, which keeps the test readable.

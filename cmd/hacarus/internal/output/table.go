@@ -54,6 +54,7 @@ func Pad(text string, width int) string {
 
 // table writes rows in columns, and their titles if there are any.
 func (o *Writer) table(columns []Column, rows [][]Cell) error {
+	rows = o.shown(rows)
 	if columns, rows = filled(columns, rows); slices.ContainsFunc(columns, func(c Column) bool { return c.Title != "" }) {
 		titles := make([]Cell, len(columns))
 		for i, c := range columns {
@@ -80,6 +81,16 @@ func (o *Writer) table(columns []Column, rows [][]Cell) error {
 	}
 	_, err := o.Write(b.Bytes())
 	return err
+}
+
+func (o *Writer) shown(rows [][]Cell) [][]Cell {
+	shown := make([][]Cell, len(rows))
+	for n, row := range rows {
+		for _, cell := range row {
+			shown[n] = append(shown[n], o.Shown(cell))
+		}
+	}
+	return shown
 }
 
 // filled leaves out the columns in which nothing stands.
@@ -121,5 +132,5 @@ func Verdict(v hacarus.Verdict) Cell {
 	case hacarus.VerdictNG:
 		style = Red
 	}
-	return Cell{Text: string(v), Style: style}
+	return Cell{Text: string(v), Style: style, Word: true}
 }

@@ -38,15 +38,22 @@ const (
 // told that one is wrong.
 func New(args []string, version string) *Program {
 	format, _ := output.Parse(cmp.Or(flagValue(args, "o", "output"), os.Getenv(OutputVariable)))
-	return &Program{
+	screen := console.New(os.Stderr, os.Getenv)
+	var stdout io.Writer = os.Stdout
+	if screen.Terminal() && console.IsTerminal(os.Stdout) {
+		stdout = screen.Above(os.Stdout)
+	}
+	p := &Program{
 		Args:     args,
 		Version:  version,
 		Stdin:    os.Stdin,
 		Getenv:   os.Getenv,
-		Out:      output.New(os.Stdout, format, console.Colored(os.Stdout, os.Getenv)),
-		Console:  console.New(os.Stderr, os.Getenv),
+		Out:      output.New(stdout, format, console.Colored(os.Stdout, os.Getenv)),
+		Console:  screen,
 		language: language.Choose(append([]string{flagValue(args, "lang")}, localesOf(os.Getenv)...)...),
 	}
+	p.Out.Translate(p.words())
+	return p
 }
 
 // NewFor returns a run with streams of its own, in English: for tests of commands.

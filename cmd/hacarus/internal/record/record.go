@@ -5,6 +5,7 @@ package record
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -138,6 +139,12 @@ func (r *Record) Close() error { return r.file.Close() }
 // Entries yields the entries of a record in the order in which they were written.
 // Lines of other programs, and one that is just being written, are left out.
 func Entries(path string) iter.Seq2[Entry, error] {
+	return Select(path, func(string, time.Time) bool { return true })
+}
+
+// Select yields the entries whose id and time are wanted. It is much faster than to
+// decode all of a record of millions of lines.
+func Select(path string, wanted func(id string, at time.Time) bool) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		file, err := os.Open(path)
 		if err != nil {
@@ -154,8 +161,11 @@ func Entries(path string) iter.Seq2[Entry, error] {
 				yield(Entry{}, err)
 				return
 			}
+			if id, at, ok := peek(line); ok && !wanted(id, at) {
+				continue
+			}
 			var e Entry
-			if json.Unmarshal(line, &e) != nil || e.ID == "" {
+			if json.Unmarshal(line, &e) != nil || e.ID == "" || !wanted(e.ID, e.Time) {
 				continue
 			}
 			if !yield(e, nil) {
@@ -163,4 +173,22 @@ func Entries(path string) iter.Seq2[Entry, error] {
 			}
 		}
 	}
+}
+
+// peek reads the id and the time at the beginning of a line as Append writes it. It
+// is false for any other line.
+func peek(line []byte) (id string, at time.Time, ok bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(`{"id":"`))
+	if !ok {
+		return "", at, false
+	}
+	name, rest, ok := bytes.Cut(rest, []byte(`","time":"`))
+	if !ok || bytes.ContainsAny(name, `"\`) {
+		return "", at, false
+	}
+	text, _, ok := bytes.Cut(rest, []byte{'"'})
+	if !ok || at.UnmarshalText(text) != nil {
+		return "", at, false
+	}
+	return string(name), at, true
 }

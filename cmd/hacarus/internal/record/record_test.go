@@ -29,6 +29,27 @@ func TestEntriesComeAsTheyWere(t *testing.T) {
 	require.Equal(t, entries, read(t, path))
 }
 
+// Entries are selected by their ids and times, whichever program has written them.
+func TestSelect(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	lines := `{"id":"a","time":"2026-11-26T06:00:00Z","file":"1"}
+{"time":"2026-11-26T06:00:00Z", "file":"2", "id":"a"}
+{"id":"a","time":"2026-11-26T07:00:00Z","file":"late"}
+{"id":"b","time":"2026-11-26T06:00:00Z","file":"other"}
+{"id":"\u0061","time":"2026-11-26T06:00:00+00:00","file":"3"}
+{"id":"a","time":"yesterday"}
+{"id":"a","time":"2026-11-26T06:00:00Z","file":"torn
+`
+	require.NoError(t, os.WriteFile(path, []byte(lines), 0o600))
+	var files []string
+	for e, err := range Select(path, func(id string, at time.Time) bool { return id == "a" && at.UTC().Hour() == 6 }) {
+		require.NoError(t, err)
+		files = append(files, e.File)
+	}
+	require.Equal(t, []string{"1", "2", "3"}, files)
+}
+
 // What was cut off by a crash spoils no other line.
 func TestTornLines(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,6 @@ package resources
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -47,9 +46,12 @@ func itemCells(modelID string) func(*hacarus.Item) []output.Cell {
 		}
 		if a := i.Assessment(modelID); a != nil {
 			score, defects = a.AnomalyScore, number(int64(len(a.Annotations)))
+			if f, ok := a.Score(); ok {
+				score = decimal(f) // as an inspection writes it
+			}
 		}
 		return []output.Cell{
-			output.Text(i.ItemID), output.Text(name), output.Text(string(i.Status)), output.Verdict(i.Verdict(modelID)),
+			output.Text(i.ItemID), output.Text(name), output.Word(string(i.Status)), output.Verdict(i.Verdict(modelID)),
 			output.Number(score), output.Number(defects),
 		}
 	}
@@ -86,7 +88,7 @@ func saveImage(ctx context.Context, p *program.Program, cmd *cli.Command, client
 
 func deleteItems(ctx context.Context, p *program.Program, cmd *cli.Command, client *hacarus.Client) error {
 	ids := cmd.Args().Slice()
-	if err := confirmed(p, cmd, p.Text("Delete these items for good: %s?", strings.Join(ids, ", "))); err != nil {
+	if err := confirmed(p, cmd, p.Text("Delete these items for good: %s?", p.Join(ids))); err != nil {
 		return err
 	}
 	if err := client.DeleteItems(ctx, ids...); err != nil {

@@ -49,12 +49,12 @@ func modelCells(m *hacarus.Model) []output.Cell {
 	if m.Active {
 		active, style = "yes", output.Green
 	}
-	status := string(m.Status)
+	status := output.Word(string(m.Status))
 	if m.StatusText != "" {
-		status += ": " + m.StatusText
+		status = output.Text(status.Text + ": " + m.StatusText)
 	}
 	return []output.Cell{
-		output.Text(m.ModelID), output.Text(m.Name), output.Text(status), {Text: active, Style: style},
+		output.Text(m.ModelID), output.Text(m.Name), status, {Text: active, Style: style, Word: true},
 		output.Number(number(int64(m.OKImgCount))), output.Text(m.Version), output.Text(when(m.CreatedAt)),
 	}
 }
@@ -102,7 +102,7 @@ func ReportWait(p *program.Program) func(hacarus.WaitProgress) {
 		case w.Err != nil:
 			text = p.Text("The service is asked again: %v", w.Err)
 		case w.Model != nil && w.Model.Status != "":
-			text = p.Text("Model %s is %s", cmp.Or(w.Model.Name, w.Model.ModelID), w.Model.Status)
+			text = p.Text("Model %s is %s", cmp.Or(w.Model.Name, w.Model.ModelID), p.Word(string(w.Model.Status)))
 		}
 		if text != "" && text != said {
 			said = text
@@ -204,7 +204,7 @@ func importModels(ctx context.Context, p *program.Program, cmd *cli.Command, cli
 
 func deleteModels(ctx context.Context, p *program.Program, cmd *cli.Command, client *hacarus.Client) error {
 	ids := cmd.Args().Slice()
-	if err := confirmed(p, cmd, p.Text("Delete these models for good: %s?", strings.Join(ids, ", "))); err != nil {
+	if err := confirmed(p, cmd, p.Text("Delete these models for good: %s?", p.Join(ids))); err != nil {
 		return err
 	}
 	deleted, err := client.DeleteModels(ctx, ids...)

@@ -231,7 +231,7 @@ func report(ctx context.Context, p *program.Program, res Result, err error) erro
 	written := p.Out.Value(res, []output.Column{
 		{Name: "model_id", Title: p.Text("ID")}, {Name: "name", Title: p.Text("Model")}, {Name: "status", Title: p.Text("Status")},
 		{Name: "algorithm", Title: p.Text("Algorithm")}, {Name: "images", Title: p.Text("Images")},
-	}, output.Text(res.ModelID), output.Text(res.Name), output.Text(res.Status), output.Text(res.Algorithm), output.Number(count(res.Images)))
+	}, output.Text(res.ModelID), output.Text(res.Name), output.Word(res.Status), output.Text(res.Algorithm), output.Number(count(res.Images)))
 	switch {
 	case err != nil:
 		return exit.With(exit.Code(ctx, err), errors.Join(err, written))

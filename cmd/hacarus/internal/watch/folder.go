@@ -143,18 +143,21 @@ func (f *folder) sight(now time.Time) error {
 	return nil
 }
 
+// shape is what unchanged goes by, for files that are to be found by it.
+type shape struct{ size, written int64 }
+
+func shapeOf(info fs.FileInfo) shape { return shape{info.Size(), info.ModTime().UnixNano()} }
+
 // gone returns what was seen under names that are not there any more.
-func (f *folder) gone(entries []os.DirEntry) (gone []*sighting) {
-	if len(f.files) == 0 {
-		return nil
-	}
+func (f *folder) gone(entries []os.DirEntry) map[shape][]*sighting {
 	names := make(map[string]bool, len(entries))
 	for _, e := range entries {
 		names[e.Name()] = true
 	}
+	gone := map[shape][]*sighting{}
 	for name, s := range f.files {
 		if !names[name] {
-			gone = append(gone, s)
+			gone[shapeOf(s.info)] = append(gone[shapeOf(s.info)], s)
 		}
 	}
 	return gone
@@ -162,15 +165,15 @@ func (f *folder) gone(entries []os.DirEntry) (gone []*sighting) {
 
 // recognise returns what was seen of a file before, under its name or another
 // one; nil if it is new, or has changed.
-func (f *folder) recognise(info fs.FileInfo, renamed []*sighting) *sighting {
+func (f *folder) recognise(info fs.FileInfo, renamed map[shape][]*sighting) *sighting {
 	if s := f.files[info.Name()]; s != nil {
 		if unchanged(s.info, info) {
 			return s
 		}
 		return nil
 	}
-	for _, s := range renamed {
-		if unchanged(s.info, info) && os.SameFile(s.info, info) {
+	for _, s := range renamed[shapeOf(info)] {
+		if os.SameFile(s.info, info) {
 			return s
 		}
 	}
@@ -178,9 +181,7 @@ func (f *folder) recognise(info fs.FileInfo, renamed []*sighting) *sighting {
 }
 
 // unchanged goes by size and time, which is all that every file system tells.
-func unchanged(before, now fs.FileInfo) bool {
-	return before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
-}
+func unchanged(before, now fs.FileInfo) bool { return shapeOf(before) == shapeOf(now) }
 
 // giveBack lets an image be found again, when it has settled once more.
 func (f *folder) giveBack(image *found, now time.Time) {

@@ -345,8 +345,9 @@ func (l *line) show(image *found, e record.Entry) error {
 	if l.p.Out.Format() != output.Table {
 		return l.list.Add(e, output.Text(e.File), output.Text(e.ItemID), output.Text(e.Verdict), output.Text(""), output.Text(""), output.Text(""))
 	}
-	verdict := output.Verdict(hacarus.Verdict(e.Verdict))
-	verdict.Text = output.Pad(verdict.Text, 7)
+	widest := l.p.Out.Shown(output.Verdict(hacarus.VerdictUnknown))
+	verdict := l.p.Out.Shown(output.Verdict(hacarus.Verdict(e.Verdict)))
+	verdict.Text = output.Pad(verdict.Text, output.Width(widest.Text))
 	text := l.p.Out.Paint(verdict) + "  " + output.Escape(image.name())
 	if e.Error != nil {
 		text += "  " + output.Escape(strings.TrimPrefix(*e.Error, "hacarus: "))

@@ -96,18 +96,18 @@ func (m *metrics) undone(n int) {
 	m.left = n
 }
 
-// oldest is for how many seconds the image has waited that waits longest.
-func (m *metrics) oldest() float64 {
+// backlog is how many images wait for a verdict, and for how long the first of them.
+func (m *metrics) backlog() (waiting int, oldest time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.oldestLocked()
+	return len(m.waiting), m.oldestLocked()
 }
 
-func (m *metrics) oldestLocked() (seconds float64) {
+func (m *metrics) oldestLocked() (oldest time.Duration) {
 	for image := range m.waiting {
-		seconds = max(seconds, m.now().Sub(image.since).Seconds())
+		oldest = max(oldest, m.now().Sub(image.since))
 	}
-	return seconds
+	return oldest
 }
 
 func (m *metrics) String() string {
@@ -125,7 +125,7 @@ func (m *metrics) String() string {
 	}
 	write(images, "counter", "Images by their verdict: none if the service gave none, failed if they could not be inspected.", "%s", counts)
 	write("hacarus_watch_waiting", "gauge", "Images that wait for a verdict.", "hacarus_watch_waiting %d\n", len(m.waiting))
-	write("hacarus_watch_oldest_waiting_seconds", "gauge", "Age of the image that waits longest.", "hacarus_watch_oldest_waiting_seconds %g\n", m.oldestLocked())
+	write("hacarus_watch_oldest_waiting_seconds", "gauge", "Age of the image that waits longest.", "hacarus_watch_oldest_waiting_seconds %g\n", m.oldestLocked().Seconds())
 	write("hacarus_watch_undone", "gauge", "Images that could not be put aside yet.", "hacarus_watch_undone %d\n", m.left)
 	write("hacarus_watch_upload_seconds", "summary", "Time that uploads took.",
 		"hacarus_watch_upload_seconds_sum %g\nhacarus_watch_upload_seconds_count %d\n", m.uploadSeconds, m.uploads)

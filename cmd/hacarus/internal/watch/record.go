@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -22,11 +23,11 @@ func idOf(info fs.FileInfo) string {
 // with the record.
 func settled(path string, images map[string]fs.FileInfo) (map[string]record.Entry, error) {
 	entries := map[string]record.Entry{}
-	for e, err := range record.Entries(path) {
+	for e, err := range record.Select(path, func(id string, _ time.Time) bool { return images[id] != nil }) {
 		if err != nil {
 			return nil, err
 		}
-		if images[e.ID] != nil && e.By == record.Model {
+		if e.By == record.Model {
 			entries[e.ID] = e
 		}
 	}

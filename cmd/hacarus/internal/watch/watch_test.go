@@ -49,6 +49,7 @@ type watching struct {
 	stdout, stderr bytes.Buffer
 	metrics        *metrics
 	notices        *notices
+	clientOptions  []hacarus.Option
 }
 
 func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
@@ -76,7 +77,7 @@ func (w *watching) run(t *testing.T, d time.Duration) error {
 	require.NoError(t, err)
 	defer func() { _ = journal.Close() }()
 	w.metrics = newMetrics(time.Now)
-	l, err := newLine(p, w.server.Client(hacarus.WithObserver(w.metrics.observe)), w.opts, journal, w.metrics)
+	l, err := newLine(p, w.server.Client(append(w.clientOptions, hacarus.WithObserver(w.metrics.observe))...), w.opts, journal, w.metrics)
 	require.NoError(t, err)
 	defer l.close()
 	l.notices = w.notices
@@ -307,6 +308,25 @@ func TestWatchEndsWithImagesUnderWay(t *testing.T) {
 	}
 }
 
+// So does one whose upload was cut off, so that nobody knows what became of it.
+func TestWatchEndsWithAnUploadUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatching(t)
+		w.opts.move = true
+		w.server.Inject("addItem", hacarustest.Stall(), refusal(http.StatusForbidden))
+		w.write(t, "a.png", picture(t, 255))
+		time.AfterFunc(10*time.Second, func() { w.write(t, "b.png", picture(t, 254)) })
+		require.ErrorIs(t, w.run(t, time.Hour), hacarus.ErrForbidden)
+		require.Len(t, names(t, w.opts.dir), 2)
+		require.Empty(t, w.stdout.String())
+		w.watch(t, 10*time.Minute)
+		require.Len(t, names(t, w.opts.ng), 2, w.stderr.String())
+		require.Len(t, w.entries(t), 2)
+		require.Equal(t, 2, w.server.Executions("addItem"), "none is uploaded again")
+	})
+}
+
 // refusal is the service's, and not that of something in front of it.
 func refusal(status int) hacarustest.Fault {
 	return hacarustest.Status(status, nil, fmt.Sprintf(`{"errors": {"status": %d, "title": "Invalid license!", "source": {"pointer": "x"}, "detail": "x"}}`, status))
@@ -384,7 +404,8 @@ func TestWatchBacklog(t *testing.T) {
 			worst := 0.0
 			for range 59 {
 				time.Sleep(time.Minute)
-				worst = max(worst, w.metrics.oldest())
+				_, oldest := w.metrics.backlog()
+				worst = max(worst, oldest.Seconds())
 			}
 			oldest <- worst
 		}()
@@ -393,7 +414,8 @@ func TestWatchBacklog(t *testing.T) {
 		require.Len(t, names(t, w.opts.ng), images/2)
 		require.Len(t, names(t, w.opts.dir), images/2)
 		require.Less(t, <-oldest, (images/107.0+2)*60, "seconds that the oldest waited")
-		require.Zero(t, w.metrics.oldest())
+		_, left := w.metrics.backlog()
+		require.Zero(t, left)
 	})
 }
 
@@ -443,6 +465,7 @@ func TestPlaceOfManyEqualNames(t *testing.T) {
 		require.NoError(t, err)
 		target := place(ng, &found{path: path, info: info})
 		require.NoFileExists(t, target)
+		require.Regexp(t, `^latest(-\d{8}T\d{6}\.\d{9})?\.png$`, filepath.Base(target), "found at once, and not by counting")
 		require.NoError(t, os.Rename(path, target))
 	}
 	require.Len(t, names(t, ng), 300)
@@ -497,10 +520,11 @@ func TestMetrics(t *testing.T) {
 			`hacarus_watch_images_total{verdict="OK"} 1`, `hacarus_watch_images_total{verdict="NG"} 1`,
 			`hacarus_watch_images_total{verdict="none"} 0`, `hacarus_watch_images_total{verdict="failed"} 1`,
 			"hacarus_watch_waiting 0", "hacarus_watch_oldest_waiting_seconds 0", "hacarus_watch_undone 0",
-			"hacarus_watch_upload_seconds_count 1", "hacarus_watch_upload_seconds_sum ",
+			"hacarus_watch_upload_seconds_sum ",
 		} {
 			require.Contains(t, figures, line)
 		}
+		require.Regexp(t, `hacarus_watch_upload_seconds_count [12]\n`, figures, "in one upload or in two")
 		require.Empty(t, w.metrics.trouble())
 	})
 	m := newMetrics(time.Now)

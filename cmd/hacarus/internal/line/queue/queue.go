@@ -144,7 +144,7 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 		// what they expect, and readers wait for what they know of.
 		AllowDirect: true,
 		// A stream that is made again goes on behind the one that was lost (#5876, #6888),
-		// for positions in that are still about.
+		// whose positions are still about.
 		FirstSeq: uint64(time.Now().UnixMilli()),
 		// Nothing is recognized by it; this is the shortest.
 		Duplicates: 100 * time.Millisecond,
