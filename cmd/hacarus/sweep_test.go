@@ -71,7 +71,7 @@ func tried(t *testing.T, s *hacarustest.Server, value string) {
 	require.Eventually(t, func() bool {
 		calls := s.Calls("setModelPredictParameters")
 		return len(calls) > 0 && calls[len(calls)-1].Executed && bytes.Contains(calls[len(calls)-1].Body, []byte(value))
-	}, time.Minute, time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 // after has the requests of an operation go wrong after the first few, until it is

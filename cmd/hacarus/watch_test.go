@@ -103,7 +103,7 @@ func testKilled(t *testing.T, elsewhere string) {
 	settled := func() bool {
 		return count(in)+count(failed) == 0 && count(ng)+count(done) == 2*total
 	}
-	require.Eventually(t, settled, 2*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, settled, patience, 10*time.Millisecond)
 	code, _ := p.end(t, syscall.SIGTERM)
 	require.Equal(t, 0, code, p.stderr.String())
 
@@ -167,13 +167,13 @@ func TestMovesAreDurable(t *testing.T) {
 	p.WaitDelay = 10 * time.Second
 	p.Args = append([]string{"strace", "-D", "-f", "-y", "-e", "trace=fsync,rename,renameat,renameat2,unlink,unlinkat", "-o", trace, program}, p.Args[1:]...)
 	require.NoError(t, p.Start())
-	require.Eventually(t, func() bool { return count(in) == 0 && count(done)+count(filepath.Join(elsewhere, "ng")) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return count(in) == 0 && count(done)+count(filepath.Join(elsewhere, "ng")) == 1 }, patience, 10*time.Millisecond)
 	_, _ = p.end(t, syscall.SIGTERM)
 	var raw []byte
 	require.Eventually(t, func() bool {
 		raw, _ = os.ReadFile(trace)
 		return bytes.Contains(raw, []byte("+++ exited"))
-	}, time.Minute, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	at := 0
 	for _, call := range []string{`fsync\(\d+<\S+/\.hacarus-part-`, `rename\w*\(.*/\.hacarus-part-.*/a\.png"`, `fsync\(\d+<\S+/(done|ng)>`, `unlink\w*\(.*/\.hacarus-removing-`} {
 		found := regexp.MustCompile(call).FindIndex(raw[at:])
@@ -216,7 +216,7 @@ func TestWatchUsage(t *testing.T) {
 	whole[7] = dir + "/j2"
 	s.ResetCalls()
 	first := start(t, s, append([]string{"watch", dir}, whole...)...)
-	require.Eventually(t, func() bool { return len(s.Calls("getModelById")) > 0 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.Calls("getModelById")) > 0 }, patience, 10*time.Millisecond)
 	second := start(t, s, append([]string{"watch", dir}, whole...)...)
 	code, _ = second.end(t)
 	require.Equal(t, 2, code, second.stderr.String())
