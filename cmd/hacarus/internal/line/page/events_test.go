@@ -521,8 +521,9 @@ func TestCounters(t *testing.T) {
 }
 
 // What the page keeps does not grow with what the line inspects.
+//
+//nolint:paralleltest // it measures the memory of the process
 func TestMemoryIsFlat(t *testing.T) {
-	t.Parallel()
 	l := newLine(shifts{location: time.UTC})
 	boxes := make([][4]int, 300)
 	seq := uint64(0)

@@ -23,6 +23,7 @@ type fakeFeed struct {
 	images   map[string][]byte
 	away     error // of all that is asked
 	judged   []Judgement
+	takes    time.Duration // of a judgement
 }
 
 func newFeed() *fakeFeed {
@@ -106,7 +107,12 @@ func (f *fakeFeed) Image(_ context.Context, _, id string) (io.ReadCloser, error)
 
 var errAway = errors.New("nats: no servers available")
 
-func (f *fakeFeed) Judge(_ context.Context, j Judgement) (err error) {
+func (f *fakeFeed) Judge(ctx context.Context, j Judgement) (err error) {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(f.takes):
+	}
 	f.set(func() {
 		if err = f.away; err == nil {
 			f.judged = append(f.judged, j)
