@@ -114,16 +114,6 @@ func (s *Spool) identify() error {
 // ID names the spool.
 func (s *Spool) ID() string { return s.id }
 
-// Stations are the names of those who have sent an image.
-func (s *Spool) Stations() (names []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name := range s.stations {
-		names = append(names, name)
-	}
-	return names
-}
-
 // station returns the part of a station, which is made or read if need be.
 func (s *Spool) station(name string) (*station, error) {
 	s.mu.Lock()

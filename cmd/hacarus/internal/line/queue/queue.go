@@ -26,6 +26,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // Options tell where the queue is.
@@ -64,11 +66,25 @@ func Open(ctx context.Context, opts Options) (*Queue, error) {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
 	q := &Queue{conn: conn, js: js, opts: opts}
-	if err := q.make(ctx); err != nil {
+	err = q.make(ctx)
+	if err == nil {
+		err = checkVersion(conn.ConnectedServerVersion())
+	}
+	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("queue: %w", err)
 	}
 	return q, nil
+}
+
+// checkVersion refuses servers that do not know how to read several messages at a
+// time.
+func checkVersion(version string) error {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || major < 2 || major == 2 && minor < 11 {
+		return language.Errorf("the NATS server is of version %s, and 2.11 or later is needed", version)
+	}
+	return nil
 }
 
 func connect(opts Options) (*nats.Conn, error) {

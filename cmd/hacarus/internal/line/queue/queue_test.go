@@ -149,6 +149,13 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	for version, ok := range map[string]bool{"2.9.10": false, "2.10.27": false, "2.11.0": true, "2.15.3": true, "3.0.0-beta": true, "1.4.1": false, "": false} {
+		require.Equal(t, ok, checkVersion(version) == nil, version)
+	}
+}
+
 func TestEscape(t *testing.T) {
 	t.Parallel()
 	for name, word := range map[string]string{"cam-7": "cam-7", "a b": "a=20b", "a.b": "a=2eb", "*": "=2a", "駅": "=e9=a7=85", "=20": "=3d20"} {

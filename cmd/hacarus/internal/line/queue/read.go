@@ -22,8 +22,7 @@ type Message struct {
 	Data    []byte
 }
 
-// getRequest asks a stream for messages. Servers before 2.11 send one message,
-// whatever Batch is.
+// getRequest asks a stream for messages.
 type getRequest struct {
 	Seq       uint64     `json:"seq,omitempty"`
 	Next      string     `json:"next_by_subj,omitempty"`
@@ -149,11 +148,7 @@ func (q *Queue) get(ctx context.Context, subject string, request getRequest) (fo
 			return answers{}, err
 		}
 		found.messages = append(found.messages, *m)
-		left := response.Header.Get("Nats-Num-Pending")
-		if left == "" { // an old server's only one
-			return found, nil
-		}
-		found.pending, _ = strconv.Atoi(left)
+		found.pending, _ = strconv.Atoi(response.Header.Get("Nats-Num-Pending"))
 	}
 }
 
