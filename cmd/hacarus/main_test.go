@@ -32,7 +32,7 @@ import (
 
 // The scripts run the program as a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hacarus": main})
+	testscript.Main(m, map[string]func(){"hacarus": main, "natsnode": natsNode})
 }
 
 func TestScripts(t *testing.T) {
@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"ready":      trainedModel,
 			"sorted":     sortedPlates,
 			"tls":        serveTLS,
+			"verdicts":   awaitVerdicts,
 			"webpage":    serveWebPage,
 		},
 	})
@@ -129,6 +130,19 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody answers at %s", args[0])
+}
+
+// awaitVerdicts waits until a line has so many verdicts: verdicts COUNT FLAG...
+func awaitVerdicts(ts *testscript.TestScript, _ bool, args []string) {
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		ts.Check(ts.Exec("hacarus", append([]string{"line", "tail", "--once", "-o", "jsonl"}, args[1:]...)...))
+		if strings.Count(ts.ReadFile("stdout"), "\n") >= count {
+			return
+		}
+	}
+	ts.Fatalf("verdicts are missing")
 }
 
 // exits fails if a program ends with another code: exits CODE COMMAND...

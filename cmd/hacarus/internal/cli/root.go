@@ -16,6 +16,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/evaluate"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/resources"
@@ -71,6 +72,7 @@ func newRoot(p *program.Program) *cli.Command {
 			inspect.Command(p),
 			evaluate.Command(p),
 			watch.Command(p),
+			line.Command(p),
 			review.Command(p),
 			shift.Command(p),
 			resources.Algorithms(p),

@@ -108,21 +108,25 @@ func endsWithinLine(file *os.File) (bool, error) {
 	return last[0] != '\n', nil
 }
 
-// Append adds an entry, or what has one embedded in it, which is on the disk when it returns. A line that was not
-// written to its end stays, as a line of its own, which is nobody's: to cut it off
-// might take the line of another program.
-func (r *Record) Append(e any) error {
-	line, err := output.Marshal(e)
-	if err != nil {
-		return err
+// Append adds entries, or what has one embedded in it, which are on the disk when it
+// returns. A line that was not written to its end stays, as a line of its own, which
+// is nobody's: to cut it off might take the line of another program.
+func (r *Record) Append(entries ...any) error {
+	var lines []byte
+	for _, e := range entries {
+		line, err := output.Marshal(e)
+		if err != nil {
+			return err
+		}
+		lines = append(append(lines, line...), '\n')
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.torn {
-		line = append([]byte{'\n'}, line...)
+		lines = append([]byte{'\n'}, lines...)
 	}
 	r.torn = true
-	if _, err := r.file.Write(append(line, '\n')); err != nil {
+	if _, err := r.file.Write(lines); err != nil {
 		return err
 	}
 	r.torn = false

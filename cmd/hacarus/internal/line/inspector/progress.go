@@ -1,0 +1,106 @@
+package inspector
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
+)
+
+// progress is how far a station has come: all jobs up to one have verdicts, but for
+// some.
+type progress struct {
+	through uint64   // the sequence number of a job
+	missing []uint64 // those below it without a verdict
+	count   int      // verdicts of this run
+}
+
+// Headers of a verdict that tell the progress.
+const (
+	throughHeader = "Hacarus-Through"
+	missingHeader = "Hacarus-Missing"
+)
+
+// progressOf reads the progress from a station's last verdict; nil is none.
+func progressOf(last *queue.Message) (p progress, err error) {
+	if last == nil {
+		return p, nil
+	}
+	if p.through, err = strconv.ParseUint(last.Header.Get(throughHeader), 10, 64); err != nil {
+		return p, fmt.Errorf("the last verdict: %w", err)
+	}
+	for word := range strings.FieldsSeq(last.Header.Get(missingHeader)) {
+		seq, err := strconv.ParseUint(word, 10, 64)
+		if err != nil {
+			return p, fmt.Errorf("the last verdict: %w", err)
+		}
+		p.missing = append(p.missing, seq)
+	}
+	return p, nil
+}
+
+func (p progress) header() nats.Header {
+	words := make([]string, len(p.missing))
+	for n, seq := range p.missing {
+		words[n] = strconv.FormatUint(seq, 10)
+	}
+	return nats.Header{throughHeader: {strconv.FormatUint(p.through, 10)}, missingHeader: {strings.Join(words, " ")}}
+}
+
+// first is the sequence number of the first job without a verdict, if there is one.
+func (p progress) first() uint64 {
+	if len(p.missing) > 0 {
+		return slices.Min(p.missing)
+	}
+	return p.through + 1
+}
+
+// floor is the sequence number below which no job is needed.
+func (p progress) floor() uint64 { return min(p.first(), p.through) }
+
+// Backlog is what waits for a station's verdicts.
+type Backlog struct {
+	Count  int
+	Oldest time.Time // zero if nothing waits
+}
+
+// Waiting returns the backlogs of stations, of which the last jobs are given.
+func Waiting(ctx context.Context, q *queue.Queue, last map[string]queue.Message) (map[string]Backlog, error) {
+	verdicts, err := q.LastOfEach(ctx, queue.VerdictsOf(""))
+	if err != nil {
+		return nil, err
+	}
+	done := map[string]progress{}
+	for _, m := range verdicts {
+		if done[queue.NameIn(m.Subject, 2)], err = progressOf(&m); err != nil {
+			return nil, err
+		}
+	}
+	backlogs := map[string]Backlog{}
+	for name, job := range last {
+		if p := done[name]; job.Seq > p.through || len(p.missing) > 0 {
+			if backlogs[name], err = p.backlog(ctx, q, queue.JobsOf(name, "")); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return backlogs, nil
+}
+
+func (p progress) backlog(ctx context.Context, q *queue.Queue, subject string) (b Backlog, err error) {
+	first, count, err := q.Count(ctx, subject, p.through+1)
+	b.Count = count + len(p.missing)
+	if err == nil && len(p.missing) > 0 {
+		first, err = q.Next(ctx, subject, slices.Min(p.missing))
+	}
+	if first != nil {
+		b.Oldest = first.Time
+	}
+	return b, err
+}

@@ -1,0 +1,17 @@
+package intake
+
+import "golang.org/x/sys/windows"
+
+// freeBytes is how much room there is on the disk of a folder.
+func freeBytes(dir string) (int64, error) {
+	path, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return 0, err
+	}
+	var free uint64
+	err = windows.GetDiskFreeSpaceEx(path, &free, nil, nil)
+	return int64(free), err
+}
+
+// syncDir has nothing to do: the file system keeps a log of names.
+func syncDir(string) error { return nil }

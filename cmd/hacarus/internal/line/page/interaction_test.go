@@ -1,0 +1,410 @@
+package page
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
+)
+
+// emulateNetwork is a command that newer versions of the protocol have under two
+// names.
+var emulateNetwork = cdp.Command[network.OverrideNetworkStateParams, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+
+// offline cuts a tab's network, or joins it again.
+func (b *tab) offline(cut bool) {
+	b.t.Helper()
+	b.run(
+		command(network.Enable, network.EnableParams{}),
+		command(emulateNetwork, network.OverrideNetworkStateParams{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}),
+	)
+}
+
+// press presses keys one after the other, as a keyboard does: what a page prevents
+// does not become text.
+func (b *tab) press(keys string) {
+	b.t.Helper()
+	for _, key := range keys {
+		if code, ok := kb.Keys[key]; ok && !code.Print {
+			b.run(chromedp.KeyEvent(string(key)))
+			continue
+		}
+		text := string(key)
+		b.run(
+			command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: text, Text: text, UnmodifiedText: text}),
+			command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: text}),
+		)
+	}
+}
+
+// tap touches the middle of what a selector finds.
+func (b *tab) tap(selector string) {
+	b.t.Helper()
+	b.run(chromedp.Click(selector, chromedp.NodeVisible))
+}
+
+const stationOpen = `!document.getElementById('station').hidden`
+
+// A verdict is on the screen within a second of being there, and a page that stays
+// open does not grow.
+func TestVerdictsInBrowser(t *testing.T) {
+	t.Parallel()
+	feed := newScene(t)
+	s := open(t, feed, Options{Stale: stale})
+	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en", tablet, "light")
+	b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+	tile := func(n int) string { return fmt.Sprintf(`document.querySelectorAll('.tile')[%d]`, n) }
+	var slowest time.Duration
+	for n := range 20 {
+		id, verdict := fmt.Sprint("new-", n), []string{"OK", "NG", "unknown"}[n%3]
+		begun := time.Now()
+		feed.inspected("CAM-8", id, verdict, begun)
+		b.wait(fmt.Sprintf(`%[1]s.dataset.verdict === %[2]q && %[1]s.dataset.state === 'live' && %[1]s.querySelectorAll('.chips li').length === %[3]d`, tile(7), verdict, min(n+1, 12)))
+		slowest = max(slowest, time.Since(begun))
+	}
+	require.Less(t, slowest, time.Second)
+	require.Equal(t, []string{"7", "7", "6"}, eval[[]string](b, `[...`+tile(7)+`.querySelectorAll('dd')].map((e) => e.textContent)`))
+	b.wait(tile(7) + `.querySelector('.picture p').textContent === 'The image is not there any more'`)
+
+	b.press("1")
+	b.wait(stationOpen)
+	for n := range 60 {
+		feed.numbered("CAM-1", 1000+n)
+	}
+	b.wait(`document.querySelector('.strip').children.length === 30 && document.querySelector('.facts dd').textContent.startsWith('CAM-1-1059')`)
+	before := eval[int](b, `document.querySelectorAll('*').length`)
+	for n := range 600 {
+		feed.numbered(fmt.Sprint("CAM-", 1+n%8), 2000+n)
+	}
+	b.wait(`document.querySelector('.facts dd').textContent.startsWith('CAM-1-2592')`)
+	require.InDelta(t, before, eval[int](b, `document.querySelectorAll('*').length`), 60)
+}
+
+// A screen without a connection says so instead of what was there, and goes on with
+// all that it missed.
+func TestOfflineInBrowser(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	for _, l := range looks() {
+		t.Run(l.String(), func(t *testing.T) {
+			feed := newScene(t)
+			s := open(t, feed, Options{Stale: stale, Token: testToken})
+			b := newTab(t, browser, s.server.URL+"/?lang="+l.language+"&token="+testToken, l.screen, l.theme)
+			b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+			b.offline(true)
+			b.wait(`[...document.querySelectorAll('.tile')].every((t) => t.dataset.state === 'offline')`)
+			word := map[string]string{"en": "No connection", "ja": "接続なし"}[l.language]
+			require.Contains(t, eval[string](b, `document.getElementById('alarm').textContent`), word)
+			b.check(l.String() + "-offline-all")
+			b.press("2")
+			b.wait(stationOpen)
+			require.Equal(t, "offline", eval[string](b, `document.getElementById('station').dataset.state`))
+			b.check(l.String() + "-offline-NG")
+			b.press(kb.Escape)
+			for n := range 5 {
+				feed.inspected("CAM-1", fmt.Sprint("missed-", n), "NG", time.Now())
+			}
+			b.offline(false)
+			b.wait(`document.querySelector('.tile').dataset.state === 'live' && document.querySelector('.tile').dataset.verdict === 'NG'`)
+			require.Equal(t, strings.Repeat("ng", 5), eval[string](b, `[...document.querySelectorAll('.tile')[0].querySelectorAll('.chips li')].slice(0, 5).map((e) => e.dataset.mark).join('')`))
+			require.True(t, eval[bool](b, `document.getElementById('alarm').hidden`))
+		})
+	}
+}
+
+// A page whose server is replaced comes back by itself, as another version of it if
+// it is one.
+func TestServerRestartInBrowser(t *testing.T) {
+	t.Parallel()
+	feed := newScene(t)
+	var current atomic.Pointer[Page]
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := current.Load(); p != nil {
+			p.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "starting", http.StatusBadGateway)
+	}))
+	t.Cleanup(server.Close)
+	first := open(t, feed, Options{Stale: stale})
+	current.Store(first.Page)
+	b := newTab(t, newBrowser(t), server.URL+"/?lang=en", tablet, "dark")
+	b.wait(`document.querySelectorAll('.tile').length === 8 && document.body.dataset.link === 'up'`)
+	b.do(`window.before = true`)
+
+	current.Store(nil)
+	first.server.CloseClientConnections()
+	server.CloseClientConnections()
+	b.wait(`document.body.dataset.link === 'down'`)
+	feed.inspected("CAM-1", "new", "NG", time.Now())
+	current.Store(open(t, feed, Options{Stale: stale}).Page)
+	b.wait(`document.body.dataset.link === 'up' && document.querySelector('.tile').dataset.verdict === 'NG'`)
+	require.True(t, eval[bool](b, `window.before`), "the same page goes on")
+
+	next := open(t, feed, Options{Stale: stale})
+	next.version = "next"
+	current.Store(next.Page)
+	server.CloseClientConnections()
+	b.wait(`document.body.dataset.link === 'up' && !window.before && JSON.parse(document.getElementById('config').textContent).version === 'next'`)
+}
+
+// People judge with a finger, in both languages: who is asked once, why each time.
+func TestJudgingInBrowser(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	for _, l := range []look{{phone, "ja", "dark"}, {phone, "en", "light"}, {tablet, "ja", "light"}, {tablet, "en", "dark"}} {
+		t.Run(l.String(), func(t *testing.T) {
+			feed := newScene(t)
+			s := open(t, feed, Options{Stale: stale, Token: testToken})
+			b := newTab(t, browser, s.server.URL+"/?station=CAM-3&lang="+l.language+"&token="+testToken, l.screen, l.theme)
+			b.wait(stationOpen + ` && document.querySelectorAll('.strip li').length === 24 && ` + allLoaded)
+			b.tap(`.judge [data-verdict="NG"]`)
+			b.wait(`document.getElementById('judging').open`)
+			b.check(l.String() + "-judging")
+			b.tap(`#judging .primary`)
+			b.wait(`document.querySelector('#judging .problem').textContent !== ''`)
+			b.tap(`#judging .reasons button:nth-child(2)`)
+			b.tap(`#judging .primary`)
+			b.wait(`document.activeElement.name === 'by'`)
+			require.Empty(t, feed.judgements(), "nobody judges without a name")
+			b.check(l.String() + "-judging-name")
+			// While somebody writes, the line goes on; what is judged is what was shown.
+			feed.inspected("CAM-3", "meanwhile", "OK", time.Now())
+			b.run(chromedp.SendKeys(`#judging [name=by]`, "佐藤 Sato"))
+			b.tap(`#judging .primary`)
+			b.wait(`!document.getElementById('judging').open`)
+			b.wait(`document.getElementById('toast').textContent.includes('佐藤 Sato')`)
+			b.shot(l.String() + "-judged")
+			judged := feed.judgements()
+			require.Len(t, judged, 1)
+			require.Equal(t, "CAM-3-23", judged[0].Of.ID)
+			require.Equal(t, "NG", judged[0].Verdict)
+			require.Equal(t, "佐藤 Sato", judged[0].By)
+			require.Equal(t, map[string]string{"en": "Dust or dirt", "ja": "ほこり・汚れ"}[l.language], judged[0].Note)
+			b.wait(`document.querySelectorAll('.strip button')[1].dataset.mark === 'ng'`)
+			require.Contains(t, eval[string](b, `document.getElementById('me').getAttribute('aria-label')`), "佐藤 Sato")
+
+			b.tap(`.strip li:nth-child(2) button`)
+			b.wait(`document.getElementById('station').dataset.state === 'earlier'`)
+			require.Contains(t, eval[string](b, `document.querySelector('#station .sign').textContent`), "佐藤 Sato")
+			require.Empty(t, eval[string](b, `document.querySelector('#station .picture p').textContent`), "nothing is said of an image that is there")
+			b.check(l.String() + "-earlier")
+			b.tap(`.judge [data-verdict="unknown"]`)
+			b.wait(`document.getElementById('judging').open`)
+			require.False(t, eval[bool](b, `document.querySelector('#judging [name=by]').checkVisibility()`), "who judges is known")
+			b.check(l.String() + "-judging-again")
+			// Somebody else is quicker.
+			feed.add(record.Entry{ID: "CAM-3-23", Time: time.Now(), Station: "CAM-3", File: "x.png", Verdict: "OK", By: "Tanaka", Note: "light"})
+			b.wait(`document.querySelectorAll('.strip button')[1].dataset.mark === 'ok'`)
+			b.run(chromedp.SendKeys(`#judging [name=reason]`, "not sure"))
+			b.tap(`#judging .primary`)
+			b.wait(`document.querySelector('#judging .problem').textContent !== ''`)
+			require.Len(t, feed.judgements(), 1)
+			b.check(l.String() + "-judging-conflict")
+			b.tap(`#judging .primary`)
+			b.wait(`!document.getElementById('judging').open`)
+			require.Len(t, feed.judgements(), 2, "who has seen it may say otherwise")
+			require.Equal(t, "Tanaka", feed.judgements()[1].Of.By)
+
+			b.tap(`#station .live`)
+			b.wait(`document.getElementById('station').dataset.state === 'live'`)
+			// Another shift is another person.
+			s.line.mu.Lock()
+			s.line.shifts = shifts{[]time.Duration{time.Since(time.Now().Truncate(24*time.Hour)) - time.Minute}, time.UTC}
+			s.line.shift.next = time.Now()
+			s.line.mu.Unlock()
+			b.wait(`document.getElementById('me').hasAttribute('data-nobody')`)
+			feed.set(func() { feed.away = errAway })
+			b.wait(`document.getElementById('station').dataset.state === 'queue'`)
+			b.check(l.String() + "-queue")
+		})
+	}
+}
+
+func (f *fakeFeed) judgements() []Judgement {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Judgement{}, f.judged...)
+}
+
+// Everything can be done with keys, and nothing that is typed is taken for one.
+func TestKeysInBrowser(t *testing.T) {
+	t.Parallel()
+	feed := newScene(t)
+	s := open(t, feed, Options{Stale: stale, Token: testToken})
+	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en&token="+testToken, wallHD, "light")
+	b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+	focused := `document.activeElement.textContent`
+	for _, step := range []struct{ key, on string }{
+		{kb.ArrowRight, "CAM-1"}, {kb.ArrowRight, "CAM-2"}, {kb.ArrowDown, "CAM-6"}, {kb.ArrowLeft, "CAM-5"}, {kb.ArrowUp, "CAM-1"}, {kb.ArrowUp, "CAM-1"}, {kb.Tab, "CAM-2"},
+	} {
+		b.press(step.key)
+		require.Equal(t, step.on, eval[string](b, focused))
+	}
+	b.shot("keys-wall")
+	b.press(kb.Enter)
+	b.wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'CAM-2'`)
+	b.press(kb.ArrowRight)
+	b.wait(`document.getElementById('station').dataset.state === 'earlier'`)
+	b.press(kb.ArrowLeft)
+	b.wait(`document.getElementById('station').dataset.state === 'live'`)
+	b.press("?")
+	b.wait(`document.getElementById('keys').open`)
+	b.check("keys-help")
+	b.press("n")
+	b.press(kb.Escape)
+	b.wait(`!document.getElementById('keys').open && !document.getElementById('judging').open`)
+	b.press("o")
+	b.wait(`document.getElementById('judging').open && document.activeElement.name === 'by'`)
+	b.press("Don 1?")
+	require.Equal(t, "Don 1?", eval[string](b, `document.activeElement.value`))
+	b.run(chromedp.SendKeys(`#judging [name=reason]`, "seen"+kb.Enter))
+	b.wait(`!document.getElementById('judging').open`)
+	require.Equal(t, "OK", feed.judgements()[0].Verdict)
+	require.Equal(t, "Don 1?", feed.judgements()[0].By)
+	b.press("d")
+	b.wait(`document.getElementById('judging').open && document.activeElement.name === 'reason'`)
+	b.press(kb.Escape)
+	b.wait(`!document.getElementById('judging').open`)
+	b.press(kb.Escape)
+	b.wait(`document.getElementById('station').hidden && location.search === ''`)
+	b.press("5")
+	b.wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'CAM-5'`)
+	b.run(chromedp.NavigateBack())
+	b.wait(`document.getElementById('station').hidden`)
+	b.quiet()
+}
+
+// What only looks, only looks; what has no token any more says so.
+func TestTokensInBrowser(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	feed := newScene(t)
+	public := open(t, feed, Options{Stale: stale, Token: testToken, Public: true})
+	b := newTab(t, browser, public.server.URL+"/?station=CAM-1&lang=en", tablet, "light")
+	b.wait(stationOpen + ` && ` + allLoaded)
+	require.Contains(t, eval[string](b, `document.querySelector('.hint').textContent`), "can only look")
+	require.Zero(t, eval[int](b, `document.querySelectorAll('.judge, #me').length`))
+	b.check("public")
+	b.press("o")
+	b.quiet()
+
+	for _, language := range []string{"en", "ja"} {
+		closed := open(t, feed, Options{Stale: stale, Token: testToken})
+		b = newTab(t, browser, closed.server.URL+"/?lang="+language, tablet, "light")
+		b.wait(`document.body.classList.contains('refused')`)
+		b.check("refused-" + language)
+		b.run(chromedp.Navigate(closed.server.URL + "/?lang=" + language + "&token=" + testToken))
+		b.wait(`document.querySelectorAll('.tile').length === 8`)
+		require.NotContains(t, eval[string](b, `location.href`), testToken)
+		closed.opts.Token = "another"
+		closed.server.CloseClientConnections()
+		b.wait(`document.getElementById('alarm').textContent.includes('` + map[string]string{"en": "token", "ja": "トークン"}[language] + `')`)
+		b.check("denied-" + language)
+	}
+}
+
+// Ages are the server's, whatever clock a browser has.
+func TestClocksInBrowser(t *testing.T) {
+	t.Parallel()
+	browser := newBrowser(t)
+	s := open(t, newScene(t), Options{Stale: stale})
+	for _, off := range []time.Duration{-25 * time.Hour, 90 * time.Minute} {
+		b := newTab(t, browser, "about:blank", tablet, "light")
+		shift := fmt.Sprintf(`{ const now = Date.now; Date.now = () => now() + %d; }`, off.Milliseconds())
+		b.run(command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shift}), chromedp.Navigate(s.server.URL+"/?lang=en"))
+		b.wait(`document.querySelectorAll('.tile').length === 8`)
+		require.Regexp(t, `^1 h \d+ min ago$`, eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
+		require.Equal(t, "live", eval[string](b, `document.querySelector('.tile').dataset.state`))
+		// A clock that jumps while the page is open is a reason to ask anew.
+		b.do(`const now = Date.now; Date.now = () => now() + 3600000; window.jumped = true`)
+		b.wait(`document.querySelector('.tile').dataset.state === 'offline'`)
+		b.wait(`document.querySelector('.tile').dataset.state === 'live'`)
+	}
+}
+
+// Names may be anything.
+func TestNamesInBrowser(t *testing.T) {
+	t.Parallel()
+	feed := newFeed()
+	evil := `<img src=x onerror="document.title='evil'">`
+	for n, name := range []string{evil, strings.Repeat("long", 40), "検査装置　第３ライン　上流側カメラ", `a"b'c&d?e#f/../g %s %d`} {
+		at := time.Now()
+		feed.add(record.Entry{
+			ID: fmt.Sprint("x/../", n, "?#%"), Time: at, Station: name, File: evil, Lot: strings.Repeat("ロット", 30), Serial: evil, Verdict: "unknown", By: record.Model,
+			Error: new(evil + strings.Repeat("x", 5000)), Score: new(1e-12), Boxes: make([][4]int, 250),
+		})
+		feed.add(record.Entry{ID: fmt.Sprint("x/../", n, "?#%"), Time: at, Station: name, File: evil, Verdict: "OK", By: evil, Note: strings.Repeat("理由", 400)})
+		feed.images[fmt.Sprint("x/../", n, "?#%")] = platesOf(t)[0].content
+	}
+	s := open(t, feed, Options{Stale: stale})
+	browser := newBrowser(t)
+	for _, on := range []screen{phone, tablet} {
+		b := newTab(t, browser, s.server.URL+"/?lang=ja", on, "light")
+		b.wait(`document.querySelectorAll('.tile').length === 4 && ` + allLoaded)
+		b.check("names-" + on.name)
+		for n := range 4 {
+			b.press(fmt.Sprint(n + 1))
+			b.wait(stationOpen + ` && ` + allLoaded)
+			b.check(fmt.Sprintf("names-%s-%d", on.name, n))
+			require.Empty(t, eval[string](b, `document.querySelector('#station .picture p').textContent`), "the image is there")
+		}
+		require.NotEqual(t, "evil", eval[string](b, `document.title`))
+		b.quiet()
+	}
+}
+
+// A plant has more stations than a screen has room for.
+func TestManyStationsInBrowser(t *testing.T) {
+	t.Parallel()
+	feed := newFeed()
+	plate := platesOf(t)[0].content
+	for n := range 100 {
+		id := fmt.Sprint("plate-", n)
+		feed.images[id] = plate
+		feed.inspected(fmt.Sprint("cam-", n+1), id, []string{"OK", "OK", "OK", "NG", "unknown"}[n%5], time.Now())
+	}
+	s := open(t, feed, Options{Stale: stale})
+	browser := newBrowser(t)
+	for _, on := range []screen{phone, tablet, wallHD, wall4K} {
+		b := newTab(t, browser, s.server.URL+"/?lang=en", on, "dark")
+		b.wait(`document.querySelectorAll('.tile').length === 100`)
+		b.wait(`document.body.dataset.link === 'up' && ![...document.querySelectorAll('.tile img')].slice(0, 4).some((i) => i.hidden)`)
+		require.Equal(t, "cam-10", eval[string](b, `document.querySelectorAll('.tile h2')[9].textContent`), "in the order of people")
+		b.check("many-" + on.name)
+		require.GreaterOrEqual(t, eval[float64](b, `document.querySelector('.tile').getBoundingClientRect().height`), 240.0)
+		b.tap(`#stations button`)
+		b.wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'cam-4'`)
+		b.check("many-" + on.name + "-station")
+		b.quiet()
+	}
+}
+
+// Light or dark is what the system wishes until somebody chooses, and a language is
+// chosen where one is.
+func TestChoicesInBrowser(t *testing.T) {
+	t.Parallel()
+	s := open(t, newScene(t), Options{Stale: stale})
+	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en&station=CAM-2", tablet, "dark")
+	theme := `document.documentElement.dataset.theme`
+	b.wait(stationOpen + ` && ` + theme + ` === 'dark'`)
+	b.tap(`#theme`)
+	b.wait(theme + ` === 'light'`)
+	b.tap(`#other`)
+	b.wait(`document.documentElement.lang === 'ja' && document.querySelector('#station h2').textContent === 'CAM-2' && ` + theme + ` === 'light'`)
+	b.run(chromedp.Navigate(s.server.URL + "/"))
+	b.wait(`document.documentElement.lang === 'ja' && ` + theme + ` === 'light'`)
+}

@@ -1,0 +1,277 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Message is a message of a stream.
+type Message struct {
+	Seq     uint64
+	Subject string
+	Time    time.Time
+	Header  nats.Header
+	Data    []byte
+}
+
+// getRequest asks a stream for messages.
+type getRequest struct {
+	Seq       uint64     `json:"seq,omitempty"`
+	Next      string     `json:"next_by_subj,omitempty"`
+	Last      []string   `json:"multi_last,omitempty"`
+	StartTime *time.Time `json:"start_time,omitempty"`
+	Batch     int        `json:"batch,omitempty"`
+	MaxBytes  int        `json:"max_bytes,omitempty"`
+}
+
+// maxBatch and maxBatchBytes bound what is on its way to a reader.
+const (
+	maxBatch      = 256
+	maxBatchBytes = 4 << 20
+)
+
+// Last returns the last message of a subject; nil if there is none.
+func (q *Queue) Last(ctx context.Context, subject string) (*Message, error) {
+	return q.one(ctx, "$JS.API.DIRECT.GET."+streamOf(subject)+"."+subject, nil)
+}
+
+// Next returns the first message of a subject, which may have wildcards, from a
+// sequence number on; nil if there is none yet.
+func (q *Queue) Next(ctx context.Context, subject string, from uint64) (*Message, error) {
+	return q.next(ctx, subject, getRequest{Seq: max(from, 1), Next: subject})
+}
+
+// Since returns the first message of a subject that is as young as a time; nil if
+// there is none yet.
+func (q *Queue) Since(ctx context.Context, subject string, at time.Time) (*Message, error) {
+	return q.next(ctx, subject, getRequest{StartTime: &at, Next: subject})
+}
+
+// Read returns some of the messages of a subject from a sequence number on; none
+// if there is none yet.
+func (q *Queue) Read(ctx context.Context, subject string, from uint64) ([]Message, error) {
+	found, err := q.several(ctx, subject, getRequest{Seq: max(from, 1), Next: subject, Batch: maxBatch, MaxBytes: maxBatchBytes})
+	return found.messages, err
+}
+
+// LastOfEach returns the last message of each subject that a wildcard stands for.
+func (q *Queue) LastOfEach(ctx context.Context, subject string) ([]Message, error) {
+	found, err := q.several(ctx, subject, getRequest{Last: []string{subject}, Batch: 1024})
+	return found.messages, err
+}
+
+// Count returns the first message of a subject from a sequence number on, nil for
+// none, and how many there are.
+func (q *Queue) Count(ctx context.Context, subject string, from uint64) (*Message, int, error) {
+	found, err := q.several(ctx, subject, getRequest{Seq: max(from, 1), Next: subject, Batch: 1})
+	if err != nil || len(found.messages) == 0 {
+		return nil, 0, err
+	}
+	return &found.messages[0], 1 + found.pending, nil
+}
+
+// retry asks again for what got no response, until the context ends: a node may be
+// taking over from another one.
+func retry[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	for {
+		once, cancel := context.WithTimeout(ctx, timeout)
+		response, err := ask(once)
+		cancel()
+		if err == nil || !pause(ctx, 50*time.Millisecond) {
+			return response, err
+		}
+	}
+}
+
+// one asks for one message; nil if there is none.
+func (q *Queue) one(ctx context.Context, subject string, data []byte) (*Message, error) {
+	return retry(ctx, func(ctx context.Context) (*Message, error) {
+		response, err := q.conn.RequestWithContext(ctx, subject, data)
+		if err != nil {
+			return nil, err
+		}
+		m, err := messageOf(response)
+		if errors.Is(err, errNone) {
+			return nil, nil //nolint:nilnil // none is no error
+		}
+		return m, err
+	})
+}
+
+func (q *Queue) next(ctx context.Context, subject string, request getRequest) (*Message, error) {
+	raw, _ := json.Marshal(request)
+	return q.one(ctx, "$JS.API.DIRECT.GET."+streamOf(subject), raw)
+}
+
+// answers are several messages, and how many more there are.
+type answers struct {
+	messages []Message
+	pending  int
+}
+
+func (q *Queue) several(ctx context.Context, subject string, request getRequest) (answers, error) {
+	return retry(ctx, func(ctx context.Context) (answers, error) { return q.get(ctx, subject, request) })
+}
+
+func (q *Queue) get(ctx context.Context, subject string, request getRequest) (found answers, err error) {
+	raw, _ := json.Marshal(request)
+	inbox := q.conn.NewRespInbox()
+	sub, err := q.conn.SubscribeSync(inbox)
+	if err != nil {
+		return answers{}, err
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // the connection is gone then
+	if err := q.conn.PublishRequest("$JS.API.DIRECT.GET."+streamOf(subject), inbox, raw); err != nil {
+		return answers{}, err
+	}
+	for {
+		response, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return answers{}, err
+		}
+		if response.Header.Get("Status") == "204" { // the end of the batch
+			return found, nil
+		}
+		m, err := messageOf(response)
+		if errors.Is(err, errNone) {
+			return found, nil
+		}
+		if err != nil {
+			return answers{}, err
+		}
+		found.messages = append(found.messages, *m)
+		found.pending, _ = strconv.Atoi(response.Header.Get("Nats-Num-Pending"))
+	}
+}
+
+// errNone says that there is no such message.
+var errNone = errors.New("no message")
+
+func messageOf(response *nats.Msg) (*Message, error) {
+	if status := response.Header.Get("Status"); len(response.Data) == 0 && status != "" {
+		if status == "404" {
+			return nil, errNone
+		}
+		return nil, fmt.Errorf("queue: %s %s", status, response.Header.Get("Description"))
+	}
+	seq, err := strconv.ParseUint(response.Header.Get(jetstream.SequenceHeader), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, response.Header.Get(jetstream.TimeStampHeaer))
+	if err != nil {
+		return nil, fmt.Errorf("queue: %w", err)
+	}
+	return &Message{seq, response.Header.Get(jetstream.SubjectHeader), at, response.Header, response.Data}, nil
+}
+
+// Follow yields the messages of a subject after a sequence number: what is there,
+// and then what comes, until the context ends.
+func (q *Queue) Follow(ctx context.Context, subject string, after uint64) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		for messages, err := range q.FollowAll(ctx, subject, after) {
+			if err != nil {
+				yield(Message{}, err)
+				return
+			}
+			for _, m := range messages {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// FollowAll yields them together, as many as there are.
+func (q *Queue) FollowAll(ctx context.Context, subject string, after uint64) iter.Seq2[[]Message, error] {
+	return func(yield func([]Message, error) bool) {
+		news, stop, err := q.News(subject)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer stop()
+		for wait := idle; ; {
+			messages, err := q.Read(ctx, subject, after+1)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(messages) > 0 {
+				wait, after = idle, messages[len(messages)-1].Seq
+				if !yield(messages, nil) {
+					return
+				}
+				continue
+			}
+			if wait = Await(ctx, news, wait); ctx.Err() != nil {
+				yield(nil, context.Cause(ctx))
+				return
+			}
+		}
+	}
+}
+
+// idle is how often a reader looks who has heard of nothing new.
+const idle = time.Second
+
+// Idle is what a reader begins with; see [Await].
+const Idle = idle
+
+// News tells when something is published on a subject, which may not be in its
+// stream yet.
+func (q *Queue) News(subject string) (news <-chan struct{}, stop func(), err error) {
+	heard := make(chan struct{}, 1)
+	stop, err = q.Hear(subject, func(string) {
+		select {
+		case heard <- struct{}{}:
+		default:
+		}
+	})
+	return heard, stop, err
+}
+
+// Hear calls a function with the subject of each message that is published on a
+// subject, as far as the connection holds.
+func (q *Queue) Hear(subject string, heard func(subject string)) (stop func(), err error) {
+	sub, err := q.conn.Subscribe(subject, func(m *nats.Msg) { heard(m.Subject) })
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+// Await waits until a reader should look again, and returns how long it may wait
+// next time: after news only a moment, because a replica may lag behind.
+func Await(ctx context.Context, news <-chan struct{}, wait time.Duration) time.Duration {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-news:
+		return time.Millisecond
+	case <-timer.C:
+		return min(2*wait, idle)
+	case <-ctx.Done():
+		return wait
+	}
+}
+
+// End returns the sequence number of the last message of a subject's stream.
+func (q *Queue) End(ctx context.Context, subject string) (uint64, error) {
+	return retry(ctx, func(ctx context.Context) (uint64, error) {
+		stream, err := q.js.Stream(ctx, streamOf(subject))
+		if err != nil {
+			return 0, err
+		}
+		return stream.CachedInfo().State.LastSeq, nil
+	})
+}

@@ -1,0 +1,350 @@
+package line
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/interrupt"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/inspector"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/intake"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/page"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
+)
+
+// process is one process of a line.
+type process struct {
+	p     *program.Program
+	cmd   *cli.Command
+	roles roles
+	data  string // "" where there is no folder
+	log   *slog.Logger
+	queue *queue.Queue
+	feed  verdicts.Feed
+	spool *intake.Spool // nil where images are not taken in
+	token string        // of the page, and of those who read the line's folder
+
+	metrics *metrics
+	mux     *http.ServeMux
+	work    context.Context //nolint:containedctx // ends when the process is to end at once
+	running sync.WaitGroup
+	failed  chan error
+	closing []func()
+}
+
+// runRoles runs the roles until the context ends.
+func runRoles(ctx context.Context, p *program.Program, cmd *cli.Command, r roles) error {
+	if err := check(p, cmd, r); err != nil {
+		return err
+	}
+	if cmd.Bool("demo") {
+		return runDemo(ctx, p, cmd)
+	}
+	var client *hacarus.Client
+	if r.inspect {
+		// Operators wait for the service to come back: it is asked every few seconds.
+		connected, err := settings.Connect(ctx, p, cmd, hacarus.WithRetry(hacarus.RetryPolicy{MaxWait: 4 * time.Second}))
+		if err != nil {
+			return err
+		}
+		defer connected.Close()
+		client = connected
+	}
+	return newProcess(p, cmd, r, cmd.String("data")).run(ctx, client, cmd.String("model"), nil)
+}
+
+func newProcess(p *program.Program, cmd *cli.Command, r roles, data string) *process {
+	return &process{
+		p: p, cmd: cmd, roles: r, data: data, mux: http.NewServeMux(), failed: make(chan error, 8),
+		log: slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: levelOf(cmd)})),
+	}
+}
+
+func levelOf(cmd *cli.Command) slog.Level {
+	if cmd.Bool("verbose") {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}
+
+// run runs the roles. started, if it is not nil, is called with the base URL.
+func (l *process) run(ctx context.Context, client *hacarus.Client, model string, started func(url string)) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.work = work
+	defer l.close()
+	defer stop()
+	if err := l.open(ctx); err != nil {
+		return err
+	}
+	defer startTracing(ctx, l.log)()
+	l.metrics = newMetrics(l)
+	if l.roles.intake {
+		if err := l.takeIn(ctx); err != nil {
+			return err
+		}
+	}
+	drained := make(chan struct{})
+	if l.roles.inspect {
+		l.running.Go(func() {
+			defer close(drained)
+			l.inspect(ctx, client, model)
+		})
+	} else {
+		close(drained)
+	}
+	if l.roles.page {
+		if err := l.showPage(); err != nil {
+			return err
+		}
+	}
+	l.mount()
+	url, shut, err := l.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer shut()
+	if started != nil {
+		started(url)
+	}
+	select {
+	case err := <-l.failed:
+		return err
+	case <-ctx.Done():
+	}
+	shut() // no image is taken in any more
+	limit := 300 * time.Millisecond
+	if interrupt.Terminated(ctx) {
+		limit = l.cmd.Duration("drain")
+	}
+	select {
+	case <-drained:
+	case <-time.After(limit):
+	}
+	if interrupt.Terminated(ctx) {
+		return nil // as it should
+	}
+	return context.Cause(ctx)
+}
+
+// open locks the folder, and opens the queue.
+func (l *process) open(ctx context.Context) error {
+	if l.data != "" {
+		path, err := filepath.Abs(l.data)
+		if err != nil {
+			return err
+		}
+		l.data = path
+		lock, err := awaitLock(ctx, path)
+		if err != nil {
+			return err
+		}
+		l.closing = append(l.closing, func() { _ = lock.Close() })
+	}
+	q, closeQueue, err := openQueue(ctx, l.p, l.cmd, l.data, l.log)
+	if err != nil {
+		return err
+	}
+	l.queue = q
+	l.closing = append(l.closing, closeQueue)
+	l.feed = verdicts.Feed{Queue: q, Images: l.images, Lost: l.cmd.Duration("lost"), Lease: cmp.Or(l.cmd.Duration("lease"), 5*time.Second)}
+	return l.readToken()
+}
+
+// lockFolder keeps a second process off a line's folder.
+func lockFolder(dir string) (io.Closer, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return hacarus.NewFileJournal(filepath.Join(dir, "lock"))
+}
+
+// readersTime is how long a line waits for those who read its folder while it does
+// not run.
+const readersTime = 5 * time.Second
+
+func awaitLock(ctx context.Context, dir string) (io.Closer, error) {
+	for deadline := time.Now().Add(readersTime); ; {
+		lock, err := lockFolder(dir)
+		if !errors.Is(err, hacarus.ErrJournalLocked) || time.Now().After(deadline) {
+			return lock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// openQueue opens the queue that the flags name.
+func openQueue(ctx context.Context, p *program.Program, cmd *cli.Command, data string, log *slog.Logger) (*queue.Queue, func(), error) {
+	opts := queue.Options{
+		URL: cmd.String("nats"), Credentials: cmd.String("nats-credentials"), Token: p.Getenv(tokenVariable),
+		Replicas: cmp.Or(cmd.Int("replicas"), 3), Name: "hacarus " + cmd.Name, Log: log,
+	}
+	stop := func() {}
+	if opts.URL == "" {
+		server, err := queue.StartServer(filepath.Join(data, "queue"), log)
+		if err != nil {
+			return nil, nil, err
+		}
+		opts.Server, opts.Replicas, stop = server, 1, server.Close
+	}
+	q, err := queue.Open(ctx, opts)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return q, func() { q.Close(); stop() }, nil
+}
+
+// readToken returns the token of the page: from its file, or one that stays in the
+// line's folder.
+func (l *process) readToken() error {
+	path := l.cmd.String("page-token")
+	if path == "" && l.data == "" {
+		l.token = rand.Text()
+		return nil
+	}
+	own := path == ""
+	if own {
+		path = filepath.Join(l.data, "page-token")
+	}
+	token, err := settings.ReadSecret(path)
+	if own && errors.Is(err, os.ErrNotExist) {
+		token = rand.Text()
+		err = os.WriteFile(path, []byte(token+"\n"), 0o600)
+	}
+	l.token = strings.TrimSpace(token)
+	return err
+}
+
+// images opens an image: on the disk, or in the queue.
+func (l *process) images(ctx context.Context, station, id string) (io.ReadCloser, error) {
+	var places []verdicts.Opener
+	if l.data != "" {
+		places = append(places, func(_ context.Context, station, id string) (io.ReadCloser, error) {
+			return intake.Open(l.data, station, id)
+		})
+	}
+	if l.cmd.String("nats") != "" && !l.cmd.Bool("shared") {
+		places = append(places, func(ctx context.Context, _, id string) (io.ReadCloser, error) { return l.queue.OpenImage(ctx, id) })
+	}
+	return verdicts.Anywhere(places...)(ctx, station, id)
+}
+
+const mib = 1 << 20
+
+// takeIn begins to take images in.
+func (l *process) takeIn(ctx context.Context) error {
+	tokens, err := readTokens(l.cmd.String("tokens"))
+	if err != nil {
+		return err
+	}
+	if tokens == nil && !isLoopback(l.cmd.String("addr")) && !l.cmd.Bool("open") {
+		return errors.New(l.p.Text("--addr is open to the network: name the stations' --tokens, or let anybody in with --open"))
+	}
+	l.spool, err = intake.OpenSpool(intake.SpoolDir(l.data), intake.Limits{
+		Bytes: int64(l.cmd.Int("max-waiting")) * mib, Age: l.cmd.Duration("max-age"),
+		Free: int64(l.cmd.Int("min-free")) * mib, Image: int64(l.cmd.Int("max-image")) * mib,
+	})
+	if err != nil {
+		return err
+	}
+	keep := intake.Keeping{OK: l.cmd.Duration("keep"), NG: l.cmd.Duration("keep-ng"), Elsewhere: l.cmd.String("nats") != "" && !l.cmd.Bool("shared")}
+	l.running.Go(func() { l.spool.Run(l.work, l.queue, keep, l.log) })
+	l.mux.Handle("POST /v1/images", traced("accept image", intake.NewHandler(intake.Handler{Spool: l.spool, Tokens: tokens, Log: l.log, Accepted: l.metrics.accepted})))
+	return l.watchFolders(ctx)
+}
+
+// inspect has images inspected.
+func (l *process) inspect(ctx context.Context, client *hacarus.Client, model string) {
+	name := l.cmd.String("name")
+	if name == "" && l.data != "" && l.cmd.String("nats") == "" {
+		name = "line" // the only one, who takes its own place after a restart
+	}
+	err := inspector.Run(l.work, ctx, inspector.Options{
+		Name: cmp.Or(name, queue.Hostname()+"-"+strings.ToLower(rand.Text()[:6])), Queue: l.queue, Client: client, Model: model,
+		Images: func(ctx context.Context, job queue.Job) (io.ReadCloser, error) {
+			return l.images(ctx, job.Station, job.ID)
+		},
+		Lease: l.cmd.Duration("lease"), Hold: l.cmd.Duration("hold"), History: l.cmd.Duration("history"),
+		Concurrency: l.cmd.Int("concurrency"), Grace: l.cmd.Duration("grace"), Remember: l.cmd.Duration("remember"),
+		Wait: []hacarus.WaitOption{hacarus.WithPollInterval(20*time.Millisecond, 2*time.Second)},
+		Log:  l.log, Settled: l.settled,
+	})
+	if err != nil && l.work.Err() == nil {
+		l.failed <- err
+	}
+}
+
+func (l *process) settled(job queue.Job, i *hacarus.Inspection) {
+	l.metrics.settled(job, i)
+	traceInspection(job, i)
+}
+
+// showPage begins to show the line, and to keep its record.
+func (l *process) showPage() error {
+	shifts, err := readShifts(l.cmd.StringSlice("shift"))
+	if err != nil {
+		return err
+	}
+	operators := page.New(l.feed, page.Options{
+		Token: l.token, Public: l.cmd.Bool("public"), Hosts: l.cmd.StringSlice("host"), Shifts: shifts, Stale: l.cmd.Duration("stale"), Logger: l.log,
+	})
+	l.running.Go(func() { operators.Run(l.work) })
+	l.mux.Handle("/", operators)
+	path := l.cmd.String("record")
+	if path == "" && l.data != "" {
+		path = filepath.Join(l.data, "record.jsonl")
+	}
+	if path != "" {
+		l.running.Go(func() { l.keepRecord(path) })
+	}
+	return nil
+}
+
+// keepRecord writes the record's file, whatever comes in between: a full disk is
+// waited out.
+func (l *process) keepRecord(path string) {
+	file := verdicts.File{Path: path}
+	if l.roles.intake {
+		file.Place = func(e *record.Entry) {
+			e.To = intake.PathOf(l.data, *e)
+			e.Dir = filepath.Dir(e.To)
+		}
+	}
+	for l.work.Err() == nil {
+		if err := file.Run(l.work, l.queue); err != nil && l.work.Err() == nil {
+			l.log.Error("the record cannot be written", "error", err)
+		}
+		select {
+		case <-l.work.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// close ends what runs, and then what it runs on.
+func (l *process) close() {
+	l.running.Wait()
+	for n := len(l.closing) - 1; n >= 0; n-- {
+		l.closing[n]()
+	}
+}

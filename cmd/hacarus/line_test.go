@@ -1,0 +1,442 @@
+//go:build !windows
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
+	"github.com/hacarus/hacarus-check-go/hacarustest"
+)
+
+var (
+	lineKills  = flag.Int("line.kills", 3, "how often a process of the line is killed")
+	lineImages = flag.Int("line.images", 80, "how many images the line gets meanwhile")
+)
+
+// natsNode is a node of a cluster, as a process that can be killed:
+//
+//	natsnode NAME CLIENTPORT CLUSTERPORT FOLDER ROUTE...
+func natsNode() {
+	port, _ := strconv.Atoi(os.Args[2])
+	cluster, _ := strconv.Atoi(os.Args[3])
+	opts := &server.Options{
+		ServerName: os.Args[1], Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: os.Args[4], SyncAlways: true,
+		Cluster: server.ClusterOpts{Name: "line", Host: "127.0.0.1", Port: cluster}, NoSigs: true,
+	}
+	for _, route := range os.Args[5:] {
+		u, err := url.Parse(route)
+		if err != nil {
+			panic(err)
+		}
+		opts.Routes = append(opts.Routes, u)
+	}
+	node, err := server.NewServer(opts)
+	if err != nil {
+		panic(err)
+	}
+	node.Start()
+	node.WaitForShutdown()
+}
+
+// plant is a service, with the processes of a line that work on it, and cameras.
+type plant struct {
+	t        *testing.T
+	service  *hacarustest.Server
+	dir      string
+	stations int
+	pace     time.Duration // of the service, for an image
+
+	mu      sync.Mutex
+	workers []*worker
+}
+
+// worker is a process that is started again when it was killed.
+type worker struct {
+	name    string
+	command func() *exec.Cmd
+	process *exec.Cmd
+	stderr  *bytes.Buffer
+}
+
+// newPlant has a service that judges by the first pixel of an image, and loses some
+// of its responses.
+func newPlant(t *testing.T, stations int) *plant {
+	t.Helper()
+	p := &plant{t: t, dir: t.TempDir(), stations: stations}
+	var one sync.Mutex
+	bright := func(_ context.Context, img image.Image, _ hacarustest.Parameters) (hacarustest.Finding, error) {
+		one.Lock()
+		time.Sleep(p.pace)
+		one.Unlock()
+		r, _, _, _ := img.At(0, 0).RGBA()
+		return hacarustest.Finding{NG: r > 0x8000, Score: float64(r) / 0xffff}, nil
+	}
+	s := hacarustest.NewServer(hacarustest.WithInspector(hacarustest.InspectorFunc(bright)))
+	t.Cleanup(s.Close)
+	s.AddModel(hacarus.Model{ModelID: "m"})
+	p.service = s
+	t.Cleanup(p.stop)
+	return p
+}
+
+// loseResponses has the service lose one in some responses, of uploads and of
+// predictions.
+func (p *plant) loseResponses(times int) {
+	for _, operation := range []string{"addItem", "predictItems"} {
+		for range times {
+			p.service.Inject(operation, hacarustest.Fault{}, hacarustest.Fault{}, hacarustest.ResetConnection(), hacarustest.Fault{}, hacarustest.HTML(502).After())
+		}
+	}
+}
+
+func (p *plant) at(elements ...string) string {
+	return filepath.Join(append([]string{p.dir}, elements...)...)
+}
+
+// start starts a process.
+func (p *plant) start(name string, command func() *exec.Cmd) *worker {
+	w := &worker{name: name, command: command, stderr: new(bytes.Buffer)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.workers = append(p.workers, w)
+	w.begin(p.t)
+	return w
+}
+
+func (w *worker) begin(t *testing.T) {
+	t.Helper()
+	w.process = w.command()
+	w.process.Stderr = w.stderr
+	require.NoError(t, w.process.Start())
+}
+
+// kill kills a process, and starts it again.
+func (w *worker) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, w.process.Process.Kill())
+	_ = w.process.Wait()
+	w.begin(t)
+}
+
+func (p *plant) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.workers {
+		_ = w.process.Process.Kill()
+		_ = w.process.Wait()
+		if p.t.Failed() {
+			p.t.Logf("%s:\n%s", w.name, w.stderr)
+		}
+	}
+}
+
+// hacarus is a command of the program, on the plant's service.
+func (p *plant) hacarus(args ...string) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		c := exec.CommandContext(p.t.Context(), "hacarus", args...)
+		c.Env = append(os.Environ(), "LANG=C", "HACARUS_BASE_URL="+p.service.URL, "HACARUS_CLIENT_ID="+p.service.ClientID, "HACARUS_CLIENT_SECRET="+p.service.ClientSecret)
+		return c
+	}
+}
+
+// cluster starts three nodes, and returns the URL of all.
+func (p *plant) cluster() (string, []*worker) {
+	var urls, routes []string
+	var ports [][2]string
+	for range 3 {
+		client, route := freeAddress(), freeAddress()
+		urls, routes = append(urls, "nats://"+client), append(routes, "nats://"+route)
+		_, a, _ := net.SplitHostPort(client)
+		_, b, _ := net.SplitHostPort(route)
+		ports = append(ports, [2]string{a, b})
+	}
+	var nodes []*worker
+	for n := range 3 {
+		args := append([]string{fmt.Sprintf("n%d", n), ports[n][0], ports[n][1], p.at(fmt.Sprintf("node%d", n))}, routes...)
+		nodes = append(nodes, p.start(args[0], func() *exec.Cmd { return exec.CommandContext(p.t.Context(), "natsnode", args...) }))
+	}
+	return strings.Join(urls, ","), nodes
+}
+
+// product is what a camera has taken a picture of.
+type product struct{ station, serial int }
+
+func (o product) name() string { return fmt.Sprintf("cam %d", o.station) }
+
+func (o product) isNG() bool { return (o.station+o.serial)%3 == 0 }
+
+// picture is a small image of the product, like no other.
+func (o product) picture() []byte {
+	img := image.NewGray(image.Rect(0, 0, 8, 8))
+	random := rand.New(rand.NewPCG(uint64(o.station), uint64(o.serial)))
+	for i := range img.Pix {
+		img.Pix[i] = byte(random.IntN(128))
+	}
+	shade := byte(0)
+	if o.isNG() {
+		shade = 255
+	}
+	img.SetGray(0, 0, color.Gray{Y: shade})
+	var b bytes.Buffer
+	_ = png.Encode(&b, img)
+	return b.Bytes()
+}
+
+// send posts a picture until it is accepted, as a camera does, and returns its id.
+func (o product) send(ctx context.Context, client *http.Client, url string) (string, error) {
+	picture := o.picture()
+	for {
+		id, err := o.post(ctx, client, url, picture)
+		if err == nil || ctx.Err() != nil {
+			return id, err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (o product) post(ctx context.Context, client *http.Client, url string, picture []byte) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/images", bytes.NewReader(picture))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Station", o.name())
+	request.Header.Set("Serial", strconv.Itoa(o.serial))
+	request.Header.Set("Idempotency-Key", strconv.Itoa(o.serial))
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusAccepted {
+		return "", fmt.Errorf("%s: %s", response.Status, raw)
+	}
+	var answer struct{ ID string }
+	return answer.ID, json.Unmarshal(raw, &answer)
+}
+
+// photograph has the cameras of all stations send their images, and returns what
+// was accepted, by id.
+func (p *plant) photograph(url string, images int, pause func() time.Duration) map[string]product {
+	accepted := map[string]product{}
+	var mu sync.Mutex
+	var cameras sync.WaitGroup
+	for station := range p.stations {
+		cameras.Go(func() {
+			client := &http.Client{Timeout: 10 * time.Second}
+			defer client.CloseIdleConnections()
+			for serial := range images / p.stations {
+				o := product{station, serial}
+				id, err := o.send(p.t.Context(), client, url)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				accepted[id] = o
+				mu.Unlock()
+				time.Sleep(pause())
+			}
+		})
+	}
+	cameras.Wait()
+	return accepted
+}
+
+// tail are the verdicts that a reader sees now.
+func (p *plant) tail(args ...string) (lines []verdicts.Line) {
+	raw, err := p.hacarus(append([]string{"line", "tail", "--once", "-o", "jsonl"}, args...)...)().Output()
+	if err != nil {
+		return nil // the line is starting
+	}
+	return linesOf[verdicts.Line](p.t, raw)
+}
+
+func linesOf[T any](t *testing.T, raw []byte) (lines []T) {
+	t.Helper()
+	for decoder := json.NewDecoder(bytes.NewReader(raw)); ; {
+		var line T
+		err := decoder.Decode(&line)
+		if err == io.EOF {
+			return lines
+		}
+		require.NoError(t, err)
+		lines = append(lines, line)
+	}
+}
+
+// requireOnce holds that each image has one verdict, which is its own, in the order
+// of its station, and was uploaded and predicted once.
+func (p *plant) requireOnce(accepted map[string]product, lines []verdicts.Line) {
+	p.t.Helper()
+	require.Len(p.t, lines, len(accepted))
+	seen := map[string]bool{}
+	last := map[string]int{}
+	for _, line := range lines {
+		o, ok := accepted[line.ID]
+		require.True(p.t, ok, "a verdict of no image: %s", line.ID)
+		require.False(p.t, seen[line.ID], "a second verdict of %v", o)
+		seen[line.ID] = true
+		require.Nil(p.t, line.Error, "%v", o)
+		require.Equal(p.t, o.name(), line.Station)
+		want := "OK"
+		if o.isNG() {
+			want = "NG"
+		}
+		require.Equal(p.t, want, line.Verdict)
+		require.Equal(p.t, strconv.Itoa(o.serial), line.Serial)
+		require.GreaterOrEqual(p.t, o.serial, last[line.Station], "out of order")
+		last[line.Station] = o.serial
+	}
+	uploads, predictions := map[string]int{}, map[string]int{}
+	for _, call := range p.service.Calls("addItem") {
+		for _, file := range call.Files {
+			if call.Executed {
+				uploads[strings.TrimSuffix(file, filepath.Ext(file))]++
+			}
+		}
+	}
+	for _, call := range p.service.Calls("predictItems") {
+		var body struct {
+			ItemIDs []string `json:"item_ids"`
+		}
+		if call.Executed {
+			require.NoError(p.t, json.Unmarshal(call.Body, &body))
+			for _, id := range body.ItemIDs {
+				predictions[id]++
+			}
+		}
+	}
+	require.Len(p.t, uploads, len(accepted))
+	require.Len(p.t, predictions, len(accepted))
+	for id := range accepted {
+		require.Equal(p.t, 1, uploads[id], "uploads of %v", accepted[id])
+		require.Equal(p.t, 1, predictions[id], "predictions of %v", accepted[id])
+	}
+}
+
+// requireRecord holds that a record has a line for each image.
+func (p *plant) requireRecord(accepted map[string]product, path string) {
+	p.t.Helper()
+	count := func() (n int) {
+		for _, err := range record.Entries(path) {
+			if err == nil {
+				n++
+			}
+		}
+		return n
+	}
+	require.Eventually(p.t, func() bool { return count() >= len(accepted) }, time.Minute, 20*time.Millisecond)
+	seen := map[string]bool{}
+	for e, err := range record.Entries(path) {
+		require.NoError(p.t, err)
+		require.False(p.t, seen[e.ID], "a second line of %v", accepted[e.ID])
+		seen[e.ID] = true
+	}
+	require.Len(p.t, seen, len(accepted))
+}
+
+func brief() time.Duration { return time.Duration(rand.IntN(20)) * time.Millisecond }
+
+// killSome kills one of the workers at each of some random moments.
+func (p *plant) killSome(times int, workers ...*worker) {
+	for range times {
+		time.Sleep(time.Duration(200+rand.IntN(1200)) * time.Millisecond) // any moment will do
+		w := workers[rand.IntN(len(workers))]
+		p.t.Logf("kill %s", w.name)
+		w.kill(p.t)
+	}
+}
+
+// One process with all roles is killed at random moments, while responses of the
+// service are lost: each image that was accepted is inspected once, and has one
+// verdict and one line of the record.
+func TestLineKilled(t *testing.T) {
+	t.Parallel()
+	if raceEnabled {
+		t.Skip("each process takes a second to start")
+	}
+	p := newPlant(t, 4)
+	p.loseResponses(*lineKills)
+	addr := freeAddress()
+	w := p.start("line", p.hacarus("line", "--data", p.at("data"), "--model", "m", "--addr", addr, "--grace", "10s", "--hold", "1m", "--min-free", "0"))
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		p.killSome(*lineKills, w)
+	}()
+	accepted := p.photograph("http://"+addr, *lineImages, brief)
+	<-killed
+	require.Len(t, accepted, *lineImages)
+	p.await(accepted, "--data", p.at("data"))
+	p.requireOnce(accepted, p.tail("--data", p.at("data")))
+	p.requireRecord(accepted, p.at("data", "record.jsonl"))
+}
+
+// await waits until all images have verdicts.
+func (p *plant) await(accepted map[string]product, args ...string) {
+	p.t.Helper()
+	ok := func() bool { return len(p.tail(args...)) >= len(accepted) }
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			require.Fail(p.t, "verdicts are missing", "%d of %d", len(p.tail(args...)), len(accepted))
+		}
+	}
+}
+
+// Roles as processes on a cluster of three nodes, of which any one, or a node, is
+// killed at random moments.
+func TestLineClusterKilled(t *testing.T) {
+	t.Parallel()
+	if raceEnabled {
+		t.Skip("each process takes a second to start")
+	}
+	p := newPlant(t, 4)
+	p.loseResponses(*lineKills)
+	nats, workers := p.cluster()
+	addr := freeAddress()
+	workers = append(workers, p.start("intake", p.hacarus("line", "intake", "--nats", nats, "--data", p.at("intake"), "--addr", addr, "--min-free", "0")))
+	for n := range 2 {
+		workers = append(workers, p.start("inspect", p.hacarus("line", "inspect", "--nats", nats, "--model", "m", "--grace", "10s", "--hold", "1m", "--lease", "2s", "--name", fmt.Sprintf("i%d", n))))
+	}
+	workers = append(workers, p.start("page", p.hacarus("line", "page", "--nats", nats, "--record", p.at("record.jsonl"))))
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		p.killSome(*lineKills, workers...)
+	}()
+	accepted := p.photograph("http://"+addr, *lineImages, brief)
+	<-killed
+	require.Len(t, accepted, *lineImages)
+	p.await(accepted, "--nats", nats)
+	p.requireOnce(accepted, p.tail("--nats", nats))
+	p.requireRecord(accepted, p.at("record.jsonl"))
+}
