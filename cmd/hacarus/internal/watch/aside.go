@@ -106,8 +106,8 @@ func moveTo(image *found, sum, path string) error {
 		}
 		return remove(image, sum)
 	}
-	if !image.isThere() {
-		return errReplaced
+	if err := image.check(); err != nil {
+		return err
 	}
 	if err := os.Rename(image.path, path); err != nil { // most often because it is on another disk
 		if err := copyTo(image, sum, path); err != nil {
@@ -129,10 +129,9 @@ func remove(image *found, sum string) error {
 	if len(filepath.Base(aside)) > 255 {
 		aside = filepath.Join(filepath.Dir(image.path), removingPrefix+sum[:16])
 	}
-	if err := os.Rename(image.path, aside); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // somebody else did it
-		}
+	if err := os.Rename(image.path, aside); image.isGone(err) {
+		return nil // somebody else did it
+	} else if err != nil {
 		return err
 	}
 	if there, err := sumOf(aside); err != nil || there != sum {

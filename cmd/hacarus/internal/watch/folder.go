@@ -26,23 +26,33 @@ type folder struct {
 	settle time.Duration
 	wait   time.Duration        // for the sidecar of an image; 0: images have none
 	files  map[string]*sighting // by name
+	in     fs.FileInfo          // the folder at the last look
 }
 
 // found is an image as it was found.
 type found struct {
 	path    string
 	info    fs.FileInfo
-	since   time.Time // it was whole
-	sidecar sidecar   // what the file beside it tells
+	in      fs.FileInfo // the folder; nil where that does not matter
+	since   time.Time   // it was whole
+	sidecar sidecar     // what the file beside it tells
 }
 
 func (f *found) name() string { return filepath.Base(f.path) }
 
-// isThere says whether the image is as it was found.
-func (f *found) isThere() bool {
+// check returns an error if the image is not as it was found: errReplaced, unless its
+// folder is away, and with it what would tell.
+func (f *found) check() error {
 	info, err := os.Lstat(f.path)
-	return err == nil && unchanged(f.info, info)
+	switch {
+	case f.isGone(err), err == nil && !unchanged(f.info, info):
+		return errReplaced
+	}
+	return err
 }
+
+// isGone says whether an error is that the image is not in its folder any more.
+func (f *found) isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) && f.folderIsThere() }
 
 // errReplaced is the error of an image in whose place there is another one, or none.
 var errReplaced = language.Errorf("another image has taken its place, or it is gone")
@@ -54,7 +64,7 @@ func (f *found) file() hacarus.File {
 
 func (f *found) open() (*os.File, error) {
 	file, err := os.Open(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if f.isGone(err) {
 		return nil, errReplaced
 	}
 	if err != nil {
@@ -66,10 +76,17 @@ func (f *found) open() (*os.File, error) {
 	return file, nil
 }
 
+// folderIsThere says whether the folder is the one in which the image was found.
+func (f *found) folderIsThere() bool {
+	info, err := os.Stat(filepath.Dir(f.path))
+	return err == nil && (f.in == nil || os.SameFile(f.in, info))
+}
+
 // sighting is what was seen of a file.
 type sighting struct {
 	info  fs.FileInfo
-	since time.Time // it is as it is
+	in    fs.FileInfo // the folder: a share that is away may show another one in its place
+	since time.Time   // it is as it is
 	taken bool
 }
 
@@ -85,7 +102,7 @@ func (f *folder) finished(now time.Time) (finished []*found, next time.Time, err
 		return nil, next, err
 	}
 	for name, s := range f.files {
-		if s.taken || !isImage(s.info) {
+		if s.taken || !f.isHere(s) || !isImage(s.info) {
 			continue
 		}
 		if at := f.readyAt(name, s); at.After(now) {
@@ -95,7 +112,7 @@ func (f *folder) finished(now time.Time) (finished []*found, next time.Time, err
 			continue
 		}
 		s.taken = true
-		finished = append(finished, &found{path: filepath.Join(f.path, name), info: s.info, since: now, sidecar: f.sidecarOf(name, now)})
+		finished = append(finished, &found{path: filepath.Join(f.path, name), info: s.info, in: s.in, since: now, sidecar: f.sidecarOf(name, now)})
 	}
 	slices.SortFunc(finished, func(a, b *found) int {
 		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(a.path, b.path))
@@ -120,8 +137,13 @@ func (f *folder) readyAt(name string, image *sighting) time.Time {
 	return last
 }
 
-// sight looks at all files in the folder.
+// sight looks at all files in the folder. It forgets those that are gone from the
+// folder in which they were, and no others: they are there again when the folder is.
 func (f *folder) sight(now time.Time) error {
+	in, err := os.Stat(f.path)
+	if err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return err
@@ -134,14 +156,25 @@ func (f *folder) sight(now time.Time) error {
 		}
 		s := f.recognise(info, renamed)
 		if s == nil {
-			s = &sighting{info: info, since: now}
+			s = &sighting{info: info, in: f.in, since: now}
 		}
-		s.info = info // under its name of now
+		if !f.isHere(s) {
+			s.since = now // it was away: who knows what is being done to it
+		}
+		s.info, s.in = info, in // under its name of now
 		seen[e.Name()] = s
 	}
-	f.files = seen
+	for name, s := range f.files {
+		if seen[name] == nil && !os.SameFile(s.in, in) {
+			seen[name] = s
+		}
+	}
+	f.files, f.in = seen, in
 	return nil
 }
+
+// isHere says whether a file was there at the last look.
+func (f *folder) isHere(s *sighting) bool { return s.in == f.in }
 
 // shape is what unchanged goes by, for files that are to be found by it.
 type shape struct{ size, written int64 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -118,11 +119,15 @@ func (l *line) resume() error {
 			return err
 		}
 	}
+	in, err := os.Stat(l.opts.dir)
+	if err != nil {
+		return err
+	}
 	for id, e := range entries {
 		info := images[id]
 		l.folder.take(info)
 		if e.To != "" && !l.copied.has(id) {
-			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info}, e})
+			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info, in: in}, e})
 		}
 	}
 	return nil
@@ -239,21 +244,18 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 	if errors.Is(i.Err, hacarus.ErrUnfinished) {
 		return nil // the journal knows how far it has come, and the next run goes on
 	}
-	e := l.entryOf(ctx, i, image)
-	replaced := errors.Is(i.Err, errReplaced)
-	if l.tryAgain(image, !replaced && mayPass(i.Err)) {
+	sum, missing := l.sum(image)
+	isBack := missing == nil && errors.Is(i.Err, errReplaced)
+	if l.tryAgain(image, isBack || mayPass(i.Err) || mayPass(missing)) {
 		l.metrics.forget(image)
-		l.p.Warn("%s: %v; it is tried again", image.name(), i.Err)
+		l.p.Warn("%s: %v; it is tried again", image.name(), cmp.Or(i.Err, missing))
 		return nil
 	}
-	if dir := l.target(i); dir != "" && !replaced {
+	e := l.entryOf(ctx, i, image)
+	e.SHA256 = sum
+	if dir := l.target(i); dir != "" && missing == nil { // or else the verdict is all that is left
 		e.To = place(dir, image)
 	}
-	sum, err := l.sum(image)
-	if err != nil && e.To != "" { // it is gone already: the verdict is all that is left
-		e.To = ""
-	}
-	e.SHA256 = sum
 	if err := l.record.Append(e); err != nil {
 		return err
 	}
@@ -271,7 +273,7 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 // the service's, or the disk's.
 func mayPass(err error) bool {
 	_, ofDisk := errors.AsType[*fs.PathError](err)
-	return ofDisk || hacarus.IsTemporary(err)
+	return !errors.Is(err, errReplaced) && (ofDisk || hacarus.IsTemporary(err))
 }
 
 // tryAgain lets an image that failed be found again, a few times.
@@ -312,7 +314,7 @@ func (l *line) entryOf(ctx context.Context, i *hacarus.Inspection, image *found)
 	r := inspect.ResultOf(i)
 	model := modelOf(i, l.opts.model)
 	e := record.Entry{
-		ID: idOf(image.info), Time: time.Now().UTC(),
+		ID: idOf(l.opts.dir, image.info), Time: time.Now().UTC(),
 		File: output.JSONString(image.name()), Dir: output.JSONString(l.opts.dir), Size: image.info.Size(), Written: image.info.ModTime().UTC(),
 		Model: model, Version: l.versions.of(ctx, model), ItemID: i.ItemID,
 		Verdict: string(i.Verdict), Score: r.Score, Boxes: r.Boxes, Error: r.Error, By: record.Model,

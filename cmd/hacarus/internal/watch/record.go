@@ -5,21 +5,25 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"time"
 
+	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
-// idOf tells an image from all others of its folder, those included that come
-// under its name later.
-func idOf(info fs.FileInfo) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", info.Name(), info.Size(), info.ModTime().UnixNano()))
+// idOf tells an image from all others, those included that come under its name later,
+// and those of another folder that is watched with the same record: cameras of one
+// make give the same names and sizes, and some disks tell times to two seconds.
+func idOf(dir string, info fs.FileInfo) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", dir, info.Name(), info.Size(), info.ModTime().UnixNano()))
 	return hex.EncodeToString(sum[:12])
 }
 
-// settled returns the last entries of a model on images that are in a folder, by
-// the image's id. It keeps nothing of the others, so that its memory does not grow
+// settled returns the last entries of a model on images that are in a folder and are
+// dealt with, by the image's id. One that is NG or has no verdict, and that was not
+// there any more to be put aside, is not: it is there again. It keeps nothing of the others, so that its memory does not grow
 // with the record.
 func settled(path string, images map[string]fs.FileInfo) (map[string]record.Entry, error) {
 	entries := map[string]record.Entry{}
@@ -31,6 +35,7 @@ func settled(path string, images map[string]fs.FileInfo) (map[string]record.Entr
 			entries[e.ID] = e
 		}
 	}
+	maps.DeleteFunc(entries, func(_ string, e record.Entry) bool { return e.To == "" && e.Verdict != string(hacarus.VerdictOK) })
 	return entries, nil
 }
 
@@ -43,7 +48,7 @@ func imagesOf(dir string) (map[string]fs.FileInfo, error) {
 	images := map[string]fs.FileInfo{}
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && isImage(info) {
-			images[idOf(info)] = info
+			images[idOf(dir, info)] = info
 		}
 	}
 	return images, nil

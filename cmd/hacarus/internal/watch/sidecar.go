@@ -52,7 +52,7 @@ func (f *folder) beside(image string) *sighting {
 		return nil
 	}
 	for _, name := range sidecarNames(image) {
-		if s := f.files[name]; s != nil && s.info.Size() > 0 {
+		if s := f.files[name]; s != nil && f.isHere(s) && s.info.Size() > 0 {
 			return s
 		}
 	}
