@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -53,16 +54,24 @@ func Local(e record.Entry) ([]byte, bool) {
 	return nil, false
 }
 
-// Paths are where an image may lie.
+// Paths are where an image may lie. In the record, bytes of a name that are no UTF-8
+// are written as JSON can hold them.
 func Paths(e record.Entry) (paths []string) {
 	if e.SHA256 == "" { // it was gone before it could be told from others
 		return nil
 	}
-	if e.To != "" {
-		paths = append(paths, e.To)
-	}
+	written := []string{e.To}
 	if e.Dir != "" {
-		paths = append(paths, filepath.Join(e.Dir, e.File))
+		written = append(written, filepath.Join(e.Dir, e.File))
+	}
+	for _, path := range written {
+		if path == "" {
+			continue
+		}
+		paths = append(paths, path)
+		if raw := output.FromJSONString(path); raw != path {
+			paths = append(paths, raw)
+		}
 	}
 	return paths
 }

@@ -3,11 +3,13 @@ package judge
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -48,4 +50,24 @@ func TestContent(t *testing.T) {
 	e.ItemID = "nobody"
 	_, _, err = r.Content(t.Context(), e)
 	require.ErrorIs(t, err, hacarus.ErrNotFound)
+}
+
+// An image is found under a name of another encoding, which the record cannot have as
+// it is.
+func TestContentUnderANameOfBytes(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("names are letters here")
+	}
+	dir, name := t.TempDir(), "\x8c\x9f.jpg"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("image"), 0o600))
+	for _, e := range []record.Entry{
+		{Dir: dir, File: output.JSONString(name)},
+		{Dir: "/gone", File: output.JSONString(name), To: output.JSONString(filepath.Join(dir, name))},
+	} {
+		e.SHA256 = sumOf([]byte("image"))
+		content, ok := Local(e)
+		require.True(t, ok)
+		require.Equal(t, "image", string(content))
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -257,3 +259,15 @@ func acted(r rune) bool {
 
 // JSONString is a text that goes into JSON: bytes that are no UTF-8 stay distinct.
 func JSONString(text string) string { return valid(text) }
+
+// FromJSONString is the text of which JSONString has made another. It takes what looks
+// like an escaped byte for one, so a name that has such letters itself is another.
+func FromJSONString(text string) string { return escapedByte.ReplaceAllStringFunc(text, byteOf) }
+
+// escapedByte is a byte that is no ASCII, which is what UTF-8 can be broken by.
+var escapedByte = regexp.MustCompile(`\\x[89a-f][0-9a-f]`)
+
+func byteOf(escaped string) string {
+	b, _ := strconv.ParseUint(escaped[2:], 16, 8) // it is two digits
+	return string([]byte{byte(b)})
+}

@@ -229,13 +229,25 @@ func names(images []record.Entry) []string {
 	for n, e := range images {
 		name := base(e)
 		for again := times[strings.ToLower(name)] > 1; again || taken[strings.ToLower(name)]; again = false {
-			extension := filepath.Ext(name)
-			name = strings.TrimSuffix(name, extension) + "-" + hacarus.SafeName(e.ID) + extension
+			name = distinct(name, hacarus.SafeName(e.ID))
 		}
 		taken[strings.ToLower(name)] = true
 		names[n] = name
 	}
 	return names
+}
+
+// maxFileName is the longest name that a disk takes, in bytes.
+const maxFileName = 255
+
+// distinct is a name with an id in it, and of what it was as much as a disk takes.
+func distinct(name, id string) string {
+	extension := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, extension)
+	if most := max(0, maxFileName-len("-"+id+extension)); len(stem) > most {
+		stem = strings.ToValidUTF8(stem[:most], "") // a letter may be cut
+	}
+	return stem + "-" + id + extension
 }
 
 func (e *exporter) tell() error {

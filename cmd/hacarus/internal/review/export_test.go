@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -176,4 +177,18 @@ func TestExportFromTheService(t *testing.T) {
 	res = r.exportOf(t, asFolders, filepath.Join(t.TempDir(), "other"))
 	require.Len(t, res.Missing, 1)
 	require.Contains(t, res.Missing[0].Error, "another file")
+}
+
+// Names that several images have stay names that a disk takes.
+func TestNamesOfImagesWithLongNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("検", 83) + ".jpg" // 253 bytes
+	got := names([]record.Entry{{ID: strings.Repeat("1", 24), File: long}, {ID: strings.Repeat("2", 24), File: long}, {ID: "3", File: "x.jpg"}})
+	require.NotEqual(t, got[0], got[1])
+	require.Equal(t, "x.jpg", got[2])
+	for _, name := range got {
+		require.LessOrEqual(t, len(name), 255)
+		require.True(t, utf8.ValidString(name))
+		require.Equal(t, ".jpg", filepath.Ext(name))
+	}
 }

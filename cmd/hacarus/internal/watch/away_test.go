@@ -3,6 +3,7 @@ package watch
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,4 +127,28 @@ func TestTwoLinesWithOneRecord(t *testing.T) {
 		require.Len(t, entries, 2)
 		require.NotEqual(t, entries[0].ID, entries[1].ID)
 	})
+}
+
+// Names of another encoding survive the record: what is decided and not done when the
+// program dies is done under them.
+func TestWatchResumesUnderNamesOfBytes(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("names are letters here")
+	}
+	for _, move := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWatching(t)
+			w.opts.move = move
+			files := []string{"\x8c\x9f\x8d\xb8.png", "\x8c\x9f\x8d\xb9.png"} // Shift-JIS
+			for n, name := range files {
+				w.write(t, name, picture(t, byte(0xff-n)))
+			}
+			time.AfterFunc(time.Second, func() { assert.NoError(t, os.RemoveAll(w.opts.ng)) }) // nothing can be put there
+			w.watch(t, 10*time.Second)
+			require.NoDirExists(t, w.opts.ng)
+			w.watch(t, 10*time.Second)
+			require.Equal(t, files, names(t, w.opts.ng))
+		})
+	}
 }

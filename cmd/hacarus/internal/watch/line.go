@@ -45,6 +45,7 @@ type line struct {
 type deed struct {
 	image *found
 	entry record.Entry
+	to    string // the entry's To, as the disk knows it
 }
 
 // maxTries is how often an image is inspected that fails for a reason that passes.
@@ -127,7 +128,7 @@ func (l *line) resume() error {
 		info := images[id]
 		l.folder.take(info)
 		if e.To != "" && !l.copied.has(id) {
-			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info, in: in}, e})
+			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info, in: in}, e, output.FromJSONString(e.To)})
 		}
 	}
 	return nil
@@ -253,9 +254,11 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 	}
 	e := l.entryOf(ctx, i, image)
 	e.SHA256 = sum
+	to := ""
 	if dir := l.target(i); dir != "" && missing == nil { // or else the verdict is all that is left
-		e.To = place(dir, image)
+		to = place(dir, image)
 	}
+	e.To = output.JSONString(to)
 	if err := l.record.Append(e); err != nil {
 		return err
 	}
@@ -263,8 +266,8 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 	if err := l.show(image, e); err != nil {
 		return err
 	}
-	if e.To != "" {
-		l.do(deed{image, e})
+	if to != "" {
+		l.do(deed{image, e, to})
 	}
 	return nil
 }
@@ -390,12 +393,12 @@ func (l *line) act(d deed) error {
 		put = moveTo
 	}
 	if d.entry.Error != nil {
-		if err := writeWhole(reasonOf(d.entry.To), "", strings.NewReader(*d.entry.Error+"\n")); err != nil {
+		if err := writeWhole(reasonOf(d.to), "", strings.NewReader(*d.entry.Error+"\n")); err != nil {
 			return err
 		}
 	}
-	if err := putSidecar(put, d.image, d.entry); err != nil {
+	if err := putSidecar(put, d); err != nil {
 		return err
 	}
-	return put(d.image, d.entry.SHA256, d.entry.To)
+	return put(d.image, d.entry.SHA256, d.to)
 }

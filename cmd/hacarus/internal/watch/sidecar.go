@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
-	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
 const (
@@ -123,15 +122,15 @@ func (w *word) UnmarshalJSON(raw []byte) error {
 
 // putSidecar puts the sidecar of an image that goes to a path where it belongs. One
 // that is gone, or that tells of the next image by now, is left alone.
-func putSidecar(put func(*found, string, string) error, image *found, e record.Entry) error {
-	for _, name := range sidecarNames(image.name()) {
-		if output.JSONString(name) != e.Sidecar {
+func putSidecar(put func(*found, string, string) error, d deed) error {
+	for _, name := range sidecarNames(d.image.name()) {
+		if output.JSONString(name) != d.entry.Sidecar {
 			continue
 		}
-		path := filepath.Join(filepath.Dir(image.path), name)
+		path := filepath.Join(filepath.Dir(d.image.path), name)
 		info, err := os.Lstat(path)
 		if err == nil {
-			err = put(&found{path: path, info: info}, e.Beside, sidecarBeside(e.To, image.name(), name))
+			err = put(&found{path: path, info: info}, d.entry.Beside, sidecarBeside(d.to, d.image.name(), name))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errReplaced) {
 			return err
