@@ -51,6 +51,27 @@ func Decode(r io.Reader) (*Picture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("overlay: %w", err)
 	}
+	picture, err := Measure(content)
+	if err != nil {
+		return nil, err
+	}
+	if size := picture.Bounds().Size(); size.X > 0 && size.Y > maxPixels/size.X {
+		return nil, fmt.Errorf("overlay: %dx%d pixels are too many", size.X, size.Y)
+	}
+	format, _ := formatOf(content) // it was measured
+	img, err := format.decode(bytes.NewReader(content))
+	if err != nil {
+		return nil, fmt.Errorf("overlay: %w", err)
+	}
+	picture.Image = upright(img, picture.Orientation)
+	return picture, nil
+}
+
+// Measure returns the picture that [Decode] makes of a file, with its bounds and its
+// orientation, but without its pixels, which it does not decode. It is what
+// [Picture.FromService] and [Picture.ToService] need. What is neither PNG nor JPEG nor
+// TIFF, and a file without its beginning, are errors.
+func Measure(content []byte) (*Picture, error) {
 	format, known := formatOf(content)
 	if !known {
 		return nil, errors.New("overlay: neither PNG nor JPEG nor TIFF")
@@ -59,15 +80,8 @@ func Decode(r io.Reader) (*Picture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("overlay: %w", err)
 	}
-	if config.Width > 0 && config.Height > maxPixels/config.Width {
-		return nil, fmt.Errorf("overlay: %dx%d pixels are too many", config.Width, config.Height)
-	}
-	img, err := format.decode(bytes.NewReader(content))
-	if err != nil {
-		return nil, fmt.Errorf("overlay: %w", err)
-	}
 	orientation := format.orientation(content)
-	return &Picture{upright(img, orientation), orientation}, nil
+	return &Picture{image.Rectangle{Max: turnedSize(image.Pt(config.Width, config.Height), orientation)}, orientation}, nil
 }
 
 // format is a kind of image file.
@@ -159,7 +173,7 @@ func FindingsOf(item *hacarus.Item, modelID string, picture *Picture) Findings {
 	findings := Findings{Verdict: item.Verdict(modelID)}
 	for _, annotation := range annotations(item, modelID) {
 		if box, ok := annotation.Rect(); ok {
-			findings.Boxes = append(findings.Boxes, picture.box(box, sizeOf(item)))
+			findings.Boxes = append(findings.Boxes, picture.FromService(box, item))
 		}
 	}
 	return findings
@@ -180,25 +194,51 @@ func annotations(item *hacarus.Item, modelID string) []hacarus.Annotation {
 
 // sizeOf is the size of the image as the service has it; zero is not known.
 func sizeOf(item *hacarus.Item) image.Point {
-	if len(item.Images) == 0 || item.Images[0].Width <= 0 || item.Images[0].Height <= 0 {
+	if item == nil || len(item.Images) == 0 || item.Images[0].Width <= 0 || item.Images[0].Height <= 0 {
 		return image.Point{}
 	}
 	return image.Pt(item.Images[0].Width, item.Images[0].Height)
 }
 
-// box moves a box from the service's image to the picture.
-func (p *Picture) box(box image.Rectangle, service image.Point) image.Rectangle {
+// FromService moves a box from the image as the service has it, whose size an item
+// tells, to the picture. [FindingsOf] says what is known of that.
+func (p *Picture) FromService(box image.Rectangle, item *hacarus.Item) image.Rectangle {
+	service := sizeOf(item)
 	if p == nil || p.Image == nil || service == (image.Point{}) {
 		return box
 	}
-	own := p.Bounds().Size()
-	from, to := dotOf(box.Min), dotOf(box.Max)
 	if p.aside(service) {
-		from, to = turn(from, service, p.Orientation), turn(to, service, p.Orientation)
-		service = image.Pt(service.Y, service.X)
+		box, service = turnBox(box, service, p.Orientation), image.Pt(service.Y, service.X)
 	}
-	scale := dot{float64(own.X) / float64(service.X), float64(own.Y) / float64(service.Y)}
-	return image.Rect(rounded(from.x*scale.x), rounded(from.y*scale.y), rounded(to.x*scale.x), rounded(to.y*scale.y))
+	return scaleBox(box, service, p.Bounds().Size())
+}
+
+// ToService moves a box that was drawn on the picture to the image as the service has
+// it, such as for [hacarus.Client.AnnotateItem]. It is the other way of
+// [Picture.FromService], but for what rounding takes.
+func (p *Picture) ToService(box image.Rectangle, item *hacarus.Item) image.Rectangle {
+	service := sizeOf(item)
+	if p == nil || p.Image == nil || p.Bounds().Empty() || service == (image.Point{}) {
+		return box
+	}
+	if !p.aside(service) {
+		return scaleBox(box, p.Bounds().Size(), service)
+	}
+	back := map[int]int{5: 5, 6: 8, 7: 7, 8: 6}[p.Orientation]
+	lying := image.Pt(service.Y, service.X)
+	return turnBox(scaleBox(box, p.Bounds().Size(), lying), lying, back)
+}
+
+// turnBox turns a box of an image that has size.
+func turnBox(box image.Rectangle, size image.Point, orientation int) image.Rectangle {
+	from, to := turn(dotOf(box.Min), size, orientation), turn(dotOf(box.Max), size, orientation)
+	return image.Rect(rounded(from.x), rounded(from.y), rounded(to.x), rounded(to.y))
+}
+
+// scaleBox moves a box from an image of one size to the same one of another.
+func scaleBox(box image.Rectangle, from, to image.Point) image.Rectangle {
+	x, y := float64(to.X)/float64(from.X), float64(to.Y)/float64(from.Y)
+	return image.Rect(rounded(float64(box.Min.X)*x), rounded(float64(box.Min.Y)*y), rounded(float64(box.Max.X)*x), rounded(float64(box.Max.Y)*y))
 }
 
 // Upright turns an image that the service has made of the picture's file, such as

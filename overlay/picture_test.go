@@ -152,6 +152,38 @@ func TestFindingsOfEveryOrientation(t *testing.T) {
 	}
 }
 
+// A box that is drawn on the picture comes back to where it was drawn.
+func TestToServiceIsTheOtherWay(t *testing.T) {
+	t.Parallel()
+	want := image.Rect(2, 4, 8, 16)
+	for orientation := range 9 {
+		picture := &overlay.Picture{Image: image.NewGray(image.Rect(0, 0, 20, 40)), Orientation: orientation}
+		for _, item := range []*hacarus.Item{item(20, 40), item(200, 400), item(40, 20), item(400, 200), item(0, 0), nil} {
+			require.Equal(t, want, picture.FromService(picture.ToService(want, item), item), orientation)
+		}
+	}
+	lying := &overlay.Picture{Image: image.NewGray(image.Rect(0, 0, 20, 40)), Orientation: 6}
+	require.Equal(t, image.Rect(48, 4, 72, 16), lying.ToService(image.Rect(12, 24, 18, 36), item(80, 40)))
+	var none *overlay.Picture
+	require.Equal(t, want, none.ToService(want, item(20, 40)))
+}
+
+// What is measured is what is decoded, but for its pixels.
+func TestMeasure(t *testing.T) {
+	t.Parallel()
+	for orientation := range uint16(9) {
+		content := asJPEG(t, corners(), exif(binary.BigEndian, orientation))
+		picture, err := overlay.Decode(bytes.NewReader(content))
+		require.NoError(t, err)
+		measured, err := overlay.Measure(content)
+		require.NoError(t, err)
+		require.Equal(t, picture.Bounds(), measured.Bounds())
+		require.Equal(t, picture.Orientation, measured.Orientation)
+	}
+	_, err := overlay.Measure(nil)
+	require.Error(t, err)
+}
+
 // Of a square image nobody can see whether the service has turned it.
 func TestFindingsOfASquareAreUpright(t *testing.T) {
 	t.Parallel()

@@ -3,11 +3,11 @@ package judge
 import (
 	"context"
 	"errors"
-	"image"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
+	"github.com/hacarus/hacarus-check-go/overlay"
 )
 
 // The errors of boxes that are not sent, beside those of the service.
@@ -42,8 +42,11 @@ func (j *Judge) Send(ctx context.Context, i Image, again bool) (lines []record.S
 		return nil, ErrSending
 	}
 	defer j.end(e.ID)
-	s := sending{j, e, i.Holding(), &lines}
-	missing, err := s.look(ctx, unknown)
+	s := sending{Judge: j, of: e, held: i.Holding(), lines: &lines}
+	if s.item, s.picture, err = j.pictured(ctx, e); err != nil {
+		return nil, err
+	}
+	missing, err := s.look(unknown)
 	if err != nil {
 		return lines, err
 	}
@@ -78,6 +81,29 @@ type sending struct {
 	of    record.Entry
 	held  record.Entry // who drew them, and why
 	lines *[]record.Sending
+
+	item    *hacarus.Item // with what the service has already
+	picture *overlay.Picture
+}
+
+// pictured returns the item of an image, and the picture that boxes are drawn on, which
+// is nil where the service tells nothing of an image of its own.
+func (j *Judge) pictured(ctx context.Context, e record.Entry) (*hacarus.Item, *overlay.Picture, error) {
+	item, err := j.client.GetItem(ctx, e.ItemID, &hacarus.GetItemOptions{ShowAnnotations: new(true)})
+	if err != nil || len(item.Images) == 0 {
+		return item, nil, err
+	}
+	content, _, err := j.Content(ctx, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	picture, err := overlay.Measure(content)
+	return item, picture, err
+}
+
+// onService is a box as the service has it.
+func (s sending) onService(b [4]int) [4]int {
+	return record.Box(s.picture.ToService(record.Rect(b), s.item))
 }
 
 // send sends boxes. That it may have done so is on the disk before it does.
@@ -90,7 +116,8 @@ func (s sending) send(ctx context.Context, boxes [][4]int) error {
 		notes += ": " + s.held.Note
 	}
 	annotations := make([]hacarus.RequestAnnotation, len(boxes))
-	for n, b := range boxes {
+	for n, drawn := range boxes {
+		b := s.onService(drawn)
 		annotations[n] = hacarus.RequestAnnotation{XMin: &b[0], YMin: &b[1], XMax: &b[2], YMax: &b[3], Notes: notes}
 	}
 	err := s.client.AnnotateItem(ctx, s.of.ItemID, annotations...)
@@ -126,35 +153,28 @@ func (s sending) note(state record.SendingState, boxes [][4]int, because error) 
 
 // look looks for boxes that the service may have, and returns those that are not
 // seen there.
-func (s sending) look(ctx context.Context, boxes [][4]int) (missing [][4]int, err error) {
-	if len(boxes) == 0 {
-		return nil, nil
-	}
-	there, err := s.find(ctx, boxes)
-	if err != nil {
-		return nil, err
-	}
+func (s sending) look(boxes [][4]int) (missing [][4]int, err error) {
+	there := s.find(boxes)
 	return without(boxes, there), s.note(record.SendingDone, there, nil)
 }
 
 // find returns those of the boxes that a person's assessment of the item has.
-func (s sending) find(ctx context.Context, boxes [][4]int) (there [][4]int, err error) {
-	item, err := s.client.GetItem(ctx, s.of.ItemID, &hacarus.GetItemOptions{ShowAnnotations: new(true)})
-	if err != nil || item.UserAssessment == nil {
-		return nil, err
+func (s sending) find(boxes [][4]int) (there [][4]int) {
+	if s.item.UserAssessment == nil {
+		return nil
 	}
-	has := map[image.Rectangle]bool{}
-	for _, a := range item.UserAssessment.Annotations {
+	has := map[[4]int]bool{}
+	for _, a := range s.item.UserAssessment.Annotations {
 		if box, ok := a.Rect(); ok {
-			has[box] = true
+			has[record.Box(box)] = true
 		}
 	}
 	for _, b := range boxes {
-		if has[image.Rect(b[0], b[1], b[2], b[3])] {
+		if has[s.onService(b)] {
 			there = append(there, b)
 		}
 	}
-	return there, nil
+	return there
 }
 
 func without(boxes, others [][4]int) (rest [][4]int) {

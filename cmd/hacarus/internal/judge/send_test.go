@@ -3,6 +3,9 @@ package judge
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -151,4 +154,34 @@ func TestSendWithoutConnection(t *testing.T) {
 	_, err = r.Send(t.Context(), *image, false)
 	require.ErrorContains(t, err, "no item")
 	require.Zero(t, r.service.Executions("annotate"))
+}
+
+// Boxes that are drawn on a picture which the camera has noted to lie on its side, and
+// which the service has as it lies, are sent as the service has it, and known again there.
+func TestSendBoxesOfATurnedPicture(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	plate, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "testdata", "plates", "inspect", "OK-01.jpg"))
+	require.NoError(t, err)
+	exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+	lying := slices.Concat(plate[:2], []byte(exif), plate[2:]) // 256 by 192 pixels as they are stored
+	r.service.AddItem(hacarus.Item{ItemID: "item-2"}, lying)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "2.jpg"), lying, 0o600))
+	image := &Image{Entries: []record.Entry{{ID: "2", File: "2.jpg", Dir: dir, SHA256: sumOf(lying), ItemID: "item-2", By: record.Model}}}
+	require.NoError(t, r.Add(image, Judgement{ID: "2", By: "Sato", Verdict: hacarus.VerdictNG, Boxes: [][4]int{{142, 10, 172, 30}}}))
+
+	r.service.Inject("annotate", hacarustest.CloseConnection())
+	lines, err := r.Send(t.Context(), *image, false)
+	require.ErrorIs(t, err, hacarus.ErrOutcomeUnknown)
+	item, err := r.service.Client().GetItem(t.Context(), "item-2", nil)
+	require.NoError(t, err)
+	box, ok := item.UserAssessment.Annotations[0].Rect()
+	require.True(t, ok)
+	require.Equal(t, [4]int{10, 20, 30, 50}, record.Box(box))
+
+	image.Sendings = lines
+	lines, err = r.Send(t.Context(), *image, false)
+	require.NoError(t, err)
+	require.Equal(t, record.SendingDone, lines[0].State)
 }

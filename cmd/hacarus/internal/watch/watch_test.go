@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -561,4 +562,29 @@ func TestTryAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, found)
 	require.Empty(t, l.tries, "nothing is kept of an image that is done with")
+}
+
+// Boxes of an image that the camera has noted to lie on its side are recorded where
+// people see the defect, whether or not the service minds how the image lies.
+func TestWatchTurnedImages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dent := hacarustest.InspectorFunc(func(context.Context, image.Image, hacarustest.Parameters) (hacarustest.Finding, error) {
+			return hacarustest.Finding{NG: true, Defects: []hacarustest.Defect{{Box: image.Rect(10, 20, 30, 50)}}}, nil
+		})
+		w := newWatching(t)
+		w.server = hacarustest.NewServer(hacarustest.WithInspector(dent))
+		t.Cleanup(w.server.Close)
+		w.opts.model = w.server.AddModel(hacarus.Model{}).ModelID
+		plate := read(t, filepath.Join("..", "..", "..", "..", "testdata", "plates", "inspect", "OK-01.jpg"))
+		exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+		w.write(t, "lying.jpg", slices.Concat(plate[:2], []byte(exif), plate[2:])) // 256 by 192 pixels as they are stored
+		w.write(t, "upright.jpg", plate)
+		w.watch(t, 10*time.Second)
+		boxes := map[string][][4]int{}
+		for _, e := range w.entries(t) {
+			boxes[e.File] = e.Boxes
+		}
+		require.Equal(t, map[string][][4]int{"lying.jpg": {{142, 10, 172, 30}}, "upright.jpg": {{10, 20, 30, 50}}}, boxes)
+	})
 }
