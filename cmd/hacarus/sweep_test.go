@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -99,11 +100,11 @@ func stuck(t *testing.T, s *hacarustest.Server) (mend func()) {
 	})
 }
 
-// Signals end a sweep in order: the parameter is put back, and the exit code tells
-// that it was interrupted.
+// Signals end a sweep in order, that of a terminal which is closed included: the
+// parameter is put back, and the exit code tells that it was interrupted.
 func TestSweepInterrupted(t *testing.T) {
 	t.Parallel()
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			s, model, set, home := coarse(t)
@@ -119,6 +120,21 @@ func TestSweepInterrupted(t *testing.T) {
 			require.Contains(t, p.stdout.String(), `"n_bad": 2`, "what was found before is told")
 		})
 	}
+}
+
+// A sweep of which nobody reads what it says puts the parameter back like others.
+func TestSweepUnread(t *testing.T) {
+	t.Parallel()
+	s, model, set, home := coarse(t)
+	p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.7", "--was", "default", "--yes")
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	p.Stdout, p.Stderr = w, w
+	require.NoError(t, errors.Join(p.Start(), w.Close(), r.Close())) // as of a "2>&1 | head -0"
+	code, _ := p.end(t)
+	require.InDelta(t, 0.1, threshold(t, s, model), 0)
+	require.Equal(t, 141, code)
+	require.Contains(t, string(s.Calls("setModelPredictParameters")[1].Body), "0.7", "it was tried")
 }
 
 // After kill -9 the model keeps what was tried, until the next evaluation of the

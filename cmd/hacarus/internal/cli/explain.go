@@ -12,7 +12,7 @@ import (
 // explain says what an error is, and what to do about it; "" where there is
 // nothing more to say.
 func explain(p *program.Program, code int, err error) string {
-	if err == nil || err.Error() == "" {
+	if err == nil || err.Error() == "" || code == exit.Unread {
 		return ""
 	}
 	switch {

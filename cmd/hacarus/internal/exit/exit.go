@@ -4,6 +4,9 @@ package exit
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"syscall"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/interrupt"
@@ -18,6 +21,7 @@ const (
 	Denied      = 4   // the login or the license is not valid
 	Incomplete  = 5   // some images are without a verdict
 	Interrupted = 130 // by Ctrl-C or a signal
+	Unread      = 141 // nobody reads the results any more: what shells tell of SIGPIPE
 )
 
 // status is an error that says itself what the program ends with.
@@ -53,8 +57,21 @@ func Code(ctx context.Context, err error) int {
 		return Interrupted
 	case denied(err):
 		return Denied
+	case unread(err):
+		return Unread
 	}
 	return Failed
+}
+
+// unread says whether nothing is wrong but that stdout is a pipe which nobody reads any
+// more.
+func unread(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) { // one of several errors is not all
+		if write, ok := err.(*fs.PathError); ok { //nolint:errorlint // the loop unwraps
+			return write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
+		}
+	}
+	return false
 }
 
 // denied says whether credentials or a license are at fault. A license that is

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +21,7 @@ func TestCode(t *testing.T) {
 	interrupted, cancel := context.WithCancelCause(running)
 	cancel(&interrupt.Error{Signal: os.Interrupt})
 	page := &hacarus.BaseError{StatusCode: 403, Body: []byte("<html>")} // of a proxy
+	closed := &fs.PathError{Op: "write", Path: os.Stdout.Name(), Err: syscall.EPIPE}
 	for name, test := range map[string]struct {
 		ctx  context.Context
 		err  error
@@ -34,6 +37,9 @@ func TestCode(t *testing.T) {
 		"login":                     {running, &hacarus.BaseError{StatusCode: 401, Errors: hacarus.ErrorDetails{Title: "Unauthorized"}}, Denied},
 		"license":                   {running, &hacarus.BaseError{StatusCode: 403, Errors: hacarus.ErrorDetails{Title: "ライセンスが無効です"}}, Denied},
 		"a proxy's page":            {running, page, Failed},
+		"a pipe that is not read":   {running, fmt.Errorf("x: %w", closed), Unread},
+		"more than that":            {running, errors.Join(errors.New("it failed"), closed), Failed},
+		"another pipe":              {running, &fs.PathError{Op: "write", Path: "x", Err: syscall.EPIPE}, Failed},
 	} {
 		require.Equal(t, test.want, Code(test.ctx, test.err), name)
 	}

@@ -18,12 +18,21 @@ type Error struct{ Signal os.Signal }
 
 func (e *Error) Error() string { return "interrupted" }
 
-// Context returns a context that the first Ctrl-C, or the first SIGTERM, ends;
-// said is called with it then. The second one ends the program at once.
+// Context returns a context that the first Ctrl-C or SIGTERM ends, or SIGHUP, which
+// is that the terminal is closed; said is called with it then. The second one ends the
+// program at once, but not SIGHUP, which a shell and the system send one each.
+//
+// A pipe that nobody reads any more ends nothing: writing to it is an error like
+// others.
 func Context(said func(os.Signal)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
 	go func() {
 		first, ok := <-signals
 		if !ok {
@@ -31,8 +40,10 @@ func Context(said func(os.Signal)) (ctx context.Context, stop func()) {
 		}
 		cancel(&Error{first})
 		said(first)
-		if _, ok := <-signals; ok {
-			os.Exit(exitCode)
+		for next := range signals {
+			if next != syscall.SIGHUP {
+				os.Exit(exitCode)
+			}
 		}
 	}()
 	return ctx, sync.OnceFunc(func() {
