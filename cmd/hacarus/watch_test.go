@@ -224,3 +224,20 @@ func TestWatchUsage(t *testing.T) {
 	code, _ = first.end(t, os.Interrupt)
 	require.Equal(t, 130, code, first.stderr.String())
 }
+
+// A file that is the journal and the record at once would be neither after a restart.
+func TestWatchJournalIsNotTheRecord(t *testing.T) {
+	t.Parallel()
+	s := hacarustest.NewServer()
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	journal, record := filepath.Join(dir, "journal"), filepath.Join(dir, "record")
+	require.NoError(t, os.Symlink(journal, record))
+	for _, record := range []string{journal, record} {
+		code, stdout, stderr := runProgram(t, s, "watch", t.TempDir(), "--model", "active", "--ng", filepath.Join(dir, "ng"), "--failed", filepath.Join(dir, "failed"),
+			"--journal", journal, "--record", record, "-o", "json")
+		require.Equal(t, 2, code)
+		require.Contains(t, stderr, "cannot be the journal and the record")
+		require.Contains(t, stdout, `"exit_code": 2`)
+	}
+}

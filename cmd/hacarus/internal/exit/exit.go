@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -66,10 +67,13 @@ func Code(ctx context.Context, err error) int {
 // unread says whether nothing is wrong but that stdout is a pipe which nobody reads any
 // more.
 func unread(err error) bool {
-	for ; err != nil; err = errors.Unwrap(err) { // one of several errors is not all
-		if write, ok := err.(*fs.PathError); ok { //nolint:errorlint // the loop unwraps
-			return write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
-		}
+	switch e := err.(type) { //nolint:errorlint // all of what is wrapped is looked at
+	case *fs.PathError:
+		return e.Path == os.Stdout.Name() && errors.Is(e, syscall.EPIPE)
+	case interface{ Unwrap() error }:
+		return unread(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !unread(err) })
 	}
 	return false
 }

@@ -38,6 +38,7 @@ func TestCode(t *testing.T) {
 		"license":                   {running, &hacarus.BaseError{StatusCode: 403, Errors: hacarus.ErrorDetails{Title: "ライセンスが無効です"}}, Denied},
 		"a proxy's page":            {running, page, Failed},
 		"a pipe that is not read":   {running, fmt.Errorf("x: %w", closed), Unread},
+		"and once more":             {running, errors.Join(closed, closed), Unread},
 		"more than that":            {running, errors.Join(errors.New("it failed"), closed), Failed},
 		"another pipe":              {running, &fs.PathError{Op: "write", Path: "x", Err: syscall.EPIPE}, Failed},
 	} {

@@ -87,6 +87,9 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	defer func() { _ = journal.Close() }()
+	if isOne(opts.journal, opts.record) {
+		return errors.New(p.Text("%s cannot be the journal and the record", opts.record))
+	}
 	m := newMetrics(time.Now)
 	client, err := settings.Connect(ctx, p, cmd, hacarus.WithObserver(m.observe))
 	if err != nil {
@@ -187,6 +190,16 @@ func (o options) check(p *program.Program) error {
 		paths, infos = append(paths, path), append(infos, info)
 	}
 	return nil
+}
+
+// isOne says whether two paths are of one file.
+func isOne(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // listen opens a port.
