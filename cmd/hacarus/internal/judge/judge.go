@@ -118,11 +118,14 @@ func CheckName(name string) (string, error) {
 		return "", language.Errorf("a judgement needs the name of the person who judges")
 	case strings.EqualFold(name, record.Model):
 		return "", language.Errorf("%s is not a person's name: it stands for the model", name)
-	case utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+	case utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, isHidden):
 		return "", language.Errorf("a name has at most %d characters, all of which can be seen", maxName)
 	}
 	return name, nil
 }
+
+// isHidden says of a letter that nobody sees it, or that it turns the others.
+func isHidden(r rune) bool { return !unicode.IsGraphic(r) }
 
 func (j Judgement) check() error {
 	switch j.Verdict {

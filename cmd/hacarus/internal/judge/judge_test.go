@@ -134,3 +134,17 @@ func TestClockSetBack(t *testing.T) {
 	require.NoError(t, r.Add(image, Judgement{ID: "1", By: "Sato", Verdict: hacarus.VerdictOK}))
 	require.True(t, image.Last().Time.After(image.Entries[0].Time))
 }
+
+// A name is what people see of it: nothing in it hides, and nothing turns the others.
+func TestNamesOfPeople(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"佐藤 花子", "佐藤　花子", "O’Brien", "Zoë", "辻󠄀"} {
+		got, err := CheckName(" " + name + " ")
+		require.NoError(t, err)
+		require.Equal(t, name, got)
+	}
+	for _, name := range []string{"", " ", "model", "a\nb", "a\u202eb", "a\u200bb", "a\u2028b", "\xff", strings.Repeat("x", 101)} {
+		_, err := CheckName(name)
+		require.Error(t, err, "%q", name)
+	}
+}

@@ -584,7 +584,7 @@ var japanese = map[string]string{
 	"the service has no image of item %s":                                 "アイテム %s の画像はサービスにありません",
 	"%s is not there any more, or is another file":                        "%s はもうないか、別のファイルになっています",
 	"the image has more than a gigabyte":                                  "画像が1ギガバイトを超えています",
-	"%s has become shorter: it is another record":                         "%s が短くなりました。別の記録です",
+	"%s is another record than before":                                    "%s は前とは別の記録です",
 
 	// The review.
 	"Review":                     "見直し",

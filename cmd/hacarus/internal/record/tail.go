@@ -22,7 +22,8 @@ type Line struct {
 // Tail reads a record while programs add to it.
 type Tail struct {
 	path   string
-	offset int64 // of what was not read yet
+	file   os.FileInfo // that was read; nil before
+	offset int64       // of what was not read yet
 }
 
 // NewTail returns the tail of a record that is to be read from its beginning.
@@ -80,8 +81,8 @@ func (t *Tail) open(at int64) (*os.File, error) {
 		return nil, err
 	}
 	info, err := file.Stat()
-	if err == nil && info.Size() < t.offset {
-		err = language.Errorf("%s has become shorter: it is another record", t.path)
+	if err == nil && (info.Size() < t.offset || t.file != nil && !os.SameFile(t.file, info)) {
+		err = language.Errorf("%s is another record than before", t.path)
 	}
 	if err == nil {
 		_, err = file.Seek(at, io.SeekStart)
@@ -89,6 +90,7 @@ func (t *Tail) open(at int64) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
+	t.file = info
 	return file, nil
 }
 

@@ -54,8 +54,28 @@ func TestTailReadsWhatIsNew(t *testing.T) {
 
 	require.NoError(t, os.Truncate(path, 3))
 	for _, err := range tail.Lines(nil) {
-		require.ErrorContains(t, err, "shorter")
+		require.ErrorContains(t, err, "another record")
 	}
+}
+
+// A record that was put aside, and in whose place there is a longer one, is told of:
+// what would be added to it would not be where it is looked for.
+func TestTailOfAnotherRecord(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte("{\"id\":\"1\"}\n"), 0o600))
+	tail := NewTail(path)
+	for _, err := range tail.Lines(nil) {
+		require.NoError(t, err)
+	}
+	require.NoError(t, os.Rename(path, path+".1"))
+	require.NoError(t, os.WriteFile(path, []byte("{\"id\":\"other\"}\n{\"id\":\"2\"}\n"), 0o600))
+	told := 0
+	for _, err := range tail.Lines(nil) {
+		require.ErrorContains(t, err, "another record")
+		told++
+	}
+	require.Equal(t, 1, told)
 }
 
 // What was well is left out before it is read, unless it is about an image that is known.
