@@ -4,7 +4,6 @@
 package record
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -159,8 +158,8 @@ func Select(path string, wanted func(id string, at time.Time) bool) iter.Seq2[En
 			return
 		}
 		defer file.Close()
-		for lines := bufio.NewReader(file); ; {
-			line, err := lines.ReadBytes('\n')
+		for lines := newLines(file); ; {
+			line, _, err := lines.next()
 			if errors.Is(err, io.EOF) {
 				return
 			}

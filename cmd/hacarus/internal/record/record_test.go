@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -70,6 +71,37 @@ func TestTornLines(t *testing.T) {
 	for i, e := range entries {
 		require.Equal(t, fmt.Sprint(i), e.ID)
 	}
+}
+
+// What a power failure leaves is not taken into memory, however much it is.
+func TestGarbage(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	_, err = file.WriteString("{\"id\":\"1\"}\n")
+	require.NoError(t, err)
+	const hole = 1 << 28
+	require.NoError(t, file.Truncate(hole)) // zeros
+	require.NoError(t, file.Close())
+	r, err := Open(path)
+	require.NoError(t, err)
+	require.NoError(t, r.Append(Entry{ID: "2"}))
+	require.NoError(t, r.Close())
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var ids []string
+	for _, e := range read(t, path) {
+		ids = append(ids, e.ID)
+	}
+	for line, err := range NewTail(path).Lines(nil) {
+		require.NoError(t, err)
+		ids = append(ids, line.Entry.ID)
+	}
+	runtime.ReadMemStats(&after)
+	require.Equal(t, []string{"1", "2", "1", "2"}, ids)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(hole))
 }
 
 // Two programs may add to a record, while a third reads it.

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -35,8 +34,8 @@ func NewTail(path string) *Tail { return &Tail{path: path} }
 // well takes its time in a record of months. With nil for known, all images are.
 func (t *Tail) Lines(known func(id string) bool) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		t.read(t.offset, math.MaxInt64, func(raw []byte) bool {
-			t.offset += int64(len(raw))
+		t.read(t.offset, math.MaxInt64, func(raw []byte, length int64) bool {
+			t.offset += length
 			return known == nil || !isOK(raw, known)
 		}, yield)
 	}
@@ -45,20 +44,20 @@ func (t *Tail) Lines(known func(id string) bool) iter.Seq2[Line, error] {
 // Past yields all lines that were read.
 func (t *Tail) Past() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		t.read(0, t.offset, func([]byte) bool { return true }, yield)
+		t.read(0, t.offset, func([]byte, int64) bool { return true }, yield)
 	}
 }
 
 // read yields those lines of a part of the record that are wanted.
-func (t *Tail) read(from, to int64, wanted func([]byte) bool, yield func(Line, error) bool) {
+func (t *Tail) read(from, to int64, wanted func(raw []byte, length int64) bool, yield func(Line, error) bool) {
 	file, err := t.open(from)
 	if err != nil {
 		yield(Line{}, err)
 		return
 	}
 	defer file.Close()
-	for lines := bufio.NewReader(io.LimitReader(file, to-from)); ; {
-		raw, err := lines.ReadBytes('\n')
+	for lines := newLines(io.LimitReader(file, to-from)); ; {
+		raw, length, err := lines.next()
 		if errors.Is(err, io.EOF) {
 			return
 		}
@@ -66,7 +65,7 @@ func (t *Tail) read(from, to int64, wanted func([]byte) bool, yield func(Line, e
 			yield(Line{}, err)
 			return
 		}
-		if !wanted(raw) {
+		if !wanted(raw, length) {
 			continue
 		}
 		if line, ok := parse(raw); ok && !yield(line, nil) {

@@ -113,6 +113,9 @@ func selection(p *program.Program, cmd *cli.Command) (path string, within period
 	if within.from, err = parseTime(p, "from", cmd.String("from"), 0); err == nil {
 		within.to, err = parseTime(p, "to", cmd.String("to"), 1)
 	}
+	if err == nil && !within.to.IsZero() && !within.from.Before(within.to) {
+		err = errors.New(p.Text("--to is not after --from"))
+	}
 	return path, within, err
 }
 

@@ -248,8 +248,11 @@ func (a *account) report(at *time.Location) (*Report, error) {
 }
 
 func hourOf(t time.Time) string {
-	return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second).Format("2006-01-02T15:04Z07:00")
+	return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second).Format(hourForm)
 }
+
+// hourForm is how the beginning of an hour is written, which no other hour has.
+const hourForm = "2006-01-02T15:04Z07:00"
 
 func judgementOf(model, last record.Entry) Judgement {
 	return Judgement{

@@ -207,3 +207,24 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// The hour that the end of summer time makes two of is two, which can be told apart.
+func TestHoursAtTheEndOfSummerTime(t *testing.T) {
+	t.Parallel()
+	place, err := time.LoadLocation("America/New_York")
+	require.NoError(t, err)
+	begin := time.Date(2026, 11, 1, 4, 30, 0, 0, time.UTC)
+	var entries []record.Entry
+	for n := range 4 {
+		entries = append(entries, inspected(fmt.Sprint(n), begin.Add(time.Duration(n)*time.Hour), "OK", ""))
+	}
+	a, err := read(recordOf(t, entries...), span{})
+	require.NoError(t, err)
+	r, err := a.report(place)
+	require.NoError(t, err)
+	var names []string
+	for _, hour := range hoursOf(r.Hours) {
+		names = append(names, hour.Name)
+	}
+	require.Equal(t, []string{"2026-11-01 00:00", "2026-11-01 01:00-04:00", "2026-11-01 01:00-05:00", "2026-11-01 02:00"}, names)
+}

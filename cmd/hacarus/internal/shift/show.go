@@ -2,6 +2,7 @@ package shift
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
@@ -63,13 +64,20 @@ func section[T any](p *program.Program, columns []output.Column, rows []T, cells
 	return writeList(p.Out, columns, rows, cells)
 }
 
-// hoursOf are the hours as people write them.
+// hoursOf are the hours as people write them: with what tells the two apart that the
+// end of summer time makes of one.
 func hoursOf(hours []Group) []Group {
-	shown := make([]Group, len(hours))
+	shown := slices.Clone(hours)
+	times := map[string]int{}
 	for i, hour := range hours {
-		shown[i] = hour
-		if t, err := time.Parse("2006-01-02T15:04Z07:00", hour.Name); err == nil {
+		if t, err := time.Parse(hourForm, hour.Name); err == nil {
 			shown[i].Name = t.Format("2006-01-02 15:04")
+		}
+		times[shown[i].Name]++
+	}
+	for i, hour := range hours {
+		if times[shown[i].Name] > 1 {
+			shown[i].Name += hour.Name[len("2006-01-02T15:04"):]
 		}
 	}
 	return shown
