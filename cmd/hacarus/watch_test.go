@@ -12,6 +12,7 @@ import (
 	"image/color"
 	"image/png"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -239,5 +240,51 @@ func TestWatchJournalIsNotTheRecord(t *testing.T) {
 		require.Equal(t, 2, code)
 		require.Contains(t, stderr, "cannot be the journal and the record")
 		require.Contains(t, stdout, `"exit_code": 2`)
+	}
+}
+
+// However a watch ends, what it has written is JSON as a whole.
+func TestWatchWritesJSON(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		images int
+		signal os.Signal
+		code   int
+	}{
+		"terminated":                  {2, syscall.SIGTERM, 0},
+		"terminated without an image": {0, syscall.SIGTERM, 0},
+		"interrupted":                 {2, os.Interrupt, 130},
+		"nobody may log in":           {2, nil, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := hacarustest.NewServer()
+			t.Cleanup(s.Close)
+			s.AddModel(hacarus.Model{})
+			dir := t.TempDir()
+			in, record := filepath.Join(dir, "in"), filepath.Join(dir, "record")
+			require.NoError(t, os.Mkdir(in, 0o700))
+			for n := range test.images {
+				deliver(t, in, fmt.Sprintf("%d.png", n), byte(n))
+			}
+			p := start(t, s, "watch", in, "--model", "active", "--ng", filepath.Join(dir, "ng"), "--failed", filepath.Join(dir, "failed"),
+				"--journal", filepath.Join(dir, "journal"), "--record", record, "--settle", "10ms", "--every", "10ms", "-o", "json")
+			require.Eventually(t, func() bool {
+				lines, err := os.ReadFile(record)
+				return err == nil && bytes.Count(lines, []byte("\n")) == test.images
+			}, time.Minute, time.Millisecond)
+			var signals []os.Signal
+			if test.signal != nil {
+				signals = append(signals, test.signal)
+			} else {
+				s.Inject("addItem", hacarustest.Repeat(100, hacarustest.Status(http.StatusUnauthorized, nil, "{}"))...)
+				deliver(t, in, "denied.png", 9)
+			}
+			code, _ := p.end(t, signals...)
+			require.Equal(t, test.code, code, p.stderr.String())
+			var written []map[string]any
+			require.NoError(t, json.Unmarshal(p.stdout.Bytes(), &written), p.stdout.String())
+			require.GreaterOrEqual(t, len(written), test.images)
+		})
 	}
 }
