@@ -42,16 +42,19 @@ func (p Parameter) Of(set *hacarus.PredictParameters) *float64 {
 
 // Note is what is remembered of one model. It belongs to one program at a time.
 // Close it.
-type Note struct{ store hacarus.JournalStore }
+type Note struct {
+	path  string
+	store hacarus.JournalStore
+}
 
 // line is what stands in the note while a parameter is changed. It says for
 // people what it is about; its beginning is that of every journal.
 type line struct {
-	Kind      string  `json:"hacarus_journal"`
-	Service   string  `json:"service"`
-	ModelID   string  `json:"model_id"`
-	Parameter string  `json:"parameter"`
-	Value     float64 `json:"value"`
+	Kind      string   `json:"hacarus_journal"`
+	Service   string   `json:"service"`
+	ModelID   string   `json:"model_id"`
+	Parameter string   `json:"parameter"`
+	Value     *float64 `json:"value"`
 }
 
 // Folder is where the notes are. The zero value is none, in which nothing is noted.
@@ -92,9 +95,14 @@ func (f Folder) Open(client *hacarus.Client, modelID string) (*Note, error) {
 		return nil, language.Errorf("another program is trying parameters of model %s; wait until it has ended", modelID)
 	}
 	if err != nil {
-		return nil, err
+		return nil, unreadable(f.path(client, modelID), err)
 	}
-	return &Note{store}, nil
+	return &Note{f.path(client, modelID), store}, nil
+}
+
+// unreadable is the error of a note of which nobody knows what it says.
+func unreadable(path string, err error) error {
+	return language.Errorf("%s says what a model is to have again, and cannot be read: %v\nSet the model's parameters with hacarus models tune, and remove the file.", path, err)
 }
 
 // OpenKept opens the note of a model if there is one; nil is none.
@@ -110,21 +118,35 @@ func (f Folder) OpenKept(client *hacarus.Client, modelID string) (*Note, error) 
 func (n *Note) Left(ctx context.Context) (*Parameter, error) {
 	var left *Parameter
 	for raw, err := range n.store.Lines(ctx) {
-		if err != nil {
-			return nil, err
-		}
 		var l line
-		if err := json.Unmarshal(raw, &l); err != nil {
-			return nil, err
+		if err == nil {
+			err = json.Unmarshal(raw, &l)
 		}
-		left = &Parameter{l.Parameter, l.Value}
+		if err == nil {
+			left, err = l.read()
+		}
+		if err != nil {
+			return nil, unreadable(n.path, err)
+		}
 	}
 	return left, nil
 }
 
+// read returns the parameter of a line. What another version of the program may have
+// noted is no threshold.
+func (l line) read() (*Parameter, error) {
+	switch {
+	case l.Parameter != hacarus.ParamThreshold && l.Parameter != hacarus.ParamMinDetectedArea:
+		return nil, language.Errorf("it is about %q", l.Parameter)
+	case l.Value == nil:
+		return nil, language.Errorf("it has no value")
+	}
+	return &Parameter{l.Parameter, *l.Value}, nil
+}
+
 // Keep notes a parameter before it is changed. The note survives a power failure.
 func (n *Note) Keep(ctx context.Context, client *hacarus.Client, modelID string, p Parameter) error {
-	raw, err := json.Marshal(line{"a parameter to put back", client.String(), modelID, p.Name, p.Value})
+	raw, err := json.Marshal(line{"a parameter to put back", client.String(), modelID, p.Name, &p.Value})
 	if err != nil {
 		return err
 	}

@@ -85,16 +85,25 @@ func TestForget(t *testing.T) {
 	require.Nil(t, left(t, f, client(t, "https://a"), "m"))
 }
 
-// A note that cannot be read is told of, not taken for none.
+// A note that cannot be read, or that is about what this program does not know, is told
+// of with where it is: it is neither taken for none, nor for a threshold.
 func TestDamagedNote(t *testing.T) {
 	t.Parallel()
-	f := Folder{t.TempDir()}
-	file := f.path(client(t, "https://a"), "m")
-	require.NoError(t, os.WriteFile(file, []byte("nonsense\n"), 0o600))
-	note, err := f.Open(client(t, "https://a"), "m")
-	if err == nil {
-		_, err = note.Left(t.Context())
-		require.NoError(t, note.Close())
+	for _, text := range []string{
+		"nonsense",
+		`{"hacarus_journal":"a parameter to put back","parameter":"mode","value":5}`,
+		`{"hacarus_journal":"a parameter to put back","parameter":"threshold"}`,
+		`{"hacarus_journal":"a parameter to put back","value":5}`,
+	} {
+		f := Folder{t.TempDir()}
+		file := f.path(client(t, "https://a"), "m")
+		require.NoError(t, os.WriteFile(file, []byte(text+"\n"), 0o600))
+		note, err := f.Open(client(t, "https://a"), "m")
+		if err == nil {
+			_, err = note.Left(t.Context())
+			require.NoError(t, note.Close())
+		}
+		require.ErrorContains(t, err, file, text)
+		require.ErrorContains(t, err, "models tune")
 	}
-	require.Error(t, err)
 }
