@@ -124,13 +124,14 @@ func (s sending) send(ctx context.Context, boxes [][4]int) error {
 	return errors.Join(err, s.note(stateAfter(err), boxes, err))
 }
 
-// stateAfter says what an error of the request tells about the boxes.
+// stateAfter says what an error of the request tells about the boxes. A success whose
+// response is of no use may be a page of a proxy, and the boxes nowhere.
 func stateAfter(err error) record.SendingState {
 	request, _ := errors.AsType[*hacarus.RequestError](err)
 	switch {
-	case err == nil, request != nil && request.Outcome == hacarus.OutcomeExecuted:
+	case err == nil:
 		return record.SendingDone
-	case errors.Is(err, hacarus.ErrOutcomeUnknown):
+	case errors.Is(err, hacarus.ErrOutcomeUnknown), request != nil && request.Outcome == hacarus.OutcomeExecuted:
 		return record.SendingUnknown
 	}
 	return record.SendingFailed

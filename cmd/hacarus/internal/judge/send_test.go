@@ -185,3 +185,19 @@ func TestSendBoxesOfATurnedPicture(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, record.SendingDone, lines[0].State)
 }
+
+// A page of a proxy that is called a success is none: the boxes are looked for, and not
+// taken to be there.
+func TestSendToAProxysPage(t *testing.T) {
+	t.Parallel()
+	r, image := drawn(t)
+	r.service.Inject("annotate", hacarustest.Status(http.StatusOK, http.Header{"Content-Type": {"text/html"}}, "<html>Log in</html>"))
+	lines, err := r.Send(t.Context(), *image, false)
+	require.Error(t, err)
+	require.Equal(t, record.SendingUnknown, lines[len(lines)-1].State)
+	_, err = r.Send(t.Context(), *r.image(t), false)
+	require.ErrorIs(t, err, ErrMaybeSent)
+	_, err = r.Send(t.Context(), *r.image(t), true)
+	require.NoError(t, err)
+	require.Len(t, r.annotations(t), 1)
+}

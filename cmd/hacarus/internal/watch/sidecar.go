@@ -97,7 +97,11 @@ func readSidecar(path string) ([]byte, error) {
 // parse takes what it needs from a sidecar.
 func (c *sidecar) parse(content []byte) error {
 	var told struct{ Lot, Serial word }
-	if err := json.Unmarshal(bytes.TrimPrefix(content, []byte(output.ByteOrderMark)), &told); err != nil {
+	err := json.Unmarshal(bytes.TrimPrefix(content, []byte(output.ByteOrderMark)), &told)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // it speaks of Go
+		return fmt.Errorf("there is a JSON %s at byte %d", wrong.Value, wrong.Offset)
+	}
+	if err != nil {
 		return err
 	}
 	c.lot, c.serial = string(told.Lot), string(told.Serial)
