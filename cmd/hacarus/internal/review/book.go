@@ -3,6 +3,7 @@ package review
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -238,18 +239,8 @@ func (b *book) list(l language.Language, wanted, show string, since time.Time) l
 			listed.Images = append(listed.Images, b.view(l, id))
 		}
 	}
-	listed.Days = slices.SortedFunc(maps.Values(days), func(a, b day) int { return -compare(a.Day, b.Day) })
+	listed.Days = slices.SortedFunc(maps.Values(days), func(a, b day) int { return strings.Compare(b.Day, a.Day) })
 	return listed
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // dayOf is the day on which an image was inspected, where the page is.
