@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"image"
 	"io"
 	"io/fs"
 	"iter"
@@ -49,12 +48,6 @@ type Entry struct {
 	Beside  string    `json:"sidecar_sha256,omitempty"` // of that file
 	To      string    `json:"to,omitempty"`             // the path that the image goes to; "" if it stays
 }
-
-// Rect is a box of an entry.
-func Rect(box [4]int) image.Rectangle { return image.Rect(box[0], box[1], box[2], box[3]) }
-
-// Box is what an entry has of a box.
-func Box(r image.Rectangle) [4]int { return [4]int{r.Min.X, r.Min.Y, r.Max.X, r.Max.Y} }
 
 // Sending is a line of another kind: what became of boxes that a person drew and
 // that the service is told of. It changes nothing of what holds.

@@ -18,7 +18,6 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
-	"github.com/hacarus/hacarus-check-go/overlay"
 )
 
 // line takes the images of a folder to their verdicts, and then where they belong.
@@ -322,36 +321,11 @@ func (l *line) entryOf(ctx context.Context, i *hacarus.Inspection, image *found)
 		ID: idOf(l.opts.dir, image.info), Time: time.Now().UTC(),
 		File: output.JSONString(image.name()), Dir: output.JSONString(l.opts.dir), Size: image.info.Size(), Written: image.info.ModTime().UTC(),
 		Model: model, Version: l.versions.of(ctx, model), ItemID: i.ItemID,
-		Verdict: string(i.Verdict), Score: r.Score, Boxes: onPicture(r.Boxes, i.Item, image), Error: r.Error, By: record.Model,
+		Verdict: string(i.Verdict), Score: r.Score, Boxes: record.OnPicture(r.Boxes, i.Item, func() (io.ReadCloser, error) { return image.open() }), Error: r.Error, By: record.Model,
 		Sidecar: output.JSONString(image.sidecar.name), Beside: image.sidecar.sum, Note: image.sidecar.trouble,
 	}
 	e.Lot, e.Serial = l.opts.product(image)
 	return e
-}
-
-// onPicture moves boxes from the service's image to the picture that people see, which
-// may have another size and be turned. Where the file is gone, nobody knows better.
-func onPicture(boxes [][4]int, item *hacarus.Item, image *found) [][4]int {
-	if len(boxes) == 0 {
-		return boxes
-	}
-	file, err := image.open()
-	if err != nil {
-		return boxes
-	}
-	defer file.Close()
-	content, err := io.ReadAll(file)
-	if err != nil {
-		return boxes
-	}
-	picture, err := overlay.Measure(content)
-	if err != nil {
-		return boxes
-	}
-	for n, b := range boxes {
-		boxes[n] = record.Box(picture.FromService(record.Rect(b), item))
-	}
-	return boxes
 }
 
 // product returns the lot and the serial number of an image, from its name and from

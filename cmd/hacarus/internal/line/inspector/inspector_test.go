@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -76,7 +78,10 @@ func (b *bench) connect() *queue.Queue {
 func (b *bench) accept(station, intake string, number int, model string) queue.Job {
 	var picture bytes.Buffer
 	require.NoError(b.t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 4, 4))))
-	content := append(picture.Bytes(), fmt.Sprint(number)...)
+	return b.acceptImage(station, intake, number, model, append(picture.Bytes(), fmt.Sprint(number)...))
+}
+
+func (b *bench) acceptImage(station, intake string, number int, model string, content []byte) queue.Job {
 	job := queue.Job{
 		ID: queue.IDOf(station, fmt.Sprint(number)), Station: station, File: "x.png", Size: int64(len(content)), Model: model,
 		Accepted: time.Now(), Intake: intake, Number: uint64(number),
@@ -151,6 +156,24 @@ func TestInspect(t *testing.T) {
 	backlog, err := Waiting(t.Context(), b.queue, stations)
 	require.NoError(t, err)
 	require.Zero(t, backlog["a"])
+}
+
+// Boxes are where people see the defects, also where a camera was held sideways.
+func TestTurnedImage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	dent := hacarustest.InspectorFunc(func(context.Context, image.Image, hacarustest.Parameters) (hacarustest.Finding, error) {
+		return hacarustest.Finding{NG: true, Defects: []hacarustest.Defect{{Box: image.Rect(10, 20, 30, 50)}}}, nil
+	})
+	service := hacarustest.NewServer(hacarustest.WithInspector(dent))
+	t.Cleanup(service.Close)
+	b.options.Client, b.options.Model = service.Client(), service.AddModel(hacarus.Model{}).ModelID
+	const side = "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+	var stored bytes.Buffer
+	require.NoError(t, jpeg.Encode(&stored, image.NewGray(image.Rect(0, 0, 256, 192)), nil))
+	b.acceptImage("a", "x", 1, "", slices.Concat(stored.Bytes()[:2], []byte(side), stored.Bytes()[2:]))
+	b.inspector("one")
+	require.Equal(t, [][4]int{{142, 10, 172, 30}}, entryOf(t, b.await(1)[0]).Boxes)
 }
 
 // An image that comes twice, by whatever intake, has one verdict; the other intake is

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	_ "image/png" // cameras write it
 	"io"
 	"io/fs"
 	"net/http"
@@ -17,7 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/image/draw"
-	_ "golang.org/x/image/tiff" // cameras write it, and browsers do not show it
+
+	"github.com/hacarus/hacarus-check-go/overlay"
 )
 
 // What pictures may take.
@@ -60,8 +60,8 @@ func newPictures(feed Feed) *pictures {
 	return &pictures{feed: feed, slots: make(chan struct{}, scaledOnce), order: list.New(), byKey: map[string]*list.Element{}}
 }
 
-// image serves an image. Its width and height in the service's pixels, in which
-// boxes are, stand in a header.
+// image serves an image. Its own width and height, in whose pixels boxes are, stand
+// in a header: it may be scaled.
 func (page *Page) image(w http.ResponseWriter, r *http.Request) {
 	width, ok := widths[r.URL.Query().Get("w")]
 	if !ok {
@@ -143,32 +143,32 @@ func (p *pictures) read(ctx context.Context, station, id string) ([]byte, error)
 	return content, err
 }
 
-// displayable makes an image into one that browsers show. The pixels are not turned,
-// whatever a camera has noted about how it was held: boxes are where the service
-// has seen them.
+// displayable makes an image into one that browsers show: upright, as its boxes are.
 func displayable(content []byte, width int) (*picture, error) {
-	config, format, err := image.DecodeConfig(bytes.NewReader(content))
+	measured, err := overlay.Measure(content)
 	if err != nil {
 		return nil, errNoPicture
 	}
-	size := image.Pt(config.Width, config.Height)
+	size, kind := measured.Bounds().Size(), http.DetectContentType(content)
+	shown := measured.Orientation <= 1 && (kind == "image/png" || kind == "image/jpeg") // by any browser
 	fits := width == 0 || size.X <= width
 	large := size.X <= 0 || size.Y > maxPixels/size.X
-	if format != "tiff" && (fits || large) {
-		return &picture{"image/" + format, size, content}, nil
+	if shown && (fits || large) {
+		return &picture{kind, size, content}, nil
 	}
 	if large {
 		return nil, errNoPicture
 	}
-	whole, _, err := image.Decode(bytes.NewReader(content))
+	whole, err := overlay.Decode(bytes.NewReader(content))
 	if err != nil {
 		return nil, errNoPicture
 	}
+	made := whole.Image
 	if !fits {
-		whole = scaled(whole, width)
+		made = scaled(made, width)
 	}
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, whole, &jpeg.Options{Quality: 88}); err != nil {
+	if err := jpeg.Encode(&b, made, &jpeg.Options{Quality: 88}); err != nil {
 		return nil, errNoPicture
 	}
 	return &picture{"image/jpeg", size, b.Bytes()}, nil

@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +59,9 @@ func withImage(content []byte) (*Page, *fakeFeed) {
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	small, large := pattern(200, 100), pattern(1300, 650)
+	const side = "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+	lying := encoded(t, "jpeg", small)
+	lying = slices.Concat(lying[:2], []byte(side), lying[2:])
 	for name, c := range map[string]struct {
 		content []byte
 		width   string
@@ -68,6 +72,7 @@ func TestPictures(t *testing.T) {
 	}{
 		"a small one":            {encoded(t, "png", small), "640", "image/png", "200x100", image.Pt(200, 100), true},
 		"a small photo":          {encoded(t, "jpeg", small), "640", "image/jpeg", "200x100", image.Pt(200, 100), true},
+		"one on its side":        {lying, "640", "image/jpeg", "100x200", image.Pt(100, 200), false},
 		"a large one":            {encoded(t, "png", large), "640", "image/jpeg", "1300x650", image.Pt(640, 320), false},
 		"a large one, as it is":  {encoded(t, "jpeg", large), "", "image/jpeg", "1300x650", image.Pt(1300, 650), true},
 		"a small TIFF":           {encoded(t, "tiff", small), "640", "image/jpeg", "200x100", image.Pt(200, 100), false},
