@@ -2,6 +2,7 @@ package images
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	_ "golang.org/x/image/tiff" // and TIFF
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
+	"github.com/hacarus/hacarus-check-go/overlay"
 )
 
 // Photo is what is known of an image before it is sent.
@@ -26,7 +28,7 @@ type Photo struct {
 	Size        image.Point
 	Depth       int // bits of a channel
 	Channels    int
-	Orientation int    // of EXIF: 1 is upright, and 0 not told
+	Orientation int    // of EXIF: 1 is upright, and 0 where the image cannot be read
 	Duplicate   string // the first image of the same content; "" for none
 	Problem     error  // why it cannot be read here; the service may still take it
 	Damaged     bool   // it is a PNG or JPEG image that is not whole
@@ -94,30 +96,26 @@ func look(ctx context.Context, path string) Photo {
 	return p
 }
 
-// read reads a file twice: for its sum, and for what it shows.
+// read reads a file, and looks at what it shows.
 func (p *Photo) read(ctx context.Context) error {
 	file, err := os.Open(p.Path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, &reader{ctx, file}); err != nil {
+	content, err := io.ReadAll(&reader{ctx, file})
+	if err != nil {
 		return err
 	}
-	hash.Sum(p.sum[:0])
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
+	p.sum = sha256.Sum256(content)
+	if picture, err := overlay.Measure(content); err == nil {
+		p.Orientation = picture.Orientation
 	}
-	p.Orientation = orientation(&reader{ctx, file})
-	return p.decode(ctx, file)
+	return p.decode(ctx, content)
 }
 
-func (p *Photo) decode(ctx context.Context, file io.ReadSeeker) error {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	config, format, err := image.DecodeConfig(bufio.NewReader(&reader{ctx, file}))
+func (p *Photo) decode(ctx context.Context, content []byte) error {
+	config, format, err := image.DecodeConfig(bytes.NewReader(content))
 	if err != nil {
 		return unreadable(err)
 	}
@@ -126,10 +124,7 @@ func (p *Photo) decode(ctx context.Context, file io.ReadSeeker) error {
 	if config.Width*config.Height > maxPixels {
 		return nil
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	_, _, err = image.Decode(bufio.NewReader(&reader{ctx, file}))
+	_, _, err = image.Decode(bufio.NewReader(&reader{ctx, bytes.NewReader(content)}))
 	p.Damaged = err != nil && format != "tiff" // of which there are kinds that only others read
 	return unreadable(err)
 }

@@ -6,10 +6,12 @@ import (
 	"encoding/binary"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,24 +137,18 @@ func crc(b []byte) uint32 {
 
 func TestOrientation(t *testing.T) {
 	t.Parallel()
-	jpeg := func(order binary.AppendByteOrder, name string, value uint16) []byte {
-		tiff := append([]byte(name), order.AppendUint16(nil, 42)...)
-		tiff = order.AppendUint32(tiff, 8)
-		tiff = order.AppendUint16(tiff, 1)
-		tiff = order.AppendUint16(tiff, 0x0112)
-		tiff = order.AppendUint16(tiff, 3)
-		tiff = order.AppendUint32(tiff, 1)
-		tiff = order.AppendUint16(tiff, value)
-		tiff = append(tiff, 0, 0)
-		segment := append([]byte("Exif\x00\x00"), tiff...)
-		head := append([]byte{0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xe1}, binary.BigEndian.AppendUint16(nil, uint16(len(segment)+2))...)
-		return append(head, segment...)
-	}
-	whole := jpeg(binary.LittleEndian, "II", 6)
-	require.Equal(t, 6, orientation(bytes.NewReader(whole)))
-	require.Equal(t, 3, orientation(bytes.NewReader(jpeg(binary.BigEndian, "MM", 3))))
-	require.Zero(t, orientation(bytes.NewReader(jpeg(binary.BigEndian, "MM", 9))))
-	for end := range whole {
-		require.Zero(t, orientation(bytes.NewReader(whole[:end])), "cut at %d", end)
+	var plain bytes.Buffer
+	require.NoError(t, jpeg.Encode(&plain, image.NewGray(image.Rect(0, 0, 8, 4)), nil))
+	const side = "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+	for orientation, content := range map[int][]byte{
+		0: []byte("no image"),
+		1: plain.Bytes(),
+		6: slices.Concat(plain.Bytes()[:2], []byte(side), plain.Bytes()[2:]),
+	} {
+		path := filepath.Join(t.TempDir(), "a.jpg")
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		photos, err := Check(t.Context(), []string{path}, func() {})
+		require.NoError(t, err)
+		require.Equal(t, orientation, photos[0].Orientation)
 	}
 }
