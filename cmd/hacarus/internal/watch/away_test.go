@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -151,4 +152,37 @@ func TestWatchResumesUnderNamesOfBytes(t *testing.T) {
 			require.Equal(t, files, names(t, w.opts.ng))
 		})
 	}
+}
+
+// A share may go and come at any moment, also while its folder is looked at.
+func TestFolderGoesWhileItIsLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWatching(t)
+	for n := range 50 {
+		w.write(t, fmt.Sprint(n, ".png"), picture(t, byte(n)))
+	}
+	now := time.Now()
+	f := newFolder(w.opts.dir, 0, 0)
+	found, _, err := f.finished(now)
+	require.NoError(t, err)
+	require.Len(t, found, 50)
+	stop, moved := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(moved)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				assert.NoError(t, os.Rename(w.opts.dir, w.opts.dir+"-away"))
+				assert.NoError(t, os.Rename(w.opts.dir+"-away", w.opts.dir))
+			}
+		}
+	}()
+	for n := range 500 {
+		found, _, _ := f.finished(now.Add(time.Duration(n) * time.Hour))
+		assert.Empty(t, found)
+	}
+	close(stop)
+	<-moved
 }

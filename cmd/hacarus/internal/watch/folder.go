@@ -140,19 +140,21 @@ func (f *folder) readyAt(name string, image *sighting) time.Time {
 // sight looks at all files in the folder. It forgets those that are gone from the
 // folder in which they were, and no others: they are there again when the folder is.
 func (f *folder) sight(now time.Time) error {
-	in, err := os.Stat(f.path)
-	if err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(f.path)
+	in, entries, err := list(f.path)
 	if err != nil {
 		return err
 	}
 	seen, renamed := map[string]*sighting{}, f.gone(entries)
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() {
-			continue // it has just gone, or is no file
+		if err != nil { // it has just gone, or the folder has
+			if s := f.files[e.Name()]; s != nil {
+				seen[e.Name()] = s
+			}
+			continue
+		}
+		if !info.Mode().IsRegular() {
+			continue
 		}
 		s := f.recognise(info, renamed)
 		if s == nil {
@@ -171,6 +173,22 @@ func (f *folder) sight(now time.Time) error {
 	}
 	f.files, f.in = seen, in
 	return nil
+}
+
+// list returns a folder and what is in it. Both are of the same folder, even if
+// another one takes its place meanwhile.
+func list(path string) (fs.FileInfo, []os.DirEntry, error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer dir.Close()
+	in, err := dir.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := dir.ReadDir(-1)
+	return in, entries, err
 }
 
 // isHere says whether a file was there at the last look.
