@@ -414,6 +414,7 @@ var japanese = map[string]string{
 	"not a PNG, JPEG or TIFF image":                                     "PNG、JPEG、TIFF の画像ではありません",
 	"damaged: %v":                                                       "壊れています: %v",
 	"%s is another file":                                                "%s は別のファイルです",
+	"%s is another folder now":                                          "%s は別のフォルダーになっています",
 	"another image has taken its place, or it is gone":                  "別の画像に置き換えられたか、なくなっています",
 	"%s is where the images are; choose another folder for the results": "%s は画像のフォルダーです。結果には別のフォルダーを指定してください",
 	"%s was not written by this program, and is not overwritten":        "%s はこのプログラムが書いたものではないため、上書きしません",

@@ -166,6 +166,7 @@ func TestFolderGoesWhileItIsLookedAt(t *testing.T) {
 	found, _, err := f.finished(now)
 	require.NoError(t, err)
 	require.Len(t, found, 50)
+	left := 0
 	stop, moved := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(moved)
@@ -182,7 +183,11 @@ func TestFolderGoesWhileItIsLookedAt(t *testing.T) {
 	for n := range 500 {
 		found, _, _ := f.finished(now.Add(time.Duration(n) * time.Hour))
 		assert.Empty(t, found)
+		if images, err := imagesOf(w.opts.dir); err == nil && len(images) != 50 {
+			left++
+		}
 	}
 	close(stop)
 	<-moved
+	require.Zero(t, left, "images that a restart would inspect again")
 }

@@ -3,6 +3,7 @@ package watch
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -39,17 +41,25 @@ func settled(path string, images map[string]fs.FileInfo) (map[string]record.Entr
 	return entries, nil
 }
 
-// imagesOf returns the images in a folder, by their ids.
+// imagesOf returns the images in a folder, by their ids. It is an error if the folder
+// goes meanwhile: images that it leaves out count as new.
 func imagesOf(dir string) (map[string]fs.FileInfo, error) {
-	entries, err := os.ReadDir(dir)
+	in, entries, err := list(dir)
 	if err != nil {
 		return nil, err
 	}
 	images := map[string]fs.FileInfo{}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && isImage(info) {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) { // the file has just gone, or the folder has
+			return imagesOf(dir)
+		}
+		if err == nil && info.Mode().IsRegular() && isImage(info) {
 			images[idOf(dir, info)] = info
 		}
+	}
+	if after, err := os.Stat(dir); err != nil || !os.SameFile(in, after) {
+		return nil, errors.Join(language.Errorf("%s is another folder now", dir), err)
 	}
 	return images, nil
 }
