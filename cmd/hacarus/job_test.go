@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +20,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 	"github.com/hacarus/hacarus-check-go/internal/testkit/truth"
 )
 
@@ -169,9 +169,8 @@ func TestOrientation(t *testing.T) {
 	s.AddModel(hacarus.Model{})
 	plate, err := os.ReadFile(filepath.Join("..", "..", "testdata", "plates", "inspect", "OK-01.jpg"))
 	require.NoError(t, err)
-	exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
 	lying := filepath.Join(t.TempDir(), "lying.jpg")
-	require.NoError(t, os.WriteFile(lying, slices.Concat(plate[:2], []byte(exif), plate[2:]), 0o600))
+	require.NoError(t, os.WriteFile(lying, testkit.OnItsSide(plate), 0o600))
 	report := filepath.Join(t.TempDir(), "report")
 	code, _, stderr := runProgram(t, s, "inspect", "--model", "active", "--out", report, lying)
 	require.Zero(t, code, stderr)

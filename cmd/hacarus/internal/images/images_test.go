@@ -11,11 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // tree makes files with some content.
@@ -139,11 +140,10 @@ func TestOrientation(t *testing.T) {
 	t.Parallel()
 	var plain bytes.Buffer
 	require.NoError(t, jpeg.Encode(&plain, image.NewGray(image.Rect(0, 0, 8, 4)), nil))
-	const side = "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
 	for orientation, content := range map[int][]byte{
 		0: []byte("no image"),
 		1: plain.Bytes(),
-		6: slices.Concat(plain.Bytes()[:2], []byte(side), plain.Bytes()[2:]),
+		6: testkit.OnItsSide(plain.Bytes()),
 	} {
 		path := filepath.Join(t.TempDir(), "a.jpg")
 		require.NoError(t, os.WriteFile(path, content, 0o600))

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +12,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // drawn is a room in which a person has drawn a box, beside that of the model.
@@ -163,8 +163,7 @@ func TestSendBoxesOfATurnedPicture(t *testing.T) {
 	r := newRoom(t)
 	plate, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "testdata", "plates", "inspect", "OK-01.jpg"))
 	require.NoError(t, err)
-	exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
-	lying := slices.Concat(plate[:2], []byte(exif), plate[2:]) // 256 by 192 pixels as they are stored
+	lying := testkit.OnItsSide(plate) // 256 by 192 pixels as they are stored
 	r.service.AddItem(hacarus.Item{ItemID: "item-2"}, lying)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "2.jpg"), lying, 0o600))

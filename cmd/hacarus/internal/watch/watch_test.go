@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,6 +25,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // bright is an inspector to which a picture whose first pixel is bright is NG.
@@ -577,8 +577,7 @@ func TestWatchTurnedImages(t *testing.T) {
 		t.Cleanup(w.server.Close)
 		w.opts.model = w.server.AddModel(hacarus.Model{}).ModelID
 		plate := read(t, filepath.Join("..", "..", "..", "..", "testdata", "plates", "inspect", "OK-01.jpg"))
-		exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
-		w.write(t, "lying.jpg", slices.Concat(plate[:2], []byte(exif), plate[2:])) // 256 by 192 pixels as they are stored
+		w.write(t, "lying.jpg", testkit.OnItsSide(plate)) // 256 by 192 pixels as they are stored
 		w.write(t, "upright.jpg", plate)
 		w.watch(t, 10*time.Second)
 		boxes := map[string][][4]int{}

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // bench is a queue with a service, and images that are nowhere but in memory.
@@ -168,10 +168,9 @@ func TestTurnedImage(t *testing.T) {
 	service := hacarustest.NewServer(hacarustest.WithInspector(dent))
 	t.Cleanup(service.Close)
 	b.options.Client, b.options.Model = service.Client(), service.AddModel(hacarus.Model{}).ModelID
-	const side = "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
 	var stored bytes.Buffer
 	require.NoError(t, jpeg.Encode(&stored, image.NewGray(image.Rect(0, 0, 256, 192)), nil))
-	b.acceptImage("a", "x", 1, "", slices.Concat(stored.Bytes()[:2], []byte(side), stored.Bytes()[2:]))
+	b.acceptImage("a", "x", 1, "", testkit.OnItsSide(stored.Bytes()))
 	b.inspector("one")
 	require.Equal(t, [][4]int{{142, 10, 172, 30}}, entryOf(t, b.await(1)[0]).Boxes)
 }

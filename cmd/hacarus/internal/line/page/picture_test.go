@@ -9,7 +9,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/image/tiff"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // pattern is an image in which no two places look the same.
@@ -59,9 +59,8 @@ func withImage(content []byte) (*Page, *fakeFeed) {
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	small, large := pattern(200, 100), pattern(1300, 650)
-	const side = "\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
 	lying := encoded(t, "jpeg", small)
-	lying = slices.Concat(lying[:2], []byte(side), lying[2:])
+	lying = testkit.OnItsSide(lying)
 	for name, c := range map[string]struct {
 		content []byte
 		width   string
