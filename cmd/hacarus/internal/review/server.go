@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 )
 
@@ -75,21 +76,11 @@ func (s *server) handler() http.Handler {
 	return s.guard(http.NewCrossOriginProtection().Handler(mux))
 }
 
-// policy lets the page load nothing from elsewhere, and nobody put it into a frame.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 // guard lets those in who know the token: from the URL at first, and then from a
 // cookie.
 func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
+		localpage.Restrict(w.Header(), "")
 		if !s.isOurs(r.Host) {
 			http.Error(w, s.p.Text("This is not the address of the page."), http.StatusMisdirectedRequest)
 			return

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/image/tiff"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -127,7 +128,7 @@ func TestGuard(t *testing.T) {
 			}
 			response, _ := c.who.do(c.method, c.path, body, c.change)
 			require.Equal(t, c.status, response.StatusCode)
-			require.Equal(t, policy, response.Header.Get("Content-Security-Policy"))
+			require.Equal(t, localpage.Policy, response.Header.Get("Content-Security-Policy"))
 			require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
 		})
 	}

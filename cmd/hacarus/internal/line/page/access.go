@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 )
 
 // tokenCookie is the name of the cookie that keeps the token. It has the port, which
@@ -37,14 +39,7 @@ func namesOf(hosts []string) map[string]bool {
 func (page *Page) guarded(next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "+
-			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
+		localpage.Restrict(w.Header(), "; require-trusted-types-for 'script'; trusted-types 'none'")
 		if !page.knows(r.Host) {
 			http.Error(w, "this page does not go by that name", http.StatusMisdirectedRequest)
 			return
