@@ -75,7 +75,8 @@ func (s Set) checked() error {
 // Images are the files that [hacarus.FilesFromDir] takes, at any depth, in natural
 // order. Folders named train and ground_truth, and those that begin with a dot, are
 // left out. Anything else whose label cannot be told is an error: an image beside
-// the folders, or another folder beside both good/ and bad/.
+// the folders, another folder beside both good/ and bad/, or folders with other
+// names where there is no good/.
 func ReadDir(dir string) (Set, error) {
 	if test := filepath.Join(dir, "test"); hasGood(test) {
 		dir = test
@@ -88,7 +89,7 @@ func ReadDir(dir string) (Set, error) {
 		return nil, fmt.Errorf("evaluation: %s lies in no folder that tells whether it is good or bad", loose[0])
 	}
 	folders = slices.DeleteFunc(folders, func(f string) bool { return isNamed(f, "train", "ground_truth") })
-	byKind := !slices.ContainsFunc(folders, isBad)
+	byKind := slices.ContainsFunc(folders, isGood) && !slices.ContainsFunc(folders, isBad)
 	var set Set
 	for _, folder := range folders {
 		images, err := readLabelled(folder, byKind)

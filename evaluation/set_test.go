@@ -82,6 +82,7 @@ func TestReadDirRefuses(t *testing.T) {
 	}{
 		{[]string{"good/1.png", "bad/1.png", "scratch/1.png"}, "scratch is neither good nor bad: a kind of defect belongs below bad"},
 		{[]string{"good/1.png", "bad/1.png", "loose.png"}, "loose.png lies in no folder that tells whether it is good or bad"},
+		{[]string{"cut/1.png", "dent/1.png"}, "cut is neither good nor bad"},
 		{[]string{"good/", "bad/notes.txt"}, "no images in "},
 		{[]string{"notes.txt"}, "no images in "},
 	} {

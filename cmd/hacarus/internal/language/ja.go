@@ -155,6 +155,7 @@ var japanese = map[string]string{
 	"Training %s. Images: %d.":                                                      "%s を学習中。画像: %d 枚。",
 	"It goes on in the service: hacarus models wait %s":                             "サービスでは学習が続いています: hacarus models wait %s",
 	"images that the model was trained without: %d":                                 "学習に使われなかった画像: %d 枚",
+	"images that a model would be trained without: %d":                              "学習に使われない画像: %d 枚",
 	"the same image as %s":                                                          "%s と同じ画像",
 	"EXIF says that it is turned (%d); the service may not turn it":                 "EXIF では回転しています(%d)。サービスでは回転されないことがあります",
 	"The images have %d sizes. %s and %s need one size; other algorithms take any.": "画像の大きさが %d 種類あります。%s と %s では大きさを揃える必要があります。",

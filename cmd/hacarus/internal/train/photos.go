@@ -2,11 +2,13 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/images"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
@@ -75,7 +77,8 @@ type row struct {
 	Notes       []string `json:"notes"`
 }
 
-// showPhotos writes a table of the images.
+// showPhotos writes a table of the images. That some are damaged is what the exit code
+// of a training would tell, too.
 func showPhotos(p *program.Program, photos []images.Photo) error {
 	list := p.Out.List([]output.Column{
 		{Name: "file", Title: p.Text("File")}, {Name: "format", Title: p.Text("Format")}, {Name: "size", Title: p.Text("Pixels"), Right: true},
@@ -95,7 +98,13 @@ func showPhotos(p *program.Program, photos []images.Photo) error {
 		p.Warn("The images have %d sizes. %s and %s need one size; other algorithms take any.",
 			len(sizes), hacarus.AlgorithmPatternMatching, hacarus.AlgorithmLocalPattern)
 	}
-	return list.Close()
+	if err := list.Close(); err != nil {
+		return err
+	}
+	if _, left := leaveOut(photos); len(left) > 0 {
+		return exit.With(exit.Incomplete, errors.New(p.Text("images that a model would be trained without: %d", len(left))))
+	}
+	return nil
 }
 
 func rowOf(p *program.Program, photo images.Photo) (row, []output.Cell) {
