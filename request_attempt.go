@@ -169,10 +169,15 @@ func (c *attemptClock) watch() {
 func (c *attemptClock) pause()  { c.stall.Stop() }
 func (c *attemptClock) resume() { c.stall.Reset(c.patience) }
 
-// explain replaces a cancellation caused by a stall with the stall.
+// explain replaces a cancellation caused by a stall with the stall. The attempt's
+// context has no deadline: an error that claims one tells of a limit of the
+// transport's own.
 func (c *attemptClock) explain(err error) error {
-	if c.stalled.Load() {
+	switch {
+	case c.stalled.Load():
 		return stallError{c.patience}
+	case errors.Is(err, context.DeadlineExceeded):
+		return lateError{err}
 	}
 	return err
 }
@@ -193,6 +198,15 @@ type stallError struct{ after time.Duration }
 func (e stallError) Error() string { return fmt.Sprintf("no byte moved for %v", e.after) }
 func (stallError) Timeout() bool   { return true }
 func (stallError) Temporary() bool { return true }
+
+// lateError is the end of a time limit of the transport's own, such as that of a
+// dial, which package net has look like the end of a context.
+type lateError struct{ error }
+
+func (e lateError) As(target any) bool { return errors.As(e.error, target) }
+func (e lateError) Is(target error) bool {
+	return target != context.DeadlineExceeded && errors.Is(e.error, target)
+}
 
 // expectation is the request for permission to send the body, which a large
 // upload makes with Expect: 100-continue. The zero expectation does not ask.

@@ -174,3 +174,22 @@ func TestNotSentMeansNoRequest(t *testing.T) {
 	require.ErrorAs(t, err, &lost)
 	require.Equal(t, OutcomeNotExecuted, lost.Outcome)
 }
+
+// A time limit of the transport's own is not the end of a context: package net has
+// a dial that took too long look like one.
+func TestSlowDialClaimsNoDeadline(t *testing.T) {
+	t.Parallel()
+	dialer := net.Dialer{Timeout: time.Nanosecond}
+	_, slow := dialer.DialContext(t.Context(), "tcp", "127.0.0.1:1")
+	require.ErrorIs(t, slow, context.DeadlineExceeded)
+
+	c := overTransport(t, loggedIn(func(*http.Request) (*http.Response, error) { return nil, slow }))
+	_, err := c.PredictItems(t.Context(), ActiveModel, "a")
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "i/o timeout")
+	require.True(t, IsTemporary(err))
+	dial, ok := errors.AsType[*net.OpError](err)
+	require.True(t, ok)
+	require.True(t, dial.Timeout())
+	require.NotErrorIs(t, err, ErrOutcomeUnknown)
+}
