@@ -16,6 +16,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
@@ -113,17 +114,12 @@ func (f *Folder) Write(name string, write func(io.Writer) error) error {
 	if err := f.free(name); err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(f.dir, ".hacarus-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name()) //nolint:errcheck // it has its own name by then
 	hash := sha256.New()
-	buffered := bufio.NewWriter(io.MultiWriter(temporary, hash))
-	err = errors.Join(write(buffered), buffered.Flush(), temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
+	part, err := durable.Create(f.dir, func(w io.Writer) error { return write(io.MultiWriter(w, hash)) })
 	if err != nil {
 		return language.Errorf("%s: %v", f.Path(name), err)
 	}
+	defer part.Discard()
 	// The record comes first: a file that it lists and that is not there does no
 	// harm, and one that it does not list could never be replaced.
 	written := entry{name, hex.EncodeToString(hash.Sum(nil))}
@@ -134,7 +130,7 @@ func (f *Folder) Write(name string, write func(io.Writer) error) error {
 	if err := f.note(written, line); err != nil {
 		return err
 	}
-	return os.Rename(temporary.Name(), f.Path(name))
+	return part.Rename(f.Path(name))
 }
 
 // Prune removes the files in folders of it that an earlier run has written, that
@@ -145,7 +141,7 @@ func (f *Folder) Prune(kept map[string]bool, folders ...string) error {
 		if kept[e.File] || !slices.Contains(folders, path.Dir(e.File)) {
 			continue
 		}
-		if sum, err := sumOf(f.Path(e.File)); err != nil || sum != e.SHA256 {
+		if sum, err := durable.Sum(f.Path(e.File)); err != nil || sum != e.SHA256 {
 			continue // it is gone, or somebody else's by now
 		}
 		if err := os.Remove(f.Path(e.File)); err != nil {
@@ -153,10 +149,7 @@ func (f *Folder) Prune(kept map[string]bool, folders ...string) error {
 		}
 	}
 	for _, folder := range append(folders, ".") {
-		if dir, err := os.Open(f.Path(folder)); err == nil {
-			_ = dir.Sync() // some file systems cannot
-			_ = dir.Close()
-		}
+		_ = durable.Disk{}.Sync(f.Path(folder)) // some file systems cannot
 	}
 	return f.record.Sync()
 }
@@ -192,20 +185,9 @@ func (f *Folder) free(name string) error {
 		return err
 	}
 	if info.Mode().IsRegular() {
-		if sum, err := sumOf(path); err == nil && f.knows(entry{name, sum}) {
+		if sum, err := durable.Sum(path); err == nil && f.knows(entry{name, sum}) {
 			return nil
 		}
 	}
 	return language.Errorf("%s was not written by this program, and is not overwritten", path)
-}
-
-func sumOf(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	hash := sha256.New()
-	_, err = io.Copy(hash, file)
-	return hex.EncodeToString(hash.Sum(nil)), err
 }

@@ -1,7 +1,6 @@
 package review
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/outdir"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
@@ -28,19 +28,12 @@ func (e *exporter) writeCSV(_ context.Context, images []record.Entry) error {
 	if _, err := os.Lstat(e.out); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(errors.New(e.p.Text("%s is there already, and is not overwritten", e.out)), err)
 	}
-	file, err := os.CreateTemp(filepath.Dir(e.out), ".hacarus-*")
+	part, err := durable.Create(filepath.Dir(e.out), func(w io.Writer) error { return e.table(w, images) })
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // it has its own name by then
-	buffered := bufio.NewWriter(file)
-	if err := errors.Join(e.table(buffered, images), buffered.Flush(), file.Chmod(0o644), file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(file.Name(), e.out); err == nil || errors.Is(err, fs.ErrExist) {
-		return err // a link takes no name that somebody has taken meanwhile
-	}
-	return os.Rename(file.Name(), e.out) // some disks have no links
+	defer part.Discard()
+	return part.Claim(e.out)
 }
 
 func (e *exporter) table(w io.Writer, images []record.Entry) error {

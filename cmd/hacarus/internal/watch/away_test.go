@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,18 +18,18 @@ import (
 // is started again: it is not there, or what was below it shows, which is empty.
 func (w *watching) unmount(t *testing.T, at, d time.Duration, mountPoint bool) {
 	t.Helper()
-	away := w.opts.dir + "-away"
+	away := w.opts.Dir + "-away"
 	time.AfterFunc(at, func() {
-		assert.NoError(t, os.Rename(w.opts.dir, away))
+		assert.NoError(t, os.Rename(w.opts.Dir, away))
 		if mountPoint {
-			assert.NoError(t, os.Mkdir(w.opts.dir, 0o700))
+			assert.NoError(t, os.Mkdir(w.opts.Dir, 0o700))
 		}
 	})
 	time.AfterFunc(at+d, func() {
 		if mountPoint {
-			assert.NoError(t, os.Remove(w.opts.dir))
+			assert.NoError(t, os.Remove(w.opts.Dir))
 		}
-		assert.NoError(t, os.Rename(away, w.opts.dir))
+		assert.NoError(t, os.Rename(away, w.opts.Dir))
 	})
 }
 
@@ -98,7 +97,7 @@ func TestImageIsThereAgainAfterARestart(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWatching(t, hacarustest.WithPredictionTime(5*time.Second))
 			w.write(t, "1.png", picture(t, 0xff))
-			path := filepath.Join(w.opts.dir, "1.png")
+			path := filepath.Join(w.opts.Dir, "1.png")
 			time.AfterFunc(at, func() { assert.NoError(t, os.Rename(path, path+".away")) })
 			w.watch(t, time.Minute)
 			require.NoError(t, os.Rename(path+".away", path))
@@ -120,7 +119,7 @@ func TestTwoLinesWithOneRecord(t *testing.T) {
 		at := time.Now()
 		for _, line := range []*watching{w, other} {
 			line.write(t, "000001.png", picture(t, 0))
-			require.NoError(t, os.Chtimes(filepath.Join(line.opts.dir, "000001.png"), at, at))
+			require.NoError(t, os.Chtimes(filepath.Join(line.opts.Dir, "000001.png"), at, at))
 			line.watch(t, time.Minute)
 		}
 		require.Contains(t, other.stdout.String(), "OK       000001.png")
@@ -152,42 +151,4 @@ func TestWatchResumesUnderNamesOfBytes(t *testing.T) {
 			require.Equal(t, files, names(t, w.opts.ng))
 		})
 	}
-}
-
-// A share may go and come at any moment, also while its folder is looked at.
-func TestFolderGoesWhileItIsLookedAt(t *testing.T) {
-	t.Parallel()
-	w := newWatching(t)
-	for n := range 50 {
-		w.write(t, fmt.Sprint(n, ".png"), picture(t, byte(n)))
-	}
-	now := time.Now()
-	f := newFolder(w.opts.dir, 0, 0)
-	found, _, err := f.finished(now)
-	require.NoError(t, err)
-	require.Len(t, found, 50)
-	left := 0
-	stop, moved := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(moved)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				assert.NoError(t, os.Rename(w.opts.dir, w.opts.dir+"-away"))
-				assert.NoError(t, os.Rename(w.opts.dir+"-away", w.opts.dir))
-			}
-		}
-	}()
-	for n := range 500 {
-		found, _, _ := f.finished(now.Add(time.Duration(n) * time.Hour))
-		assert.Empty(t, found)
-		if images, err := imagesOf(w.opts.dir); err == nil && len(images) != 50 {
-			left++
-		}
-	}
-	close(stop)
-	<-moved
-	require.Zero(t, left, "images that a restart would inspect again")
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -20,7 +21,7 @@ type copied struct {
 }
 
 // openCopied opens the file, and keeps of it what concerns images that are there.
-func openCopied(path string, there map[string]record.Entry) (*copied, error) {
+func openCopied(disk durable.Disk, path string, there map[string]record.Entry) (*copied, error) {
 	ids, err := readCopied(path, there)
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func openCopied(path string, there map[string]record.Entry) (*copied, error) {
 	for id := range ids {
 		lines.WriteString(id + "\n")
 	}
-	if err := writeWhole(path, "", strings.NewReader(lines.String())); err != nil {
+	if err := disk.Write(path, strings.NewReader(lines.String())); err != nil {
 		return nil, err
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)

@@ -15,10 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
@@ -37,14 +38,14 @@ func TestWatchNames(t *testing.T) {
 		w.write(t, "._x.png", picture(t, 0xff))
 		w.write(t, ".part.png", picture(t, 0xff))
 		w.write(t, "empty.png", nil)
-		require.NoError(t, os.Mkdir(filepath.Join(w.opts.dir, "folder.png"), 0o700))
+		require.NoError(t, os.Mkdir(filepath.Join(w.opts.Dir, "folder.png"), 0o700))
 		left := 5
-		if exec.CommandContext(t.Context(), "mkfifo", filepath.Join(w.opts.dir, "pipe.png")).Run() == nil {
+		if exec.CommandContext(t.Context(), "mkfifo", filepath.Join(w.opts.Dir, "pipe.png")).Run() == nil {
 			left++
 		}
 		w.watch(t, time.Minute)
 		require.ElementsMatch(t, odd, names(t, w.opts.ng))
-		require.Len(t, names(t, w.opts.dir), left)
+		require.Len(t, names(t, w.opts.Dir), left)
 		require.Len(t, w.entries(t), len(odd)+1)
 		require.Len(t, strings.Split(strings.TrimSpace(w.stdout.String()), "\n"), len(odd)+1, w.stdout.String())
 		require.NotContains(t, w.stdout.String(), "\nOK       forged")
@@ -107,7 +108,7 @@ func TestWatchUnknownOutcome(t *testing.T) {
 		w.watch(t, time.Hour)
 		require.Equal(t, []string{"a.png", "a.png.txt"}, names(t, w.opts.failed), w.stderr.String())
 		require.LessOrEqual(t, len(w.server.Calls("addItem")), 2+maxTries)
-		require.Equal(t, []string{"good.png"}, names(t, w.opts.dir), "the line goes on")
+		require.Equal(t, []string{"good.png"}, names(t, w.opts.Dir), "the line goes on")
 		require.Len(t, w.entries(t), 3)
 	})
 }
@@ -129,43 +130,13 @@ func TestMoveGivesBack(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("inspected"), 0o600))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
-	sum, err := sumOf(path)
+	sum, err := durable.Sum(path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, []byte("the next "), 0o600))
 	require.NoError(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
-	require.ErrorIs(t, moveTo(&found{path: path, info: info}, sum, filepath.Join(ng, "latest.png")), errReplaced)
+	require.ErrorIs(t, mover{}.moveTo(&folder.Image{Path: path, Info: info}, sum, filepath.Join(ng, "latest.png")), folder.ErrReplaced)
 	require.Equal(t, "the next ", string(read(t, path)))
 	require.Empty(t, names(t, ng))
-	require.ErrorIs(t, copyTo(&found{path: path, info: info}, sum, filepath.Join(ng, "latest.png")), errReplaced)
+	require.ErrorIs(t, mover{}.copyTo(&folder.Image{Path: path, Info: info}, sum, filepath.Join(ng, "latest.png")), folder.ErrReplaced)
 	require.Empty(t, names(t, ng))
-}
-
-// A folder of many images is looked into once for all that are new.
-func TestManyImages(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	f := newFolder(dir, time.Second, 0)
-	write := func(from, to int) {
-		for n := from; n < to; n++ {
-			assert.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%05d.png", n)), []byte("x"), 0o600))
-		}
-	}
-	now := time.Now()
-	write(0, 2000)
-	for _, want := range []int{0, 2000, 0} {
-		found, _, err := f.finished(now)
-		require.NoError(t, err)
-		require.Len(t, found, want)
-		now = now.Add(time.Second)
-	}
-	write(2000, 3000)
-	for n := range 2000 { // the camera's own program sorts them
-		require.NoError(t, os.Rename(filepath.Join(dir, fmt.Sprintf("%05d.png", n)), filepath.Join(dir, fmt.Sprintf("sorted-%05d.png", n))))
-	}
-	for _, want := range []int{0, 1000} {
-		found, _, err := f.finished(now)
-		require.NoError(t, err)
-		require.Len(t, found, want, "those that were renamed are known")
-		now = now.Add(time.Second)
-	}
 }

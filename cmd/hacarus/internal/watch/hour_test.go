@@ -77,8 +77,8 @@ type camera struct {
 func (c *camera) shoot(t *testing.T, images int, pause time.Duration) {
 	t.Helper()
 	for range images {
-		part := filepath.Join(c.w.opts.dir, ".part")
-		name := filepath.Join(c.w.opts.dir, fmt.Sprintf("%05d.png", c.n))
+		part := filepath.Join(c.w.opts.Dir, ".part")
+		name := filepath.Join(c.w.opts.Dir, fmt.Sprintf("%05d.png", c.n))
 		c.n++
 		assert.NoError(t, os.WriteFile(part, fmt.Appendf(c.plain[:len(c.plain):len(c.plain)], "%d", c.n), 0o600))
 		assert.NoError(t, os.Truncate(part, imageSize)) // zeros, which need no room on the disk
@@ -129,7 +129,7 @@ func TestWatchHour(t *testing.T) { //nolint:paralleltest // it measures the heap
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatching(t)
-		w.opts.move, w.opts.done = true, filepath.Join(filepath.Dir(w.opts.dir), "done")
+		w.opts.move, w.opts.done = true, filepath.Join(filepath.Dir(w.opts.Dir), "done")
 		w.clientOptions = []hacarus.Option{hacarus.WithTransport(func(next http.RoundTripper) http.RoundTripper { return &uplink{next: next} })}
 		service := &forgetful{server: w.server, client: w.server.Client()}
 		camera := &camera{w: w, plain: picture(t, 0)}
@@ -161,7 +161,7 @@ func TestWatchHour(t *testing.T) { //nolint:paralleltest // it measures the heap
 		require.Equal(t, 20+fast+slow, camera.n)
 		require.Len(t, w.entries(t), camera.n)
 		require.Len(t, names(t, w.opts.done), camera.n)
-		require.Empty(t, names(t, w.opts.dir))
+		require.Empty(t, names(t, w.opts.Dir))
 		require.Less(t, after-before, int64(4<<20), "bytes more after %d images", camera.n)
 		t.Logf("%d images; at most %d waited, and none longer than %v; %d KiB more in the end", camera.n, most, longest, (after-before)>>10)
 	})

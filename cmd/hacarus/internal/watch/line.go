@@ -7,13 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/inspect"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
@@ -31,11 +31,11 @@ type line struct {
 	list    *output.List
 	// versions is used by one goroutine, the one that ranges.
 	versions *versions
-	notices  *notices // nil for none
+	folder   *folder.Folder
+	mover    mover
 
 	mu     sync.Mutex // guards what follows
-	folder *folder
-	queue  []*found
+	queue  []*folder.Image
 	more   chan struct{} // holds something while the queue may have images
 	tries  map[string]int
 	undone []deed // what could not be done, and is tried again
@@ -44,7 +44,7 @@ type line struct {
 
 // deed is what is still to be done with an image.
 type deed struct {
-	image *found
+	image *folder.Image
 	entry record.Entry
 	to    string // the entry's To, as the disk knows it
 }
@@ -52,7 +52,7 @@ type deed struct {
 // maxTries is how often an image is inspected that fails for a reason that passes.
 const maxTries = 3
 
-func newLine(p *program.Program, client *hacarus.Client, opts options, journal hacarus.JournalStore, m *metrics) (*line, error) {
+func newLine(p *program.Program, client *hacarus.Client, opts options, journal hacarus.JournalStore, m *metrics, notices *folder.Notices) (*line, error) {
 	record, err := record.Open(opts.record)
 	if err != nil {
 		return nil, err
@@ -61,10 +61,22 @@ func newLine(p *program.Program, client *hacarus.Client, opts options, journal h
 		p: p, client: client, opts: opts, journal: journal, record: record, metrics: m,
 		list:     p.Out.List(inspect.Columns(p)),
 		versions: &versions{client: client},
-		folder:   newFolder(opts.dir, opts.settle, opts.sidecarWait()),
+		folder:   folder.New(opts.Options, notices),
+		mover:    mover{durable.Disk{Unsynced: unsynced(p)}, opts.move},
 		more:     make(chan struct{}, 1),
 		tries:    map[string]int{},
 	}, nil
+}
+
+// unsynced goes on where a folder cannot be made durable, and says so once.
+func unsynced(p *program.Program) func(error) error {
+	var once sync.Once
+	return func(err error) error {
+		once.Do(func() {
+			p.Warn("The names in a folder cannot be made durable (%v); after a power failure, an image may be where it was.", err)
+		})
+		return nil
+	}
 }
 
 func (l *line) close() {
@@ -78,10 +90,10 @@ func (l *line) run(ctx context.Context) error {
 	if err := l.resume(); err != nil {
 		return err
 	}
-	l.p.Say("Watching %s", l.opts.dir)
+	l.p.Say("Watching %s", l.opts.Dir)
 	looking, stop := context.WithCancel(ctx)
 	var looks sync.WaitGroup
-	looks.Go(func() { l.look(looking) })
+	looks.Go(func() { l.folder.Watch(looking, l) })
 	defer looks.Wait()
 	defer stop()
 	report := inspect.Reporter(l.p)
@@ -105,10 +117,15 @@ func (l *line) resume() error {
 	if l.opts.done != "" {
 		others = append(others, l.opts.done)
 	}
-	if err := tidy(l.opts.dir, others...); err != nil {
+	if err := folder.Tidy(l.opts.Dir); err != nil {
 		return err
 	}
-	images, err := imagesOf(l.opts.dir)
+	for _, other := range others {
+		if err := durable.RemoveParts(other); err != nil {
+			return err
+		}
+	}
+	images, err := folder.Images(l.opts.Dir)
 	if err != nil {
 		return err
 	}
@@ -117,73 +134,33 @@ func (l *line) resume() error {
 		return err
 	}
 	if !l.opts.move {
-		if l.copied, err = openCopied(l.opts.journal+".copied", entries); err != nil {
+		if l.copied, err = openCopied(l.mover.disk, l.opts.journal+".copied", entries); err != nil {
 			return err
 		}
 	}
-	in, err := os.Stat(l.opts.dir)
-	if err != nil {
-		return err
-	}
 	for id, e := range entries {
-		info := images[id]
-		l.folder.take(info)
+		image := images[id]
+		image.Recall(e.Sidecar, e.Beside)
+		l.folder.Take(image)
 		if e.To != "" && !l.copied.has(id) {
-			l.do(deed{&found{path: filepath.Join(l.opts.dir, info.Name()), info: info, in: in}, e, output.FromJSONString(e.To)})
+			l.do(deed{image, e, output.FromJSONString(e.To)})
 		}
 	}
 	return nil
 }
 
-// look looks into the folder again and again.
-func (l *line) look(ctx context.Context) {
-	defer l.notices.close()
-	away := false
-	for ctx.Err() == nil {
-		begun := time.Now()
-		l.notices.attend(l.opts.dir, l.opts.every)
-		next, err := l.lookOnce()
-		if err != nil && !away {
-			l.p.Warn("The folder cannot be read: %v", err) // a share may come back
-		}
-		if err == nil && away {
-			l.p.Say("The folder is there again.")
-		}
-		away = err != nil
-		l.metrics.folder(away)
-		l.pause(ctx, next, time.Since(begun))
+// Away implements [folder.Receiver].
+func (l *line) Away(reason error) {
+	if reason == nil {
+		l.p.Say("The folder is there again.")
+	} else {
+		l.p.Warn("The folder cannot be read: %v", reason)
 	}
+	l.metrics.folder(reason != nil)
 }
 
-// leastPause is for how long nothing is looked for, however many notices come: a
-// file that is being written gives many.
-const leastPause = 50 * time.Millisecond
-
-// pause waits for the next look: for the usual time, until an image may be whole, or
-// until something changes. A folder of a hundred thousand files takes its time, and
-// is not looked into all the time.
-func (l *line) pause(ctx context.Context, next time.Time, took time.Duration) {
-	least := max(min(leastPause, l.opts.every), 4*took)
-	longest := max(l.opts.every, least)
-	if !next.IsZero() {
-		longest = max(min(longest, time.Until(next)), least)
-	}
-	end := time.NewTimer(longest)
-	defer end.Stop()
-	select {
-	case <-ctx.Done():
-		return
-	case <-time.After(least):
-	}
-	select {
-	case <-ctx.Done():
-	case <-end.C:
-	case <-l.notices.coming():
-	}
-}
-
-// lookOnce also says when an image may be whole that is not yet.
-func (l *line) lookOnce() (next time.Time, err error) {
+// Found implements [folder.Receiver]. What could not be done is tried again.
+func (l *line) Found(images []*folder.Image) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	undone := l.undone
@@ -191,7 +168,6 @@ func (l *line) lookOnce() (next time.Time, err error) {
 	for _, d := range undone {
 		l.doLocked(d, false)
 	}
-	images, next, err := l.folder.finished(time.Now())
 	for _, image := range images {
 		l.queue = append(l.queue, image)
 		l.metrics.waits(image)
@@ -199,7 +175,6 @@ func (l *line) lookOnce() (next time.Time, err error) {
 	if len(l.queue) > 0 {
 		l.wake()
 	}
-	return next, err
 }
 
 func (l *line) wake() {
@@ -209,12 +184,17 @@ func (l *line) wake() {
 	}
 }
 
+// fileOf is the image to upload: the one that was found, or none.
+func fileOf(image *folder.Image) hacarus.File {
+	return hacarus.File{Name: image.Name(), Size: image.Info.Size(), Tag: image, Open: func() (io.ReadCloser, error) { return image.Open() }}
+}
+
 // source yields the images as they are found.
 func (l *line) source(ctx context.Context) iter.Seq[hacarus.File] {
 	return func(yield func(hacarus.File) bool) {
 		for {
 			if image := l.next(); image != nil {
-				if !yield(image.file()) {
+				if !yield(fileOf(image)) {
 					return
 				}
 				continue
@@ -228,7 +208,7 @@ func (l *line) source(ctx context.Context) iter.Seq[hacarus.File] {
 	}
 }
 
-func (l *line) next() *found {
+func (l *line) next() *folder.Image {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.queue) == 0 {
@@ -242,22 +222,22 @@ func (l *line) next() *found {
 // settle records an outcome, and then does what follows from it: after a crash in
 // between, the record tells what is left to do.
 func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
-	image := i.Tag.(*found)
+	image := i.Tag.(*folder.Image)
 	if errors.Is(i.Err, hacarus.ErrUnfinished) {
 		return nil // the journal knows how far it has come, and the next run goes on
 	}
 	sum, missing := l.sum(image)
-	isBack := missing == nil && errors.Is(i.Err, errReplaced)
+	isBack := missing == nil && errors.Is(i.Err, folder.ErrReplaced)
 	if l.tryAgain(image, isBack || mayPass(i.Err) || mayPass(missing)) {
 		l.metrics.forget(image)
-		l.p.Warn("%s: %v; it is tried again", image.name(), cmp.Or(i.Err, missing))
+		l.p.Warn("%s: %v; it is tried again", image.Name(), cmp.Or(i.Err, missing))
 		return nil
 	}
 	e := l.entryOf(ctx, i, image)
 	e.SHA256 = sum
 	to := ""
 	if dir := l.target(i); dir != "" && missing == nil { // or else the verdict is all that is left
-		to = place(dir, image)
+		to = image.Place(dir, reasonEnding)
 	}
 	e.To = output.JSONString(to)
 	if err := l.record.Append(e); err != nil {
@@ -277,19 +257,19 @@ func (l *line) settle(ctx context.Context, i *hacarus.Inspection) error {
 // the service's, or the disk's.
 func mayPass(err error) bool {
 	_, ofDisk := errors.AsType[*fs.PathError](err)
-	return !errors.Is(err, errReplaced) && (ofDisk || hacarus.IsTemporary(err))
+	return !errors.Is(err, folder.ErrReplaced) && (ofDisk || hacarus.IsTemporary(err))
 }
 
 // tryAgain lets an image that failed be found again, a few times.
-func (l *line) tryAgain(image *found, failed bool) bool {
+func (l *line) tryAgain(image *folder.Image, failed bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := image.path + "\x00" + image.info.ModTime().String()
+	key := image.ID()
 	if l.tries[key]++; !failed || l.tries[key] >= maxTries {
 		delete(l.tries, key)
 		return false
 	}
-	l.folder.giveBack(image, time.Now())
+	l.folder.Resettle(image, time.Now())
 	return true
 }
 
@@ -305,56 +285,37 @@ func (l *line) target(i *hacarus.Inspection) string {
 }
 
 // sum is that of the image that was inspected; an error if it is not there.
-func (l *line) sum(image *found) (string, error) {
-	file, err := image.open()
+func (l *line) sum(image *folder.Image) (string, error) {
+	file, err := image.Open()
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	return sumOfFile(file)
+	return durable.SumOf(file)
 }
 
-func (l *line) entryOf(ctx context.Context, i *hacarus.Inspection, image *found) record.Entry {
+func (l *line) entryOf(ctx context.Context, i *hacarus.Inspection, image *folder.Image) record.Entry {
 	r := inspect.ResultOf(i)
 	model := modelOf(i, l.opts.model)
-	e := record.Entry{
-		ID: idOf(l.opts.dir, image.info), Time: time.Now().UTC(),
-		File: output.JSONString(image.name()), Dir: output.JSONString(l.opts.dir), Size: image.info.Size(), Written: image.info.ModTime().UTC(),
+	return record.Entry{
+		ID: image.ID(), Time: time.Now().UTC(),
+		File: output.JSONString(image.Name()), Dir: output.JSONString(l.opts.Dir), Size: image.Info.Size(), Written: image.Info.ModTime().UTC(),
+		Lot: image.Lot, Serial: image.Serial,
 		Model: model, Version: l.versions.of(ctx, model), ItemID: i.ItemID,
-		Verdict: string(i.Verdict), Score: r.Score, Boxes: record.OnPicture(r.Boxes, i.Item, func() (io.ReadCloser, error) { return image.open() }), Error: r.Error, By: record.Model,
-		Sidecar: output.JSONString(image.sidecar.name), Beside: image.sidecar.sum, Note: image.sidecar.trouble,
+		Verdict: string(i.Verdict), Score: r.Score, Boxes: record.OnPicture(r.Boxes, i.Item, func() (io.ReadCloser, error) { return image.Open() }), Error: r.Error, By: record.Model,
+		Sidecar: output.JSONString(image.Sidecar.Name), Beside: image.Sidecar.Sum, Note: image.Sidecar.Trouble,
 	}
-	e.Lot, e.Serial = l.opts.product(image)
-	return e
-}
-
-// product returns the lot and the serial number of an image, from its name and from
-// what stands beside it, which knows better.
-func (o options) product(image *found) (lot, serial string) {
-	if o.names != nil {
-		if groups := o.names.FindStringSubmatch(image.name()); groups != nil {
-			for n, name := range o.names.SubexpNames() {
-				switch name {
-				case "lot":
-					lot = groups[n]
-				case "serial":
-					serial = groups[n]
-				}
-			}
-		}
-	}
-	return cmp.Or(image.sidecar.lot, lot), cmp.Or(image.sidecar.serial, serial)
 }
 
 // show tells of an image: a line for people, or one of the record.
-func (l *line) show(image *found, e record.Entry) error {
+func (l *line) show(image *folder.Image, e record.Entry) error {
 	if l.p.Out.Format() != output.Table {
 		return l.list.Add(e, output.Text(e.File), output.Text(e.ItemID), output.Text(e.Verdict), output.Text(""), output.Text(""), output.Text(""))
 	}
 	widest := l.p.Out.Shown(output.Verdict(hacarus.VerdictUnknown))
 	verdict := l.p.Out.Shown(output.Verdict(hacarus.Verdict(e.Verdict)))
 	verdict.Text = output.Pad(verdict.Text, output.Width(widest.Text))
-	text := l.p.Out.Paint(verdict) + "  " + output.Escape(image.name())
+	text := l.p.Out.Paint(verdict) + "  " + output.Escape(image.Name())
 	if e.Error != nil {
 		text += "  " + output.Escape(strings.TrimPrefix(*e.Error, "hacarus: "))
 	}
@@ -371,35 +332,17 @@ func (l *line) do(d deed) {
 // doLocked does it, or notes that it is still to be done: the disk may be full for
 // a while. The first time, that is told.
 func (l *line) doLocked(d deed, tell bool) {
-	err := l.act(d)
+	err := l.mover.act(d)
 	switch {
 	case err == nil:
 		l.copied.add(d.entry.ID)
-	case errors.Is(err, errReplaced):
-		l.p.Warn("%s: %v; the service has it as item %s", d.image.name(), err, d.entry.ItemID)
+	case errors.Is(err, folder.ErrReplaced):
+		l.p.Warn("%s: %v; the service has it as item %s", d.image.Name(), err, d.entry.ItemID)
 	default:
 		if tell {
-			l.p.Warn("%s is not put aside yet: %v", d.image.name(), err)
+			l.p.Warn("%s is not put aside yet: %v", d.image.Name(), err)
 		}
 		l.undone = append(l.undone, d)
 	}
 	l.metrics.undone(len(l.undone))
-}
-
-// act puts an image where it belongs, and what goes along with it before: an image
-// that is still in the folder tells that something is left to do.
-func (l *line) act(d deed) error {
-	put := copyTo
-	if l.opts.move {
-		put = moveTo
-	}
-	if d.entry.Error != nil {
-		if err := writeWhole(reasonOf(d.to), "", strings.NewReader(*d.entry.Error+"\n")); err != nil {
-			return err
-		}
-	}
-	if err := putSidecar(put, d); err != nil {
-		return err
-	}
-	return put(d.image, d.entry.SHA256, d.to)
 }

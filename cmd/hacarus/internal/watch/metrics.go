@@ -10,6 +10,7 @@ import (
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
 )
 
 // metrics are the figures of a line, in the text form of Prometheus.
@@ -20,14 +21,14 @@ type metrics struct {
 	results       map[string]int // images, by what became of them
 	away          bool           // the folder
 	left          int
-	waiting       map[*found]bool
+	waiting       map[*folder.Image]bool
 	uploads       int
 	uploadSeconds float64
 	failures      int // of requests, one after the other
 }
 
 func newMetrics(now func() time.Time) *metrics {
-	return &metrics{now: now, waiting: map[*found]bool{}, results: map[string]int{}}
+	return &metrics{now: now, waiting: map[*folder.Image]bool{}, results: map[string]int{}}
 }
 
 // observe counts uploads, and requests that fail.
@@ -44,21 +45,21 @@ func (m *metrics) observe(_ context.Context, a hacarus.Attempt) {
 }
 
 // waits counts an image that waits for its verdict.
-func (m *metrics) waits(image *found) {
+func (m *metrics) waits(image *folder.Image) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.waiting[image] = true
 }
 
 // forget is for an image that is to be found again.
-func (m *metrics) forget(image *found) {
+func (m *metrics) forget(image *folder.Image) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.waiting, image)
 }
 
 // settled counts an outcome.
-func (m *metrics) settled(image *found, i *hacarus.Inspection) {
+func (m *metrics) settled(image *folder.Image, i *hacarus.Inspection) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.waiting, image)
@@ -105,7 +106,7 @@ func (m *metrics) backlog() (waiting int, oldest time.Duration) {
 
 func (m *metrics) oldestLocked() (oldest time.Duration) {
 	for image := range m.waiting {
-		oldest = max(oldest, m.now().Sub(image.since))
+		oldest = max(oldest, m.now().Sub(image.Since))
 	}
 	return oldest
 }

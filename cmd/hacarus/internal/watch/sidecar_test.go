@@ -3,6 +3,7 @@ package watch
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,7 @@ func TestSidecars(t *testing.T) {
 	for _, move := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWatching(t)
-			w.opts.move, w.opts.sidecar, w.opts.sidecarTime = move, "json", 10*time.Second
+			w.opts.move, w.opts.SidecarWait = move, 10*time.Second
 			bad := picture(t, 0xff)
 			w.write(t, "a.png", bad)
 			w.write(t, "a.png.json", []byte("\ufeff"+`{"lot": "L7", "serial": 12, "more": [1]}`))
@@ -56,7 +57,7 @@ func TestSidecars(t *testing.T) {
 			if move {
 				left = 0
 			}
-			require.Len(t, names(t, w.opts.dir), left)
+			require.Len(t, names(t, w.opts.Dir), left)
 		})
 	}
 }
@@ -68,7 +69,7 @@ func TestSidecarsOfReplacedImages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatching(t, hacarustest.WithPredictionTime(5*time.Second))
-		w.opts.move, w.opts.sidecar, w.opts.sidecarTime = true, "json", 10*time.Second
+		w.opts.move, w.opts.SidecarWait = true, 10*time.Second
 		w.write(t, "latest.png", picture(t, 0xff))
 		w.write(t, "latest.json", []byte(`{"serial": "1"}`))
 		time.AfterFunc(4*time.Second, func() { w.write(t, "latest.json", []byte(`{"serial": "2"}`)) })
@@ -77,9 +78,9 @@ func TestSidecarsOfReplacedImages(t *testing.T) {
 		entries := w.entries(t)
 		require.Len(t, entries, 2)
 		require.Equal(t, []string{"1", "2"}, []string{entries[0].Serial, entries[1].Serial})
-		require.Empty(t, names(t, w.opts.dir))
+		require.Empty(t, names(t, w.opts.Dir))
 		require.Len(t, names(t, w.opts.ng), 3)
-		require.Equal(t, `{"serial": "2"}`, string(read(t, sidecarNames(entries[1].To)[1])))
+		require.Equal(t, `{"serial": "2"}`, string(read(t, strings.TrimSuffix(entries[1].To, ".png")+".json")))
 	})
 }
 
@@ -90,24 +91,24 @@ func TestSidecarsAfterACrash(t *testing.T) {
 	for name, crashed := range map[string]func(w *watching, e record.Entry) error{
 		"nothing done": func(*watching, record.Entry) error { return nil },
 		"sidecar gone": func(w *watching, e record.Entry) error {
-			return os.Rename(filepath.Join(w.opts.dir, e.Sidecar), e.To+".json")
+			return os.Rename(filepath.Join(w.opts.Dir, e.Sidecar), e.To+".json")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWatching(t)
-				w.opts.move, w.opts.sidecar, w.opts.sidecarTime = true, "json", 10*time.Second
+				w.opts.move, w.opts.SidecarWait = true, 10*time.Second
 				w.write(t, "a.png", picture(t, 0xff))
 				w.write(t, "a.png.json", []byte(`{"serial": "1"}`))
 				time.AfterFunc(time.Second, func() { assert.NoError(t, os.RemoveAll(w.opts.ng)) })
 				w.watch(t, 10*time.Second) // can put nothing aside
-				require.Len(t, names(t, w.opts.dir), 2)
+				require.Len(t, names(t, w.opts.Dir), 2)
 				require.NoError(t, os.MkdirAll(w.opts.ng, 0o700))
 				require.NoError(t, crashed(w, w.entries(t)[0]))
 				w.watch(t, 10*time.Second)
 				require.Equal(t, []string{"a.png", "a.png.json"}, names(t, w.opts.ng))
-				require.Empty(t, names(t, w.opts.dir))
+				require.Empty(t, names(t, w.opts.Dir))
 				require.Len(t, w.entries(t), 1)
 			})
 		})

@@ -7,13 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/interrupt"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
@@ -40,37 +40,21 @@ be run again after any end, a power failure included: no image is lost or inspec
 			&cli.StringFlag{Name: "journal", TakesFile: true, Sources: cli.EnvVars("HACARUS_JOURNAL"), Usage: p.Text("`FILE` that remembers what was done, so that nothing is done twice")},
 			&cli.StringFlag{Name: "record", TakesFile: true, Sources: cli.EnvVars("HACARUS_RECORD"), Usage: p.Text("`FILE` that gets a line for each image, as JSON")},
 			&cli.StringFlag{Name: "metrics", Sources: cli.EnvVars("HACARUS_METRICS"), Usage: p.Text("`HOST:PORT` for Prometheus (/metrics) and for health checks (/healthz)")},
-			&cli.StringFlag{Name: "name-pattern", Usage: p.Text("`REGEXP` of names whose groups lot and serial go into the record")},
-			&cli.StringFlag{Name: "sidecar", Sources: cli.EnvVars("HACARUS_SIDECAR"), Usage: p.Text("`FORM` of a file beside each image with lot and serial: json")},
-			&cli.DurationFlag{Name: "sidecar-wait", Value: 10 * time.Second, Usage: p.Text("`TIME` that an image waits for its sidecar")},
-			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: p.Text("`TIME` between two looks into the folder")},
-			&cli.DurationFlag{Name: "settle", Value: 2 * time.Second, Usage: p.Text("`TIME` without a change after which an image is whole")},
 			&cli.DurationFlag{Name: "remember", Value: 72 * time.Hour, Usage: p.Text("`TIME` for which the journal remembers an image that is done with")},
 			&cli.DurationFlag{Name: "grace", Value: 10 * time.Minute, Usage: p.Text("`TIME` that a verdict may take after it was asked for")},
-		}, settings.Flags(p)),
+		}, folder.Flags(p, ""), settings.Flags(p)),
 		Action: func(ctx context.Context, cmd *cli.Command) error { return run(ctx, p, cmd) },
 	}
 }
 
 // options is the command line.
 type options struct {
-	dir, model       string
+	folder.Options
+	model            string
 	ng, failed, done string // done may be ""
 	move             bool
 	journal, record  string
-	names            *regexp.Regexp // nil for none
-	sidecar          string         // "" for none
-	sidecarTime      time.Duration
-	every, settle    time.Duration
 	grace, remember  time.Duration
-}
-
-// sidecarWait is for how long an image waits for its sidecar; 0 where it has none.
-func (o options) sidecarWait() time.Duration {
-	if o.sidecar == "" {
-		return 0
-	}
-	return o.sidecarTime
 }
 
 func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
@@ -96,12 +80,14 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	defer client.Close()
-	l, err := newLine(p, client, opts, journal, m)
+	notices := folder.NewNotices(func(refusal error, every time.Duration) {
+		p.Say("The system gives no notice of changes (%v); the folder is looked into every %v.", refusal, every)
+	})
+	l, err := newLine(p, client, opts, journal, m, notices)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	l.notices = newNotices(p)
 	if addr := cmd.String("metrics"); addr != "" {
 		stop, err := m.serve(ctx, addr)
 		if err != nil {
@@ -116,15 +102,14 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 	return errors.Join(err, l.list.End(err))
 }
 
-func parse(p *program.Program, cmd *cli.Command) (options, error) {
-	opts := options{
-		dir: cmd.Args().First(), model: cmd.String("model"), ng: cmd.String("ng"), failed: cmd.String("failed"), done: cmd.String("done"),
-		move: cmd.Bool("move"), journal: cmd.String("journal"), record: cmd.String("record"),
-		sidecar: cmd.String("sidecar"), sidecarTime: cmd.Duration("sidecar-wait"),
-		every: cmd.Duration("every"), settle: cmd.Duration("settle"), grace: cmd.Duration("grace"), remember: cmd.Duration("remember"),
-	}
+func parse(p *program.Program, cmd *cli.Command) (opts options, err error) {
 	if cmd.Args().Len() != 1 {
 		return opts, errors.New(p.Text("%s takes %s as its arguments", cmd.FullName(), p.Text("FOLDER")))
+	}
+	opts = options{
+		model: cmd.String("model"), ng: cmd.String("ng"), failed: cmd.String("failed"), done: cmd.String("done"),
+		move: cmd.Bool("move"), journal: cmd.String("journal"), record: cmd.String("record"),
+		grace: cmd.Duration("grace"), remember: cmd.Duration("remember"),
 	}
 	for _, needed := range []struct{ flag, value string }{
 		{"model", opts.model}, {"ng", opts.ng}, {"failed", opts.failed}, {"journal", opts.journal}, {"record", opts.record},
@@ -133,21 +118,15 @@ func parse(p *program.Program, cmd *cli.Command) (options, error) {
 			return opts, errors.New(p.Text("--%s is missing", needed.flag))
 		}
 	}
-	if opts.every <= 0 || opts.settle < 0 || opts.grace <= 0 || opts.remember <= 0 || opts.sidecarTime <= 0 {
-		return opts, errors.New(p.Text("--every, --settle, --grace, --remember and --sidecar-wait take times above zero"))
+	if opts.grace <= 0 || opts.remember <= 0 {
+		return opts, errors.New(p.Text("--grace and --remember take times above zero"))
 	}
-	if opts.sidecar != "" && opts.sidecar != "json" {
-		return opts, errors.New(p.Text("--sidecar takes json"))
+	if opts.Options, err = folder.ReadOptions(p, cmd); err != nil {
+		return opts, err
 	}
-	if pattern := cmd.String("name-pattern"); pattern != "" {
-		names, err := regexp.Compile(pattern)
-		if err != nil {
-			return opts, err
-		}
-		opts.names = names
-	}
+	opts.Dir = cmd.Args().First()
 	// A record outlives the folder that the program was started in.
-	for _, path := range []*string{&opts.dir, &opts.ng, &opts.failed, &opts.done} {
+	for _, path := range []*string{&opts.Dir, &opts.ng, &opts.failed, &opts.done} {
 		if *path == "" {
 			continue
 		}
@@ -163,14 +142,10 @@ func parse(p *program.Program, cmd *cli.Command) (options, error) {
 // check refuses folders that are one and the same, whatever their names are: an
 // image that is moved into the watched folder would be found again.
 func (o options) check(p *program.Program) error {
-	info, err := os.Stat(o.dir)
-	if err != nil {
+	if err := folder.CheckApart(p, o.Dir); err != nil {
 		return err
 	}
-	if !info.IsDir() {
-		return errors.New(p.Text("%s is not a folder", o.dir))
-	}
-	paths, infos := []string{o.dir}, []os.FileInfo{info}
+	paths := []string{o.Dir}
 	for _, path := range []string{o.ng, o.failed, o.done} {
 		if path == "" {
 			continue
@@ -178,18 +153,9 @@ func (o options) check(p *program.Program) error {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return err
 		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		for i, other := range infos {
-			if os.SameFile(info, other) {
-				return errors.New(p.Text("%s and %s are the same folder", paths[i], path))
-			}
-		}
-		paths, infos = append(paths, path), append(infos, info)
+		paths = append(paths, path)
 	}
-	return nil
+	return folder.CheckApart(p, paths...)
 }
 
 // isOne says whether two paths are of one file.

@@ -21,6 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
@@ -49,7 +51,6 @@ type watching struct {
 	opts           options
 	stdout, stderr bytes.Buffer
 	metrics        *metrics
-	notices        *notices
 	clientOptions  []hacarus.Option
 }
 
@@ -59,11 +60,12 @@ func newWatching(t *testing.T, serverOptions ...hacarustest.Option) *watching {
 	w := &watching{server: hacarustest.NewServer(append(serverOptions, hacarustest.WithInspector(hacarustest.InspectorFunc(bright)))...)}
 	t.Cleanup(w.server.Close)
 	w.opts = options{
-		dir: filepath.Join(root, "in"), ng: filepath.Join(root, "ng"), failed: filepath.Join(root, "failed"),
+		Options: folder.Options{Dir: filepath.Join(root, "in"), Settle: 2 * time.Second, Every: time.Second},
+		ng:      filepath.Join(root, "ng"), failed: filepath.Join(root, "failed"),
 		journal: filepath.Join(root, "journal"), record: filepath.Join(root, "record.jsonl"),
-		model: w.server.AddModel(hacarus.Model{}).ModelID, settle: 2 * time.Second, every: time.Second, grace: time.Minute, remember: 72 * time.Hour,
+		model: w.server.AddModel(hacarus.Model{}).ModelID, grace: time.Minute, remember: 72 * time.Hour,
 	}
-	require.NoError(t, os.MkdirAll(w.opts.dir, 0o700))
+	require.NoError(t, os.MkdirAll(w.opts.Dir, 0o700))
 	return w
 }
 
@@ -78,10 +80,9 @@ func (w *watching) run(t *testing.T, d time.Duration) error {
 	require.NoError(t, err)
 	defer func() { _ = journal.Close() }()
 	w.metrics = newMetrics(time.Now)
-	l, err := newLine(p, w.server.Client(append(w.clientOptions, hacarus.WithObserver(w.metrics.observe))...), w.opts, journal, w.metrics)
+	l, err := newLine(p, w.server.Client(append(w.clientOptions, hacarus.WithObserver(w.metrics.observe))...), w.opts, journal, w.metrics, nil)
 	require.NoError(t, err)
 	defer l.close()
-	l.notices = w.notices
 	return l.run(ctx)
 }
 
@@ -93,7 +94,7 @@ func (w *watching) watch(t *testing.T, d time.Duration) {
 
 func (w *watching) write(t *testing.T, name string, content []byte) {
 	t.Helper()
-	assert.NoError(t, os.WriteFile(filepath.Join(w.opts.dir, name), content, 0o600))
+	assert.NoError(t, os.WriteFile(filepath.Join(w.opts.Dir, name), content, 0o600))
 }
 
 func (w *watching) entries(t *testing.T) (entries []record.Entry) {
@@ -108,9 +109,9 @@ func (w *watching) entries(t *testing.T) (entries []record.Entry) {
 	return entries
 }
 
-func names(t *testing.T, folder string) (list []string) {
+func names(t *testing.T, dir string) (list []string) {
 	t.Helper()
-	entries, err := os.ReadDir(folder)
+	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
 		list = append(list, e.Name())
@@ -153,7 +154,7 @@ func TestWatch(t *testing.T) {
 		w.write(t, "more.png", picture(t, 0xfd))
 		w.watch(t, 10*time.Second)
 		require.Equal(t, 4, w.server.Executions("predictItems"))
-		require.Equal(t, []string{"._x.png", ".hidden.png", "slow.png"}, names(t, w.opts.dir), "what was left there moves now")
+		require.Equal(t, []string{"._x.png", ".hidden.png", "slow.png"}, names(t, w.opts.Dir), "what was left there moves now")
 		require.GreaterOrEqual(t, len(names(t, w.opts.ng)), 3)
 		require.Contains(t, w.metrics.String(), `hacarus_watch_images_total{verdict="NG"} 1`)
 		require.Contains(t, w.metrics.String(), "hacarus_watch_waiting 0")
@@ -195,7 +196,7 @@ func TestWatchResumes(t *testing.T) {
 			w.watch(t, 10*time.Second)
 			require.Equal(t, []string{"bad.png"}, names(t, w.opts.ng))
 			require.Len(t, w.entries(t), 1)
-			require.Equal(t, move, len(names(t, w.opts.dir)) == 0)
+			require.Equal(t, move, len(names(t, w.opts.Dir)) == 0)
 		})
 	}
 }
@@ -213,7 +214,7 @@ func TestWatchFailedImages(t *testing.T) {
 		w.watch(t, 30*time.Minute)
 		require.Equal(t, []string{"broken.png", "broken.png.txt", "text.png", "text.png.txt"}, names(t, w.opts.failed))
 		require.Contains(t, string(read(t, filepath.Join(w.opts.failed, "text.png.txt"))), "PNG, JPEG and TIFF")
-		require.Equal(t, []string{"good.png"}, names(t, w.opts.dir))
+		require.Equal(t, []string{"good.png"}, names(t, w.opts.Dir))
 		require.Len(t, w.entries(t), 3)
 		require.Equal(t, 3, w.server.Executions("addItem")+1, "the text was refused")
 	})
@@ -231,7 +232,7 @@ func TestWatchReplacedImages(t *testing.T) {
 			time.AfterFunc(4*time.Second, func() { w.write(t, "latest.png", next) })
 			w.watch(t, time.Minute)
 			require.Empty(t, names(t, w.opts.ng))
-			require.Equal(t, next, read(t, filepath.Join(w.opts.dir, "latest.png")))
+			require.Equal(t, next, read(t, filepath.Join(w.opts.Dir, "latest.png")))
 			entries := w.entries(t)
 			require.Len(t, entries, 2)
 			require.Equal(t, []string{"NG", "OK"}, []string{entries[0].Verdict, entries[1].Verdict})
@@ -247,10 +248,10 @@ func TestWatchGoesOn(t *testing.T) {
 		w := newWatching(t)
 		w.server.Inject("addItem", hacarustest.Repeat(5, hacarustest.Status(503, nil, "{}"))...)
 		w.write(t, "good.png", picture(t, 0))
-		require.NoError(t, os.Rename(w.opts.dir, w.opts.dir+"-away"))
-		require.NoError(t, os.Mkdir(w.opts.dir, 0o700))
-		time.AfterFunc(3*time.Second, func() { assert.NoError(t, os.Remove(w.opts.dir)) })
-		time.AfterFunc(6*time.Second, func() { assert.NoError(t, os.Rename(w.opts.dir+"-away", w.opts.dir)) })
+		require.NoError(t, os.Rename(w.opts.Dir, w.opts.Dir+"-away"))
+		require.NoError(t, os.Mkdir(w.opts.Dir, 0o700))
+		time.AfterFunc(3*time.Second, func() { assert.NoError(t, os.Remove(w.opts.Dir)) })
+		time.AfterFunc(6*time.Second, func() { assert.NoError(t, os.Rename(w.opts.Dir+"-away", w.opts.Dir)) })
 		w.watch(t, 10*time.Minute)
 		require.Contains(t, w.stderr.String(), "cannot be read")
 		require.Contains(t, w.stderr.String(), "is there again")
@@ -295,7 +296,7 @@ func TestWatchEndsWithImagesUnderWay(t *testing.T) {
 				}
 				refuse(w)
 				require.NotErrorIs(t, w.run(t, time.Hour), context.DeadlineExceeded)
-				require.Len(t, names(t, w.opts.dir), 3)
+				require.Len(t, names(t, w.opts.Dir), 3)
 				require.Empty(t, w.stdout.String())
 
 				if w.opts.model != hacarus.ActiveModel { // a journal is of one model
@@ -319,7 +320,7 @@ func TestWatchEndsWithAnUploadUnderWay(t *testing.T) {
 		w.write(t, "a.png", picture(t, 255))
 		time.AfterFunc(10*time.Second, func() { w.write(t, "b.png", picture(t, 254)) })
 		require.ErrorIs(t, w.run(t, time.Hour), hacarus.ErrForbidden)
-		require.Len(t, names(t, w.opts.dir), 2)
+		require.Len(t, names(t, w.opts.Dir), 2)
 		require.Empty(t, w.stdout.String())
 		w.watch(t, 10*time.Minute)
 		require.Len(t, names(t, w.opts.ng), 2, w.stderr.String())
@@ -339,7 +340,7 @@ func TestSameFolder(t *testing.T) {
 	dir := t.TempDir()
 	other := filepath.Join(t.TempDir(), "link")
 	p := program.NewFor(&bytes.Buffer{}, &bytes.Buffer{}, output.Table)
-	opts := options{dir: dir, ng: filepath.Join(dir, "x", ".."), failed: t.TempDir()}
+	opts := options{Options: folder.Options{Dir: dir}, ng: filepath.Join(dir, "x", ".."), failed: t.TempDir()}
 	require.ErrorContains(t, opts.check(p), "same folder")
 	if os.Symlink(dir, other) == nil {
 		opts.ng = other
@@ -349,37 +350,6 @@ func TestSameFolder(t *testing.T) {
 	require.ErrorContains(t, opts.check(p), "same folder")
 	opts.ng = filepath.Join(dir, "ng")
 	require.NoError(t, opts.check(p), "a folder in it is another one")
-}
-
-// What a move had renamed when the power went is put back.
-func TestAfterACrash(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	in, ng := filepath.Join(dir, "in"), filepath.Join(dir, "ng [7]")
-	require.NoError(t, errors.Join(os.Mkdir(in, 0o700), os.Mkdir(ng, 0o700)))
-	require.NoError(t, os.WriteFile(filepath.Join(in, removingPrefix+"a.png"), []byte("a"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(in, removingPrefix+"b.png"), []byte("b"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(in, "b.png"), []byte("another b"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(ng, partPrefix+"1"), []byte("half"), 0o600))
-	require.NoError(t, tidy(in, ng))
-	require.Empty(t, names(t, ng))
-	require.Equal(t, "a", string(read(t, filepath.Join(in, "a.png"))))
-	require.Equal(t, "another b", string(read(t, filepath.Join(in, "b.png"))))
-	require.Len(t, names(t, in), 3)
-}
-
-// A name as long as a disk takes has its place, and its reason.
-func TestPlace(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	name := strings.Repeat("n", 249) + ".png"
-	path := filepath.Join(dir, name)
-	require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	got := place(t.TempDir(), &found{path: path, info: info})
-	require.Equal(t, ".png", filepath.Ext(got))
-	require.LessOrEqual(t, len(filepath.Base(reasonOf(got))), 255)
 }
 
 // Images that come faster than they can be uploaded all get their verdict, in
@@ -413,7 +383,7 @@ func TestWatchBacklog(t *testing.T) {
 		w.watch(t, time.Hour)
 		require.Len(t, w.entries(t), images)
 		require.Len(t, names(t, w.opts.ng), images/2)
-		require.Len(t, names(t, w.opts.dir), images/2)
+		require.Len(t, names(t, w.opts.Dir), images/2)
 		require.Less(t, <-oldest, (images/107.0+2)*60, "seconds that the oldest waited")
 		_, left := w.metrics.backlog()
 		require.Zero(t, left)
@@ -437,39 +407,20 @@ func TestMoveAcrossDisks(t *testing.T) {
 	}
 	info, err := os.Stat(path)
 	require.NoError(t, err)
-	image := &found{path: path, info: info}
-	sum, err := sumOf(path)
+	image := &folder.Image{Path: path, Info: info}
+	sum, err := durable.Sum(path)
 	require.NoError(t, err)
 
-	require.NoError(t, moveTo(image, sum, filepath.Join(elsewhere, "a.png")))
+	require.NoError(t, mover{}.moveTo(image, sum, filepath.Join(elsewhere, "a.png")))
 	require.Equal(t, "an image", string(read(t, filepath.Join(elsewhere, "a.png"))))
 	require.Empty(t, names(t, dir))
-	require.NoError(t, moveTo(image, sum, filepath.Join(elsewhere, "a.png")), "it is done")
+	require.NoError(t, mover{}.moveTo(image, sum, filepath.Join(elsewhere, "a.png")), "it is done")
 
 	require.NoError(t, os.WriteFile(path, []byte("another image"), 0o600))
-	require.NoError(t, remove(image, sum), "it is not the one that was copied")
+	require.NoError(t, mover{}.copyAndRemove(image, sum, filepath.Join(elsewhere, "a.png")), "it is not the one that was copied")
 	require.Equal(t, "another image", string(read(t, path)))
-	require.ErrorIs(t, moveTo(image, sum, filepath.Join(elsewhere, "b.png")), errReplaced)
+	require.ErrorIs(t, mover{}.moveTo(image, sum, filepath.Join(elsewhere, "b.png")), folder.ErrReplaced)
 	require.NoFileExists(t, filepath.Join(elsewhere, "b.png"))
-}
-
-// A camera that always writes the same name fills the folder at the same speed.
-func TestPlaceOfManyEqualNames(t *testing.T) {
-	t.Parallel()
-	dir, ng := t.TempDir(), t.TempDir()
-	path := filepath.Join(dir, "latest.png")
-	for i := range 300 {
-		require.NoError(t, os.WriteFile(path, []byte{byte(i), byte(i >> 8)}, 0o600))
-		at := time.Unix(1_700_000_000, int64(i)*1e6)
-		require.NoError(t, os.Chtimes(path, at, at))
-		info, err := os.Stat(path)
-		require.NoError(t, err)
-		target := place(ng, &found{path: path, info: info})
-		require.NoFileExists(t, target)
-		require.Regexp(t, `^latest(-\d{8}T\d{6}\.\d{9})?\.png$`, filepath.Base(target), "found at once, and not by counting")
-		require.NoError(t, os.Rename(path, target))
-	}
-	require.Len(t, names(t, ng), 300)
 }
 
 // The record names the model that has decided, and its version.
@@ -549,16 +500,16 @@ func TestTryAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.png"), []byte("x"), 0o600))
-	l := &line{folder: newFolder(dir, 0, 0), tries: map[string]int{}}
+	l := &line{folder: folder.New(folder.Options{Dir: dir}, nil), tries: map[string]int{}}
 	now := time.Now()
 	for try := 1; try <= maxTries; try++ {
-		found, _, err := l.folder.finished(now)
+		found, _, err := l.folder.Finished(now)
 		require.NoError(t, err)
 		require.Len(t, found, 1, "try %d", try)
 		require.Equal(t, try < maxTries, l.tryAgain(found[0], true))
 		now = now.Add(time.Minute)
 	}
-	found, _, err := l.folder.finished(now)
+	found, _, err := l.folder.Finished(now)
 	require.NoError(t, err)
 	require.Empty(t, found)
 	require.Empty(t, l.tries, "nothing is kept of an image that is done with")

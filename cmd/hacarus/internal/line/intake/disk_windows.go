@@ -12,6 +12,3 @@ func freeBytes(dir string) (int64, error) {
 	err = windows.GetDiskFreeSpaceEx(path, &free, nil, nil)
 	return int64(free), err
 }
-
-// syncDir has nothing to do: the file system keeps a log of names.
-func syncDir(string) error { return nil }

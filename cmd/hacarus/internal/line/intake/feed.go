@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -221,7 +222,7 @@ func (s *Spool) move(t *station, verdict []byte) error {
 	}
 	path := filepath.Join(dir, e.ID+extensionOf(head))
 	if e.Error != nil {
-		if err := writeWhole(path+".txt", strings.NewReader(*e.Error+"\n")); err != nil {
+		if err := (durable.Disk{}).Write(path+".txt", strings.NewReader(*e.Error+"\n")); err != nil {
 			return err
 		}
 	}

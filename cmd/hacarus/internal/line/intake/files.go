@@ -71,35 +71,6 @@ func PathOf(data string, e record.Entry) string {
 	return filepath.Join(data, folderOf(e), queue.Escape(e.Station), e.ID+filepath.Ext(e.File))
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
-}
-
-// writeWhole writes a file that is there whole or not at all, but for a power
-// failure until its folder is synced.
-func writeWhole(path string, content io.Reader) error {
-	part, err := writePart(filepath.Dir(path), content)
-	if err == nil {
-		err = os.Rename(part, path)
-	}
-	if err != nil {
-		_ = os.Remove(part)
-	}
-	return err
-}
-
-// writePart writes a file that has no name of its own yet, and returns the one that
-// it has.
-func writePart(dir string, content io.Reader) (string, error) {
-	part, err := os.CreateTemp(dir, partPrefix+"*")
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(part, content)
-	return part.Name(), errors.Join(err, part.Chmod(0o644), part.Sync(), part.Close())
-}
-
 // full tells that the disk is.
 func full(err error) error {
 	for _, reason := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {

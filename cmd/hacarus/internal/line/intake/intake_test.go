@@ -222,7 +222,7 @@ func TestSpoolReopened(t *testing.T) {
 	dir := filepath.Join(s.dir, "a")
 	require.NoError(t, os.Remove(filepath.Join(dir, ids[1]+imageSuffix))) // has its verdict
 	require.NoError(t, os.Remove(filepath.Join(dir, ids[3]+imageSuffix)))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, partPrefix+"1"), picture(9), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".hacarus-part-1"), picture(9), 0o600))
 	again, err := OpenSpool(SpoolDir(data), Limits{})
 	require.NoError(t, err)
 	require.Equal(t, s.ID(), again.ID())

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 )
@@ -69,7 +71,6 @@ var (
 const (
 	imageSuffix = ".img"
 	jobSuffix   = ".json"
-	partPrefix  = ".part-"
 )
 
 // OpenSpool opens a spool, and tidies up what was not accepted to its end.
@@ -108,7 +109,7 @@ func (s *Spool) identify() error {
 		return err
 	}
 	s.id = strings.ToLower(rand.Text()[:10])
-	return writeWhole(path, strings.NewReader(s.id+"\n"))
+	return durable.Disk{}.Write(path, strings.NewReader(s.id+"\n"))
 }
 
 // ID names the spool.
@@ -125,7 +126,7 @@ func (s *Spool) station(name string) (*station, error) {
 	if err := os.MkdirAll(t.dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := syncDir(s.dir); err != nil {
+	if err := (durable.Disk{}).Sync(s.dir); err != nil {
 		return nil, err
 	}
 	size, err := t.read()
@@ -150,7 +151,7 @@ func (t *station) read() (size int64, err error) {
 	images, numbers := map[string]int64{}, map[uint64]bool{}
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasPrefix(name, partPrefix) {
+		if durable.IsPart(name) {
 			if err := os.Remove(filepath.Join(t.dir, name)); err != nil {
 				return 0, err
 			}
@@ -288,7 +289,7 @@ func (t *station) oldest() time.Time {
 type Receive struct {
 	spool *Spool
 	in    Incoming
-	part  *os.File
+	part  *durable.Part
 	hash  hash.Hash
 	size  int64
 	head  []byte // of the image
@@ -300,7 +301,7 @@ func (s *Spool) Begin(in Incoming) (*Receive, error) {
 	if err != nil {
 		return nil, full(err)
 	}
-	part, err := os.CreateTemp(t.dir, partPrefix+"*")
+	part, err := durable.NewPart(t.dir)
 	if err != nil {
 		return nil, full(err)
 	}
@@ -322,10 +323,7 @@ func (r *Receive) Write(b []byte) (int, error) {
 }
 
 // Abandon forgets what was received. It does nothing after Accept.
-func (r *Receive) Abandon() {
-	_ = r.part.Close()
-	_ = os.Remove(r.part.Name())
-}
+func (r *Receive) Abandon() { r.part.Discard() }
 
 // Accept makes the image durable and returns its job. It is false for one that had
 // been accepted already.
@@ -361,29 +359,34 @@ func (r *Receive) accept(job *queue.Job) (bool, error) {
 		return false, err
 	}
 	synced := make(chan error, 1)
-	go func() { synced <- errors.Join(r.part.Sync(), r.part.Close()) }()
-	jobPart, err := writePart(t.dir, bytes.NewReader(raw))
-	defer os.Remove(jobPart) //nolint:errcheck // it has its name by then
+	go func() { synced <- r.part.Seal() }()
+	jobPart, err := durable.Create(t.dir, func(w io.Writer) error {
+		_, err := w.Write(raw)
+		return err
+	})
+	if err == nil {
+		defer jobPart.Discard()
+	}
 	if err := errors.Join(<-synced, err); err != nil {
 		return false, err
 	}
-	return r.spool.enter(t, job, jobPart, r.part.Name())
+	return r.spool.enter(t, job, jobPart, r.part)
 }
 
 // enter gives an image its number and its name.
-func (s *Spool) enter(t *station, job *queue.Job, jobPart, part string) (bool, error) {
+func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if s.has(t, job.ID) {
 		return false, nil
 	}
 	job.Number = t.next
-	err := os.Rename(jobPart, t.jobPath(job.Number))
+	err := jobPart.Rename(t.jobPath(job.Number))
 	if err == nil {
-		err = os.Rename(part, t.imagePath(job.ID))
+		err = part.Rename(t.imagePath(job.ID))
 	}
 	if err == nil {
-		err = syncDir(t.dir)
+		err = durable.Disk{}.Sync(t.dir)
 	}
 	if err != nil {
 		_ = os.Remove(t.imagePath(job.ID))
@@ -403,11 +406,11 @@ func (s *Spool) enter(t *station, job *queue.Job, jobPart, part string) (bool, e
 
 // has says whether an image has been accepted: it waits, or it is kept.
 func (s *Spool) has(t *station, id string) bool {
-	if exists(t.imagePath(id)) {
+	if durable.Exists(t.imagePath(id)) {
 		return true
 	}
 	for _, path := range keptPaths(filepath.Dir(s.dir), filepath.Base(t.dir), id) {
-		if exists(path) {
+		if durable.Exists(path) {
 			return true
 		}
 	}

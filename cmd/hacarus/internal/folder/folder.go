@@ -1,85 +1,50 @@
-package watch
+// Package folder finds the images that cameras write into a folder: those that are
+// written to their end, each once, also where the folder is on a network share that
+// goes away and comes back.
+package folder
 
 import (
 	"cmp"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
-	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // imageTypes are the extensions of the images that the service takes.
 var imageTypes = []string{".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 
-// folder finds the files in a folder that are written to their end. It tells that
+// Options say where images come in, and how.
+type Options struct {
+	Dir         string
+	Every       time.Duration  // between two looks
+	Settle      time.Duration  // without a change after which a file is whole
+	SidecarWait time.Duration  // for the sidecar of an image; 0: images have none
+	Names       *regexp.Regexp // whose groups lot and serial tell of an image; nil for none
+}
+
+// Folder finds the files in a folder that are written to their end. It tells that
 // from two looks at them, and needs no notice of changes, which network shares do
-// not give.
-type folder struct {
-	path   string
-	settle time.Duration
-	wait   time.Duration        // for the sidecar of an image; 0: images have none
-	files  map[string]*sighting // by name
-	in     fs.FileInfo          // the folder at the last look
+// not give. Its methods may be called concurrently.
+type Folder struct {
+	opts    Options
+	notices *Notices // nil for none
+
+	mu    sync.Mutex
+	files map[string]*sighting // by name
+	in    fs.FileInfo          // the folder at the last look
 }
 
-// found is an image as it was found.
-type found struct {
-	path    string
-	info    fs.FileInfo
-	in      fs.FileInfo // the folder; nil where that does not matter
-	since   time.Time   // it was whole
-	sidecar sidecar     // what the file beside it tells
-}
-
-func (f *found) name() string { return filepath.Base(f.path) }
-
-// check returns an error if the image is not as it was found: errReplaced, unless its
-// folder is away, and with it what would tell.
-func (f *found) check() error {
-	info, err := os.Lstat(f.path)
-	switch {
-	case f.isGone(err), err == nil && !unchanged(f.info, info):
-		return errReplaced
-	}
-	return err
-}
-
-// isGone says whether an error is that the image is not in its folder any more.
-func (f *found) isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) && f.folderIsThere() }
-
-// errReplaced is the error of an image in whose place there is another one, or none.
-var errReplaced = language.Errorf("another image has taken its place, or it is gone")
-
-// file is the image to upload: the one that was found, or none.
-func (f *found) file() hacarus.File {
-	return hacarus.File{Name: f.name(), Size: f.info.Size(), Tag: f, Open: func() (io.ReadCloser, error) { return f.open() }}
-}
-
-func (f *found) open() (*os.File, error) {
-	file, err := os.Open(f.path)
-	if f.isGone(err) {
-		return nil, errReplaced
-	}
-	if err != nil {
-		return nil, err
-	}
-	if info, err := file.Stat(); err != nil || !unchanged(f.info, info) {
-		return nil, errors.Join(errReplaced, err, file.Close())
-	}
-	return file, nil
-}
-
-// folderIsThere says whether the folder is the one in which the image was found.
-func (f *found) folderIsThere() bool {
-	info, err := os.Stat(filepath.Dir(f.path))
-	return err == nil && (f.in == nil || os.SameFile(f.in, info))
+// New returns a folder that nobody has looked into yet. Notices may be nil.
+func New(opts Options, notices *Notices) *Folder {
+	return &Folder{opts: opts, notices: notices, files: map[string]*sighting{}}
 }
 
 // sighting is what was seen of a file.
@@ -88,16 +53,17 @@ type sighting struct {
 	in    fs.FileInfo // the folder: a share that is away may show another one in its place
 	since time.Time   // it is as it is
 	taken bool
+	// told is which images a sidecar has told of, by their names: another one under a
+	// name waits for another sidecar.
+	told map[string]shape
 }
 
-func newFolder(path string, settle, wait time.Duration) *folder {
-	return &folder{path: path, settle: settle, wait: wait, files: map[string]*sighting{}}
-}
-
-// finished returns the images that have not changed for the settling time, each
+// Finished returns the images that have not changed for the settling time, each
 // once, the oldest first, and when the next one may be; the zero time is never. One
 // that changes later is a new one; one that is only renamed is not.
-func (f *folder) finished(now time.Time) (finished []*found, next time.Time, err error) {
+func (f *Folder) Finished(now time.Time) (finished []*Image, next time.Time, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err := f.sight(now); err != nil {
 		return nil, next, err
 	}
@@ -112,23 +78,25 @@ func (f *folder) finished(now time.Time) (finished []*found, next time.Time, err
 			continue
 		}
 		s.taken = true
-		finished = append(finished, &found{path: filepath.Join(f.path, name), info: s.info, in: s.in, since: now, sidecar: f.sidecarOf(name, now)})
+		image := &Image{Path: filepath.Join(f.opts.Dir, name), Info: s.info, Since: now, in: s.in}
+		f.describe(image, s, now)
+		finished = append(finished, image)
 	}
-	slices.SortFunc(finished, func(a, b *found) int {
-		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(a.path, b.path))
+	slices.SortFunc(finished, func(a, b *Image) int {
+		return cmp.Or(a.Info.ModTime().Compare(b.Info.ModTime()), strings.Compare(a.Path, b.Path))
 	})
 	return finished, next, nil
 }
 
 // readyAt is when an image is to be taken, as far as can be told now.
-func (f *folder) readyAt(name string, image *sighting) time.Time {
-	whole := image.since.Add(f.settle)
-	last := whole.Add(f.wait)
-	beside := f.beside(name)
+func (f *Folder) readyAt(name string, image *sighting) time.Time {
+	whole := image.since.Add(f.opts.Settle)
+	last := whole.Add(f.opts.SidecarWait)
+	beside := f.beside(name, image)
 	if beside == nil {
 		return last
 	}
-	if at := beside.since.Add(f.settle); at.Before(last) {
+	if at := beside.since.Add(f.opts.Settle); at.Before(last) {
 		last = at
 	}
 	if last.Before(whole) {
@@ -139,8 +107,8 @@ func (f *folder) readyAt(name string, image *sighting) time.Time {
 
 // sight looks at all files in the folder. It forgets those that are gone from the
 // folder in which they were, and no others: they are there again when the folder is.
-func (f *folder) sight(now time.Time) error {
-	in, entries, err := list(f.path)
+func (f *Folder) sight(now time.Time) error {
+	in, entries, err := list(f.opts.Dir)
 	if err != nil {
 		return err
 	}
@@ -192,7 +160,7 @@ func list(path string) (fs.FileInfo, []os.DirEntry, error) {
 }
 
 // isHere says whether a file was there at the last look.
-func (f *folder) isHere(s *sighting) bool { return s.in == f.in }
+func (f *Folder) isHere(s *sighting) bool { return s.in == f.in }
 
 // shape is what unchanged goes by, for files that are to be found by it.
 type shape struct{ size, written int64 }
@@ -200,7 +168,7 @@ type shape struct{ size, written int64 }
 func shapeOf(info fs.FileInfo) shape { return shape{info.Size(), info.ModTime().UnixNano()} }
 
 // gone returns what was seen under names that are not there any more.
-func (f *folder) gone(entries []os.DirEntry) map[shape][]*sighting {
+func (f *Folder) gone(entries []os.DirEntry) map[shape][]*sighting {
 	names := make(map[string]bool, len(entries))
 	for _, e := range entries {
 		names[e.Name()] = true
@@ -216,7 +184,7 @@ func (f *folder) gone(entries []os.DirEntry) map[shape][]*sighting {
 
 // recognise returns what was seen of a file before, under its name or another
 // one; nil if it is new, or has changed.
-func (f *folder) recognise(info fs.FileInfo, renamed map[shape][]*sighting) *sighting {
+func (f *Folder) recognise(info fs.FileInfo, renamed map[shape][]*sighting) *sighting {
 	if s := f.files[info.Name()]; s != nil {
 		if unchanged(s.info, info) {
 			return s
@@ -234,16 +202,53 @@ func (f *folder) recognise(info fs.FileInfo, renamed map[shape][]*sighting) *sig
 // unchanged goes by size and time, which is all that every file system tells.
 func unchanged(before, now fs.FileInfo) bool { return shapeOf(before) == shapeOf(now) }
 
-// giveBack lets an image be found again, when it has settled once more.
-func (f *folder) giveBack(image *found, now time.Time) {
-	if s := f.files[image.name()]; s != nil && unchanged(s.info, image.info) {
-		s.taken, s.since = false, now
+// GiveBack lets an image be found again at the next look.
+func (f *Folder) GiveBack(image *Image) { f.giveBack(image, func(*sighting) {}) }
+
+// Resettle lets an image be found again when it has settled once more.
+func (f *Folder) Resettle(image *Image, now time.Time) {
+	f.giveBack(image, func(s *sighting) { s.since = now })
+}
+
+func (f *Folder) giveBack(image *Image, change func(*sighting)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s := f.files[image.Name()]; s != nil && unchanged(s.info, image.Info) {
+		s.taken = false
+		change(s)
 	}
 }
 
-// take marks an image as found: an earlier run has dealt with it.
-func (f *folder) take(info fs.FileInfo) {
-	f.files[info.Name()] = &sighting{info: info, taken: true}
+// Take marks an image as found: an earlier run has dealt with it.
+func (f *Folder) Take(image *Image) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.takeSidecar(image)
+	f.files[image.Name()] = &sighting{info: image.Info, taken: true}
+}
+
+// Images returns the images in a folder, by their ids. It is an error if the folder
+// goes meanwhile: images that it leaves out count as new.
+func Images(dir string) (map[string]*Image, error) {
+	in, entries, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	images := map[string]*Image{}
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) { // the file has just gone, or the folder has
+			return Images(dir)
+		}
+		if err == nil && info.Mode().IsRegular() && isImage(info) {
+			image := &Image{Path: filepath.Join(dir, info.Name()), Info: info, in: in}
+			images[image.ID()] = image
+		}
+	}
+	if after, err := os.Stat(dir); err != nil || !os.SameFile(in, after) {
+		return nil, errors.Join(language.Errorf("%s is another folder now", dir), err)
+	}
+	return images, nil
 }
 
 func isHidden(info fs.FileInfo) bool { return strings.HasPrefix(info.Name(), ".") }

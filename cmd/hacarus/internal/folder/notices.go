@@ -1,4 +1,4 @@
-package watch
+package folder
 
 import (
 	"errors"
@@ -6,15 +6,13 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-
-	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 )
 
-// notices are those that the system gives of changes in a folder. They only let the
+// Notices are those that the system gives of changes in a folder. They only let the
 // next look come sooner: what they miss, such as on a network share, it finds all
 // the same. Nil gives none.
-type notices struct {
-	p       *program.Program
+type Notices struct {
+	tell    func(refusal error, every time.Duration)
 	open    func(dir string) (*fsnotify.Watcher, error)
 	came    chan struct{} // holds something when there was one
 	watcher *fsnotify.Watcher
@@ -22,8 +20,10 @@ type notices struct {
 	refused bool
 }
 
-func newNotices(p *program.Program) *notices {
-	return &notices{p: p, open: openWatcher, came: make(chan struct{}, 1)}
+// NewNotices returns notices of one folder. Where the system refuses them, tell is
+// called, with the time between two looks.
+func NewNotices(tell func(refusal error, every time.Duration)) *Notices {
+	return &Notices{tell: tell, open: openWatcher, came: make(chan struct{}, 1)}
 }
 
 func openWatcher(dir string) (*fsnotify.Watcher, error) {
@@ -40,7 +40,7 @@ func openWatcher(dir string) (*fsnotify.Watcher, error) {
 // attend sees to it that notices of the folder come which is there now: it may have
 // been removed and made anew. Where the system refuses that, it is told of once, and
 // not asked for again.
-func (n *notices) attend(dir string, every time.Duration) {
+func (n *Notices) attend(dir string, every time.Duration) {
 	if n == nil || n.refused {
 		return
 	}
@@ -52,7 +52,7 @@ func (n *notices) attend(dir string, every time.Duration) {
 	watcher, err := n.open(dir)
 	if err != nil {
 		n.refused = true
-		n.p.Say("The system gives no notice of changes (%v); the folder is looked into every %v.", err, every)
+		n.tell(err, every)
 		return
 	}
 	n.watcher, n.of = watcher, info
@@ -61,13 +61,13 @@ func (n *notices) attend(dir string, every time.Duration) {
 
 // isOf says whether notices come of a folder. A system forgets one that is removed,
 // and may give its number to the next.
-func (n *notices) isOf(info os.FileInfo) bool {
+func (n *Notices) isOf(info os.FileInfo) bool {
 	return n.watcher != nil && len(n.watcher.WatchList()) > 0 && os.SameFile(info, n.of)
 }
 
 // pass passes notices on until there will be none. An error is one as well: it says
 // that some were lost.
-func (n *notices) pass(watcher *fsnotify.Watcher) {
+func (n *Notices) pass(watcher *fsnotify.Watcher) {
 	for {
 		var more bool
 		select {
@@ -85,14 +85,14 @@ func (n *notices) pass(watcher *fsnotify.Watcher) {
 }
 
 // coming is where notices come; nil where none will.
-func (n *notices) coming() <-chan struct{} {
+func (n *Notices) coming() <-chan struct{} {
 	if n == nil {
 		return nil
 	}
 	return n.came
 }
 
-func (n *notices) close() {
+func (n *Notices) close() {
 	if n != nil && n.watcher != nil {
 		_ = n.watcher.Close() // nothing hangs on it
 		n.watcher = nil
