@@ -47,7 +47,7 @@ type inbox struct {
 	away  []bool
 }
 
-func (b *inbox) Found(images []*Image) {
+func (b *inbox) Found(_ context.Context, images []*Image) {
 	for _, image := range images {
 		b.found = append(b.found, image.Name())
 	}

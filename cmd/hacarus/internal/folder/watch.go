@@ -8,7 +8,7 @@ import (
 // Receiver takes what comes into a folder.
 type Receiver interface {
 	// Found is called after each look, with the images that are whole by then.
-	Found(images []*Image)
+	Found(ctx context.Context, images []*Image)
 	// Away is called when the folder cannot be read, with the reason, and with nil when
 	// it is there again.
 	Away(reason error)
@@ -27,7 +27,7 @@ func (f *Folder) Watch(ctx context.Context, to Receiver) {
 			away = !away
 			to.Away(err) // a share may come back
 		}
-		to.Found(images)
+		to.Found(ctx, images)
 		f.pause(ctx, next, took)
 	}
 }

@@ -1,15 +1,16 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/intake"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 )
@@ -17,6 +18,12 @@ import (
 // watchFolders takes the images of folders in: a camera may write files instead of
 // posting them. They leave their folder once they are accepted.
 func (l *process) watchFolders(ctx context.Context) error {
+	opts, err := folder.ReadOptions(l.p, l.cmd)
+	if err != nil {
+		return err
+	}
+	var inlets []*inlet
+	var dirs []string
 	for _, pair := range l.cmd.StringSlice("folder") {
 		station, dir, ok := strings.Cut(pair, "=")
 		if !ok {
@@ -25,142 +32,165 @@ func (l *process) watchFolders(ctx context.Context) error {
 		if err := queue.CheckName("Station", station, true); err != nil {
 			return err
 		}
-		if _, err := os.Stat(dir); err != nil {
+		if opts.Dir, err = filepath.Abs(dir); err != nil { // ids have it in them
 			return err
 		}
-		f := &folder{l, station, dir, map[string]sighting{}}
-		if err := f.giveBack(); err != nil {
+		dirs = append(dirs, opts.Dir)
+		notices := folder.NewNotices(func(refusal error, every time.Duration) {
+			l.log.Info("the system gives no notice of changes", "folder", dir, "error", refusal, "every", every)
+		})
+		inlets = append(inlets, &inlet{process: l, station: station, dir: dir, folder: folder.New(opts, notices)})
+	}
+	if err := folder.CheckApart(l.p, dirs...); err != nil {
+		return err
+	}
+	for n, i := range inlets {
+		if err := folder.Tidy(dirs[n]); err != nil {
 			return err
 		}
-		l.running.Go(func() { f.watch(ctx) })
+		l.running.Go(func() { i.folder.Watch(ctx, i) })
 	}
 	return nil
 }
 
-// folder is one that images come into.
-type folder struct {
+// inlet takes the images of a folder in.
+type inlet struct {
 	*process
 	station, dir string
-	seen         map[string]sighting // by name
+	folder       *folder.Folder
+	refused      bool      // images are, which is told once
+	left         []removal // what could not be done, and is tried again
 }
 
-// sighting is what was seen of a file, and since when.
-type sighting struct {
-	size    int64
-	written time.Time
-	since   time.Time
-	refused bool // it is no image
+// removal is an image that was accepted and is to leave its folder.
+type removal struct {
+	image *folder.Image
+	sum   string
 }
 
-// Files are looked for every lookEvery, and are whole when they have not changed
-// for settleTime: network shares do not tell of changes.
-const (
-	lookEvery  = 500 * time.Millisecond
-	settleTime = 2 * time.Second
-)
-
-func (f *folder) watch(ctx context.Context) {
-	for tick := time.NewTicker(lookEvery); ; {
-		if err := f.look(); err != nil && ctx.Err() == nil {
-			f.log.Warn("a folder cannot be taken in", "folder", f.dir, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			return
-		case <-tick.C:
-		}
+// Away implements [folder.Receiver].
+func (i *inlet) Away(reason error) {
+	if reason == nil {
+		i.log.Warn("a folder is there again", "folder", i.dir)
+	} else {
+		i.log.Warn("a folder cannot be read", "folder", i.dir, "error", reason)
 	}
 }
 
-// look takes in what is whole, the oldest first.
-func (f *folder) look() error {
-	entries, err := os.ReadDir(f.dir)
-	if err != nil {
+// Found implements [folder.Receiver]. Images that are refused for now are found
+// again, in their order.
+func (i *inlet) Found(ctx context.Context, images []*folder.Image) {
+	left := i.left
+	i.left = nil
+	for _, r := range left {
+		_ = i.remove(r) // that it cannot be done has been told
+	}
+	for n, image := range images {
+		err := context.Cause(ctx)
+		if err == nil {
+			err = i.take(image)
+		}
+		if err != nil {
+			if !i.refused {
+				i.log.Warn("images of a folder are not taken in for now", "folder", i.dir, "error", err)
+			}
+			i.refused = true
+			for _, image := range images[n:] {
+				i.folder.GiveBack(image)
+			}
+			return
+		}
+		i.refused = false
+	}
+}
+
+// take takes an image in. What is no image stays where it is.
+func (i *inlet) take(image *folder.Image) error {
+	job, isNew, err := i.accept(image)
+	switch {
+	case errors.Is(err, folder.ErrReplaced):
+		return nil // the next look finds what is there
+	case errors.Is(err, intake.ErrNoImage), errors.Is(err, intake.ErrTooLarge):
+		i.log.Warn("a file is not taken in", "file", image.Path, "error", err)
+		return nil
+	case err != nil:
 		return err
 	}
-	now, seen := time.Now(), map[string]sighting{}
-	var whole []string
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || strings.HasPrefix(e.Name(), ".") || info.Size() == 0 {
-			continue
-		}
-		s := f.seen[e.Name()]
-		if s.size != info.Size() || !s.written.Equal(info.ModTime()) {
-			s = sighting{size: info.Size(), written: info.ModTime(), since: now}
-		}
-		if seen[e.Name()] = s; !s.refused && now.Sub(s.since) >= settleTime {
-			whole = append(whole, e.Name())
-		}
-	}
-	f.seen = seen
-	slices.SortFunc(whole, func(a, b string) int { return seen[a].written.Compare(seen[b].written) })
-	for _, name := range whole {
-		if err := f.take(name, seen[name]); err != nil {
-			return err
-		}
+	i.metrics.accepted(job, isNew)
+	if err := i.remove(removal{image, job.SHA256}); err != nil {
+		i.log.Warn("an image that was accepted does not leave its folder yet", "file", image.Path, "error", err)
 	}
 	return nil
 }
 
-// take takes a file in. One that is no image stays where it is.
-func (f *folder) take(name string, s sighting) error {
-	path := filepath.Join(f.dir, name)
-	if err := f.spool.Room(s.size); err != nil && !errors.Is(err, intake.ErrTooLarge) {
-		return err
+// accept has the spool accept an image, whose name, time and content are what it is
+// known by: after any end of the process, it is accepted once.
+func (i *inlet) accept(image *folder.Image) (job queue.Job, isNew bool, err error) {
+	if err := i.spool.Room(image.Info.Size()); err != nil {
+		return job, false, err
 	}
-	file, err := os.Open(path)
+	file, err := image.Open()
 	if err != nil {
-		return err
+		return job, false, err
 	}
 	defer file.Close()
-	receive, err := f.spool.Begin(intake.Incoming{Station: f.station, Key: name + " " + s.written.UTC().String()})
+	sum, err := durable.SumOf(file)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
 	if err != nil {
-		return err
+		return job, false, err
+	}
+	receive, err := i.spool.Begin(i.incoming(image, sum))
+	if err != nil {
+		return job, false, err
 	}
 	defer receive.Abandon()
-	var job queue.Job
-	var isNew bool
-	if _, err = io.Copy(receive, file); err == nil {
-		job, isNew, err = receive.Accept()
+	if _, err := io.Copy(receive, file); err != nil {
+		return job, false, err
 	}
-	if errors.Is(err, intake.ErrNoImage) || errors.Is(err, intake.ErrTooLarge) {
-		f.log.Warn("a file is not taken in", "file", path, "error", err)
-		s.refused = true
-		f.seen[name] = s
+	if err := image.Check(); err != nil { // it has been written to meanwhile
+		return job, false, err
+	}
+	return receive.Accept()
+}
+
+// incoming is what is known of an image. A lot or a serial number that the line does
+// not take is left out, and the record says why.
+func (i *inlet) incoming(image *folder.Image, sum string) intake.Incoming {
+	in := intake.Incoming{Station: i.station, Lot: image.Lot, Serial: image.Serial, Key: image.ID() + " " + sum, Note: image.Sidecar.Trouble}
+	known := func(what, name string) string {
+		if err := queue.CheckName(what, name, false); err != nil {
+			in.Note = cmp.Or(in.Note, err.Error())
+			return ""
+		}
+		return name
+	}
+	in.Lot, in.Serial = known("Lot", in.Lot), known("Serial", in.Serial)
+	return in
+}
+
+// remove removes an image that was accepted, or notes that it is still to be done.
+func (i *inlet) remove(r removal) error {
+	err := r.do()
+	if errors.Is(err, folder.ErrReplaced) {
+		i.folder.GiveBack(r.image) // the next one has all but its content
 		return nil
 	}
 	if err != nil {
-		return err
-	}
-	f.metrics.accepted(job, isNew)
-	_ = file.Close()
-	return f.remove(name, s)
-}
-
-// asidePrefix begins the names of files that are there for a moment only.
-const asidePrefix = ".hacarus-taken-"
-
-// remove removes a file that was taken in, and not one that has taken its place.
-func (f *folder) remove(name string, s sighting) error {
-	path, aside := filepath.Join(f.dir, name), filepath.Join(f.dir, asidePrefix+name)
-	if err := os.Rename(path, aside); err != nil {
-		return err
-	}
-	info, err := os.Stat(aside)
-	if err == nil && info.Size() == s.size && info.ModTime().Equal(s.written) {
-		return os.Remove(aside)
-	}
-	return errors.Join(err, os.Rename(aside, path))
-}
-
-// giveBack gives files their names back that a process has left without: those that
-// were taken in are known.
-func (f *folder) giveBack() error {
-	left, err := filepath.Glob(filepath.Join(f.dir, asidePrefix+"*"))
-	for _, aside := range left {
-		err = errors.Join(err, os.Rename(aside, filepath.Join(f.dir, strings.TrimPrefix(filepath.Base(aside), asidePrefix))))
+		i.left = append(i.left, r)
 	}
 	return err
+}
+
+// do removes the sidecar first: an image that is still there is known.
+func (r removal) do() error {
+	beside, err := r.image.Beside()
+	if beside != nil {
+		err = beside.Remove(r.image.Sidecar.Sum)
+	}
+	if err != nil && !errors.Is(err, folder.ErrReplaced) { // it tells of the next image by now
+		return err
+	}
+	return r.image.Remove(r.sum)
 }

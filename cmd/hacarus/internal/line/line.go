@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
@@ -117,7 +118,7 @@ func addrFlags(p *program.Program) []cli.Flag {
 
 func intakeFlags(p *program.Program) []cli.Flag {
 	category := p.Text("Intake")
-	return append(addrFlags(p),
+	return slices.Concat(addrFlags(p), folder.Flags(p, category), []cli.Flag{
 		&cli.StringFlag{Name: "tokens", Category: category, TakesFile: true, Sources: cli.EnvVars("HACARUS_LINE_TOKENS"), Usage: p.Text("`FILE` of the stations' tokens, as JSON: {\"cam-7\": \"…\"}")},
 		&cli.BoolFlag{Name: "open", Category: category, Usage: p.Text("let anybody in the network send images as any station")},
 		&cli.StringFlag{Name: "tls-cert", Category: category, TakesFile: true, Sources: cli.EnvVars("HACARUS_LINE_TLS_CERT"), Usage: p.Text("`FILE` of the certificate to serve https with")},
@@ -130,7 +131,7 @@ func intakeFlags(p *program.Program) []cli.Flag {
 		&cli.DurationFlag{Name: "keep", Category: category, Value: 24 * time.Hour, Usage: p.Text("`TIME` for which OK images are kept")},
 		&cli.DurationFlag{Name: "keep-ng", Category: category, Value: 90 * 24 * time.Hour, Usage: p.Text("`TIME` for which NG images are kept; 0 is for ever")},
 		&cli.BoolFlag{Name: "shared", Category: category, Usage: p.Text("all roles see the folder of --data: images do not travel through the queue")},
-	)
+	})
 }
 
 func inspectFlags(p *program.Program) []cli.Flag {

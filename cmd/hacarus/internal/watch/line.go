@@ -160,7 +160,7 @@ func (l *line) Away(reason error) {
 }
 
 // Found implements [folder.Receiver]. What could not be done is tried again.
-func (l *line) Found(images []*folder.Image) {
+func (l *line) Found(_ context.Context, images []*folder.Image) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	undone := l.undone

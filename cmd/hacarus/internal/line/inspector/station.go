@@ -440,7 +440,7 @@ func (i *inspection) entry(w *work) record.Entry {
 	return record.Entry{
 		ID: w.job.ID, Time: time.Now().UTC(), Station: w.job.Station, File: output.JSONString(w.job.File), SHA256: w.job.SHA256,
 		Size: w.job.Size, Written: w.job.Accepted, Lot: w.job.Lot, Serial: w.job.Serial, Model: i.modelOf(w.job), ItemID: w.done.ItemID,
-		Verdict: string(w.done.Verdict), Score: r.Score, Error: r.Error, By: record.Model,
+		Verdict: string(w.done.Verdict), Score: r.Score, Error: r.Error, By: record.Model, Note: w.job.Note,
 		Boxes: record.OnPicture(r.Boxes, w.done.Item, i.file(w).Open),
 	}
 }

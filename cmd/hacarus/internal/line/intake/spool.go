@@ -216,6 +216,7 @@ type Incoming struct {
 	Station, Lot, Serial, Model string
 	Key                         string // "": the image itself is what it is known by
 	Trace                       string
+	Note                        string // for the record
 }
 
 // Room says whether there is room for another image: nil, or ErrFull.
@@ -341,7 +342,7 @@ func (r *Receive) Accept() (job queue.Job, isNew bool, err error) {
 	id := queue.IDOf(r.in.Station, key)
 	job = queue.Job{
 		ID: id, Station: r.in.Station, Lot: r.in.Lot, Serial: r.in.Serial, Model: r.in.Model,
-		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.id, Trace: r.in.Trace,
+		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.id, Trace: r.in.Trace, Note: r.in.Note,
 	}
 	isNew, err = r.accept(&job)
 	return job, isNew, full(err)

@@ -26,6 +26,7 @@ type Job struct {
 	Intake   string    `json:"intake"`          // whose spool has the image
 	Number   uint64    `json:"number"`          // of the station's images of that intake, counted from 1; the spool has it as a name
 	Trace    string    `json:"trace,omitempty"` // a traceparent
+	Note     string    `json:"note,omitempty"`  // for the record: why nothing more is known of it
 }
 
 // IDOf is the id of an image: the same for the same station and key.
