@@ -1,8 +1,6 @@
 package judge
 
 import (
-	"time"
-
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -72,12 +70,13 @@ func (i *Image) before() (record.Entry, bool) {
 	return holding[len(holding)-2], true
 }
 
-// check refuses what is about another image, or does not know of its last line.
-func (i *Image) check(id string, seen time.Time) error {
-	switch last := i.Last(); {
-	case last.ID == "" || last.ID != id:
+// check refuses what is about another image, or does not know of its last entry. The
+// record only grows, so that their number tells.
+func (i *Image) check(id string, seen int) error {
+	switch {
+	case i.ID() == "" || i.ID() != id:
 		return language.Errorf("the record has no such image")
-	case !seen.IsZero() && !seen.Equal(last.Time):
+	case seen != 0 && seen != len(i.Entries):
 		return ErrOvertaken
 	}
 	return nil

@@ -24,7 +24,7 @@ type Judgement struct {
 	Verdict hacarus.Verdict // OK, NG, or unknown if the person does not know
 	Boxes   [][4]int        // what is defect: left, top, right and bottom in pixels
 	Note    string          // why; "" if the person does not say
-	Seen    time.Time       // of the last line that the person has seen of the image; zero is any
+	Seen    int             // how many entries of the image the person has seen; 0 is any
 }
 
 // Limits of what a person says. They keep lines short that are read for years.
@@ -79,7 +79,7 @@ func (j *Judge) Add(image *Image, judgement Judgement) error {
 
 // Undo takes the last judgement of an image back, with a line that has what held
 // before. What was sent to the service stays there.
-func (j *Judge) Undo(image *Image, by string, seen time.Time) error {
+func (j *Judge) Undo(image *Image, by string, seen int) error {
 	by, err := CheckName(by)
 	if err != nil {
 		return err
@@ -95,8 +95,9 @@ func (j *Judge) Undo(image *Image, by string, seen time.Time) error {
 	return j.add(image, before)
 }
 
-// add gives a line its time, which is later than that of the line before it: a
-// clock that was set back must not make a new line look like one that was seen.
+// add gives a line its time, which is later than that of the line before it, so that
+// the history can be read where a clock was set back. What follows what is told by the
+// record alone, in which lines of several programs may have one time.
 func (j *Judge) add(image *Image, e record.Entry) error {
 	e.Time = j.now().UTC()
 	if last := image.Last().Time; !e.Time.After(last) {
@@ -118,14 +119,19 @@ func CheckName(name string) (string, error) {
 		return "", language.Errorf("a judgement needs the name of the person who judges")
 	case strings.EqualFold(name, record.Model):
 		return "", language.Errorf("%s is not a person's name: it stands for the model", name)
-	case utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, isHidden):
+	case !IsLine(name, maxName):
 		return "", language.Errorf("a name has at most %d characters, all of which can be seen", maxName)
 	}
 	return name, nil
 }
 
-// isHidden says of a letter that nobody sees it, or that it turns the others.
-func isHidden(r rune) bool { return !unicode.IsGraphic(r) }
+// IsLine says whether a text is a line of at most some characters, with something to
+// see in it: no accent without a letter, and nothing that turns the letters around.
+func IsLine(text string, most int) bool {
+	visible := strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) })
+	hidden := strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
+	return visible && !hidden && utf8.ValidString(text) && utf8.RuneCountInString(text) <= most
+}
 
 func (j Judgement) check() error {
 	switch j.Verdict {

@@ -51,7 +51,7 @@ func TestSend(t *testing.T) {
 	lines, err = r.Send(t.Context(), *again, true)
 	require.NoError(t, err)
 	require.Empty(t, lines)
-	require.NoError(t, r.Undo(again, "Sato", again.Last().Time))
+	require.NoError(t, r.Undo(again, "Sato", len(again.Entries)))
 	require.Empty(t, again.Drawn())
 	require.Equal(t, 1, again.Sent(), "the service keeps them")
 	require.NoError(t, r.Add(again, Judgement{ID: "1", By: "Ito", Verdict: hacarus.VerdictNG, Boxes: [][4]int{{5, 6, 7, 8}, {9, 9, 10, 10}}}))

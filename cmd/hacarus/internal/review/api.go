@@ -41,7 +41,7 @@ func (s *server) postJudge(w http.ResponseWriter, r *http.Request) {
 		Verdict hacarus.Verdict `json:"verdict"`
 		Boxes   [][4]int        `json:"boxes"`
 		Note    string          `json:"note"`
-		Seen    time.Time       `json:"seen"`
+		Seen    int             `json:"seen"`
 	}
 	if !read(w, r, &in) {
 		return
@@ -58,9 +58,9 @@ func (s *server) postJudge(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) postUndo(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		ID   string    `json:"id"`
-		By   string    `json:"by"`
-		Seen time.Time `json:"seen"`
+		ID   string `json:"id"`
+		By   string `json:"by"`
+		Seen int    `json:"seen"`
 	}
 	if !read(w, r, &in) {
 		return

@@ -252,7 +252,7 @@ type view struct {
 	File    string      `json:"file"`
 	Day     string      `json:"day"`
 	Time    time.Time   `json:"time"` // of the inspection
-	Seen    time.Time   `json:"seen"` // of the last line, which a judgement refers to
+	Seen    int         `json:"seen"` // entries, which a judgement refers to
 	Verdict string      `json:"verdict"`
 	Judged  bool        `json:"judged"`
 	By      string      `json:"by"`
@@ -291,7 +291,7 @@ func (b *book) view(l language.Language, id string) view {
 	image := b.images[id]
 	first, last, holding := image.Entries[0], image.Last(), image.Holding()
 	v := view{
-		ID: id, File: last.File, Day: dayOf(image), Time: first.Time, Seen: last.Time,
+		ID: id, File: last.File, Day: dayOf(image), Time: first.Time, Seen: len(image.Entries),
 		Verdict: last.Verdict, Judged: image.Judged(), Score: last.Score, Boxes: append([][4]int{}, last.Boxes...), Error: last.Error,
 		Station: last.Station, Lot: last.Lot, Serial: last.Serial, Model: last.Model, Version: last.Version, ItemID: last.ItemID,
 	}

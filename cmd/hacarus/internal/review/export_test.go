@@ -124,7 +124,7 @@ func TestExportAfterUndo(t *testing.T) {
 	_, err := r.book.refresh()
 	require.NoError(t, err)
 	undo := func(id string) {
-		_, err := r.book.change("en", id, func(i *judge.Image) error { return r.book.judge.Undo(i, "Ito", time.Time{}) })
+		_, err := r.book.change("en", id, func(i *judge.Image) error { return r.book.judge.Undo(i, "Ito", 0) })
 		require.NoError(t, err)
 	}
 	r.say(t, "ng-1", "Ito", "NG")

@@ -20,6 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/image/tiff"
 
+	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
@@ -200,7 +202,7 @@ func TestList(t *testing.T) {
 	judged := b.list("show=judged")
 	require.Equal(t, []string{"ng-1", "ok-1"}, ids(judged))
 	require.Equal(t, []judgement{
-		{judged.Images[0].Seen, "Sato", "OK", "dust", false}, {l.Images[0].Time, "", "NG", "", false},
+		{judged.Images[0].History[0].Time, "Sato", "OK", "dust", false}, {l.Images[0].Time, "", "NG", "", false},
 	}, judged.Images[0].History)
 	all := b.list("show=all").Images
 	require.Len(t, all, 6)
@@ -265,13 +267,13 @@ func TestBadRequests(t *testing.T) {
 	b := newReader(t, r)
 	japanese := func(q *http.Request) { q.Header.Set("Accept-Language", "ja") }
 	for body, want := range map[string]string{
-		`{"id":"ng-1","by":"","verdict":"OK"}`:                                   "判定者の名前",
-		`{"id":"ng-1","by":"model","verdict":"OK"}`:                              "人の名前ではありません",
-		`{"id":"ng-1","by":"Sato","verdict":"maybe"}`:                            "maybe",
-		`{"id":"ng-1","by":"Sato","verdict":"NG","boxes":[[1,1,1,1]]}`:           "枠ではありません",
-		`{"id":"nobody","by":"Sato","verdict":"NG"}`:                             "この画像はありません",
-		`{"id":"ng-1","by":"Sato","verdict":"NG","seen":"2020-01-01T00:00:00Z"}`: "別の人",
-		`{"id":"ng-1","by":"Sato","verdict":"NG","other":1}`:                     "unknown field",
+		`{"id":"ng-1","by":"","verdict":"OK"}`:                         "判定者の名前",
+		`{"id":"ng-1","by":"model","verdict":"OK"}`:                    "人の名前ではありません",
+		`{"id":"ng-1","by":"Sato","verdict":"maybe"}`:                  "maybe",
+		`{"id":"ng-1","by":"Sato","verdict":"NG","boxes":[[1,1,1,1]]}`: "枠ではありません",
+		`{"id":"nobody","by":"Sato","verdict":"NG"}`:                   "この画像はありません",
+		`{"id":"ng-1","by":"Sato","verdict":"NG","seen":2}`:            "別の人",
+		`{"id":"ng-1","by":"Sato","verdict":"NG","other":1}`:           "unknown field",
 		`{`: "EOF",
 		`{"note":"` + strings.Repeat("x", 2<<20) + `"}`: "too large",
 	} {
@@ -318,6 +320,47 @@ func TestTwoReviewers(t *testing.T) {
 		require.Eventually(t, func() bool { return r.image(t, id).Sent() == 1 }, 10*time.Second, 10*time.Millisecond)
 		require.Len(t, r.annotations(t, id), 1)
 	}
+}
+
+// Two people, each with a program of their own, judge an image at the same moment: the
+// last line of the record holds, both see it, and who has not is told.
+func TestTwoReviewsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, false)
+	own, err := record.Open(r.path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = own.Close() })
+	other := newBook(r.path, judge.New(own, nil), period{}, nil)
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	say := func(b *book, by, verdict string, seen int, before func()) (view, error) {
+		return b.change(language.English, "ng-1", func(image *judge.Image) error {
+			before()
+			if seen > 0 { // through the judge, who looks at what was seen
+				return b.judge.Add(image, judge.Judgement{ID: "ng-1", By: by, Verdict: hacarus.Verdict(verdict), Seen: seen})
+			}
+			e := image.Last()
+			e.By, e.Verdict, e.Time = by, verdict, at
+			return own.Append(e)
+		})
+	}
+	var first view
+	last, err := say(r.book, "Sato", "OK", 0, func() {
+		first, err = say(other, "Ito", "NG", 0, func() {})
+		require.NoError(t, err)
+	})
+	require.NoError(t, err)
+	require.Equal(t, []any{"Ito", 2}, []any{first.By, first.Seen}, "nobody knows of the other one yet")
+	require.Equal(t, []any{"Sato", 3}, []any{last.By, last.Seen})
+	require.Equal(t, last.History[0].Time, last.History[1].Time)
+	_, err = other.refresh()
+	require.NoError(t, err)
+	listed := other.list(language.English, "", showJudged, time.Time{}).Images
+	require.Equal(t, []view{last}, listed, "both see the same")
+	_, err = say(other, "Ito", "NG", first.Seen, func() {})
+	require.ErrorIs(t, err, judge.ErrOvertaken, "the time is the same")
+	after, err := say(other, "Ito", "NG", last.Seen, func() {})
+	require.NoError(t, err)
+	require.Equal(t, "Ito", after.By)
 }
 
 func TestPictures(t *testing.T) {

@@ -7,18 +7,13 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
-	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 )
 
-// How long what people write may be, in letters.
-const (
-	maxName   = 60
-	maxReason = 500
-)
+// maxReason is how long a reason may be, in characters.
+const maxReason = 500
 
 // judging is which images are being judged, so that of two people who judge one at
 // the same time the second sees what the first has said.
@@ -108,19 +103,11 @@ func (j judgementRequest) problem() string {
 	default:
 		return "verdict"
 	}
-	switch {
-	case !isLine(j.By, maxName) || strings.EqualFold(j.By, record.Model):
+	if _, err := judge.CheckName(j.By); err != nil {
 		return "name"
-	case !isLine(j.Reason, maxReason):
+	}
+	if !judge.IsLine(j.Reason, maxReason) {
 		return "reason"
 	}
 	return ""
-}
-
-// isLine says whether a text is a line that has something to see in it, and
-// nothing that cannot be seen.
-func isLine(text string, letters int) bool {
-	visible := strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) })
-	hidden := strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) })
-	return visible && !hidden && utf8.RuneCountInString(text) <= letters
 }

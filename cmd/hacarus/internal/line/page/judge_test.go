@@ -114,7 +114,7 @@ func TestJudgementsThatAreRefused(t *testing.T) {
 			"the model":             {judgement(seq, "OK", "Model", "dust"), http.StatusUnprocessableEntity, "name"},
 			"two lines":             {judgement(seq, "OK", "Sato\nTanaka", "dust"), http.StatusUnprocessableEntity, "name"},
 			"turned round":          {judgement(seq, "OK", "Sato\u202e", "dust"), http.StatusUnprocessableEntity, "name"},
-			"a long name":           {judgement(seq, "OK", strings.Repeat("佐", maxName+1), "dust"), http.StatusUnprocessableEntity, "name"},
+			"a long name":           {judgement(seq, "OK", strings.Repeat("佐", 101), "dust"), http.StatusUnprocessableEntity, "name"},
 			"no reason":             {judgement(seq, "OK", "Sato", " "), http.StatusUnprocessableEntity, "reason"},
 			"a long reason":         {judgement(seq, "OK", "Sato", strings.Repeat("x", maxReason+1)), http.StatusUnprocessableEntity, "reason"},
 			"no verdict":            {judgement(seq, "", "Sato", "dust"), http.StatusUnprocessableEntity, "verdict"},
