@@ -23,6 +23,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/page"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
@@ -257,7 +258,7 @@ func (l *process) takeIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if tokens == nil && !isLoopback(l.cmd.String("addr")) && !l.cmd.Bool("open") {
+	if tokens == nil && !localpage.IsLoopback(l.cmd.String("addr")) && !l.cmd.Bool("open") {
 		return errors.New(l.p.Text("--addr is open to the network: name the stations' --tokens, or let anybody in with --open"))
 	}
 	l.spool, err = intake.OpenSpool(intake.SpoolDir(l.data), intake.Limits{

@@ -15,17 +15,9 @@ import (
 	"time"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 )
-
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
 
 // mount mounts what each role has.
 func (l *process) mount() {
@@ -40,7 +32,7 @@ func (l *process) mount() {
 // owners is for those who may read the line's folder: they have its token.
 func (l *process) owners(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+l.token {
+		if !localpage.IsToken(r.Header.Get("Authorization"), "Bearer "+l.token) {
 			http.Error(w, "the token is not the line's", http.StatusUnauthorized)
 			return
 		}

@@ -16,6 +16,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/interrupt"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
@@ -136,12 +137,8 @@ func parseTime(p *program.Program, flag, text string, days int) (time.Time, erro
 
 // checkAddress keeps the page on this computer, unless that is said.
 func checkAddress(p *program.Program, addr string, open bool) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(addr); err != nil || open || localpage.IsLoopback(addr) {
 		return err
-	}
-	if ip := net.ParseIP(host); open || host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
 	}
 	return errors.New(p.Text("%s can be reached from other computers: whoever reads the traffic there sees the images and can judge under any name, since it is not encrypted; --open-to-network allows that", addr))
 }

@@ -3,8 +3,6 @@ package review
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"embed"
 	"html/template"
 	"io/fs"
@@ -12,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
@@ -73,21 +70,16 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("POST /api/judge", s.postJudge)
 	mux.HandleFunc("POST /api/undo", s.postUndo)
 	mux.HandleFunc("POST /api/send", s.postSend)
-	return s.guard(http.NewCrossOriginProtection().Handler(mux))
+	return localpage.Guard(s.hosts(), "", s.p.Text("This is not the address of the page."), s.letIn(mux))
 }
 
-// guard lets those in who know the token: from the URL at first, and then from a
+// letIn lets those in who know the token: from the URL at first, and then from a
 // cookie.
-func (s *server) guard(next http.Handler) http.Handler {
+func (s *server) letIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		localpage.Restrict(w.Header(), "")
-		if !s.isOurs(r.Host) {
-			http.Error(w, s.p.Text("This is not the address of the page."), http.StatusMisdirectedRequest)
-			return
-		}
 		switch cookie, err := r.Cookie(s.cookieName()); {
-		case err == nil && s.isToken(cookie.Value):
-		case r.URL.Path == "/" && s.isToken(r.URL.Query().Get("token")):
+		case err == nil && localpage.IsToken(cookie.Value, s.token):
+		case r.URL.Path == "/" && localpage.IsToken(r.URL.Query().Get("token"), s.token):
 			//nolint:gosec // the page has no TLS, so the cookie cannot be for TLS only
 			http.SetCookie(w, &http.Cookie{Name: s.cookieName(), Value: s.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 		default:
@@ -102,26 +94,13 @@ func (s *server) guard(next http.Handler) http.Handler {
 // other out.
 func (s *server) cookieName() string { return "hacarus-review-" + strconv.Itoa(s.addr.Port) }
 
-func (s *server) isToken(token string) bool {
-	given, own := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.token))
-	return subtle.ConstantTimeCompare(given[:], own[:]) == 1
-}
-
-// isOurs refuses names under which others may have made this computer known: their
-// pages could read ours. An address can be nobody else's.
-func (s *server) isOurs(host string) bool {
-	name, port, err := net.SplitHostPort(host)
-	if err != nil {
-		name, port = strings.Trim(host, "[]"), "80"
+// hosts are what the page may be called by.
+func (s *server) hosts() localpage.Hosts {
+	var names []string
+	if !s.addr.IP.IsLoopback() {
+		names = localpage.OwnNames()
 	}
-	if port != strconv.Itoa(s.addr.Port) {
-		return false
-	}
-	if name == "localhost" || net.ParseIP(name) != nil {
-		return true
-	}
-	own, err := os.Hostname()
-	return err == nil && strings.EqualFold(name, own) && !s.addr.IP.IsLoopback()
+	return localpage.HostsOf(strconv.Itoa(s.addr.Port), names...)
 }
 
 func (s *server) getIndex(w http.ResponseWriter, _ *http.Request) {

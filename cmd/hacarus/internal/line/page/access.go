@@ -1,12 +1,9 @@
 package page
 
 import (
-	"crypto/subtle"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -20,42 +17,11 @@ func tokenCookie(r *http.Request) string {
 	return "hacarus_line_" + port
 }
 
-// namesOf are the names that requests may call this computer by. A page of
-// somebody else whose name was made to lead here has another one.
-func namesOf(hosts []string) map[string]bool {
-	names := map[string]bool{"localhost": true}
-	if own, err := os.Hostname(); err == nil {
-		names[strings.ToLower(own)] = true
-		names[strings.ToLower(own)+".local"] = true
-	}
-	for _, host := range hosts {
-		names[strings.ToLower(host)] = true
-	}
-	return names
-}
-
 // guarded refuses what does not come from the page itself, and says what the page
 // may do.
 func (page *Page) guarded(next http.Handler) http.Handler {
-	next = http.NewCrossOriginProtection().Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		localpage.Restrict(w.Header(), "; require-trusted-types-for 'script'; trusted-types 'none'")
-		if !page.knows(r.Host) {
-			http.Error(w, "this page does not go by that name", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// knows says whether the page goes by a name, with a port or without.
-func (page *Page) knows(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	_, err := netip.ParseAddr(host)
-	return err == nil || page.names[host]
+	hosts := localpage.HostsOf("", append(localpage.OwnNames(), page.opts.Hosts...)...)
+	return localpage.Guard(hosts, "; require-trusted-types-for 'script'; trusted-types 'none'", "this page does not go by that name", next)
 }
 
 // looking is for what shows something of the line.
@@ -94,9 +60,7 @@ func (page *Page) mayJudge(r *http.Request) bool {
 }
 
 // opens says whether a token is the page's.
-func (page *Page) opens(token string) bool {
-	return page.opts.Token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(page.opts.Token)) == 1
-}
+func (page *Page) opens(token string) bool { return localpage.IsToken(token, page.opts.Token) }
 
 // letIn gives the browser the token to keep, and takes it out of the address, which
 // others see. The cookie is for this page's path alone, and follows a link from

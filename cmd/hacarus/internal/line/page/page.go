@@ -91,7 +91,6 @@ type Options struct {
 type Page struct {
 	feed     Feed
 	opts     Options
-	names    map[string]bool // of this computer, in lower case
 	line     *line
 	pictures *pictures
 	judging  judging
@@ -112,7 +111,6 @@ func New(feed Feed, opts Options) *Page {
 	page := &Page{
 		feed:     feed,
 		opts:     opts,
-		names:    namesOf(opts.Hosts),
 		line:     newLine(shifts{opts.Shifts, opts.Location}),
 		pictures: newPictures(feed),
 		judging:  judging{under: map[string]bool{}},
