@@ -39,8 +39,8 @@ found. The pictures are in the program; nothing leaves this computer.`) + `
 }
 
 func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
-	if cmd.Args().Present() {
-		return errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
+	if err := p.NoArguments(cmd); err != nil {
+		return err
 	}
 	dir, err := folder(cmd.String("out"))
 	if err != nil {

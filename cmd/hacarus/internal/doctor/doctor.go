@@ -47,8 +47,8 @@ type Report struct {
 }
 
 func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
-	if cmd.Args().Present() {
-		return errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
+	if err := p.NoArguments(cmd); err != nil {
+		return err
 	}
 	e := &examination{p: p}
 	e.all(ctx, cmd)

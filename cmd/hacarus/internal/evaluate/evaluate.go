@@ -136,6 +136,9 @@ type request struct {
 }
 
 func parse(p *program.Program, cmd *cli.Command) (*request, error) {
+	if err := p.NoArguments(cmd); err != nil {
+		return nil, err
+	}
 	e := &request{
 		p: p, model: cmd.String("model"), compare: cmd.String("compare"), repeat: cmd.Int("repeat"), grace: cmd.Duration("grace"), heatMaps: cmd.Bool("heat-maps"),
 		connection: settings.Given(cmd),
@@ -143,8 +146,6 @@ func parse(p *program.Program, cmd *cli.Command) (*request, error) {
 	}
 	good, bad, set := cmd.String("good"), cmd.String("bad"), cmd.String("set")
 	switch {
-	case cmd.Args().Present():
-		return nil, errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
 	case e.model == "":
 		return nil, errors.New(p.Text("which model? --model ID; hacarus models list lists them"))
 	case e.compare == e.model:

@@ -12,12 +12,11 @@ import (
 	_ "image/png"  // PNG
 	"io"
 	"os"
-	"runtime"
-	"sync"
 
 	_ "golang.org/x/image/tiff" // and TIFF
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/parallel"
 	"github.com/hacarus/hacarus-check-go/overlay"
 )
 
@@ -43,26 +42,12 @@ const maxPixels = 64 << 20
 // Check looks at images. It is done early with the context's error.
 func Check(ctx context.Context, paths []string, done func()) ([]Photo, error) {
 	photos := make([]Photo, len(paths))
-	indices := make(chan int)
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := range indices {
-				photos[i] = look(ctx, paths[i])
-				done()
-			}
-		})
-	}
-	for i := range paths {
-		if ctx.Err() != nil {
-			break
-		}
-		indices <- i
-	}
-	close(indices)
-	workers.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	err := parallel.Each(ctx, len(paths), func(i int) {
+		photos[i] = look(ctx, paths[i])
+		done()
+	})
+	if err != nil {
+		return nil, err
 	}
 	markDuplicates(photos)
 	return photos, nil

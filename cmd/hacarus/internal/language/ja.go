@@ -187,7 +187,6 @@ var japanese = map[string]string{
 	"`TIME` that a prediction takes at least, such as 500ms":                                      "判定にかける最短の`時間`。例: 500ms",
 	"`FOLDER` that keeps what the stand-in has (default: in memory)":                              "模擬サービスの内容を保存する`フォルダー`(指定がなければメモリー)",
 	"begin without a license":                                                                     "ライセンスなしで始める",
-	"serve takes no argument, and there is %q":                                                    "serve に引数はありませんが、%q が指定されています",
 	"Clients log in as %s, with the secret in %s":                                                 "クライアントは %s としてログインします。シークレットは %s にあります",
 	"This is a stand-in of HACARUS CHECK, for trials: its verdicts are not those of the service.": "これは試用のための HACARUS CHECK の模擬サービスです。判定は実際のサービスのものではありません。",
 

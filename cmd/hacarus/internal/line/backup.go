@@ -41,7 +41,7 @@ const lockName = "lock"
 func locked(p *program.Program, cmd *cli.Command, do func(data, path string) error) error {
 	data := cmd.String("data")
 	if data == "" {
-		return errors.New(p.Text("--%s is missing", "data"))
+		return p.Missing("data")
 	}
 	if cmd.Args().Len() != 1 {
 		return errors.New(p.Text("%s takes %s as its arguments", cmd.FullName(), p.Text("FILE")))

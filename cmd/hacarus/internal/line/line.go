@@ -164,20 +164,20 @@ func pageFlags(p *program.Program) []cli.Flag {
 
 // check refuses what makes no sense.
 func check(p *program.Program, cmd *cli.Command, r roles) error {
-	if cmd.Args().Present() {
-		return errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
+	if err := p.NoArguments(cmd); err != nil {
+		return err
 	}
 	if cmd.Bool("demo") {
 		return nil
 	}
 	if cmd.String("data") == "" && (r.intake || cmd.String("nats") == "") {
-		return errors.New(p.Text("--%s is missing", "data"))
+		return p.Missing("data")
 	}
 	if r != all && cmd.String("nats") == "" {
 		return errors.New(p.Text("a role of its own needs --nats: without, hacarus line runs all of them"))
 	}
 	if r.inspect && cmd.String("model") == "" {
-		return errors.New(p.Text("--%s is missing", "model"))
+		return p.Missing("model")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"iter"
 )
 
 // maxLine is more than any line has, in bytes. A disk that lost power may leave a
@@ -17,6 +18,25 @@ type lines struct {
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReader(r)} }
+
+// each yields the lines of a part of a record, each until the next one, and their
+// lengths.
+func each(r io.Reader) iter.Seq2[rawLine, error] {
+	return func(yield func(rawLine, error) bool) {
+		for lines := newLines(r); ; {
+			raw, length, err := lines.next()
+			if errors.Is(err, io.EOF) || !yield(rawLine{raw, length}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// rawLine is a line as it stands in a record.
+type rawLine struct {
+	text   []byte
+	length int64 // also of one that is too long
+}
 
 // next returns a line with its end, until the next one is read, and its length. One
 // that is too long is nobody's, and empty. The error of a line without an end is

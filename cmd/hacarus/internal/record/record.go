@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -151,20 +150,16 @@ func Select(path string, wanted func(id string, at time.Time) bool) iter.Seq2[En
 			return
 		}
 		defer file.Close()
-		for lines := newLines(file); ; {
-			line, _, err := lines.next()
-			if errors.Is(err, io.EOF) {
-				return
-			}
+		for line, err := range each(file) {
 			if err != nil {
 				yield(Entry{}, err)
 				return
 			}
-			if id, at, ok := peek(line); ok && !wanted(id, at) {
+			if id, at, ok := peek(line.text); ok && !wanted(id, at) {
 				continue
 			}
 			var e Entry
-			if json.Unmarshal(line, &e) != nil || e.ID == "" || !wanted(e.ID, e.Time) {
+			if json.Unmarshal(line.text, &e) != nil || e.ID == "" || !wanted(e.ID, e.Time) {
 				continue
 			}
 			if !yield(e, nil) {

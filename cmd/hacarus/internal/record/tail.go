@@ -56,19 +56,15 @@ func (t *Tail) read(from, to int64, wanted func(raw []byte, length int64) bool, 
 		return
 	}
 	defer file.Close()
-	for lines := newLines(io.LimitReader(file, to-from)); ; {
-		raw, length, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
+	for raw, err := range each(io.LimitReader(file, to-from)) {
 		if err != nil {
 			yield(Line{}, err)
 			return
 		}
-		if !wanted(raw, length) {
+		if !wanted(raw.text, raw.length) {
 			continue
 		}
-		if line, ok := parse(raw); ok && !yield(line, nil) {
+		if line, ok := parse(raw.text); ok && !yield(line, nil) {
 			return
 		}
 	}

@@ -10,13 +10,12 @@ import (
 	"io"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/outdir"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/parallel"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/overlay"
 )
@@ -51,28 +50,11 @@ func Draw(ctx context.Context, p *program.Program, folder *outdir.Folder, client
 	bar := p.Console.Bar(p.Text("Drawing"), int64(len(images)))
 	defer bar.Close()
 	d := &drawer{p: p, folder: folder, client: client}
-	var (
-		done    atomic.Int64
-		workers sync.WaitGroup
-	)
-	indices := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := range indices {
-				d.draw(ctx, nameOf(i, images[i].File), &images[i])
-				bar.Set(done.Add(1))
-			}
-		})
-	}
-	for i := range images {
-		if ctx.Err() != nil {
-			break
-		}
-		indices <- i
-	}
-	close(indices)
-	workers.Wait()
-	return context.Cause(ctx)
+	var done atomic.Int64
+	return parallel.Each(ctx, len(images), func(i int) {
+		d.draw(ctx, nameOf(i, images[i].File), &images[i])
+		bar.Set(done.Add(1))
+	})
 }
 
 // nameOf is a name that every disk and every web server takes, and that tells

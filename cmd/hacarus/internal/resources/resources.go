@@ -52,7 +52,7 @@ func checkArgs(p *program.Program, cmd *cli.Command, args string) error {
 	least := most - strings.Count(args, "[")
 	if given < least || given > most && !strings.Contains(args, "…") {
 		if args == "" {
-			return errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
+			return p.NoArguments(cmd)
 		}
 		return errors.New(p.Text("%s takes %s as its arguments", cmd.FullName(), args))
 	}

@@ -75,9 +75,6 @@ type exporter struct {
 }
 
 func export(ctx context.Context, p *program.Program, cmd *cli.Command) error {
-	if cmd.Args().Present() {
-		return errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
-	}
 	path, within, err := selection(p, cmd)
 	if err != nil {
 		return err
@@ -90,7 +87,7 @@ func export(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 	case write == nil:
 		return errors.New(p.Text("--format is csv, coco or folders, not %q", res.Format))
 	case res.Out == "":
-		return errors.New(p.Text("--%s is missing", "out"))
+		return p.Missing("out")
 	}
 	var client *hacarus.Client
 	if res.Format != formCSV {

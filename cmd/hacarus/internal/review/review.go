@@ -60,9 +60,6 @@ func timeFlags(p *program.Program) []cli.Flag {
 }
 
 func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
-	if cmd.Args().Present() {
-		return errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
-	}
 	path, within, err := selection(p, cmd)
 	if err != nil {
 		return err
@@ -104,9 +101,12 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 
 // selection reads which record is meant, and which of its images.
 func selection(p *program.Program, cmd *cli.Command) (path string, within period, err error) {
+	if err := p.NoArguments(cmd); err != nil {
+		return "", within, err
+	}
 	path = cmd.String("record")
 	if path == "" {
-		return "", within, errors.New(p.Text("--%s is missing", "record"))
+		return "", within, p.Missing("record")
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", within, err // a record that is not there would be made

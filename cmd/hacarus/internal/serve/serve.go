@@ -44,8 +44,8 @@ those of HACARUS CHECK. It prints its base URL once it listens, and ends with Ct
 }
 
 func run(ctx context.Context, p *program.Program, cmd *cli.Command) (err error) {
-	if cmd.Args().Present() {
-		return errors.New(p.Text("serve takes no argument, and there is %q", cmd.Args().First()))
+	if err := p.NoArguments(cmd); err != nil {
+		return err
 	}
 	secret, forget, err := secretOf(p, cmd)
 	if err != nil {

@@ -39,11 +39,11 @@ a person's judgement replaces the model's. Times are this computer's.`) + `
 }
 
 func run(p *program.Program, cmd *cli.Command, now time.Time) error {
-	switch {
-	case cmd.Args().Present():
-		return errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
-	case cmd.String("record") == "":
-		return errors.New(p.Text("--%s is missing", "record"))
+	if err := p.NoArguments(cmd); err != nil {
+		return err
+	}
+	if cmd.String("record") == "" {
+		return p.Missing("record")
 	}
 	s, err := spanOf(p, cmd.String("from"), cmd.String("to"), cmd.Duration("shift"), now)
 	if err != nil {

@@ -20,6 +20,8 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/folder"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
@@ -139,4 +141,16 @@ func TestMoveGivesBack(t *testing.T) {
 	require.Empty(t, names(t, ng))
 	require.ErrorIs(t, mover{}.copyTo(&folder.Image{Path: path, Info: info}, sum, filepath.Join(ng, "latest.png")), folder.ErrReplaced)
 	require.Empty(t, names(t, ng))
+}
+
+// A share on which folders cannot be made durable does not stop the line, which says
+// so once.
+func TestUnsynced(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	decide := unsynced(program.NewFor(&bytes.Buffer{}, &stderr, output.Table))
+	for range 3 {
+		require.NoError(t, decide(errors.New("not supported")))
+	}
+	require.Equal(t, 1, strings.Count(stderr.String(), "not supported"), stderr.String())
 }

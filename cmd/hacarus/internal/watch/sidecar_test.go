@@ -114,3 +114,31 @@ func TestSidecarsAfterACrash(t *testing.T) {
 		})
 	}
 }
+
+// A sidecar that stays beside an image tells nothing of the next one under the name,
+// whether or not the program was started again in between.
+func TestSidecarsThatStay(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWatching(t)
+			w.opts.SidecarWait = 10 * time.Second
+			w.write(t, "latest.png", picture(t, 0))
+			w.write(t, "latest.json", []byte(`{"lot": "L1", "serial": "1"}`))
+			if again {
+				w.watch(t, 10*time.Second)
+			}
+			time.AfterFunc(10*time.Second, func() { w.write(t, "latest.png", append(picture(t, 0), "the next"...)) })
+			time.AfterFunc(time.Minute, func() {
+				w.write(t, "latest.png", append(picture(t, 0), "the third"...))
+				w.write(t, "latest.json", []byte(`{"lot": "L1", "serial": "3"}`))
+			})
+			w.watch(t, 2*time.Minute)
+			entries := w.entries(t)
+			require.Len(t, entries, 3)
+			require.Equal(t, []string{"L1", "1", "latest.json", ""}, told(entries[0]))
+			require.Equal(t, []string{"", "", "", "no sidecar came within 10s"}, told(entries[1]))
+			require.Equal(t, []string{"L1", "3", "latest.json", ""}, told(entries[2]))
+		})
+	}
+}

@@ -115,7 +115,7 @@ func parse(p *program.Program, cmd *cli.Command) (opts options, err error) {
 		{"model", opts.model}, {"ng", opts.ng}, {"failed", opts.failed}, {"journal", opts.journal}, {"record", opts.record},
 	} {
 		if needed.value == "" {
-			return opts, errors.New(p.Text("--%s is missing", needed.flag))
+			return opts, p.Missing(needed.flag)
 		}
 	}
 	if opts.grace <= 0 || opts.remember <= 0 {
