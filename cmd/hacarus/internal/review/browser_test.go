@@ -1,48 +1,18 @@
 package review
 
 import (
-	"context"
-	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
-	"unicode"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/log"
-	devpage "github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/pagetest"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
-
-var (
-	axeFile     = flag.String("axe", "", "axe.min.js of axe-core, with which pages are examined; without it they are not")
-	screenshots = flag.String("screenshots", "", "folder for pictures of the pages")
-)
-
-// chromium returns the browser's path. Without one, the test is skipped.
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skip("no chromium is installed")
-	return ""
-}
 
 // look is how a page is looked at.
 type look struct {
@@ -52,157 +22,34 @@ type look struct {
 	name          string // of the person; "" for one who is asked
 }
 
-// tab is a page in a browser.
-type tab struct {
-	t   *testing.T
-	ctx context.Context //nolint:containedctx // chromedp's tab is a context
-
-	mu       sync.Mutex
-	problems []string // of the console
-}
+// tab is a room's page in a browser.
+type tab struct{ *pagetest.Tab }
 
 // browse opens a room's page in a browser of its own.
-func browse(t *testing.T, r *room, l look) *tab {
+func browse(t *testing.T, r *room, l look) tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox)
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	p := &tab{t: t}
-	p.ctx, cancel = chromedp.NewContext(ctx, chromedp.WithListener(p.listen))
-	t.Cleanup(cancel)
-	scheme := "light"
+	theme := "light"
 	if l.dark {
-		scheme = "dark"
+		theme = "dark"
 	}
 	begin := fmt.Sprintf("localStorage.setItem('language', %q); if (%q) localStorage.setItem('name', %q)", l.language, l.name, l.name)
-	pointer := map[bool]string{false: "fine", true: "coarse"}[l.touch]
-	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "pointer", Value: pointer}}
-	p.run(
-		command(log.Enable, cdp.Empty{}),
-		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.touch}),
-		command(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: l.touch}),
-		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media}),
-		command(devpage.AddScriptToEvaluateOnNewDocument, devpage.AddScriptToEvaluateOnNewDocumentParams{Source: "if (location.protocol === 'http:') { " + begin + " }"}),
-		chromedp.Navigate(r.url()),
-	)
-	p.until("document.querySelectorAll('#strip button').length > 0")
+	on := pagetest.Screen{Width: l.width, Height: l.height, Scale: 1, Touch: l.touch}
+	p := tab{pagetest.Start(t).Open(t, r.url(), on, theme, "if (location.protocol === 'http:') { "+begin+" }")}
+	p.Wait("document.querySelectorAll('#strip button').length > 0")
 	p.shown()
-	t.Cleanup(func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		require.Empty(t, p.problems, "the console")
-	})
+	t.Cleanup(p.Quiet)
 	return p
 }
 
-// command is a command of the browser's protocol.
-func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, params)
-		return err
-	})
-}
-
-func (p *tab) listen(event any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch e := event.(type) {
-	case *runtime.EventExceptionThrown:
-		p.problems = append(p.problems, e.ExceptionDetails.Text)
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
-			p.problems = append(p.problems, fmt.Sprint(e.Args))
-		}
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
-			p.problems = append(p.problems, e.Entry.Text+" "+e.Entry.URL)
-		}
-	}
-}
-
-// forget takes problems that are expected off the list.
-func (p *tab) forget(part string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var rest []string
-	for _, problem := range p.problems {
-		if !strings.Contains(problem, part) {
-			rest = append(rest, problem)
-		}
-	}
-	p.problems = rest
-}
-
-func (p *tab) run(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	require.NoError(p.t, chromedp.Do(p.ctx, actions...))
-}
-
-// eval returns what an expression is in the page.
-func eval[T any](p *tab, expression string) T {
-	p.t.Helper()
-	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	require.NoError(p.t, err, expression)
-	return v
-}
-
-func (p *tab) until(expression string) {
-	p.t.Helper()
-	require.Eventually(p.t, func() bool { return eval[bool](p, expression) }, 20*time.Second, 20*time.Millisecond, expression)
-}
-
 // shown waits until the picture, or why there is none, is to be seen.
-func (p *tab) shown() {
-	p.t.Helper()
-	p.until("document.querySelector('#image').naturalWidth > 0 && document.querySelector('#image').complete || document.querySelector('#empty').textContent.includes('.')")
+func (p tab) shown() {
+	p.T.Helper()
+	p.Wait("document.querySelector('#image').naturalWidth > 0 && document.querySelector('#image').complete || document.querySelector('#empty').textContent.includes('.')")
 }
 
-// key presses keys one after the other, as a keyboard does: what a key does is done
-// before its character is written anywhere.
-func (p *tab) key(keys string, modifiers ...chromedp.Modifier) {
-	p.t.Helper()
-	held := int64(0)
-	for _, m := range modifiers {
-		held |= int64(m)
-	}
-	for _, r := range keys {
-		for _, k := range kb.Encode(r) {
-			if k.Type == input.DispatchKeyEventTypeChar {
-				continue
-			}
-			if k.Type == input.DispatchKeyEventTypeRawKeyDown && k.Key != "" && unicode.IsPrint(r) || r == '\r' {
-				k.Text = string(r)
-			}
-			if k.Text != "" && k.Type == input.DispatchKeyEventTypeRawKeyDown {
-				k.Type = input.DispatchKeyEventTypeKeyDown
-			}
-			k.Modifiers |= held
-			p.run(command(input.DispatchKeyEvent, *k))
-		}
-	}
-}
-
-// write writes a text into the field that has the focus.
-func (p *tab) write(text string) {
-	p.t.Helper()
-	p.run(command(input.InsertText, input.InsertTextParams{Text: text}))
-}
-
-func (p *tab) text(selector string) string {
-	p.t.Helper()
-	return eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector))
-}
-
-// shoot takes a picture of the whole page.
-func (p *tab) shoot(name string) {
-	p.t.Helper()
-	if *screenshots == "" {
-		return
-	}
-	content, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-	require.NoError(p.t, err)
-	require.NoError(p.t, os.MkdirAll(*screenshots, 0o755))
-	require.NoError(p.t, os.WriteFile(filepath.Join(*screenshots, name+".png"), content, 0o600))
+func (p tab) text(selector string) string {
+	p.T.Helper()
+	return pagetest.Eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector))
 }
 
 // geometry lists what does not fit: what makes the page wider than the screen, texts that
@@ -234,31 +81,14 @@ const geometry = `(() => {
   return problems;
 })()`
 
-func (p *tab) fits() {
-	p.t.Helper()
-	require.Empty(p.t, eval[[]string](p, geometry))
-}
-
-// axe examines the page with axe-core, where that was named.
-func (p *tab) axe() {
-	p.t.Helper()
-	if *axeFile == "" {
-		p.t.Log("the page is not examined with axe-core: name its file with -axe")
-		return
-	}
-	source, err := os.ReadFile(*axeFile)
-	require.NoError(p.t, err)
-	_ = eval[any](p, string(source)+"; null")
-	found := eval[[]any](p, "axe.run().then((result) => result.violations)")
-	raw, err := json.MarshalIndent(found, "", "  ")
-	require.NoError(p.t, err)
-	require.Empty(p.t, found, "%s", raw)
+func (p tab) fits() {
+	p.T.Helper()
+	require.Empty(p.T, pagetest.Eval[[]string](p, geometry))
 }
 
 // Each page looks right in both languages and sizes, light and dark.
 func TestLooks(t *testing.T) {
 	t.Parallel()
-	chromium(t)
 	for _, l := range []look{
 		{width: 1280, height: 800, language: "en"},
 		{width: 1280, height: 800, language: "ja", dark: true},
@@ -274,38 +104,38 @@ func TestLooks(t *testing.T) {
 			t.Parallel()
 			r := newRoom(t, true)
 			p := browse(t, r, l)
-			p.shoot(name + "-name")
+			p.Shoot(name + "-name")
 			p.fits()
-			p.axe()
-			p.write("佐藤 花子")
-			p.key(kb.Enter)
-			p.until("!document.querySelector('#name-dialog').open")
-			p.shoot(name)
+			p.Axe(t.Name())
+			p.Write("佐藤 花子")
+			p.Press(kb.Enter)
+			p.Wait("!document.querySelector('#name-dialog').open")
+			p.Shoot(name)
 			p.fits()
-			p.axe()
-			require.Equal(t, l.language, eval[string](p, "document.documentElement.lang"))
+			p.Axe(t.Name())
+			require.Equal(t, l.language, pagetest.Eval[string](p, "document.documentElement.lang"))
 
-			p.key("w")
-			p.write("傷が深く、組み立ての前に取り除けないため")
-			p.key(kb.Enter)
-			p.key("b")
-			p.shoot(name + "-box")
+			p.Press("w")
+			p.Write("傷が深く、組み立ての前に取り除けないため")
+			p.Press(kb.Enter)
+			p.Press("b")
+			p.Shoot(name + "-box")
 			p.fits()
-			p.axe()
-			p.key("n")
-			p.until("document.querySelectorAll('#strip .judged').length === 1")
-			p.until("fetch('api/images?day=&show=all').then(r => r.json()).then(l => window.sent = l.images[0].sending.sent) && window.sent === 1")
-			p.key(kb.ArrowLeft) // back to the image that was judged
-			p.key("h")
-			p.shoot(name + "-help")
+			p.Axe(t.Name())
+			p.Press("n")
+			p.Wait("document.querySelectorAll('#strip .judged').length === 1")
+			p.Wait("fetch('api/images?day=&show=all').then(r => r.json()).then(l => window.sent = l.images[0].sending.sent) && window.sent === 1")
+			p.Press(kb.ArrowLeft) // back to the image that was judged
+			p.Press("h")
+			p.Shoot(name + "-help")
 			p.fits()
-			p.axe()
-			p.key(kb.Enter)
-			p.until("!document.querySelector('#help').open")
+			p.Axe(t.Name())
+			p.Press(kb.Enter)
+			p.Wait("!document.querySelector('#help').open")
 			p.shown()
-			p.shoot(name + "-judged")
+			p.Shoot(name + "-judged")
 			p.fits()
-			p.axe()
+			p.Axe(t.Name())
 		})
 	}
 }
@@ -315,32 +145,32 @@ func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t, true)
 	p := browse(t, r, look{width: 1280, height: 800, language: "en"})
-	require.True(t, eval[bool](p, "document.querySelector('#name-dialog').open"), "the name is asked for first")
-	p.key(kb.Escape)
-	p.until("document.querySelector('#name-dialog').open")
-	_ = eval[any](p, "document.querySelector('#name-dialog').close(), null") // as Escape does
-	p.until("document.querySelector('#name-dialog').open")                   // nobody is anonymous
-	p.write("Sato")
-	p.key(kb.Enter)
-	p.until("!document.querySelector('#name-dialog').open")
+	require.True(t, pagetest.Eval[bool](p, "document.querySelector('#name-dialog').open"), "the name is asked for first")
+	p.Press(kb.Escape)
+	p.Wait("document.querySelector('#name-dialog').open")
+	p.Do("document.querySelector('#name-dialog').close()") // as Escape does
+	p.Wait("document.querySelector('#name-dialog').open")  // nobody is anonymous
+	p.Write("Sato")
+	p.Press(kb.Enter)
+	p.Wait("!document.querySelector('#name-dialog').open")
 
 	// A box, made smaller and moved, and why; the model's own is deleted.
-	p.key("b")
-	before := eval[[]int](p, boxOf(1))
-	p.key(kb.ArrowRight + kb.ArrowDown)
-	p.key(kb.ArrowLeft, chromedp.ModifierShift)
-	p.key(kb.ArrowUp, chromedp.ModifierAlt)
-	after := eval[[]int](p, boxOf(1))
+	p.Press("b")
+	before := pagetest.Eval[[]int](p, boxOf(1))
+	p.Press(kb.ArrowRight + kb.ArrowDown)
+	p.Press(kb.ArrowLeft, chromedp.ModifierShift)
+	p.Press(kb.ArrowUp, chromedp.ModifierAlt)
+	after := pagetest.Eval[[]int](p, boxOf(1))
 	const step = 3 // a hundredth of the width
 	require.Equal(t, []int{before[0] + step, before[1] + step - 1, before[2], before[3] + step - 1}, after)
-	p.key(kb.Tab, chromedp.ModifierShift) // the button that deletes box 1
-	p.key(kb.Enter)
-	require.Equal(t, 1, eval[int](p, "document.querySelectorAll('#box-list li').length"))
-	p.key("w")
-	p.write("too deep")
-	p.key(kb.Enter)
-	p.key("n")
-	p.until(judgedAre(1))
+	p.Press(kb.Tab, chromedp.ModifierShift) // the button that deletes box 1
+	p.Press(kb.Enter)
+	require.Equal(t, 1, pagetest.Eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	p.Press("w")
+	p.Write("too deep")
+	p.Press(kb.Enter)
+	p.Press("n")
+	p.Wait(judgedAre(1))
 	e := r.image(t, "ng-1").Last()
 	require.Equal(t, []any{"Sato", "NG", "too deep", [][4]int{{after[0], after[1], after[2], after[3]}}}, []any{e.By, e.Verdict, e.Note, e.Boxes})
 	require.Eventually(t, func() bool { return r.image(t, "ng-1").Sent() == 1 }, 10*time.Second, 10*time.Millisecond)
@@ -348,43 +178,43 @@ func TestKeyboard(t *testing.T) {
 	require.Equal(t, "NG-03-dent.jpg", p.text("#file"), "the next one is shown")
 
 	// Back, and forth again; OK has no boxes, ? is don't know, and Z takes it back.
-	p.key(kb.ArrowLeft)
+	p.Press(kb.ArrowLeft)
 	require.Equal(t, "NG-01-scratch.jpg", p.text("#file"))
-	p.key(kb.ArrowRight)
-	p.key("o")
-	p.until(judgedAre(2))
+	p.Press(kb.ArrowRight)
+	p.Press("o")
+	p.Wait(judgedAre(2))
 	require.Equal(t, "OK", r.image(t, "ng-3").Last().Verdict)
 	require.Empty(t, r.image(t, "ng-3").Last().Boxes)
-	p.key("?")
-	p.until(judgedAre(3))
+	p.Press("?")
+	p.Wait(judgedAre(3))
 	require.Equal(t, "unknown", r.image(t, "none").Last().Verdict)
 	require.True(t, r.image(t, "none").Judged())
-	p.key("z")
-	p.until("document.querySelector('#file').innerText === 'OK-02.jpg' && !document.querySelector('#strip [aria-current]').classList.contains('judged')")
+	p.Press("z")
+	p.Wait("document.querySelector('#file').innerText === 'OK-02.jpg' && !document.querySelector('#strip [aria-current]').classList.contains('judged')")
 	require.False(t, r.image(t, "none").Judged())
 	require.True(t, r.image(t, "none").Last().Undo)
-	p.key("z")
-	p.until("document.querySelector('#file').innerText === 'NG-03-dent.jpg'")
+	p.Press("z")
+	p.Wait("document.querySelector('#file').innerText === 'NG-03-dent.jpg'")
 	require.Equal(t, "NG", r.image(t, "ng-3").Last().Verdict)
 
 	// A key that is held judges one image, and those pressed in the help none.
-	p.key("h")
-	require.True(t, eval[bool](p, "document.querySelector('#help').open"))
-	p.key("on")
-	p.key(kb.Escape)
+	p.Press("h")
+	require.True(t, pagetest.Eval[bool](p, "document.querySelector('#help').open"))
+	p.Press("on")
+	p.Press(kb.Escape)
 	require.False(t, r.image(t, "ng-3").Judged())
-	p.run(command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "o", Code: "KeyO", Text: "o", AutoRepeat: new(true)}))
-	p.key("+")
+	p.Run(pagetest.Command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "o", Code: "KeyO", Text: "o", AutoRepeat: new(true)}))
+	p.Press("+")
 	require.Contains(t, p.text("#zoom"), "150")
 	require.False(t, r.image(t, "ng-3").Judged())
 
 	// To the end.
 	for n := 2; n <= 5; n++ {
-		p.key("n")
-		p.until(judgedAre(n))
+		p.Press("n")
+		p.Wait(judgedAre(n))
 	}
 	require.Contains(t, p.text("#status"), "All of these images are judged.")
-	p.until("document.querySelector('#progress').innerText === '5 of 5 judged'")
+	p.Wait("document.querySelector('#progress').innerText === '5 of 5 judged'")
 }
 
 // judgedAre is that so many images of the list are.
@@ -398,49 +228,49 @@ func boxOf(index int) string {
 }
 
 // at is a place on the screen, in shares of the picture.
-func (p *tab) at(x, y float64) (left, top float64) {
-	p.t.Helper()
-	rect := eval[[]float64](p, "(({ left, top, width, height }) => [left, top, width, height])(document.querySelector('#boxes').getBoundingClientRect())")
+func (p tab) at(x, y float64) (left, top float64) {
+	p.T.Helper()
+	rect := pagetest.Eval[[]float64](p, "(({ left, top, width, height }) => [left, top, width, height])(document.querySelector('#boxes').getBoundingClientRect())")
 	return rect[0] + x*rect[2], rect[1] + y*rect[3]
 }
 
 // size is that of the picture.
-func (p *tab) size() (width, height float64) {
-	p.t.Helper()
-	size := eval[[]float64](p, "[document.querySelector('#image').naturalWidth, document.querySelector('#image').naturalHeight]")
+func (p tab) size() (width, height float64) {
+	p.T.Helper()
+	size := pagetest.Eval[[]float64](p, "[document.querySelector('#image').naturalWidth, document.querySelector('#image').naturalHeight]")
 	return size[0], size[1]
 }
 
 // near fails if a box is not where it was drawn, in shares of the picture.
-func (p *tab) near(index int, x0, y0, x1, y1 float64) {
-	p.t.Helper()
+func (p tab) near(index int, x0, y0, x1, y1 float64) {
+	p.T.Helper()
 	w, h := p.size()
-	box := eval[[]float64](p, boxOf(index))
+	box := pagetest.Eval[[]float64](p, boxOf(index))
 	for n, want := range []float64{x0 * w, y0 * h, x1 * w, y1 * h} {
-		require.InDelta(p.t, want, box[n], 2, "%v", box)
+		require.InDelta(p.T, want, box[n], 2, "%v", box)
 	}
 }
 
-func (p *tab) drag(x0, y0, x1, y1 float64) {
-	p.t.Helper()
+func (p tab) drag(x0, y0, x1, y1 float64) {
+	p.T.Helper()
 	fromX, fromY := p.at(x0, y0)
 	toX, toY := p.at(x1, y1)
-	p.run(chromedp.DragAndDropXY(fromX, fromY, toX, toY, 5))
+	p.Run(chromedp.DragAndDropXY(fromX, fromY, toX, toY, 5))
 }
 
-func (p *tab) swipe(x0, y0, x1, y1 float64) {
-	p.t.Helper()
+func (p tab) swipe(x0, y0, x1, y1 float64) {
+	p.T.Helper()
 	fromX, fromY := p.at(x0, y0)
 	toX, toY := p.at(x1, y1)
 	touch := func(kind input.DispatchTouchEventType, points ...*input.TouchPoint) chromedp.Action[chromedp.Void] {
-		return command(input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: append([]*input.TouchPoint{}, points...)})
+		return pagetest.Command(input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: append([]*input.TouchPoint{}, points...)})
 	}
-	p.run(touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: fromX, Y: fromY}))
+	p.Run(touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: fromX, Y: fromY}))
 	for n := range 5 {
 		share := float64(n+1) / 5
-		p.run(touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: fromX + share*(toX-fromX), Y: fromY + share*(toY-fromY)}))
+		p.Run(touch(input.DispatchTouchEventTypeTouchMove, &input.TouchPoint{X: fromX + share*(toX-fromX), Y: fromY + share*(toY-fromY)}))
 	}
-	p.run(touch(input.DispatchTouchEventTypeTouchEnd))
+	p.Run(touch(input.DispatchTouchEventTypeTouchEnd))
 }
 
 func TestDrawWithMouse(t *testing.T) {
@@ -448,7 +278,7 @@ func TestDrawWithMouse(t *testing.T) {
 	r := newRoom(t, true)
 	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
 	p.drag(0.1, 0.6, 0.25, 0.8)
-	require.Equal(t, 2, eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	require.Equal(t, 2, pagetest.Eval[int](p, "document.querySelectorAll('#box-list li').length"))
 	p.near(1, 0.1, 0.6, 0.25, 0.8)
 	p.drag(0.2, 0.7, 0.3, 0.6) // takes the box along
 	p.near(1, 0.2, 0.5, 0.35, 0.7)
@@ -457,11 +287,11 @@ func TestDrawWithMouse(t *testing.T) {
 	p.drag(0.9, 0.9, 1.2, 1.2) // ends outside
 	p.near(2, 0.9, 0.9, 1, 1)
 	p.drag(0.7, 0.2, 0.7, 0.2) // a click is no box, and chooses none
-	p.key(kb.Delete)
-	require.Equal(t, 3, eval[int](p, "document.querySelectorAll('#box-list li').length"))
-	p.shoot("mouse")
-	p.key("n")
-	p.until(judgedAre(1))
+	p.Press(kb.Delete)
+	require.Equal(t, 3, pagetest.Eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	p.Shoot("mouse")
+	p.Press("n")
+	p.Wait(judgedAre(1))
 	require.Len(t, r.image(t, "ng-1").Last().Boxes, 3)
 	require.Eventually(t, func() bool { return r.image(t, "ng-1").Sent() == 2 }, 10*time.Second, 10*time.Millisecond)
 	require.Len(t, r.annotations(t, "ng-1"), 2)
@@ -473,14 +303,14 @@ func TestDrawWithFinger(t *testing.T) {
 	r := newRoom(t, true)
 	p := browse(t, r, look{width: 390, height: 844, language: "en", name: "Sato", touch: true})
 	p.swipe(0.1, 0.8, 0.3, 0.6)
-	require.Equal(t, 1, eval[int](p, "document.querySelectorAll('#box-list li').length"))
-	_ = eval[any](p, "document.querySelector('#draw').click()")
+	require.Equal(t, 1, pagetest.Eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	p.Do("document.querySelector('#draw').click()")
 	p.swipe(0.1, 0.6, 0.3, 0.8)
-	require.Equal(t, 2, eval[int](p, "document.querySelectorAll('#box-list li').length"))
+	require.Equal(t, 2, pagetest.Eval[int](p, "document.querySelectorAll('#box-list li').length"))
 	p.near(1, 0.1, 0.6, 0.3, 0.8)
-	p.shoot("finger")
-	_ = eval[any](p, "document.querySelector('[data-verdict=NG]').click()")
-	p.until(judgedAre(1))
+	p.Shoot("finger")
+	p.Do("document.querySelector('[data-verdict=NG]').click()")
+	p.Wait(judgedAre(1))
 	require.Len(t, r.image(t, "ng-1").Last().Boxes, 2)
 }
 
@@ -490,19 +320,19 @@ func TestPageWithoutConnection(t *testing.T) {
 	r := newRoom(t, false)
 	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
 	require.Contains(t, p.text("#offline"), "no connection")
-	p.key("b")
-	p.key("n")
-	p.until(judgedAre(1))
+	p.Press("b")
+	p.Press("n")
+	p.Wait(judgedAre(1))
 	require.Equal(t, "NG", r.image(t, "ng-1").Last().Verdict)
-	p.key(kb.ArrowLeft)
+	p.Press(kb.ArrowLeft)
 	require.Contains(t, p.text("#sending"), "Boxes not sent: 1.")
 	require.Zero(t, r.service.Executions("annotate"))
-	_ = eval[any](p, "document.querySelector('#strip li:last-child button').click()")
-	p.until("document.querySelector('#empty').innerText.includes('not there any more')")
-	p.forget("404")
-	p.shoot("offline")
+	p.Do("document.querySelector('#strip li:last-child button').click()")
+	p.Wait("document.querySelector('#empty').innerText.includes('not there any more')")
+	p.Forget("404")
+	p.Shoot("offline")
 	p.fits()
-	p.axe()
+	p.Axe(t.Name())
 }
 
 // An image that is not on the disk any more is shown from the service.
@@ -510,8 +340,8 @@ func TestPictureOfTheService(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t, true)
 	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
-	_ = eval[any](p, "document.querySelector('#strip li:last-child button').click()")
-	p.until("!document.querySelector('#source').hidden && document.querySelector('#image').naturalWidth > 0")
+	p.Do("document.querySelector('#strip li:last-child button').click()")
+	p.Wait("!document.querySelector('#source').hidden && document.querySelector('#image').naturalWidth > 0")
 	require.Contains(t, p.text("#source"), "from the service")
 }
 
@@ -521,19 +351,19 @@ func TestLostBoxes(t *testing.T) {
 	r := newRoom(t, true)
 	r.service.Inject("annotate", hacarustest.CloseConnection().Before())
 	p := browse(t, r, look{width: 390, height: 844, language: "ja", name: "佐藤"})
-	p.key("b")
-	p.key("n")
-	p.until(judgedAre(1))
-	_ = eval[any](p, "document.querySelector('#strip button').click()")
-	p.until("document.querySelectorAll('#sending button').length === 2")
-	p.shoot("lost")
+	p.Press("b")
+	p.Press("n")
+	p.Wait(judgedAre(1))
+	p.Do("document.querySelector('#strip button').click()")
+	p.Wait("document.querySelectorAll('#sending button').length === 2")
+	p.Shoot("lost")
 	p.fits()
-	p.axe()
-	_ = eval[any](p, "document.querySelector('#sending button').click()")
-	p.until("document.querySelector('#sending').innerText.includes('アイテムからは') && document.querySelectorAll('#sending button').length === 2")
+	p.Axe(t.Name())
+	p.Do("document.querySelector('#sending button').click()")
+	p.Wait("document.querySelector('#sending').innerText.includes('アイテムからは') && document.querySelectorAll('#sending button').length === 2")
 	require.Empty(t, r.annotations(t, "ng-1"), "looking sends nothing")
-	_ = eval[any](p, "document.querySelector('#sending button:last-child').click()")
-	p.until("document.querySelector('#sending').innerText.includes('送信済みの枠: 1')")
+	p.Do("document.querySelector('#sending button:last-child').click()")
+	p.Wait("document.querySelector('#sending').innerText.includes('送信済みの枠: 1')")
 	require.Len(t, r.annotations(t, "ng-1"), 1)
 }
 
@@ -543,17 +373,17 @@ func TestTwoPeople(t *testing.T) {
 	r := newRoom(t, true)
 	one := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
 	two := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Ito"})
-	one.key("n")
-	one.until(judgedAre(1))
-	two.key("o") // before it has looked again
-	two.until("document.querySelector('#status').innerText.includes('somebody else')")
-	two.forget("409")
+	one.Press("n")
+	one.Wait(judgedAre(1))
+	two.Press("o") // before it has looked again
+	two.Wait("document.querySelector('#status').innerText.includes('somebody else')")
+	two.Forget("409")
 	require.Equal(t, "Sato", r.image(t, "ng-1").Last().By)
 	require.Contains(t, two.text("#verdict"), "NG · Sato")
-	two.key("o") // knowing that
-	two.until("document.querySelector('#file').innerText !== 'NG-01-scratch.jpg'")
+	two.Press("o") // knowing that
+	two.Wait("document.querySelector('#file').innerText !== 'NG-01-scratch.jpg'")
 	require.Equal(t, "Ito", r.image(t, "ng-1").Last().By)
-	one.until("document.querySelector('#strip .by').innerText.includes('Ito')")
+	one.Wait("document.querySelector('#strip .by').innerText.includes('Ito')")
 }
 
 // The page says so if the program has ended, and a judgement is not lost silently.
@@ -562,9 +392,9 @@ func TestProgramEnds(t *testing.T) {
 	r := newRoom(t, true)
 	p := browse(t, r, look{width: 1280, height: 800, language: "en", name: "Sato"})
 	r.cancel()
-	p.until("document.querySelector('#status').innerText.includes('does not respond')")
-	p.key("n")
-	p.until("document.querySelector('#status').innerText.includes('does not respond')")
-	require.Zero(t, eval[int](p, "document.querySelectorAll('#strip .judged').length"))
-	p.forget("Failed to load resource") // which is what the browser says of it
+	p.Wait("document.querySelector('#status').innerText.includes('does not respond')")
+	p.Press("n")
+	p.Wait("document.querySelector('#status').innerText.includes('does not respond')")
+	require.Zero(t, pagetest.Eval[int](p, "document.querySelectorAll('#strip .judged').length"))
+	p.Forget("Failed to load resource") // which is what the browser says of it
 }
