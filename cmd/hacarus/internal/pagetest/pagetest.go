@@ -14,7 +14,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -194,15 +193,13 @@ func (p *Tab) Press(keys string, modifiers ...chromedp.Modifier) {
 		held |= int64(m)
 	}
 	for _, r := range keys {
+		key, known := kb.Keys[r]
 		for _, k := range kb.Encode(r) {
 			if k.Type == input.DispatchKeyEventTypeChar {
 				continue
 			}
-			if k.Type == input.DispatchKeyEventTypeRawKeyDown && k.Key != "" && unicode.IsPrint(r) || r == '\r' {
-				k.Text = string(r)
-			}
-			if k.Text != "" && k.Type == input.DispatchKeyEventTypeRawKeyDown {
-				k.Type = input.DispatchKeyEventTypeKeyDown
+			if k.Type != input.DispatchKeyEventTypeKeyUp && (!known || key.Print || r == '\r') {
+				k.Type, k.Text, k.UnmodifiedText = input.DispatchKeyEventTypeKeyDown, string(r), string(r)
 			}
 			k.Modifiers |= held
 			p.Run(Command(input.DispatchKeyEvent, *k))

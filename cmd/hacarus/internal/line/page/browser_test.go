@@ -3,47 +3,30 @@ package page
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/pagetest"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/testdata"
 )
 
-var (
-	axeFile     = flag.String("axe", "", "axe.min.js of axe-core, to look for barriers with")
-	screenshots = flag.String("screenshots", "", "folder to write pictures of the page to")
-	allLooks    = flag.Bool("all-looks", false, "try each size of screen in each language and theme, and not every other")
-)
+var allLooks = flag.Bool("all-looks", false, "try each size of screen in each language and theme, and not every other")
 
 // screen is what somebody looks at the page on.
-type screen struct {
-	name          string
-	width, height int64
-	scale         float64
-	touch         bool
-}
+type screen = pagetest.Screen
 
 var (
-	phone  = screen{"phone", 390, 844, 2, true}
-	tablet = screen{"tablet", 1280, 800, 1, true}
-	wallHD = screen{"wall", 1920, 1080, 1, false}
-	wall4K = screen{"wall4k", 3840, 2160, 1, false}
+	phone  = screen{Name: "phone", Width: 390, Height: 844, Scale: 2, Touch: true}
+	tablet = screen{Name: "tablet", Width: 1280, Height: 800, Scale: 1, Touch: true}
+	wallHD = screen{Name: "wall", Width: 1920, Height: 1080, Scale: 1}
+	wall4K = screen{Name: "wall4k", Width: 3840, Height: 2160, Scale: 1}
 )
 
 // site is a page that a browser can open.
@@ -73,139 +56,13 @@ func open(t *testing.T, feed *fakeFeed, opts Options) *site {
 	return s
 }
 
-// chrome is a browser that runs.
-type chrome struct{ ctx context.Context }
+// tab is the page in a browser.
+type tab struct{ *pagetest.Tab }
 
-// tab is a page in a browser.
-type tab struct {
-	t   *testing.T
-	ctx context.Context
-
-	mu       sync.Mutex
-	problems []string // what the console says
-}
-
-// newBrowser starts a browser, or skips the test where there is none.
-func newBrowser(t *testing.T) chrome {
+// newTab opens an address in a tab of its own.
+func newTab(t *testing.T, browser pagetest.Browser, address string, on screen, theme string) *tab {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("no browser is started with -short")
-	}
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("no Chromium is installed")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", false), chromedp.Flag("lang", "en"))
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(cancel)
-	// The browser may tell of more than the library knows, which it takes for errors.
-	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx))
-	return chrome{ctx}
-}
-
-// newTab opens an address in a tab of its own, which nothing of other tabs is in.
-func newTab(t *testing.T, browser chrome, address string, on screen, theme string) *tab {
-	t.Helper()
-	b := &tab{t: t}
-	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithNewWindow(true), chromedp.WithListener(b.listen))
-	t.Cleanup(cancel)
-	b.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
-	t.Cleanup(cancel)
-	media := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
-	b.run(
-		command(log.Enable, cdp.Empty{}),
-		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media}),
-		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: on.width, Height: on.height, DeviceScaleFactor: on.scale}),
-		command(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: on.touch}),
-		chromedp.Navigate(address),
-	)
-	return b
-}
-
-// command is a command of the browser's protocol.
-func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, params)
-		return err
-	})
-}
-
-func (b *tab) listen(event any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch e := event.(type) {
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
-			b.problems = append(b.problems, e.Entry.Text+" "+e.Entry.URL)
-		}
-	case *runtime.EventExceptionThrown:
-		b.problems = append(b.problems, e.ExceptionDetails.Text)
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
-			b.problems = append(b.problems, fmt.Sprint(e.Type, e.Args))
-		}
-	}
-}
-
-func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	require.NoError(b.t, chromedp.Do(b.ctx, actions...))
-}
-
-// wait waits until a condition of the page holds.
-func (b *tab) wait(condition string) {
-	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		// An error is that the page is not there yet, or not any more.
-		if holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`Boolean(`+condition+`)`)); err == nil && holds {
-			return
-		}
-	}
-	b.shot("failed")
-	require.Fail(b.t, "the page does not become so", "%s\n%s", condition, eval[string](b, `document.body.innerText`))
-}
-
-// eval returns what an expression is.
-func eval[T any](b *tab, expression string) T {
-	b.t.Helper()
-	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	require.NoError(b.t, err, expression)
-	return value
-}
-
-// do evaluates an expression for what it does.
-func (b *tab) do(expression string) {
-	b.t.Helper()
-	eval[any](b, "{ "+expression+" } null")
-}
-
-// shot takes a picture of the page, if pictures are asked for.
-func (b *tab) shot(name string) {
-	b.t.Helper()
-	if *screenshots == "" {
-		return
-	}
-	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
-	require.NoError(b.t, err)
-	require.NoError(b.t, os.MkdirAll(*screenshots, 0o755))
-	require.NoError(b.t, os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o644))
-}
-
-// quiet requires that the console had nothing to say.
-func (b *tab) quiet() {
-	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	require.Empty(b.t, b.problems)
+	return &tab{browser.Open(t, address, on, theme, "")}
 }
 
 // states are the states of stations, by the names of stations that are in them.
@@ -313,7 +170,7 @@ func looks() (chosen []look) {
 	return chosen
 }
 
-func (l look) String() string { return l.name + "-" + l.language + "-" + l.theme }
+func (l look) String() string { return l.Name + "-" + l.language + "-" + l.theme }
 
 const allLoaded = `![...document.querySelectorAll('.picture')].some((p) => p.checkVisibility() && p.getBoundingClientRect().top < innerHeight && ('other' in p.dataset || p.querySelector('p').textContent.includes('…')))`
 
@@ -321,19 +178,19 @@ const allLoaded = `![...document.querySelectorAll('.picture')].some((p) => p.che
 // all screens.
 func TestStatesInBrowser(t *testing.T) {
 	t.Parallel()
-	browser := newBrowser(t)
+	browser := pagetest.Start(t)
 	s := open(t, newScene(t), Options{Token: testToken, Stale: stale, Shifts: []time.Duration{0, 8 * time.Hour, 16 * time.Hour}})
 	for _, l := range looks() {
 		t.Run(l.String(), func(t *testing.T) {
 			address := s.server.URL + "/?lang=" + l.language + "&token=" + testToken
 			b := newTab(t, browser, address, l.screen, l.theme)
-			b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+			b.Wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
 			b.check(l.String() + "-all")
 			signs := map[string]string{}
 			for _, state := range states {
-				b.do(fmt.Sprintf(`[...document.querySelectorAll('.tile a')].find((a) => a.textContent === %q).click()`, state.station))
-				b.wait(`!document.getElementById('station').hidden && document.querySelector('#station h2').textContent === '` + state.station + `' && ` + allLoaded)
-				got := eval[[]string](b, `((s) => [s.dataset.state, s.dataset.verdict, s.querySelector('.sign strong').textContent.replaceAll('\n', ' '), s.querySelector('.sign use').getAttribute('href'), getComputedStyle(s.querySelector('.sign')).backgroundColor])(document.getElementById('station'))`)
+				b.Do(fmt.Sprintf(`[...document.querySelectorAll('.tile a')].find((a) => a.textContent === %q).click()`, state.station))
+				b.Wait(`!document.getElementById('station').hidden && document.querySelector('#station h2').textContent === '` + state.station + `' && ` + allLoaded)
+				got := pagetest.Eval[[]string](b, `((s) => [s.dataset.state, s.dataset.verdict, s.querySelector('.sign strong').textContent.replaceAll('\n', ' '), s.querySelector('.sign use').getAttribute('href'), getComputedStyle(s.querySelector('.sign')).backgroundColor])(document.getElementById('station'))`)
 				require.Equal(t, []string{state.state, state.verdict, map[string]string{"en": state.word, "ja": state.japanese}[l.language]}, got[:3])
 				require.Empty(t, signs[got[3]], "its shape is another one's too")
 				signs[got[3]] = state.station
@@ -342,26 +199,26 @@ func TestStatesInBrowser(t *testing.T) {
 				}
 				if l.screen == tablet && state.word == state.japanese {
 					// Two hundred and fifty letters are as far as five metres, on ten inches.
-					require.Greater(t, eval[float64](b, `parseFloat(getComputedStyle(document.querySelector('#station .sign strong')).fontSize)`), 5000/250/(217.0/1280))
+					require.Greater(t, pagetest.Eval[float64](b, `parseFloat(getComputedStyle(document.querySelector('#station .sign strong')).fontSize)`), 5000/250/(217.0/1280))
 				}
 				b.check(l.String() + "-" + cmp.Or(map[string]string{"live": state.verdict}[state.state], state.state))
-				b.do(`document.querySelector('#station [data-go]').click()`)
-				b.wait(`document.getElementById('station').hidden`)
+				b.Do(`document.querySelector('#station [data-go]').click()`)
+				b.Wait(`document.getElementById('station').hidden`)
 			}
-			b.quiet()
+			b.Quiet()
 		})
 	}
 }
 
 // check requires of the page, as it is, what holds for all of them.
 func (b *tab) check(name string) {
-	b.t.Helper()
-	b.shot(name)
-	require.Zero(b.t, eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "%s scrolls sideways", name)
-	require.Empty(b.t, eval[[]string](b, smallTargets), name)
-	require.Empty(b.t, eval[[]string](b, cutWords), name)
-	require.Empty(b.t, eval[[]string](b, faintTexts), name)
-	b.axe(name)
+	b.T.Helper()
+	b.Shoot(name)
+	require.Zero(b.T, pagetest.Eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`), "%s scrolls sideways", name)
+	require.Empty(b.T, pagetest.Eval[[]string](b, smallTargets), name)
+	require.Empty(b.T, pagetest.Eval[[]string](b, cutWords), name)
+	require.Empty(b.T, pagetest.Eval[[]string](b, faintTexts), name)
+	b.Axe(name)
 }
 
 // smallTargets are the buttons and links that a finger does not hit.
@@ -397,18 +254,3 @@ const faintTexts = `((() => {
 		.flatMap((e) => behind(e).map((b) => [e.outerHTML.slice(0, 80), contrast(rgb(getComputedStyle(e).color), b)]))
 		.filter(([, c]) => c < 4.5).map(([name, c]) => name + ' ' + c);
 })())`
-
-// axe looks for barriers, where axe-core is at hand.
-func (b *tab) axe(name string) {
-	b.t.Helper()
-	if *axeFile == "" {
-		return
-	}
-	script, err := os.ReadFile(*axeFile)
-	require.NoError(b.t, err)
-	b.do(string(script))
-	found := eval[[]any](b, `axe.run({resultTypes: ['violations']}).then((r) => r.violations)`)
-	text, err := json.MarshalIndent(found, "", "  ")
-	require.NoError(b.t, err)
-	require.Empty(b.t, found, "%s: %s", name, text)
-}

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/pagetest"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -26,34 +26,17 @@ var emulateNetwork = cdp.Command[network.OverrideNetworkStateParams, cdp.Empty]{
 
 // offline cuts a tab's network, or joins it again.
 func (b *tab) offline(cut bool) {
-	b.t.Helper()
-	b.run(
-		command(network.Enable, network.EnableParams{}),
-		command(emulateNetwork, network.OverrideNetworkStateParams{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}),
+	b.T.Helper()
+	b.Run(
+		pagetest.Command(network.Enable, network.EnableParams{}),
+		pagetest.Command(emulateNetwork, network.OverrideNetworkStateParams{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}),
 	)
-}
-
-// press presses keys one after the other, as a keyboard does: what a page prevents
-// does not become text.
-func (b *tab) press(keys string) {
-	b.t.Helper()
-	for _, key := range keys {
-		if code, ok := kb.Keys[key]; ok && !code.Print {
-			b.run(chromedp.KeyEvent(string(key)))
-			continue
-		}
-		text := string(key)
-		b.run(
-			command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: text, Text: text, UnmodifiedText: text}),
-			command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: text}),
-		)
-	}
 }
 
 // tap touches the middle of what a selector finds.
 func (b *tab) tap(selector string) {
-	b.t.Helper()
-	b.run(chromedp.Click(selector, chromedp.NodeVisible))
+	b.T.Helper()
+	b.Run(chromedp.Click(selector, chromedp.NodeVisible))
 }
 
 const stationOpen = `!document.getElementById('station').hidden`
@@ -64,63 +47,63 @@ func TestVerdictsInBrowser(t *testing.T) {
 	t.Parallel()
 	feed := newScene(t)
 	s := open(t, feed, Options{Stale: stale})
-	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en", tablet, "light")
-	b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+	b := newTab(t, pagetest.Start(t), s.server.URL+"/?lang=en", tablet, "light")
+	b.Wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
 	tile := func(n int) string { return fmt.Sprintf(`document.querySelectorAll('.tile')[%d]`, n) }
 	var slowest time.Duration
 	for n := range 20 {
 		id, verdict := fmt.Sprint("new-", n), []string{"OK", "NG", "unknown"}[n%3]
 		begun := time.Now()
 		feed.inspected("CAM-8", id, verdict, begun)
-		b.wait(fmt.Sprintf(`%[1]s.dataset.verdict === %[2]q && %[1]s.dataset.state === 'live' && %[1]s.querySelectorAll('.chips li').length === %[3]d`, tile(7), verdict, min(n+1, 12)))
+		b.Wait(fmt.Sprintf(`%[1]s.dataset.verdict === %[2]q && %[1]s.dataset.state === 'live' && %[1]s.querySelectorAll('.chips li').length === %[3]d`, tile(7), verdict, min(n+1, 12)))
 		slowest = max(slowest, time.Since(begun))
 	}
 	require.Less(t, slowest, time.Second)
-	require.Equal(t, []string{"7", "7", "6"}, eval[[]string](b, `[...`+tile(7)+`.querySelectorAll('dd')].map((e) => e.textContent)`))
-	b.wait(tile(7) + `.querySelector('.picture p').textContent === 'The image is not there any more'`)
+	require.Equal(t, []string{"7", "7", "6"}, pagetest.Eval[[]string](b, `[...`+tile(7)+`.querySelectorAll('dd')].map((e) => e.textContent)`))
+	b.Wait(tile(7) + `.querySelector('.picture p').textContent === 'The image is not there any more'`)
 
-	b.press("1")
-	b.wait(stationOpen)
+	b.Press("1")
+	b.Wait(stationOpen)
 	for n := range 60 {
 		feed.numbered("CAM-1", 1000+n)
 	}
-	b.wait(`document.querySelector('.strip').children.length === 30 && document.querySelector('.facts dd').textContent.startsWith('CAM-1-1059')`)
-	before := eval[int](b, `document.querySelectorAll('*').length`)
+	b.Wait(`document.querySelector('.strip').children.length === 30 && document.querySelector('.facts dd').textContent.startsWith('CAM-1-1059')`)
+	before := pagetest.Eval[int](b, `document.querySelectorAll('*').length`)
 	for n := range 600 {
 		feed.numbered(fmt.Sprint("CAM-", 1+n%8), 2000+n)
 	}
-	b.wait(`document.querySelector('.facts dd').textContent.startsWith('CAM-1-2592')`)
-	require.InDelta(t, before, eval[int](b, `document.querySelectorAll('*').length`), 60)
+	b.Wait(`document.querySelector('.facts dd').textContent.startsWith('CAM-1-2592')`)
+	require.InDelta(t, before, pagetest.Eval[int](b, `document.querySelectorAll('*').length`), 60)
 }
 
 // A screen without a connection says so instead of what was there, and goes on with
 // all that it missed.
 func TestOfflineInBrowser(t *testing.T) {
 	t.Parallel()
-	browser := newBrowser(t)
+	browser := pagetest.Start(t)
 	for _, l := range looks() {
 		t.Run(l.String(), func(t *testing.T) {
 			feed := newScene(t)
 			s := open(t, feed, Options{Stale: stale, Token: testToken})
 			b := newTab(t, browser, s.server.URL+"/?lang="+l.language+"&token="+testToken, l.screen, l.theme)
-			b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+			b.Wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
 			b.offline(true)
-			b.wait(`[...document.querySelectorAll('.tile')].every((t) => t.dataset.state === 'offline')`)
+			b.Wait(`[...document.querySelectorAll('.tile')].every((t) => t.dataset.state === 'offline')`)
 			word := map[string]string{"en": "No connection", "ja": "接続なし"}[l.language]
-			require.Contains(t, eval[string](b, `document.getElementById('alarm').textContent`), word)
+			require.Contains(t, pagetest.Eval[string](b, `document.getElementById('alarm').textContent`), word)
 			b.check(l.String() + "-offline-all")
-			b.press("2")
-			b.wait(stationOpen)
-			require.Equal(t, "offline", eval[string](b, `document.getElementById('station').dataset.state`))
+			b.Press("2")
+			b.Wait(stationOpen)
+			require.Equal(t, "offline", pagetest.Eval[string](b, `document.getElementById('station').dataset.state`))
 			b.check(l.String() + "-offline-NG")
-			b.press(kb.Escape)
+			b.Press(kb.Escape)
 			for n := range 5 {
 				feed.inspected("CAM-1", fmt.Sprint("missed-", n), "NG", time.Now())
 			}
 			b.offline(false)
-			b.wait(`document.querySelector('.tile').dataset.state === 'live' && document.querySelector('.tile').dataset.verdict === 'NG'`)
-			require.Equal(t, strings.Repeat("ng", 5), eval[string](b, `[...document.querySelectorAll('.tile')[0].querySelectorAll('.chips li')].slice(0, 5).map((e) => e.dataset.mark).join('')`))
-			require.True(t, eval[bool](b, `document.getElementById('alarm').hidden`))
+			b.Wait(`document.querySelector('.tile').dataset.state === 'live' && document.querySelector('.tile').dataset.verdict === 'NG'`)
+			require.Equal(t, strings.Repeat("ng", 5), pagetest.Eval[string](b, `[...document.querySelectorAll('.tile')[0].querySelectorAll('.chips li')].slice(0, 5).map((e) => e.dataset.mark).join('')`))
+			require.True(t, pagetest.Eval[bool](b, `document.getElementById('alarm').hidden`))
 		})
 	}
 }
@@ -141,94 +124,94 @@ func TestServerRestartInBrowser(t *testing.T) {
 	t.Cleanup(server.Close)
 	first := open(t, feed, Options{Stale: stale})
 	current.Store(first.Page)
-	b := newTab(t, newBrowser(t), server.URL+"/?lang=en", tablet, "dark")
-	b.wait(`document.querySelectorAll('.tile').length === 8 && document.body.dataset.link === 'up'`)
-	b.do(`window.before = true`)
+	b := newTab(t, pagetest.Start(t), server.URL+"/?lang=en", tablet, "dark")
+	b.Wait(`document.querySelectorAll('.tile').length === 8 && document.body.dataset.link === 'up'`)
+	b.Do(`window.before = true`)
 
 	current.Store(nil)
 	first.server.CloseClientConnections()
 	server.CloseClientConnections()
-	b.wait(`document.body.dataset.link === 'down'`)
+	b.Wait(`document.body.dataset.link === 'down'`)
 	feed.inspected("CAM-1", "new", "NG", time.Now())
 	current.Store(open(t, feed, Options{Stale: stale}).Page)
-	b.wait(`document.body.dataset.link === 'up' && document.querySelector('.tile').dataset.verdict === 'NG'`)
-	require.True(t, eval[bool](b, `window.before`), "the same page goes on")
+	b.Wait(`document.body.dataset.link === 'up' && document.querySelector('.tile').dataset.verdict === 'NG'`)
+	require.True(t, pagetest.Eval[bool](b, `window.before`), "the same page goes on")
 
 	next := open(t, feed, Options{Stale: stale})
 	next.version = "next"
 	current.Store(next.Page)
 	server.CloseClientConnections()
-	b.wait(`document.body.dataset.link === 'up' && !window.before && JSON.parse(document.getElementById('config').textContent).version === 'next'`)
+	b.Wait(`document.body.dataset.link === 'up' && !window.before && JSON.parse(document.getElementById('config').textContent).version === 'next'`)
 }
 
 // People judge with a finger, in both languages: who is asked once, why each time.
 func TestJudgingInBrowser(t *testing.T) {
 	t.Parallel()
-	browser := newBrowser(t)
+	browser := pagetest.Start(t)
 	for _, l := range []look{{phone, "ja", "dark"}, {phone, "en", "light"}, {tablet, "ja", "light"}, {tablet, "en", "dark"}} {
 		t.Run(l.String(), func(t *testing.T) {
 			feed := newScene(t)
 			s := open(t, feed, Options{Stale: stale, Token: testToken})
 			b := newTab(t, browser, s.server.URL+"/?station=CAM-3&lang="+l.language+"&token="+testToken, l.screen, l.theme)
-			b.wait(stationOpen + ` && document.querySelectorAll('.strip li').length === 24 && ` + allLoaded)
+			b.Wait(stationOpen + ` && document.querySelectorAll('.strip li').length === 24 && ` + allLoaded)
 			b.tap(`.judge [data-verdict="NG"]`)
-			b.wait(`document.getElementById('judging').open`)
+			b.Wait(`document.getElementById('judging').open`)
 			b.check(l.String() + "-judging")
 			b.tap(`#judging .primary`)
-			b.wait(`document.querySelector('#judging .problem').textContent !== ''`)
+			b.Wait(`document.querySelector('#judging .problem').textContent !== ''`)
 			b.tap(`#judging .reasons button:nth-child(2)`)
 			b.tap(`#judging .primary`)
-			b.wait(`document.activeElement.name === 'by'`)
+			b.Wait(`document.activeElement.name === 'by'`)
 			require.Empty(t, feed.judgements(), "nobody judges without a name")
 			b.check(l.String() + "-judging-name")
 			// While somebody writes, the line goes on; what is judged is what was shown.
 			feed.inspected("CAM-3", "meanwhile", "OK", time.Now())
-			b.run(chromedp.SendKeys(`#judging [name=by]`, "佐藤 Sato"))
+			b.Run(chromedp.SendKeys(`#judging [name=by]`, "佐藤 Sato"))
 			b.tap(`#judging .primary`)
-			b.wait(`!document.getElementById('judging').open`)
-			b.wait(`document.getElementById('toast').textContent.includes('佐藤 Sato')`)
-			b.shot(l.String() + "-judged")
+			b.Wait(`!document.getElementById('judging').open`)
+			b.Wait(`document.getElementById('toast').textContent.includes('佐藤 Sato')`)
+			b.Shoot(l.String() + "-judged")
 			judged := feed.judgements()
 			require.Len(t, judged, 1)
 			require.Equal(t, "CAM-3-23", judged[0].Of.ID)
 			require.Equal(t, "NG", judged[0].Verdict)
 			require.Equal(t, "佐藤 Sato", judged[0].By)
 			require.Equal(t, map[string]string{"en": "Dust or dirt", "ja": "ほこり・汚れ"}[l.language], judged[0].Note)
-			b.wait(`document.querySelectorAll('.strip button')[1].dataset.mark === 'ng'`)
-			require.Contains(t, eval[string](b, `document.getElementById('me').getAttribute('aria-label')`), "佐藤 Sato")
+			b.Wait(`document.querySelectorAll('.strip button')[1].dataset.mark === 'ng'`)
+			require.Contains(t, pagetest.Eval[string](b, `document.getElementById('me').getAttribute('aria-label')`), "佐藤 Sato")
 
 			b.tap(`.strip li:nth-child(2) button`)
-			b.wait(`document.getElementById('station').dataset.state === 'earlier'`)
-			require.Contains(t, eval[string](b, `document.querySelector('#station .sign').textContent`), "佐藤 Sato")
-			require.Empty(t, eval[string](b, `document.querySelector('#station .picture p').textContent`), "nothing is said of an image that is there")
+			b.Wait(`document.getElementById('station').dataset.state === 'earlier'`)
+			require.Contains(t, pagetest.Eval[string](b, `document.querySelector('#station .sign').textContent`), "佐藤 Sato")
+			require.Empty(t, pagetest.Eval[string](b, `document.querySelector('#station .picture p').textContent`), "nothing is said of an image that is there")
 			b.check(l.String() + "-earlier")
 			b.tap(`.judge [data-verdict="unknown"]`)
-			b.wait(`document.getElementById('judging').open`)
-			require.False(t, eval[bool](b, `document.querySelector('#judging [name=by]').checkVisibility()`), "who judges is known")
+			b.Wait(`document.getElementById('judging').open`)
+			require.False(t, pagetest.Eval[bool](b, `document.querySelector('#judging [name=by]').checkVisibility()`), "who judges is known")
 			b.check(l.String() + "-judging-again")
 			// Somebody else is quicker.
 			feed.add(record.Entry{ID: "CAM-3-23", Time: time.Now(), Station: "CAM-3", File: "x.png", Verdict: "OK", By: "Tanaka", Note: "light"})
-			b.wait(`document.querySelectorAll('.strip button')[1].dataset.mark === 'ok'`)
-			b.run(chromedp.SendKeys(`#judging [name=reason]`, "not sure"))
+			b.Wait(`document.querySelectorAll('.strip button')[1].dataset.mark === 'ok'`)
+			b.Run(chromedp.SendKeys(`#judging [name=reason]`, "not sure"))
 			b.tap(`#judging .primary`)
-			b.wait(`document.querySelector('#judging .problem').textContent !== ''`)
+			b.Wait(`document.querySelector('#judging .problem').textContent !== ''`)
 			require.Len(t, feed.judgements(), 1)
 			b.check(l.String() + "-judging-conflict")
 			b.tap(`#judging .primary`)
-			b.wait(`!document.getElementById('judging').open`)
+			b.Wait(`!document.getElementById('judging').open`)
 			require.Len(t, feed.judgements(), 2, "who has seen it may say otherwise")
 			require.Equal(t, "Tanaka", feed.judgements()[1].Of.By)
 
 			b.tap(`#station .live`)
-			b.wait(`document.getElementById('station').dataset.state === 'live'`)
+			b.Wait(`document.getElementById('station').dataset.state === 'live'`)
 			// Another shift is another person.
 			s.line.mu.Lock()
 			s.line.shifts = shifts{[]time.Duration{time.Since(time.Now().Truncate(24*time.Hour)) - time.Minute}, time.UTC}
 			s.line.shift.next = time.Now()
 			s.line.mu.Unlock()
-			b.wait(`document.getElementById('me').hasAttribute('data-nobody')`)
+			b.Wait(`document.getElementById('me').hasAttribute('data-nobody')`)
 			feed.set(func() { feed.away = errAway })
-			b.wait(`document.getElementById('station').dataset.state === 'queue'`)
+			b.Wait(`document.getElementById('station').dataset.state === 'queue'`)
 			b.check(l.String() + "-queue")
 		})
 	}
@@ -245,74 +228,74 @@ func TestKeysInBrowser(t *testing.T) {
 	t.Parallel()
 	feed := newScene(t)
 	s := open(t, feed, Options{Stale: stale, Token: testToken})
-	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en&token="+testToken, wallHD, "light")
-	b.wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
+	b := newTab(t, pagetest.Start(t), s.server.URL+"/?lang=en&token="+testToken, wallHD, "light")
+	b.Wait(`document.querySelectorAll('.tile').length === 8 && ` + allLoaded)
 	focused := `document.activeElement.textContent`
 	for _, step := range []struct{ key, on string }{
 		{kb.ArrowRight, "CAM-1"}, {kb.ArrowRight, "CAM-2"}, {kb.ArrowDown, "CAM-6"}, {kb.ArrowLeft, "CAM-5"}, {kb.ArrowUp, "CAM-1"}, {kb.ArrowUp, "CAM-1"}, {kb.Tab, "CAM-2"},
 	} {
-		b.press(step.key)
-		require.Equal(t, step.on, eval[string](b, focused))
+		b.Press(step.key)
+		require.Equal(t, step.on, pagetest.Eval[string](b, focused))
 	}
-	b.shot("keys-wall")
-	b.press(kb.Enter)
-	b.wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'CAM-2'`)
-	b.press(kb.ArrowRight)
-	b.wait(`document.getElementById('station').dataset.state === 'earlier'`)
-	b.press(kb.ArrowLeft)
-	b.wait(`document.getElementById('station').dataset.state === 'live'`)
-	b.press("?")
-	b.wait(`document.getElementById('keys').open`)
+	b.Shoot("keys-wall")
+	b.Press(kb.Enter)
+	b.Wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'CAM-2'`)
+	b.Press(kb.ArrowRight)
+	b.Wait(`document.getElementById('station').dataset.state === 'earlier'`)
+	b.Press(kb.ArrowLeft)
+	b.Wait(`document.getElementById('station').dataset.state === 'live'`)
+	b.Press("?")
+	b.Wait(`document.getElementById('keys').open`)
 	b.check("keys-help")
-	b.press("n")
-	b.press(kb.Escape)
-	b.wait(`!document.getElementById('keys').open && !document.getElementById('judging').open`)
-	b.press("o")
-	b.wait(`document.getElementById('judging').open && document.activeElement.name === 'by'`)
-	b.press("Don 1?")
-	require.Equal(t, "Don 1?", eval[string](b, `document.activeElement.value`))
-	b.run(chromedp.SendKeys(`#judging [name=reason]`, "seen"+kb.Enter))
-	b.wait(`!document.getElementById('judging').open`)
+	b.Press("n")
+	b.Press(kb.Escape)
+	b.Wait(`!document.getElementById('keys').open && !document.getElementById('judging').open`)
+	b.Press("o")
+	b.Wait(`document.getElementById('judging').open && document.activeElement.name === 'by'`)
+	b.Press("Don 1?")
+	require.Equal(t, "Don 1?", pagetest.Eval[string](b, `document.activeElement.value`))
+	b.Run(chromedp.SendKeys(`#judging [name=reason]`, "seen"+kb.Enter))
+	b.Wait(`!document.getElementById('judging').open`)
 	require.Equal(t, "OK", feed.judgements()[0].Verdict)
 	require.Equal(t, "Don 1?", feed.judgements()[0].By)
-	b.press("d")
-	b.wait(`document.getElementById('judging').open && document.activeElement.name === 'reason'`)
-	b.press(kb.Escape)
-	b.wait(`!document.getElementById('judging').open`)
-	b.press(kb.Escape)
-	b.wait(`document.getElementById('station').hidden && location.search === ''`)
-	b.press("5")
-	b.wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'CAM-5'`)
-	b.run(chromedp.NavigateBack())
-	b.wait(`document.getElementById('station').hidden`)
-	b.quiet()
+	b.Press("d")
+	b.Wait(`document.getElementById('judging').open && document.activeElement.name === 'reason'`)
+	b.Press(kb.Escape)
+	b.Wait(`!document.getElementById('judging').open`)
+	b.Press(kb.Escape)
+	b.Wait(`document.getElementById('station').hidden && location.search === ''`)
+	b.Press("5")
+	b.Wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'CAM-5'`)
+	b.Run(chromedp.NavigateBack())
+	b.Wait(`document.getElementById('station').hidden`)
+	b.Quiet()
 }
 
 // What only looks, only looks; what has no token any more says so.
 func TestTokensInBrowser(t *testing.T) {
 	t.Parallel()
-	browser := newBrowser(t)
+	browser := pagetest.Start(t)
 	feed := newScene(t)
 	public := open(t, feed, Options{Stale: stale, Token: testToken, Public: true})
 	b := newTab(t, browser, public.server.URL+"/?station=CAM-1&lang=en", tablet, "light")
-	b.wait(stationOpen + ` && ` + allLoaded)
-	require.Contains(t, eval[string](b, `document.querySelector('.hint').textContent`), "can only look")
-	require.Zero(t, eval[int](b, `document.querySelectorAll('.judge, #me').length`))
+	b.Wait(stationOpen + ` && ` + allLoaded)
+	require.Contains(t, pagetest.Eval[string](b, `document.querySelector('.hint').textContent`), "can only look")
+	require.Zero(t, pagetest.Eval[int](b, `document.querySelectorAll('.judge, #me').length`))
 	b.check("public")
-	b.press("o")
-	b.quiet()
+	b.Press("o")
+	b.Quiet()
 
 	for _, language := range []string{"en", "ja"} {
 		closed := open(t, feed, Options{Stale: stale, Token: testToken})
 		b = newTab(t, browser, closed.server.URL+"/?lang="+language, tablet, "light")
-		b.wait(`document.body.classList.contains('refused')`)
+		b.Wait(`document.body.classList.contains('refused')`)
 		b.check("refused-" + language)
-		b.run(chromedp.Navigate(closed.server.URL + "/?lang=" + language + "&token=" + testToken))
-		b.wait(`document.querySelectorAll('.tile').length === 8`)
-		require.NotContains(t, eval[string](b, `location.href`), testToken)
+		b.Run(chromedp.Navigate(closed.server.URL + "/?lang=" + language + "&token=" + testToken))
+		b.Wait(`document.querySelectorAll('.tile').length === 8`)
+		require.NotContains(t, pagetest.Eval[string](b, `location.href`), testToken)
 		closed.opts.Token = "another"
 		closed.server.CloseClientConnections()
-		b.wait(`document.getElementById('alarm').textContent.includes('` + map[string]string{"en": "token", "ja": "トークン"}[language] + `')`)
+		b.Wait(`document.getElementById('alarm').textContent.includes('` + map[string]string{"en": "token", "ja": "トークン"}[language] + `')`)
 		b.check("denied-" + language)
 	}
 }
@@ -320,19 +303,19 @@ func TestTokensInBrowser(t *testing.T) {
 // Ages are the server's, whatever clock a browser has.
 func TestClocksInBrowser(t *testing.T) {
 	t.Parallel()
-	browser := newBrowser(t)
+	browser := pagetest.Start(t)
 	s := open(t, newScene(t), Options{Stale: stale})
 	for _, off := range []time.Duration{-25 * time.Hour, 90 * time.Minute} {
 		b := newTab(t, browser, "about:blank", tablet, "light")
 		shift := fmt.Sprintf(`{ const now = Date.now; Date.now = () => now() + %d; }`, off.Milliseconds())
-		b.run(command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shift}), chromedp.Navigate(s.server.URL+"/?lang=en"))
-		b.wait(`document.querySelectorAll('.tile').length === 8`)
-		require.Regexp(t, `^1 h \d+ min ago$`, eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
-		require.Equal(t, "live", eval[string](b, `document.querySelector('.tile').dataset.state`))
+		b.Run(pagetest.Command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shift}), chromedp.Navigate(s.server.URL+"/?lang=en"))
+		b.Wait(`document.querySelectorAll('.tile').length === 8`)
+		require.Regexp(t, `^1 h \d+ min ago$`, pagetest.Eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
+		require.Equal(t, "live", pagetest.Eval[string](b, `document.querySelector('.tile').dataset.state`))
 		// A clock that jumps while the page is open is a reason to ask anew.
-		b.do(`const now = Date.now; Date.now = () => now() + 3600000; window.jumped = true`)
-		b.wait(`document.querySelector('.tile').dataset.state === 'offline'`)
-		b.wait(`document.querySelector('.tile').dataset.state === 'live'`)
+		b.Do(`const now = Date.now; Date.now = () => now() + 3600000; window.jumped = true`)
+		b.Wait(`document.querySelector('.tile').dataset.state === 'offline'`)
+		b.Wait(`document.querySelector('.tile').dataset.state === 'live'`)
 	}
 }
 
@@ -351,19 +334,19 @@ func TestNamesInBrowser(t *testing.T) {
 		feed.images[fmt.Sprint("x/../", n, "?#%")] = platesOf(t)[0].content
 	}
 	s := open(t, feed, Options{Stale: stale})
-	browser := newBrowser(t)
+	browser := pagetest.Start(t)
 	for _, on := range []screen{phone, tablet} {
 		b := newTab(t, browser, s.server.URL+"/?lang=ja", on, "light")
-		b.wait(`document.querySelectorAll('.tile').length === 4 && ` + allLoaded)
-		b.check("names-" + on.name)
+		b.Wait(`document.querySelectorAll('.tile').length === 4 && ` + allLoaded)
+		b.check("names-" + on.Name)
 		for n := range 4 {
-			b.press(fmt.Sprint(n + 1))
-			b.wait(stationOpen + ` && ` + allLoaded)
-			b.check(fmt.Sprintf("names-%s-%d", on.name, n))
-			require.Empty(t, eval[string](b, `document.querySelector('#station .picture p').textContent`), "the image is there")
+			b.Press(fmt.Sprint(n + 1))
+			b.Wait(stationOpen + ` && ` + allLoaded)
+			b.check(fmt.Sprintf("names-%s-%d", on.Name, n))
+			require.Empty(t, pagetest.Eval[string](b, `document.querySelector('#station .picture p').textContent`), "the image is there")
 		}
-		require.NotEqual(t, "evil", eval[string](b, `document.title`))
-		b.quiet()
+		require.NotEqual(t, "evil", pagetest.Eval[string](b, `document.title`))
+		b.Quiet()
 	}
 }
 
@@ -378,18 +361,18 @@ func TestManyStationsInBrowser(t *testing.T) {
 		feed.inspected(fmt.Sprint("cam-", n+1), id, []string{"OK", "OK", "OK", "NG", "unknown"}[n%5], time.Now())
 	}
 	s := open(t, feed, Options{Stale: stale})
-	browser := newBrowser(t)
+	browser := pagetest.Start(t)
 	for _, on := range []screen{phone, tablet, wallHD, wall4K} {
 		b := newTab(t, browser, s.server.URL+"/?lang=en", on, "dark")
-		b.wait(`document.querySelectorAll('.tile').length === 100`)
-		b.wait(`document.body.dataset.link === 'up' && ![...document.querySelectorAll('.tile img')].slice(0, 4).some((i) => i.hidden)`)
-		require.Equal(t, "cam-10", eval[string](b, `document.querySelectorAll('.tile h2')[9].textContent`), "in the order of people")
-		b.check("many-" + on.name)
-		require.GreaterOrEqual(t, eval[float64](b, `document.querySelector('.tile').getBoundingClientRect().height`), 240.0)
+		b.Wait(`document.querySelectorAll('.tile').length === 100`)
+		b.Wait(`document.body.dataset.link === 'up' && ![...document.querySelectorAll('.tile img')].slice(0, 4).some((i) => i.hidden)`)
+		require.Equal(t, "cam-10", pagetest.Eval[string](b, `document.querySelectorAll('.tile h2')[9].textContent`), "in the order of people")
+		b.check("many-" + on.Name)
+		require.GreaterOrEqual(t, pagetest.Eval[float64](b, `document.querySelector('.tile').getBoundingClientRect().height`), 240.0)
 		b.tap(`#stations button`)
-		b.wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'cam-4'`)
-		b.check("many-" + on.name + "-station")
-		b.quiet()
+		b.Wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'cam-4'`)
+		b.check("many-" + on.Name + "-station")
+		b.Quiet()
 	}
 }
 
@@ -398,13 +381,13 @@ func TestManyStationsInBrowser(t *testing.T) {
 func TestChoicesInBrowser(t *testing.T) {
 	t.Parallel()
 	s := open(t, newScene(t), Options{Stale: stale})
-	b := newTab(t, newBrowser(t), s.server.URL+"/?lang=en&station=CAM-2", tablet, "dark")
+	b := newTab(t, pagetest.Start(t), s.server.URL+"/?lang=en&station=CAM-2", tablet, "dark")
 	theme := `document.documentElement.dataset.theme`
-	b.wait(stationOpen + ` && ` + theme + ` === 'dark'`)
+	b.Wait(stationOpen + ` && ` + theme + ` === 'dark'`)
 	b.tap(`#theme`)
-	b.wait(theme + ` === 'light'`)
+	b.Wait(theme + ` === 'light'`)
 	b.tap(`#other`)
-	b.wait(`document.documentElement.lang === 'ja' && document.querySelector('#station h2').textContent === 'CAM-2' && ` + theme + ` === 'light'`)
-	b.run(chromedp.Navigate(s.server.URL + "/"))
-	b.wait(`document.documentElement.lang === 'ja' && ` + theme + ` === 'light'`)
+	b.Wait(`document.documentElement.lang === 'ja' && document.querySelector('#station h2').textContent === 'CAM-2' && ` + theme + ` === 'light'`)
+	b.Run(chromedp.Navigate(s.server.URL + "/"))
+	b.Wait(`document.documentElement.lang === 'ja' && ` + theme + ` === 'light'`)
 }
