@@ -166,17 +166,17 @@ func TestManyImages(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	f := New(Options{Dir: dir, Settle: time.Second}, nil)
-	make := func(from, to int) {
+	shoot := func(from, to int) {
 		for n := from; n < to; n++ {
 			write(t, filepath.Join(dir, fmt.Sprintf("%05d.png", n)), "x")
 		}
 	}
 	now := time.Now()
-	make(0, 2000)
+	shoot(0, 2000)
 	for _, want := range []int{0, 2000, 0} {
 		require.Len(t, found(t, f, &now, time.Second), want)
 	}
-	make(2000, 3000)
+	shoot(2000, 3000)
 	for n := range 2000 { // the camera's own program sorts them
 		require.NoError(t, os.Rename(filepath.Join(dir, fmt.Sprintf("%05d.png", n)), filepath.Join(dir, fmt.Sprintf("sorted-%05d.png", n))))
 	}

@@ -56,10 +56,10 @@ func (f *taking) inlet(t *testing.T) *inlet {
 	return &inlet{process: l, station: "a", dir: f.dir, folder: folder.New(f.opts, nil)}
 }
 
-// run takes images in for some time.
-func (f *taking) run(t *testing.T, d time.Duration) *inlet {
+// run takes images in for a minute.
+func (f *taking) run(t *testing.T) *inlet {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	i := f.inlet(t)
 	i.folder.Watch(ctx, i)
@@ -111,7 +111,7 @@ func TestFolder(t *testing.T) {
 		f.write(t, ".part.png", picture("part"))
 		f.write(t, "notes.md", picture("notes"))
 		time.AfterFunc(20*time.Second, func() { f.write(t, "slow.png", picture("the next")) })
-		f.run(t, time.Minute)
+		f.run(t)
 		jobs := f.jobs(t)
 		require.Len(t, jobs, 2)
 		require.EqualValues(t, len(whole), jobs[0].Size)
@@ -142,7 +142,7 @@ func TestFolderGoesAndComesBack(t *testing.T) {
 				assert.NoError(t, os.Rename(f.dir+"-away", f.dir))
 				f.write(t, "2.png", picture("2"))
 			})
-			f.run(t, time.Minute)
+			f.run(t)
 			require.Len(t, f.jobs(t), 2)
 			require.Equal(t, []string{"text.png"}, f.left(t))
 			require.Equal(t, !mountPoint, strings.Contains(f.log.String(), "cannot be read"))
@@ -166,7 +166,7 @@ func TestFolderWithSidecars(t *testing.T) {
 			f.write(t, "3.png", picture("3"))
 			f.write(t, "3.png.json", []byte(`{"lot": "`+strings.Repeat("x", 61)+`", "serial": "3"}`))
 		})
-		f.run(t, time.Minute)
+		f.run(t)
 		jobs := f.jobs(t)
 		require.Len(t, jobs, 3)
 		require.Equal(t, []string{"L7", "12", ""}, []string{jobs[0].Lot, jobs[0].Serial, jobs[0].Note})
@@ -210,7 +210,7 @@ func TestFolderAfterKill(t *testing.T) {
 				require.True(t, isNew)
 				removed(images[0])
 
-				i := f.run(t, time.Minute)
+				i := f.run(t)
 				jobs := f.jobs(t)
 				require.Len(t, jobs, 1)
 				require.Equal(t, "1", jobs[0].Serial)

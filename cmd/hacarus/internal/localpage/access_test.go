@@ -11,7 +11,7 @@ import (
 // A page goes by addresses and its own names only, whatever leads there.
 func TestHosts(t *testing.T) {
 	t.Parallel()
-	any, own := HostsOf("", "Wall.example"), HostsOf("8080", "wall.example")
+	each, own := HostsOf("", "Wall.example"), HostsOf("8080", "wall.example")
 	for host, want := range map[string][2]bool{
 		"127.0.0.1:8080":            {true, true},
 		"192.0.2.7:8080":            {true, true},
@@ -30,7 +30,7 @@ func TestHosts(t *testing.T) {
 		"":                          {},
 		":8080":                     {},
 	} {
-		require.Equal(t, want, [2]bool{any.Has(host), own.Has(host)}, host)
+		require.Equal(t, want, [2]bool{each.Has(host), own.Has(host)}, host)
 	}
 	require.True(t, HostsOf("80").Has("[::1]"), "browsers leave that port out")
 	for _, name := range OwnNames() {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
@@ -78,13 +76,13 @@ func (m mover) moveTo(image *folder.Image, sum, path string) error {
 	if err := image.Check(); err != nil {
 		return err
 	}
-	if err := os.Rename(image.Path, path); err != nil { // most often because it is on another disk
+	if err := m.disk.Move(image.Path, path); err != nil { // most often because it is on another disk
 		return m.copyAndRemove(image, sum, path)
 	}
 	if there, err := durable.Sum(path); err != nil || there != sum {
 		return errors.Join(folder.ErrReplaced, err, image.GiveBack(path))
 	}
-	return errors.Join(m.disk.Sync(filepath.Dir(path)), m.disk.Sync(filepath.Dir(image.Path)))
+	return nil
 }
 
 func (m mover) copyAndRemove(image *folder.Image, sum, path string) error {
