@@ -129,13 +129,13 @@ func TestFolderGoesAndComesBack(t *testing.T) {
 			f := newTaking(t)
 			f.write(t, "1.png", picture("1"))
 			f.write(t, "text.png", []byte("no image"))
-			time.AfterFunc(time.Second, func() {
+			time.AfterFunc(1500*time.Millisecond, func() { // between two looks
 				assert.NoError(t, os.Rename(f.dir, f.dir+"-away"))
 				if mountPoint {
 					assert.NoError(t, os.Mkdir(f.dir, 0o700))
 				}
 			})
-			time.AfterFunc(30*time.Second, func() {
+			time.AfterFunc(30500*time.Millisecond, func() {
 				if mountPoint {
 					assert.NoError(t, os.Remove(f.dir))
 				}
