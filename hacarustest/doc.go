@@ -21,6 +21,24 @@
 // arrived and which of them were executed. [Server.Advance] moves the clock that
 // determines when tokens and licenses expire and how long jobs take.
 //
+// # Choosing an algorithm
+//
+// These are the algorithms of this package; the real ones may differ.
+//
+//   - [PatternMatching] and [LocalPattern] are for products that look alike and
+//     lie alike, in images of one size: one good image is enough. They call
+//     almost every board with a grain of its own NG.
+//   - [Reconstructor] is for products of which each has a pattern of its own, such
+//     as wood, at any place and in images of any size, but not turned by more than
+//     ten degrees. The camera and the quality of its JPEG files should stay the
+//     same.
+//   - [PatternSample] is for products that are turned by any angle. It should
+//     have two or more good images; a model of one is not to be relied on. Its
+//     default threshold of 0.1 suits products that look alike. Where each has a
+//     pattern of its own, some good ones are NG. A higher threshold, of up to 0.2,
+//     leaves more of them alone but finds less: choose it by images of products
+//     that you know to be good and bad.
+//
 // # Differences from the real service
 //
 // The documentation describes requests and responses but says little about what
@@ -39,7 +57,8 @@
 //   - Very faint scratches are missed at the default parameters. Brushed steel
 //     with glare is hard for all algorithms. [Reconstructor] does not tolerate a
 //     rotation by more than ten degrees. [PatternSample] should have two images
-//     to learn from.
+//     to learn from, and calls some good products NG if each has a grain of its
+//     own: see its threshold.
 //   - All other algorithms are inspected by [PatternMatching], with the
 //     parameters that it knows and with its own defaults.
 //   - The images of an assessment are heat maps, one for each image of the item:

@@ -184,6 +184,11 @@ func (LocalPattern) Train(ctx context.Context, good []image.Image, p Parameters)
 // one or more good images of any sizes; two are much better than one. The zero value
 // is ready for use.
 //
+// The default threshold finds small dents on products that look alike. Of products
+// with a pattern of their own, such as boards with their grain, it calls some good ones
+// NG. A threshold of up to 0.2 leaves more of them alone, but misses dents, and scratches
+// too if the model has learned from two images only.
+//
 // It has the documented parameters. What good images look like is kept as 40 samples
 // for each of num_features, of places 28 pixels wide; with model_type 1 they have half
 // that size, of which there are more. A place is odd if it is farther from all
