@@ -36,18 +36,50 @@ type Browser struct {
 	ctx context.Context //nolint:containedctx // chromedp's browser is a context
 }
 
-// Start starts a browser until the test ends, or skips the test where there is none.
+// running is the browser of all tests that run at the same time: to start one takes
+// longer than most tests.
+var running struct {
+	mu      sync.Mutex
+	browser Browser
+	users   int
+	stop    func()
+}
+
+// Start returns a browser that runs until the test ends, or skips the test where there
+// is none.
 func Start(t *testing.T) Browser {
 	t.Helper()
+	path := chromium(t)
+	running.mu.Lock()
+	defer running.mu.Unlock()
+	if running.users == 0 {
+		browser, stop, err := start(path)
+		require.NoError(t, err)
+		running.browser, running.stop = browser, stop
+	}
+	running.users++
+	t.Cleanup(func() {
+		running.mu.Lock()
+		defer running.mu.Unlock()
+		if running.users--; running.users == 0 {
+			running.stop()
+		}
+	})
+	return running.browser
+}
+
+func start(path string) (Browser, func(), error) {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", false), chromedp.Flag("lang", "en"))
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(cancel)
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", false), chromedp.Flag("lang", "en"))
+	allocator, kill := chromedp.NewExecAllocator(context.Background(), opts...)
 	// The browser may tell of more than the library knows, which it takes for errors.
-	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx))
-	return Browser{ctx}
+	ctx, end := chromedp.NewContext(allocator, chromedp.WithErrorf(func(string, ...any) {}))
+	if err := chromedp.Do(ctx); err != nil {
+		end()
+		kill()
+		return Browser{}, nil, err
+	}
+	return Browser{ctx}, func() { end(); kill() }, nil
 }
 
 func chromium(t *testing.T) string {
