@@ -39,7 +39,7 @@ func checkVersion(text string, opts Options) error {
 	case v.isBefore(directGets):
 		return language.Errorf("the NATS server is of version %s, and 2.9 or later is needed", text)
 	case v.isBefore(syncs):
-		opts.Log.Warn("the NATS server writes to the disk later than it says: a power failure of all nodes may take verdicts; 2.10 or later does not", "version", text)
+		opts.Log.Warn("the NATS server acknowledges what is not on the disk yet: a power failure of most nodes may take verdicts; 2.10 or later can do without", "version", text)
 	}
 	return nil
 }
