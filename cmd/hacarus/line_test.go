@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,8 +163,8 @@ func (p *plant) cluster(command ...string) (string, []*worker) {
 	url, configurations := natstest.Configure(p.t, p.dir)
 	var nodes []*worker
 	for n, path := range configurations {
-		args := append(command[1:], path)
-		nodes = append(nodes, p.start(fmt.Sprintf("node%d", n), func() *exec.Cmd { return exec.CommandContext(p.t.Context(), command[0], args...) }))
+		node := slices.Concat(command, []string{path})
+		nodes = append(nodes, p.start(fmt.Sprintf("node%d", n), func() *exec.Cmd { return exec.CommandContext(p.t.Context(), node[0], node[1:]...) }))
 	}
 	return url, nodes
 }

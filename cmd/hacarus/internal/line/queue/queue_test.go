@@ -21,19 +21,18 @@ import (
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 )
 
-// everywhere runs a test on the engine inside the program, on a cluster of that
-// engine, and on one of the nats-server that is installed.
-func everywhere(t *testing.T, test func(t *testing.T, again func() *Queue)) {
-	t.Helper()
-	t.Run("inside", func(t *testing.T) {
-		t.Parallel()
+// places are where a queue may be. Each makes one, and returns a function that
+// connects to it.
+var places = map[string]func(t *testing.T) (connect func() *Queue){
+	"inside": func(t *testing.T) func() *Queue {
+		t.Helper()
 		s, err := StartServer(t.TempDir(), slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		t.Cleanup(s.Close)
-		test(t, func() *Queue { return open(t, Options{Server: s}) })
-	})
-	t.Run("cluster", func(t *testing.T) {
-		t.Parallel()
+		return func() *Queue { return open(t, Options{Server: s}) }
+	},
+	"cluster": func(t *testing.T) func() *Queue {
+		t.Helper()
 		url, configurations := natstest.Configure(t, t.TempDir())
 		for _, path := range configurations {
 			opts, err := server.ProcessConfigFile(path)
@@ -44,10 +43,10 @@ func everywhere(t *testing.T, test func(t *testing.T, again func() *Queue)) {
 			node.Start()
 			t.Cleanup(func() { node.Shutdown(); node.WaitForShutdown() })
 		}
-		test(t, func() *Queue { return open(t, Options{URL: url, Replicas: 3}) })
-	})
-	t.Run("installed", func(t *testing.T) {
-		t.Parallel()
+		return func() *Queue { return open(t, Options{URL: url, Replicas: 3}) }
+	},
+	"installed cluster": func(t *testing.T) func() *Queue {
+		t.Helper()
 		path := natstest.Installed(t)
 		url, configurations := natstest.Configure(t, t.TempDir())
 		for _, configuration := range configurations {
@@ -55,8 +54,8 @@ func everywhere(t *testing.T, test func(t *testing.T, again func() *Queue)) {
 			require.NoError(t, node.Start())
 			t.Cleanup(func() { _ = node.Process.Kill(); _ = node.Wait() })
 		}
-		test(t, func() *Queue { return open(t, Options{URL: url, Replicas: 3}) })
-	})
+		return func() *Queue { return open(t, Options{URL: url, Replicas: 3}) }
+	},
 }
 
 func open(t *testing.T, opts Options) *Queue {
@@ -73,37 +72,45 @@ func open(t *testing.T, opts Options) *Queue {
 // The journal of a station in the queue is as good as one in a file.
 func TestJournal(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, again func() *Queue) {
-		q := again()
-		err := hacarustest.TestJournalStore(func() (hacarus.JournalStore, error) { return q.Journal(JournalOf("a", "b")), nil })
-		require.NoError(t, err)
-	})
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connect := start(t)
+			q := connect()
+			err := hacarustest.TestJournalStore(func() (hacarus.JournalStore, error) { return q.Journal(JournalOf("a", "b")), nil })
+			require.NoError(t, err)
+		})
+	}
 }
 
 // What one writer does not know of, it does not write behind.
 func TestWriterTakenOver(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, again func() *Queue) {
-		q := again()
-		subject := StateOf("test", "駅 1")
-		a, last, err := q.NewWriter(t.Context(), subject)
-		require.NoError(t, err)
-		require.Nil(t, last)
-		first, err := a.Write(t.Context(), nil, []byte("1"))
-		require.NoError(t, err)
-		b, last := settled(t, q, subject, first)
-		require.Equal(t, first, last.Seq)
-		second, err := b.Write(t.Context(), nil, []byte("2"))
-		require.NoError(t, err)
-		require.Greater(t, second, first)
-		for range 2 {
-			_, err = a.Write(t.Context(), nil, []byte("3"))
-			require.ErrorIs(t, err, ErrTakenOver)
-		}
-		_, last = settled(t, q, subject, second)
-		require.Equal(t, "2", string(last.Data))
-		require.Equal(t, "駅 1", NameIn(last.Subject, 3))
-	})
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connect := start(t)
+			q := connect()
+			subject := StateOf("test", "駅 1")
+			a, last, err := q.NewWriter(t.Context(), subject)
+			require.NoError(t, err)
+			require.Nil(t, last)
+			first, err := a.Write(t.Context(), nil, []byte("1"))
+			require.NoError(t, err)
+			b, last := settled(t, q, subject, first)
+			require.Equal(t, first, last.Seq)
+			second, err := b.Write(t.Context(), nil, []byte("2"))
+			require.NoError(t, err)
+			require.Greater(t, second, first)
+			for range 2 {
+				_, err = a.Write(t.Context(), nil, []byte("3"))
+				require.ErrorIs(t, err, ErrTakenOver)
+			}
+			_, last = settled(t, q, subject, second)
+			require.Equal(t, "2", string(last.Data))
+			require.Equal(t, "駅 1", NameIn(last.Subject, 3))
+		})
+	}
 }
 
 // settled returns a writer, once the node that responds has come as far as a message.
@@ -121,39 +128,43 @@ func settled(t *testing.T, q *Queue, subject string, seq uint64) (w *Writer, las
 // not the server looks at what they expect when it should.
 func TestWritersRace(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, again func() *Queue) {
-		const writers, rounds = 4, 30
-		queues := make([]*Queue, writers)
-		for n := range queues {
-			queues[n] = again()
-		}
-		subject := VerdictsOf("a")
-		last := uint64(0)
-		require.NoError(t, queues[0].Add(t.Context(), subject, []byte("x")))
-		for range rounds {
-			var all sync.WaitGroup
-			won := make(chan uint64, writers)
-			racers := make([]*Writer, writers)
-			for n, q := range queues {
-				racers[n], _ = settled(t, q, subject, last)
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connect := start(t)
+			const writers, rounds = 4, 30
+			queues := make([]*Queue, writers)
+			for n := range queues {
+				queues[n] = connect()
 			}
-			for _, w := range racers {
-				all.Go(func() {
-					seq, err := w.Write(t.Context(), nil, []byte("x"))
-					if err == nil {
-						won <- seq
-					} else {
-						assert.ErrorIs(t, err, ErrTakenOver)
-					}
-				})
+			subject := VerdictsOf("a")
+			last := uint64(0)
+			require.NoError(t, queues[0].Add(t.Context(), subject, []byte("x")))
+			for range rounds {
+				var all sync.WaitGroup
+				won := make(chan uint64, writers)
+				racers := make([]*Writer, writers)
+				for n, q := range queues {
+					racers[n], _ = settled(t, q, subject, last)
+				}
+				for _, w := range racers {
+					all.Go(func() {
+						seq, err := w.Write(t.Context(), nil, []byte("x"))
+						if err == nil {
+							won <- seq
+						} else {
+							assert.ErrorIs(t, err, ErrTakenOver)
+						}
+					})
+				}
+				all.Wait()
+				require.Len(t, won, 1)
+				last = <-won
 			}
-			all.Wait()
-			require.Len(t, won, 1)
-			last = <-won
-		}
-		there := readAll(t, queues[0], subject, last)
-		require.Len(t, there, 1+rounds)
-	})
+			there := readAll(t, queues[0], subject, last)
+			require.Len(t, there, 1+rounds)
+		})
+	}
 }
 
 // readAll reads a subject up to a message.
@@ -175,32 +186,41 @@ func readAll(t *testing.T, q *Queue, subject string, last uint64) (all []Message
 // A write whose acknowledgment was lost is not repeated.
 func TestWriterLostAcknowledgment(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, again func() *Queue) {
-		q := again()
-		w, _, err := q.NewWriter(t.Context(), JobsOf("a", "b"))
-		require.NoError(t, err)
-		_, err = w.Write(t.Context(), nil, []byte("1"))
-		require.NoError(t, err)
-		w.last, w.nth, w.count = 0, 0, w.count-1 // as if it knew nothing of it
-		_, err = w.Write(t.Context(), nil, []byte("1"))
-		require.NoError(t, err)
-		w.last, w.nth = 0, 0 // and had given it up
-		last, err := w.Write(t.Context(), nil, []byte("2"))
-		require.NoError(t, err)
-		messages := readAll(t, q, AllJobs, last)
-		require.Len(t, messages, 2)
-		require.Equal(t, 2, messages[1].nth())
-	})
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connect := start(t)
+			q := connect()
+			w, _, err := q.NewWriter(t.Context(), JobsOf("a", "b"))
+			require.NoError(t, err)
+			_, err = w.Write(t.Context(), nil, []byte("1"))
+			require.NoError(t, err)
+			w.last, w.nth, w.count = 0, 0, w.count-1 // as if it knew nothing of it
+			_, err = w.Write(t.Context(), nil, []byte("1"))
+			require.NoError(t, err)
+			w.last, w.nth = 0, 0 // and had given it up
+			last, err := w.Write(t.Context(), nil, []byte("2"))
+			require.NoError(t, err)
+			messages := readAll(t, q, AllJobs, last)
+			require.Len(t, messages, 2)
+			require.Equal(t, 2, messages[1].nth())
+		})
+	}
 }
 
 // A reader sees what is there and what comes, in order, from any position.
 func TestFollow(t *testing.T) {
 	t.Parallel()
-	everywhere(t, testFollow)
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			follow(t, start(t)())
+		})
+	}
 }
 
-func testFollow(t *testing.T, again func() *Queue) {
-	q := again()
+func follow(t *testing.T, q *Queue) {
+	t.Helper()
 	w, _, err := q.NewWriter(t.Context(), VerdictsOf("a"))
 	require.NoError(t, err)
 	const n = 700
@@ -247,50 +267,54 @@ func testFollow(t *testing.T, again func() *Queue) {
 // far apart.
 func TestReadMany(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, again func() *Queue) {
-		q := again()
-		const stations = 20
-		var last uint64
-		jobs := map[int]*Writer{}
-		for n := range 10 * stations {
-			station := n % stations
-			if n >= 8*stations {
-				station = 3
-			}
-			if jobs[station] == nil {
-				w, _, err := q.NewWriter(t.Context(), JobsOf(fmt.Sprint(station), "x"))
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connect := start(t)
+			q := connect()
+			const stations = 20
+			var last uint64
+			jobs := map[int]*Writer{}
+			for n := range 10 * stations {
+				station := n % stations
+				if n >= 8*stations {
+					station = 3
+				}
+				if jobs[station] == nil {
+					w, _, err := q.NewWriter(t.Context(), JobsOf(fmt.Sprint(station), "x"))
+					require.NoError(t, err)
+					jobs[station] = w
+				}
+				var err error
+				last, err = jobs[station].Write(t.Context(), nil, fmt.Append(nil, n))
 				require.NoError(t, err)
-				jobs[station] = w
 			}
-			var err error
-			last, err = jobs[station].Write(t.Context(), nil, fmt.Append(nil, n))
+			all := readAll(t, q, AllJobs, last)
+			require.Len(t, all, 10*stations)
+			mine := readAll(t, q, JobsOf("3", ""), last)
+			require.Len(t, mine, 8+2*stations)
+			for n, m := range mine {
+				require.Equal(t, n+1, m.nth())
+			}
+			each, err := q.LastOfEach(t.Context(), AllJobs)
 			require.NoError(t, err)
-		}
-		all := readAll(t, q, AllJobs, last)
-		require.Len(t, all, 10*stations)
-		mine := readAll(t, q, JobsOf("3", ""), last)
-		require.Len(t, mine, 8+2*stations)
-		for n, m := range mine {
-			require.Equal(t, n+1, m.nth())
-		}
-		each, err := q.LastOfEach(t.Context(), AllJobs)
-		require.NoError(t, err)
-		require.Len(t, each, stations)
-		none, err := q.LastOfEach(t.Context(), AllVerdicts)
-		require.NoError(t, err)
-		require.Empty(t, none)
-		for _, n := range []int{0, 1, 100, len(all) - 1} {
-			m, err := q.Since(t.Context(), AllJobs, all[n].Time)
+			require.Len(t, each, stations)
+			none, err := q.LastOfEach(t.Context(), AllVerdicts)
 			require.NoError(t, err)
-			require.Equal(t, all[n].Seq, m.Seq)
-		}
-		m, err := q.Since(t.Context(), JobsOf("3", ""), all[101].Time)
-		require.NoError(t, err)
-		require.Equal(t, all[103].Seq, m.Seq)
-		m, err = q.Since(t.Context(), AllJobs, time.Now().Add(time.Hour))
-		require.NoError(t, err)
-		require.Nil(t, m)
-	})
+			require.Empty(t, none)
+			for _, n := range []int{0, 1, 100, len(all) - 1} {
+				m, err := q.Since(t.Context(), AllJobs, all[n].Time)
+				require.NoError(t, err)
+				require.Equal(t, all[n].Seq, m.Seq)
+			}
+			m, err := q.Since(t.Context(), JobsOf("3", ""), all[101].Time)
+			require.NoError(t, err)
+			require.Equal(t, all[103].Seq, m.Seq)
+			m, err = q.Since(t.Context(), AllJobs, time.Now().Add(time.Hour))
+			require.NoError(t, err)
+			require.Nil(t, m)
+		})
+	}
 }
 
 // An engine that is started again has all that it acknowledged.

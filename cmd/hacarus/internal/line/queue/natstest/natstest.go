@@ -19,7 +19,7 @@ func Installed(t *testing.T) string {
 	if err != nil {
 		t.Skipf("NOT TESTED on the nats-server of this computer: none is installed (apt-get install nats-server): %v", err)
 	}
-	version, err := exec.CommandContext(t.Context(), path, "--version").Output()
+	version, err := exec.CommandContext(t.Context(), path, "--version").Output() //nolint:gosec // the path is PATH's
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +58,9 @@ func FreeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return addr
 }
