@@ -6,10 +6,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -181,6 +185,45 @@ func readAll(t *testing.T, q *Queue, subject string, last uint64) (all []Message
 		return len(all) > 0 && all[len(all)-1].Seq >= last
 	}, time.Minute, time.Microsecond)
 	return all
+}
+
+// An image is there as soon as it was put, for whoever is told of it.
+func TestImages(t *testing.T) {
+	t.Parallel()
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connect := start(t)
+			here, there := connect(), connect()
+			if !here.CarriesImages() {
+				t.Skip("too old for images, as Debian 12 has it")
+			}
+			_, err := here.OpenImage(t.Context(), "none")
+			require.ErrorIs(t, err, fs.ErrNotExist)
+			for n := range 20 {
+				id, image := fmt.Sprint("image ", n), bytes.Repeat([]byte{byte(n)}, 200_000)
+				require.NoError(t, here.PutImage(t.Context(), id, bytes.NewReader(image)))
+				opened, err := there.OpenImage(t.Context(), id)
+				require.NoError(t, err)
+				got, err := io.ReadAll(opened)
+				require.NoError(t, err)
+				require.Equal(t, image, got)
+				require.NoError(t, opened.Close())
+			}
+		})
+	}
+}
+
+// An image that does not come to its end may come another time.
+func TestImageBreaks(t *testing.T) {
+	t.Parallel()
+	broken := iotest.ErrReader(io.ErrUnexpectedEOF)
+	image := &openedImage{ReadCloser: io.NopCloser(io.MultiReader(strings.NewReader("begin"), broken)), id: "1", cancel: func() {}}
+	_, err := io.ReadAll(image)
+	_, isOfDisk := errors.AsType[*fs.PathError](err)
+	require.True(t, isOfDisk, "%v", err)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NoError(t, image.Close())
 }
 
 // A write whose acknowledgment was lost is not repeated.
