@@ -233,6 +233,30 @@ func memoryOf(w *worker) int64 {
 	return 0
 }
 
+// perImage tells what some images cost a process, from now on until it is called.
+func perImage(w *worker, images int) func() string {
+	begun, used := time.Now(), processorOf(w)
+	return func() string {
+		per := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(images) }
+		return fmt.Sprintf("%.2f ms each and %.2f ms of a processor, memory %d MiB", per(time.Since(begun)), per(processorOf(w)-used), memoryOf(w)>>20)
+	}
+}
+
+// processorOf is the time that a process has had of a processor.
+func processorOf(w *worker) time.Duration {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.process.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(raw), ") ")
+	ticks := time.Duration(0)
+	for _, field := range strings.Fields(after)[11:13] { // utime and stime, in hundredths of a second
+		n, _ := strconv.Atoi(field)
+		ticks += time.Duration(n)
+	}
+	return ticks * 10 * time.Millisecond
+}
+
 // While the service is away, images are taken in all the same, and the last ones
 // cost what the first ones did. A line that is killed meanwhile is there again within
 // seconds. When the service is back, all get their verdicts, in the order of their
@@ -248,11 +272,11 @@ func TestLineServiceAway(t *testing.T) {
 	url, w := p.startLine("--hold", "5m", "--grace", "10s")
 	accepted := map[string]product{}
 	for part := range 10 {
-		begun := time.Now()
+		each := perImage(w, images/10)
 		for id, o := range p.photographFrom(url, part*images/10, images/10) {
 			accepted[id] = o
 		}
-		t.Logf("%d accepted, %.2f ms each, memory %d MiB", len(accepted), time.Since(begun).Seconds()*1000/float64(images/10), memoryOf(w)>>20)
+		t.Logf("%d accepted, %s", len(accepted), each())
 	}
 	require.Len(t, accepted, images)
 	begun := time.Now()
@@ -264,12 +288,11 @@ func TestLineServiceAway(t *testing.T) {
 	t.Logf("%v until it says again that the service is away", time.Since(begun))
 	seen := p.follow(p.at("data"))
 	away.Store(false)
-	begun = time.Now()
 	for part := range 10 {
+		each := perImage(w, images/10)
 		wanted := (part + 1) * images / 10
 		require.Eventually(t, func() bool { return len(seen()) >= wanted }, 2*time.Minute+time.Duration(images)*10*time.Millisecond, 50*time.Millisecond+time.Duration(images)*10*time.Microsecond)
-		t.Logf("%d verdicts, %.2f ms each, memory %d MiB", wanted, time.Since(begun).Seconds()*1000/float64(images/10), memoryOf(w)>>20)
-		begun = time.Now()
+		t.Logf("%d verdicts, %s", wanted, each())
 	}
 	p.requireOnce(accepted, p.tail("--data", p.at("data")))
 }
