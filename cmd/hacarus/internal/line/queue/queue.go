@@ -152,12 +152,10 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 		// A stream that is made again goes on behind the one that was lost (#5876, #6888),
 		// whose positions are still about.
 		FirstSeq: uint64(time.Now().UnixMilli()),
-		// By it, the nodes of a cluster refuse a write that was sent again, or that two
-		// writers have sent at the same time. One server does so without: this is the
-		// shortest, and ids take memory.
+		// Nothing is recognized by it; this is the shortest.
 		Duplicates: 100 * time.Millisecond,
 	}
-	if common.Replicas > 1 {
+	if !q.isAtomic() { // or else it is how a write that is sent again is recognized
 		common.Duplicates = time.Minute
 	}
 	var all []jetstream.StreamConfig

@@ -17,6 +17,10 @@ var (
 	// purges: what is forgotten of one subject. Before, a node of a cluster that is
 	// started again may forget all of the stream (nats-server #4196).
 	purges = version{2, 9, 18}
+	// expectations: a write comes in only behind the message that it expects. Before, the
+	// nodes of a cluster look at that before they agree on a write, so that two that
+	// expect the same may both come in (nats-server #4320).
+	expectations = version{2, 9, 21}
 	// syncs: what is acknowledged is on the disk, if the server is told so, and a stream
 	// that is made again goes on behind the one that was lost.
 	syncs = version{2, 10}
@@ -44,10 +48,17 @@ func checkVersion(text string, opts Options) error {
 	return nil
 }
 
-// mayPurge says whether the messages of one subject can be forgotten together.
-func (q *Queue) mayPurge() bool {
-	return q.opts.Replicas <= 1 || !versionOf(q.conn.ConnectedServerVersion()).isBefore(purges)
+// knows says whether the servers can do something that one without others always
+// could.
+func (q *Queue) knows(since version) bool {
+	return q.opts.Replicas <= 1 || !versionOf(q.conn.ConnectedServerVersion()).isBefore(since)
 }
+
+// mayPurge says whether the messages of one subject can be forgotten together.
+func (q *Queue) mayPurge() bool { return q.knows(purges) }
+
+// isAtomic says whether the servers hold to what a writer expects.
+func (q *Queue) isAtomic() bool { return q.knows(expectations) }
 
 // CarriesImages says whether images can travel through the queue: those that are not
 // needed any more are purged.

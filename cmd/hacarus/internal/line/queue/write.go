@@ -92,10 +92,9 @@ func (w *Writer) publish(ctx context.Context, header nats.Header, data []byte) (
 	}
 	m.Header.Set(writeHeader, w.id+" "+strconv.Itoa(w.count))
 	m.Header.Set(nthHeader, strconv.Itoa(w.nth+1))
-	// Servers before 2.9.21 look at what is expected only before the nodes agree on a
-	// message, so that two that expect the same may both come in (nats-server #4320).
-	// Of two with the same id, they keep one.
-	m.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s after %d", w.subject, w.last))
+	if !w.q.isAtomic() { // of two messages with the same id, it keeps one
+		m.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s after %d", w.subject, w.last))
+	}
 	m.Data = data
 	once, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
