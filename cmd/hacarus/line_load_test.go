@@ -249,12 +249,12 @@ func processorOf(w *worker) time.Duration {
 		return 0
 	}
 	_, after, _ := strings.Cut(string(raw), ") ")
-	ticks := time.Duration(0)
+	ticks := 0
 	for _, field := range strings.Fields(after)[11:13] { // utime and stime, in hundredths of a second
 		n, _ := strconv.Atoi(field)
-		ticks += time.Duration(n)
+		ticks += n
 	}
-	return ticks * 10 * time.Millisecond
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // While the service is away, images are taken in all the same, and the last ones

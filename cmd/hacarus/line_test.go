@@ -426,7 +426,7 @@ func TestLineInstalledClusterImages(t *testing.T) {
 		t.Skip("each process takes a second to start")
 	}
 	path := natstest.Installed(t)
-	version, err := exec.CommandContext(t.Context(), path, "--version").Output() //nolint:gosec // the path is PATH's
+	version, err := exec.CommandContext(t.Context(), path, "--version").Output()
 	require.NoError(t, err)
 	if !strings.Contains(string(version), "v2.9.10") {
 		t.Skip("this one is not of Debian 12, which is known to be too old")
