@@ -70,15 +70,21 @@ func (p *plant) startLine(args ...string) (url string, w *worker) {
 	addr := freeAddress()
 	w = p.start("line", p.hacarus(append([]string{"line", "--data", p.at("data"), "--model", "m", "--addr", addr, "--min-free", "0"}, args...)...))
 	url = "http://" + addr
-	require.Eventually(p.t, func() bool {
+	awaitHealth(p.t, url)
+	return url, w
+}
+
+// awaitHealth waits until a process can do its work.
+func awaitHealth(t *testing.T, url string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
 		response, err := http.Get(url + "/healthz") //nolint:noctx // it is this test's
 		if err != nil {
 			return false
 		}
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusOK
-	}, time.Minute, 10*time.Millisecond)
-	return url, w
+	}, 10*time.Minute, 10*time.Millisecond)
 }
 
 // greet lets the line know the stations, as after a night.
@@ -227,9 +233,34 @@ func memoryOf(w *worker) int64 {
 	return 0
 }
 
+// perImage tells what some images cost a process, from now on until it is called.
+func perImage(w *worker, images int) func() string {
+	begun, used := time.Now(), processorOf(w)
+	return func() string {
+		per := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(images) }
+		return fmt.Sprintf("%.2f ms each and %.2f ms of a processor, memory %d MiB", per(time.Since(begun)), per(processorOf(w)-used), memoryOf(w)>>20)
+	}
+}
+
+// processorOf is the time that a process has had of a processor.
+func processorOf(w *worker) time.Duration {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.process.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(raw), ") ")
+	ticks := 0
+	for _, field := range strings.Fields(after)[11:13] { // utime and stime, in hundredths of a second
+		n, _ := strconv.Atoi(field)
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
 // While the service is away, images are taken in all the same, and the last ones
-// cost what the first ones did. When it is back, all get their verdicts, in the
-// order of their stations.
+// cost what the first ones did. A line that is killed meanwhile is there again within
+// seconds. When the service is back, all get their verdicts, in the order of their
+// stations, and the last ones cost what the first ones did.
 func TestLineServiceAway(t *testing.T) {
 	t.Parallel()
 	if raceEnabled {
@@ -237,10 +268,41 @@ func TestLineServiceAway(t *testing.T) {
 	}
 	images := max(*lineQueued, 100)
 	p := newPlant(t, 10)
-	var away atomic.Bool
+	away := p.awayFor(images)
+	url, w := p.startLine("--hold", "5m", "--grace", "10s")
+	accepted := map[string]product{}
+	for part := range 10 {
+		each := perImage(w, images/10)
+		for id, o := range p.photographFrom(url, part*images/10, images/10) {
+			accepted[id] = o
+		}
+		t.Logf("%d accepted, %s", len(accepted), each())
+	}
+	require.Len(t, accepted, images)
+	begun := time.Now()
+	w.kill(t)
+	awaitHealth(t, url)
+	t.Logf("%v from kill -9 to a line that takes images in, memory %d MiB", time.Since(begun), memoryOf(w)>>20)
+	require.Less(t, time.Since(begun), 30*time.Second+time.Duration(images)*time.Millisecond/2)
+	require.Eventually(t, func() bool { return strings.Contains(p.status(p.at("data")), "503") }, time.Minute, 100*time.Millisecond, "it is told that the service is away")
+	t.Logf("%v until it says again that the service is away", time.Since(begun))
+	seen := p.follow(p.at("data"))
+	away.Store(false)
+	for part := range 10 {
+		each := perImage(w, images/10)
+		wanted := (part + 1) * images / 10
+		require.Eventually(t, func() bool { return len(seen()) >= wanted }, 2*time.Minute+time.Duration(images)*10*time.Millisecond, 50*time.Millisecond+time.Duration(images)*10*time.Microsecond)
+		t.Logf("%d verdicts, %s", wanted, each())
+	}
+	p.requireOnce(accepted, p.tail("--data", p.at("data")))
+}
+
+// awayFor has the service be away until it is told otherwise.
+func (p *plant) awayFor(images int) *atomic.Bool {
+	away := new(atomic.Bool)
 	away.Store(true)
 	for _, operation := range []string{"addItem", "getModelById", "predictItems", "getItemById"} {
-		p.service.Inject(operation, hacarustest.Repeat(100, hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
+		p.service.Inject(operation, hacarustest.Repeat(max(images, 1000), hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
 			if away.Load() {
 				http.Error(w, "away", http.StatusServiceUnavailable)
 				return
@@ -248,28 +310,7 @@ func TestLineServiceAway(t *testing.T) {
 			service.ServeHTTP(w, r)
 		}))...)
 	}
-	url, w := p.startLine("--hold", "5m")
-	accepted := map[string]product{}
-	for part := range 10 {
-		begun := time.Now()
-		for id, o := range p.photographFrom(url, part*images/10, images/10) {
-			accepted[id] = o
-		}
-		t.Logf("%d accepted, %.2f ms each, memory %d MiB", len(accepted), time.Since(begun).Seconds()*1000/float64(images/10), memoryOf(w)>>20)
-	}
-	require.Eventually(t, func() bool { return strings.Contains(p.status(p.at("data")), "503") }, time.Minute, 100*time.Millisecond, "it is told that the service is away")
-	away.Store(false)
-	begun := time.Now()
-	for n := 0; ; n++ {
-		done := len(p.tail("--data", p.at("data")))
-		if done >= len(accepted) {
-			break
-		}
-		t.Logf("%d verdicts after %v, memory %d MiB", done, time.Since(begun), memoryOf(w)>>20)
-		require.Less(t, time.Since(begun), 8*time.Minute)
-		time.Sleep(time.Second)
-	}
-	p.requireOnce(accepted, p.tail("--data", p.at("data")))
+	return away
 }
 
 // status is what the line tells of its stations.

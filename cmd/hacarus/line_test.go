@@ -13,12 +13,11 @@ import (
 	"image/png"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue/natstest"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
@@ -39,23 +39,16 @@ var (
 	lineImages = flag.Int("line.images", 80, "how many images the line gets meanwhile")
 )
 
-// natsNode is a node of a cluster, as a process that can be killed:
+// natsNode is a node of a cluster of the engine inside the program, as a process that
+// can be killed:
 //
-//	natsnode NAME CLIENTPORT CLUSTERPORT FOLDER ROUTE...
+//	natsnode CONFIGURATION
 func natsNode() {
-	port, _ := strconv.Atoi(os.Args[2])
-	cluster, _ := strconv.Atoi(os.Args[3])
-	opts := &server.Options{
-		ServerName: os.Args[1], Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: os.Args[4], SyncAlways: true,
-		Cluster: server.ClusterOpts{Name: "line", Host: "127.0.0.1", Port: cluster}, NoSigs: true,
+	opts, err := server.ProcessConfigFile(os.Args[1])
+	if err != nil {
+		panic(err)
 	}
-	for _, route := range os.Args[5:] {
-		u, err := url.Parse(route)
-		if err != nil {
-			panic(err)
-		}
-		opts.Routes = append(opts.Routes, u)
-	}
+	opts.SyncAlways, opts.NoSigs = true, true
 	node, err := server.NewServer(opts)
 	if err != nil {
 		panic(err)
@@ -166,22 +159,14 @@ func (p *plant) hacarus(args ...string) func() *exec.Cmd {
 }
 
 // cluster starts three nodes, and returns the URL of all.
-func (p *plant) cluster() (string, []*worker) {
-	var urls, routes []string
-	var ports [][2]string
-	for range 3 {
-		client, route := freeAddress(), freeAddress()
-		urls, routes = append(urls, "nats://"+client), append(routes, "nats://"+route)
-		_, a, _ := net.SplitHostPort(client)
-		_, b, _ := net.SplitHostPort(route)
-		ports = append(ports, [2]string{a, b})
-	}
+func (p *plant) cluster(command ...string) (string, []*worker) {
+	url, configurations := natstest.Configure(p.t, p.dir)
 	var nodes []*worker
-	for n := range 3 {
-		args := append([]string{fmt.Sprintf("n%d", n), ports[n][0], ports[n][1], p.at(fmt.Sprintf("node%d", n))}, routes...)
-		nodes = append(nodes, p.start(args[0], func() *exec.Cmd { return exec.CommandContext(p.t.Context(), "natsnode", args...) }))
+	for n, path := range configurations {
+		node := slices.Concat(command, []string{path})
+		nodes = append(nodes, p.start(fmt.Sprintf("node%d", n), func() *exec.Cmd { return exec.CommandContext(p.t.Context(), node[0], node[1:]...) }))
 	}
-	return strings.Join(urls, ","), nodes
+	return url, nodes
 }
 
 // product is what a camera has taken a picture of.
@@ -305,7 +290,9 @@ func (p *plant) requireOnce(accepted map[string]product, lines []verdicts.Line) 
 		require.True(p.t, ok, "a verdict of no image: %s", line.ID)
 		require.False(p.t, seen[line.ID], "a second verdict of %v", o)
 		seen[line.ID] = true
-		require.Nil(p.t, line.Error, "%v", o)
+		if line.Error != nil {
+			require.Fail(p.t, "no verdict", "%v: %s", o, *line.Error)
+		}
 		require.Equal(p.t, o.name(), line.Station)
 		want := "OK"
 		if o.isNG() {
@@ -419,15 +406,60 @@ func TestLineClusterKilled(t *testing.T) {
 	if raceEnabled {
 		t.Skip("each process takes a second to start")
 	}
+	killCluster(t, false, "natsnode")
+}
+
+// The same with the nats-server that is installed. The roles share a folder: Debian's
+// is too old to carry images.
+func TestLineInstalledClusterKilled(t *testing.T) {
+	t.Parallel()
+	if raceEnabled {
+		t.Skip("each process takes a second to start")
+	}
+	killCluster(t, true, natstest.Installed(t), "-c")
+}
+
+// A cluster that would lose images is not used for them.
+func TestLineInstalledClusterImages(t *testing.T) {
+	t.Parallel()
+	if raceEnabled {
+		t.Skip("each process takes a second to start")
+	}
+	path := natstest.Installed(t)
+	version, err := exec.CommandContext(t.Context(), path, "--version").Output()
+	require.NoError(t, err)
+	if !strings.Contains(string(version), "v2.9.10") {
+		t.Skip("this one is not of Debian 12, which is known to be too old")
+	}
+	p := newPlant(t, 1)
+	nats, _ := p.cluster(path, "-c")
+	said, err := p.hacarus("line", "intake", "--nats", nats, "--data", p.at("intake"))().CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "2.9.18 or later is needed")
+	require.Contains(t, string(said), "is not on the disk yet")
+}
+
+func killCluster(t *testing.T, shared bool, node ...string) {
+	t.Helper()
 	p := newPlant(t, 4)
 	p.loseResponses(*lineKills)
-	nats, workers := p.cluster()
+	nats, workers := p.cluster(node...)
 	addr := freeAddress()
-	workers = append(workers, p.start("intake", p.hacarus("line", "intake", "--nats", nats, "--data", p.at("intake"), "--addr", addr, "--min-free", "0")))
-	for n := range 2 {
-		workers = append(workers, p.start("inspect", p.hacarus("line", "inspect", "--nats", nats, "--model", "m", "--grace", "10s", "--hold", "1m", "--lease", "2s", "--name", fmt.Sprintf("i%d", n))))
+	role := func(role string, args ...string) {
+		if args = append([]string{"line", role, "--nats", nats}, args...); shared && role != "intake" {
+			args = append(args, "--data", p.at("intake"))
+		}
+		workers = append(workers, p.start(role, p.hacarus(args...)))
 	}
-	workers = append(workers, p.start("page", p.hacarus("line", "page", "--nats", nats, "--record", p.at("record.jsonl"))))
+	intake := []string{"--data", p.at("intake"), "--addr", addr, "--min-free", "0"}
+	if shared {
+		intake = append(intake, "--shared")
+	}
+	role("intake", intake...)
+	for n := range 2 {
+		role("inspect", "--model", "m", "--grace", "10s", "--hold", "1m", "--lease", "2s", "--name", fmt.Sprintf("i%d", n))
+	}
+	role("page", "--record", p.at("record.jsonl"))
 	killed := make(chan struct{})
 	go func() {
 		defer close(killed)

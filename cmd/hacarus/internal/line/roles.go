@@ -151,7 +151,9 @@ func (l *process) open(ctx context.Context) error {
 			return err
 		}
 		l.data = path
-		lock, err := awaitLock(ctx, path)
+	}
+	if l.ownsFolder() {
+		lock, err := awaitLock(ctx, l.data)
 		if err != nil {
 			return err
 		}
@@ -166,6 +168,10 @@ func (l *process) open(ctx context.Context) error {
 	l.feed = verdicts.Feed{Queue: q, Images: l.images, Lost: l.cmd.Duration("lost"), Lease: cmp.Or(l.cmd.Duration("lease"), 5*time.Second)}
 	return l.readToken()
 }
+
+// ownsFolder says whether the line's folder is this process's. Roles that do not take
+// images in may see one of another process.
+func (l *process) ownsFolder() bool { return l.data != "" && l.roles.intake }
 
 // lockFolder keeps a second process off a line's folder.
 func lockFolder(dir string) (io.Closer, error) {
@@ -269,6 +275,9 @@ func (l *process) takeIn(ctx context.Context) error {
 		return err
 	}
 	keep := intake.Keeping{OK: l.cmd.Duration("keep"), NG: l.cmd.Duration("keep-ng"), Elsewhere: l.cmd.String("nats") != "" && !l.cmd.Bool("shared")}
+	if keep.Elsewhere && !l.queue.CarriesImages() {
+		return errors.New(l.p.Text("images cannot travel through a cluster of this version of NATS: 2.9.18 or later is needed, or a folder that all roles see, and --shared"))
+	}
 	l.running.Go(func() { l.spool.Run(l.work, l.queue, keep, l.log) })
 	l.mux.Handle("POST /v1/images", traced("accept image", intake.NewHandler(intake.Handler{Spool: l.spool, Tokens: tokens, Log: l.log, Accepted: l.metrics.accepted})))
 	return l.watchFolders(ctx)

@@ -161,7 +161,7 @@ func (l *process) listen(ctx context.Context) (url string, shut func(), err erro
 		serve = func() error { return server.ServeTLS(listener, cert, key) }
 	}
 	url = scheme + "://" + reachable(listener.Addr().String())
-	if l.data != "" {
+	if l.ownsFolder() {
 		raw, _ := json.Marshal(address{url, l.token, cert})
 		if err := os.WriteFile(addressFile(l.data), raw, 0o600); err != nil {
 			return "", nil, errors.Join(err, listener.Close())
@@ -178,7 +178,7 @@ func (l *process) listen(ctx context.Context) (url string, shut func(), err erro
 		return "", nil, errors.Join(err, server.Close())
 	}
 	return url, sync.OnceFunc(func() {
-		if l.data != "" {
+		if l.ownsFolder() {
 			_ = os.Remove(addressFile(l.data))
 		}
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 300*time.Millisecond)

@@ -3,11 +3,13 @@
 package inspector
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -159,17 +161,18 @@ func (o *owner) look(ctx, draining context.Context) error {
 	return nil
 }
 
-// Stations returns the stations that have sent images, with the last job of each.
-func Stations(ctx context.Context, q *queue.Queue) (map[string]queue.Message, error) {
+// Stations returns the stations that have sent images, with the last job of each
+// intake that has them, the latest one first.
+func Stations(ctx context.Context, q *queue.Queue) (map[string][]queue.Message, error) {
 	last, err := q.LastOfEach(ctx, queue.AllJobs)
 	if err != nil {
 		return nil, err
 	}
-	stations := map[string]queue.Message{}
+	slices.SortFunc(last, func(a, b queue.Message) int { return cmp.Compare(b.Seq, a.Seq) })
+	stations := map[string][]queue.Message{}
 	for _, m := range last {
-		if name := queue.NameIn(m.Subject, 2); m.Seq > stations[name].Seq {
-			stations[name] = m
-		}
+		name := queue.NameIn(m.Subject, 2)
+		stations[name] = append(stations[name], m)
 	}
 	return stations, nil
 }

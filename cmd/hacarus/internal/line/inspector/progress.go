@@ -71,7 +71,7 @@ type Backlog struct {
 }
 
 // Waiting returns the backlogs of stations, of which the last jobs are given.
-func Waiting(ctx context.Context, q *queue.Queue, last map[string]queue.Message) (map[string]Backlog, error) {
+func Waiting(ctx context.Context, q *queue.Queue, last map[string][]queue.Message) (map[string]Backlog, error) {
 	verdicts, err := q.LastOfEach(ctx, queue.VerdictsOf(""))
 	if err != nil {
 		return nil, err
@@ -83,24 +83,37 @@ func Waiting(ctx context.Context, q *queue.Queue, last map[string]queue.Message)
 		}
 	}
 	backlogs := map[string]Backlog{}
-	for name, job := range last {
-		if p := done[name]; job.Seq > p.through || len(p.missing) > 0 {
-			if backlogs[name], err = p.backlog(ctx, q, queue.JobsOf(name, "")); err != nil {
-				return nil, err
-			}
+	for name, jobs := range last {
+		if backlogs[name], err = done[name].backlog(ctx, q, name, jobs); err != nil {
+			return nil, err
 		}
 	}
 	return backlogs, nil
 }
 
-func (p progress) backlog(ctx context.Context, q *queue.Queue, subject string) (b Backlog, err error) {
-	first, count, err := q.Count(ctx, subject, p.through+1)
-	b.Count = count + len(p.missing)
-	if err == nil && len(p.missing) > 0 {
-		first, err = q.Next(ctx, subject, slices.Min(p.missing))
+func (p progress) backlog(ctx context.Context, q *queue.Queue, station string, last []queue.Message) (b Backlog, err error) {
+	b.Count = len(p.missing)
+	var oldest *queue.Message
+	if b.Count > 0 {
+		if oldest, err = q.Next(ctx, queue.JobsOf(station, ""), slices.Min(p.missing)); err != nil {
+			return b, err
+		}
 	}
-	if first != nil {
-		b.Oldest = first.Time
+	for _, m := range last {
+		if m.Seq <= p.through {
+			continue
+		}
+		first, count, err := q.Count(ctx, m, p.through+1)
+		if err != nil {
+			return b, err
+		}
+		b.Count += count
+		if oldest == nil || first != nil && first.Seq < oldest.Seq {
+			oldest = first
+		}
 	}
-	return b, err
+	if oldest != nil {
+		b.Oldest = oldest.Time
+	}
+	return b, nil
 }

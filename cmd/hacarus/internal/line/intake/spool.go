@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -148,7 +149,8 @@ func (t *station) read() (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	images, numbers := map[string]int64{}, map[uint64]bool{}
+	images := map[string]bool{}
+	var numbers []uint64
 	for _, e := range entries {
 		name := e.Name()
 		if durable.IsPart(name) {
@@ -157,41 +159,66 @@ func (t *station) read() (size int64, err error) {
 			}
 		} else if id, ok := strings.CutSuffix(name, imageSuffix); ok {
 			if info, err := e.Info(); err == nil {
-				images[id] = info.Size()
+				images[id] = true
+				size += info.Size()
 			}
 		} else if number, err := strconv.ParseUint(strings.TrimSuffix(name, jobSuffix), 10, 64); err == nil {
-			numbers[number] = false
+			numbers = append(numbers, number)
 		}
 	}
-	for number := range numbers {
-		t.next = max(t.next, number)
+	slices.Sort(numbers)
+	t.count(t.removeUseless(numbers, images))
+	return size, nil
+}
+
+// removeUseless returns the numbers of the jobs whose images are there, and the last
+// one of all. Other jobs are removed. An image has its name only as long as its job
+// has, which is how many there are to be found: jobs are not read once they are.
+func (t *station) removeUseless(numbers []uint64, images map[string]bool) (waiting []uint64, last uint64) {
+	if len(numbers) == 0 {
+		return nil, 0
+	}
+	useless, others := len(numbers)-len(images), len(numbers)-1
+	last = numbers[others]
+	isUseless := func(number uint64) bool {
+		if useless <= 0 {
+			return false
+		}
 		job, err := t.job(number)
-		if err != nil {
-			continue
+		if err == nil && images[job.ID] {
+			return false
 		}
-		if bytes, ok := images[job.ID]; ok {
-			numbers[number] = true
-			size += bytes
-		}
+		useless--
+		return true
 	}
-	for number, waits := range numbers {
-		if !waits && number != t.next {
+	lastWaits := !isUseless(last)             // what keeps the count, or was not accepted to its end
+	for _, number := range numbers[:others] { // and from there on, what had its verdict
+		if isUseless(number) {
 			_ = os.Remove(t.jobPath(number))
+		} else {
+			waiting = append(waiting, number)
 		}
 	}
-	t.next++
+	if lastWaits {
+		waiting = append(waiting, last)
+	}
+	return waiting, last
+}
+
+// count sets the counters by the numbers that wait, and the last one that was given.
+func (t *station) count(waiting []uint64, last uint64) {
+	t.next = last + 1
 	t.low = t.next
-	for number, waits := range numbers {
-		if waits {
-			t.low = min(t.low, number)
-		}
+	if len(waiting) > 0 {
+		t.low = waiting[0]
 	}
 	for number := t.low; number < t.next; number++ {
-		if !numbers[number] {
+		if len(waiting) > 0 && waiting[0] == number {
+			waiting = waiting[1:]
+		} else {
 			t.gone[number] = true
 		}
 	}
-	return size, nil
 }
 
 func (t *station) jobPath(number uint64) string {

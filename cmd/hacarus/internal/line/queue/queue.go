@@ -26,8 +26,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 )
 
 // Options tell where the queue is.
@@ -68,23 +66,13 @@ func Open(ctx context.Context, opts Options) (*Queue, error) {
 	q := &Queue{conn: conn, js: js, opts: opts}
 	err = q.make(ctx)
 	if err == nil {
-		err = checkVersion(conn.ConnectedServerVersion())
+		err = checkVersion(conn.ConnectedServerVersion(), opts)
 	}
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("queue: %w", err)
 	}
 	return q, nil
-}
-
-// checkVersion refuses servers that do not know how to read several messages at a
-// time.
-func checkVersion(version string) error {
-	var major, minor int
-	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || major < 2 || major == 2 && minor < 11 {
-		return language.Errorf("the NATS server is of version %s, and 2.11 or later is needed", version)
-	}
-	return nil
 }
 
 func connect(opts Options) (*nats.Conn, error) {
@@ -137,6 +125,8 @@ func (q *Queue) make(ctx context.Context) error {
 }
 
 func (q *Queue) makeStream(ctx context.Context, c jetstream.StreamConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout) // nodes that have no leader do not respond
+	defer cancel()
 	if _, err := q.js.Stream(ctx, c.Name); err == nil {
 		return nil // as an operator may have set it up
 	} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -164,6 +154,9 @@ func (q *Queue) streams() []jetstream.StreamConfig {
 		FirstSeq: uint64(time.Now().UnixMilli()),
 		// Nothing is recognized by it; this is the shortest.
 		Duplicates: 100 * time.Millisecond,
+	}
+	if !q.isAtomic() { // or else it is how a write that is sent again is recognized
+		common.Duplicates = time.Minute
 	}
 	var all []jetstream.StreamConfig
 	for _, subject := range []string{jobs, verdicts, journals, states, leases} {
@@ -197,7 +190,31 @@ func (q *Queue) Forget(ctx context.Context, subject string, before uint64) error
 	if err != nil {
 		return err
 	}
+	if !q.mayPurge() {
+		return q.deleteEach(ctx, stream, subject, before)
+	}
 	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(before))
+}
+
+func (q *Queue) deleteEach(ctx context.Context, stream jetstream.Stream, subject string, before uint64) error {
+	for from := uint64(1); ; {
+		messages, err := q.Read(ctx, subject, from)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if m.Seq >= before {
+				return nil
+			}
+			if err := stream.DeleteMsg(ctx, m.Seq); err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+				return err // or a replica that lags behind has told of it
+			}
+			from = m.Seq + 1
+		}
+		if len(messages) == 0 {
+			return nil
+		}
+	}
 }
 
 // Close ends the connection.

@@ -22,25 +22,25 @@ type Message struct {
 	Data    []byte
 }
 
-// getRequest asks a stream for messages.
-type getRequest struct {
-	Seq       uint64     `json:"seq,omitempty"`
-	Next      string     `json:"next_by_subj,omitempty"`
-	Last      []string   `json:"multi_last,omitempty"`
-	StartTime *time.Time `json:"start_time,omitempty"`
-	Batch     int        `json:"batch,omitempty"`
-	MaxBytes  int        `json:"max_bytes,omitempty"`
+// nth is how many messages its subject has had up to this one, be they forgotten.
+func (m *Message) nth() int {
+	n, _ := strconv.Atoi(m.Header.Get(nthHeader))
+	return n
 }
 
-// maxBatch and maxBatchBytes bound what is on its way to a reader.
-const (
-	maxBatch      = 256
-	maxBatchBytes = 4 << 20
-)
+// getRequest asks a stream for messages.
+type getRequest struct {
+	Seq        uint64   `json:"seq,omitempty"`
+	Next       string   `json:"next_by_subj,omitempty"`
+	LastOf     string   `json:"last_by_subj,omitempty"`
+	LastOfEach []string `json:"multi_last,omitempty"`
+	Batch      int      `json:"batch,omitempty"`
+	MaxBytes   int      `json:"max_bytes,omitempty"`
+}
 
 // Last returns the last message of a subject; nil if there is none.
 func (q *Queue) Last(ctx context.Context, subject string) (*Message, error) {
-	return q.one(ctx, "$JS.API.DIRECT.GET."+streamOf(subject)+"."+subject, nil)
+	return q.one(ctx, directOf(subject)+"."+subject, nil)
 }
 
 // Next returns the first message of a subject, which may have wildcards, from a
@@ -49,33 +49,45 @@ func (q *Queue) Next(ctx context.Context, subject string, from uint64) (*Message
 	return q.next(ctx, subject, getRequest{Seq: max(from, 1), Next: subject})
 }
 
-// Since returns the first message of a subject that is as young as a time; nil if
-// there is none yet.
+// Since returns the first message of a subject, which may have wildcards, that is as
+// young as a time; nil if there is none yet.
 func (q *Queue) Since(ctx context.Context, subject string, at time.Time) (*Message, error) {
-	return q.next(ctx, subject, getRequest{StartTime: &at, Next: subject})
+	first, err := q.Next(ctx, subject, 0)
+	if first == nil || err != nil || !first.Time.Before(at) {
+		return first, err
+	}
+	found, err := q.next(ctx, subject, getRequest{LastOf: subject})
+	if found == nil || err != nil || found.Time.Before(at) {
+		return nil, err
+	}
+	for old, young := first.Seq, found.Seq; old+1 < young; { // none between the one at young and the one that is found
+		middle := old + (young-old)/2
+		m, err := q.Next(ctx, subject, middle)
+		switch {
+		case err != nil:
+			return nil, err
+		case m == nil: // a replica that lags behind, or the stream was lost
+			if !pause(ctx, 10*time.Millisecond) {
+				return nil, context.Cause(ctx)
+			}
+			return q.Since(ctx, subject, at)
+		case m.Time.Before(at):
+			old = m.Seq
+		default:
+			young, found = middle, m
+		}
+	}
+	return found, nil
 }
 
-// Read returns some of the messages of a subject from a sequence number on; none
-// if there is none yet.
-func (q *Queue) Read(ctx context.Context, subject string, from uint64) ([]Message, error) {
-	found, err := q.several(ctx, subject, getRequest{Seq: max(from, 1), Next: subject, Batch: maxBatch, MaxBytes: maxBatchBytes})
-	return found.messages, err
-}
-
-// LastOfEach returns the last message of each subject that a wildcard stands for.
-func (q *Queue) LastOfEach(ctx context.Context, subject string) ([]Message, error) {
-	found, err := q.several(ctx, subject, getRequest{Last: []string{subject}, Batch: 1024})
-	return found.messages, err
-}
-
-// Count returns the first message of a subject from a sequence number on, nil for
-// none, and how many there are.
-func (q *Queue) Count(ctx context.Context, subject string, from uint64) (*Message, int, error) {
-	found, err := q.several(ctx, subject, getRequest{Seq: max(from, 1), Next: subject, Batch: 1})
-	if err != nil || len(found.messages) == 0 {
+// Count returns the first message from a sequence number on of the subject of a
+// message that is its last one, and how many there are. It is nil for none.
+func (q *Queue) Count(ctx context.Context, last Message, from uint64) (*Message, int, error) {
+	first, err := q.Next(ctx, last.Subject, from)
+	if first == nil || err != nil {
 		return nil, 0, err
 	}
-	return &found.messages[0], 1 + found.pending, nil
+	return first, max(last.nth()-first.nth(), 0) + 1, nil
 }
 
 // retry asks again for what got no response, until the context ends: a node may be
@@ -85,7 +97,7 @@ func retry[T any](ctx context.Context, ask func(context.Context) (T, error)) (T,
 		once, cancel := context.WithTimeout(ctx, timeout)
 		response, err := ask(once)
 		cancel()
-		if err == nil || !pause(ctx, 50*time.Millisecond) {
+		if err == nil || errors.Is(err, errOlder) || !pause(ctx, 50*time.Millisecond) {
 			return response, err
 		}
 	}
@@ -108,49 +120,11 @@ func (q *Queue) one(ctx context.Context, subject string, data []byte) (*Message,
 
 func (q *Queue) next(ctx context.Context, subject string, request getRequest) (*Message, error) {
 	raw, _ := json.Marshal(request)
-	return q.one(ctx, "$JS.API.DIRECT.GET."+streamOf(subject), raw)
+	return q.one(ctx, directOf(subject), raw)
 }
 
-// answers are several messages, and how many more there are.
-type answers struct {
-	messages []Message
-	pending  int
-}
-
-func (q *Queue) several(ctx context.Context, subject string, request getRequest) (answers, error) {
-	return retry(ctx, func(ctx context.Context) (answers, error) { return q.get(ctx, subject, request) })
-}
-
-func (q *Queue) get(ctx context.Context, subject string, request getRequest) (found answers, err error) {
-	raw, _ := json.Marshal(request)
-	inbox := q.conn.NewRespInbox()
-	sub, err := q.conn.SubscribeSync(inbox)
-	if err != nil {
-		return answers{}, err
-	}
-	defer sub.Unsubscribe() //nolint:errcheck // the connection is gone then
-	if err := q.conn.PublishRequest("$JS.API.DIRECT.GET."+streamOf(subject), inbox, raw); err != nil {
-		return answers{}, err
-	}
-	for {
-		response, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return answers{}, err
-		}
-		if response.Header.Get("Status") == "204" { // the end of the batch
-			return found, nil
-		}
-		m, err := messageOf(response)
-		if errors.Is(err, errNone) {
-			return found, nil
-		}
-		if err != nil {
-			return answers{}, err
-		}
-		found.messages = append(found.messages, *m)
-		found.pending, _ = strconv.Atoi(response.Header.Get("Nats-Num-Pending"))
-	}
-}
+// directOf is where messages of a subject's stream are asked for.
+func directOf(subject string) string { return "$JS.API.DIRECT.GET." + streamOf(subject) }
 
 // errNone says that there is no such message.
 var errNone = errors.New("no message")

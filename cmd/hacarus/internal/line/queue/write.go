@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,12 +29,16 @@ type Writer struct {
 
 	mu    sync.Mutex
 	last  uint64 // the sequence number of the last message of the subject
+	nth   int    // of that message; see [Message.nth]
 	count int    // of the writes
 	lost  bool
 }
 
-// writeHeader tells which write a message comes from.
-const writeHeader = "Hacarus-Write"
+// Headers of each message.
+const (
+	writeHeader = "Hacarus-Write" // which write it comes from
+	nthHeader   = "Hacarus-Nth"   // how many its subject has had with it
+)
 
 // NewWriter returns a writer, and the last message of its subject, behind which it
 // writes; nil if there is none.
@@ -44,7 +49,7 @@ func (q *Queue) NewWriter(ctx context.Context, subject string) (*Writer, *Messag
 	}
 	w := &Writer{q: q, subject: subject, id: rand.Text()}
 	if last != nil {
-		w.last = last.Seq
+		w.last, w.nth = last.Seq, last.nth()
 	}
 	return w, last, nil
 }
@@ -62,6 +67,7 @@ func (w *Writer) Write(ctx context.Context, header nats.Header, data []byte) (se
 	for try := 1; ; try++ {
 		if seq, err = w.publish(ctx, header, data); err == nil {
 			w.last = seq
+			w.nth++
 			return seq, nil
 		}
 		if errors.Is(err, ErrTakenOver) {
@@ -85,18 +91,28 @@ func (w *Writer) publish(ctx context.Context, header nats.Header, data []byte) (
 		m.Header[name] = values
 	}
 	m.Header.Set(writeHeader, w.id+" "+strconv.Itoa(w.count))
+	m.Header.Set(nthHeader, strconv.Itoa(w.nth+1))
+	if !w.q.isAtomic() { // of two messages with the same id, it keeps one
+		m.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s after %d", w.subject, w.last))
+	}
 	m.Data = data
 	once, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	ack, err := w.q.js.PublishMsg(once, m, jetstream.WithExpectLastSequencePerSubject(w.last), jetstream.WithRetryAttempts(0))
-	if err == nil {
+	if err == nil && !ack.Duplicate {
 		return ack.Sequence, nil
+	}
+	if err == nil {
+		return w.resolve(once, errThere)
 	}
 	if !hasCode(err, jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
 		return 0, err
 	}
 	return w.resolve(once, err)
 }
+
+// errThere is why a message is refused that has the id of another one.
+var errThere = errors.New("queue: there is a message already")
 
 func hasCode(err error, codes ...jetstream.ErrorCode) bool {
 	response, ok := errors.AsType[*jetstream.APIError](err)
@@ -125,7 +141,9 @@ func (w *Writer) resolve(ctx context.Context, refused error) (uint64, error) {
 	case id == w.id && count == strconv.Itoa(w.count):
 		return last.Seq, nil
 	case id == w.id || last.Seq < w.last:
-		w.last = max(w.last, last.Seq) // a write that its caller did not wait for
+		if last.Seq > w.last { // a write that its caller did not wait for
+			w.last, w.nth = last.Seq, last.nth()
+		}
 		return 0, refused
 	}
 	return 0, ErrTakenOver

@@ -66,9 +66,10 @@ func (f Feed) Stations(ctx context.Context) ([]page.Station, error) {
 	}
 	var stations []page.Station
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		last := seen[name][0].Time
 		s := page.Station{
 			Name: name, Waiting: waiting[name].Count, Oldest: waiting[name].Oldest,
-			LastSeen: seen[name].Time, Lost: f.Lost > 0 && time.Since(seen[name].Time) > f.Lost,
+			LastSeen: last, Lost: f.Lost > 0 && time.Since(last) > f.Lost,
 		}
 		if service, owned := services[name]; owned {
 			s.Service = service

@@ -1,0 +1,66 @@
+// Package natstest is for tests on clusters of NATS.
+package natstest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Installed returns the path of the nats-server that is installed, such as Debian's,
+// or skips the test.
+func Installed(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("nats-server")
+	if err != nil {
+		t.Skipf("NOT TESTED on the nats-server of this computer: none is installed (apt-get install nats-server): %v", err)
+	}
+	version, err := exec.CommandContext(t.Context(), path, "--version").Output() //nolint:gosec // the path is PATH's
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s is %s", path, strings.TrimSpace(string(version)))
+	return path
+}
+
+// Configure writes the configuration of each of the three nodes of a cluster, and
+// returns the URL of all.
+func Configure(t *testing.T, dir string) (url string, configurations []string) {
+	t.Helper()
+	var clients, routes []string
+	for range 3 {
+		clients, routes = append(clients, FreeAddress(t)), append(routes, FreeAddress(t))
+	}
+	for n := range clients {
+		path := filepath.Join(dir, fmt.Sprintf("node%d.conf", n))
+		text := fmt.Sprintf(`
+server_name: node%d
+listen: %q
+jetstream { store_dir: %q }
+cluster { name: line, listen: %q, routes: ["nats://%s"] }
+`, n, clients[n], filepath.Join(dir, fmt.Sprintf("node%d", n)), routes[n], strings.Join(routes, `", "nats://`))
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		configurations = append(configurations, path)
+	}
+	return "nats://" + strings.Join(clients, ",nats://"), configurations
+}
+
+// FreeAddress is one at which nobody listens.
+func FreeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
