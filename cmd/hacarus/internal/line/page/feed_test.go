@@ -21,8 +21,9 @@ type fakeFeed struct {
 	events   []Event
 	stations []Station
 	images   map[string][]byte
-	away     error // of all that is asked
-	judged   []Judgement
+	away     error   // of all that is asked
+	older    []Event // which are recalled
+	judged   []record.Entry
 	takes    time.Duration // of a judgement
 }
 
@@ -62,6 +63,15 @@ func (f *fakeFeed) inspected(station, id, verdict string, at time.Time) uint64 {
 // numbered adds the verdict of the next image of a station.
 func (f *fakeFeed) numbered(station string, n int) uint64 {
 	return f.inspected(station, fmt.Sprintf("%s-%d", station, n), []string{"OK", "OK", "NG", "unknown"}[n%4], time.Now())
+}
+
+func (f *fakeFeed) Recall(context.Context, int, time.Time) ([]Event, uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.older); n > 0 {
+		return f.older, f.older[n-1].Seq, f.away
+	}
+	return nil, 0, f.away
 }
 
 func (f *fakeFeed) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
@@ -107,7 +117,7 @@ func (f *fakeFeed) Image(_ context.Context, _, id string) (io.ReadCloser, error)
 
 var errAway = errors.New("nats: no servers available")
 
-func (f *fakeFeed) Judge(ctx context.Context, j Judgement) (err error) {
+func (f *fakeFeed) Judge(ctx context.Context, e record.Entry) (err error) {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -115,8 +125,8 @@ func (f *fakeFeed) Judge(ctx context.Context, j Judgement) (err error) {
 	}
 	f.set(func() {
 		if err = f.away; err == nil {
-			f.judged = append(f.judged, j)
-			f.addLocked(j.Entry())
+			f.judged = append(f.judged, e)
+			f.addLocked(e)
 		}
 	})
 	return err

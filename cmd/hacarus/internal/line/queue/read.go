@@ -27,6 +27,7 @@ type getRequest struct {
 	Seq       uint64     `json:"seq,omitempty"`
 	Next      string     `json:"next_by_subj,omitempty"`
 	Last      []string   `json:"multi_last,omitempty"`
+	UpTo      uint64     `json:"up_to_seq,omitempty"`
 	StartTime *time.Time `json:"start_time,omitempty"`
 	Batch     int        `json:"batch,omitempty"`
 	MaxBytes  int        `json:"max_bytes,omitempty"`
@@ -53,6 +54,15 @@ func (q *Queue) Next(ctx context.Context, subject string, from uint64) (*Message
 // there is none yet.
 func (q *Queue) Since(ctx context.Context, subject string, at time.Time) (*Message, error) {
 	return q.next(ctx, subject, getRequest{StartTime: &at, Next: subject})
+}
+
+// Previous returns the last message of a subject before a sequence number; nil if
+// there is none.
+func (q *Queue) Previous(ctx context.Context, subject string, before uint64) (*Message, error) {
+	if before <= 1 {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	return q.next(ctx, subject, getRequest{Last: []string{subject}, UpTo: before - 1})
 }
 
 // Read returns some of the messages of a subject from a sequence number on; none
