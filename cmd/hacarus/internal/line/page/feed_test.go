@@ -21,8 +21,9 @@ type fakeFeed struct {
 	events   []Event
 	stations []Station
 	images   map[string][]byte
-	away     error   // of all that is asked
-	older    []Event // which are recalled
+	away     error         // of all that is asked
+	older    []Event       // which are recalled
+	pace     time.Duration // of events
 	judged   []record.Entry
 	takes    time.Duration // of a judgement
 }
@@ -65,13 +66,17 @@ func (f *fakeFeed) numbered(station string, n int) uint64 {
 	return f.inspected(station, fmt.Sprintf("%s-%d", station, n), []string{"OK", "OK", "NG", "unknown"}[n%4], time.Now())
 }
 
-func (f *fakeFeed) Recall(context.Context, int, time.Time) ([]Event, uint64, error) {
+func (f *fakeFeed) Recall(context.Context, int, time.Time) (past Past, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	past.Older = f.older
 	if n := len(f.older); n > 0 {
-		return f.older, f.older[n-1].Seq, f.away
+		past.After = f.older[n-1].Seq
 	}
-	return nil, 0, f.away
+	if n := len(f.events); n > 0 {
+		past.Until = f.events[n-1].Seq
+	}
+	return past, f.away
 }
 
 func (f *fakeFeed) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
@@ -86,6 +91,7 @@ func (f *fakeFeed) Events(ctx context.Context, after uint64) iter.Seq2[Event, er
 				return
 			}
 			for ; next < len(events); next++ {
+				pause(ctx, f.pace)
 				if events[next].Seq > after && !yield(events[next], nil) {
 					return
 				}

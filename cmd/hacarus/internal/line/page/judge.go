@@ -10,6 +10,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
 // maxReason is how long a reason may be, in characters.
@@ -60,29 +61,45 @@ var refusals = map[string]int{
 	"failed":    http.StatusServiceUnavailable, // it is not recorded
 }
 
-func refuse(w http.ResponseWriter, why string) { http.Error(w, why, refusals[why]) }
+// judgementResponse is what became of a judgement.
+type judgementResponse struct {
+	Problem string     `json:"problem,omitempty"` // one of the refusals
+	Image   *imageView `json:"image"`             // as it is then; null for one that is not shown
+}
+
+// reply tells what became of a judgement, and how its image is: the browser need not
+// wait for the event.
+func (page *Page) reply(w http.ResponseWriter, id, problem string) {
+	status := http.StatusOK
+	if problem != "" {
+		status = refusals[problem]
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(judgementResponse{problem, page.line.imageOf(id)}) // whoever asked may have gone
+}
 
 // judge takes a judgement, which is in the record when it returns.
 func (page *Page) judge(w http.ResponseWriter, r *http.Request) {
 	var asked judgementRequest
 	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<10))
 	if r.Header.Get("Content-Type") != "application/json" || body.Decode(&asked) != nil {
-		refuse(w, "malformed")
+		page.reply(w, "", "malformed")
 		return
 	}
 	asked.By, asked.Reason = strings.TrimSpace(asked.By), strings.TrimSpace(asked.Reason)
 	if problem := asked.problem(); problem != "" {
-		refuse(w, problem)
+		page.reply(w, asked.ID, problem)
 		return
 	}
 	if !page.judging.begin(asked.ID) {
-		refuse(w, "judged")
+		page.reply(w, asked.ID, "judged")
 		return
 	}
 	defer page.judging.end(asked.ID)
 	said, problem := page.line.said(asked, time.Now())
 	if problem != "" {
-		refuse(w, problem)
+		page.reply(w, asked.ID, problem)
 		return
 	}
 	// Who has judged may leave: what was said is recorded all the same.
@@ -90,11 +107,11 @@ func (page *Page) judge(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if err := page.feed.Judge(judging, said); err != nil {
 		page.opts.Logger.Warn("a judgement was not recorded", "image", asked.ID, "error", err)
-		refuse(w, "failed")
+		page.reply(w, asked.ID, "failed")
 		return
 	}
 	page.showJudgement(r.Context(), asked.ID, asked.Seq)
-	w.WriteHeader(http.StatusNoContent)
+	page.reply(w, asked.ID, "")
 }
 
 // said returns the new line about an image, or why there is none.

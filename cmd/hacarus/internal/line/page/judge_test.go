@@ -53,15 +53,6 @@ func bench(t *testing.T) (page *Page, feed *fakeFeed, seq uint64) {
 	return page, feed, seq
 }
 
-// shown is an image as browsers see it.
-func (page *Page) shown(t *testing.T, id string) *imageView {
-	t.Helper()
-	page.line.mu.Lock()
-	defer page.line.mu.Unlock()
-	require.Contains(t, page.line.images, id)
-	return page.line.images[id].view()
-}
-
 func judgement(seq uint64, verdict, by, reason string) string {
 	return fmt.Sprintf(`{"id":"plate","seq":%d,"verdict":%q,"by":%q,"reason":%q}`, seq, verdict, by, reason)
 }
@@ -72,14 +63,14 @@ func TestJudge(t *testing.T) {
 		page, feed, seq := bench(t)
 		time.Sleep(time.Minute)
 		w := post(t, page, judgement(seq, "OK", " 佐藤 ", "ほこり "), withCookie(testToken))
-		require.Equal(t, http.StatusNoContent, w.Code, w.Body)
+		require.Equal(t, http.StatusOK, w.Code, w.Body)
 		require.Len(t, feed.judged, 1)
 		require.Equal(t, record.Entry{
 			ID: "plate", Time: feed.judged[0].Time.UTC(), Station: "A", File: "plate.png", SHA256: "5ba", Model: "m", ItemID: "17", Verdict: "OK",
 			Score: new(0.5), Boxes: [][4]int{}, By: "佐藤", Note: "ほこり", To: "/failed/plate.png",
 		}, feed.judged[0])
 		require.WithinDuration(t, time.Now().Add(-feed.takes), feed.judged[0].Time, 0, "the page's clock counts")
-		shown := page.shown(t, "plate")
+		shown := decode[judgementResponse](t, w.Body.Bytes()).Image
 		require.Equal(t, "佐藤", shown.By, "it is there when it was saved")
 		require.Greater(t, shown.Seq, seq)
 	})
@@ -120,21 +111,21 @@ func TestTakingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page, feed, seq := bench(t)
 		undo := func(by, reason string) int {
-			body := fmt.Sprintf(`{"id":"plate","seq":%d,"undo":true,"by":%q,"reason":%q}`, page.shown(t, "plate").Seq, by, reason)
+			body := fmt.Sprintf(`{"id":"plate","seq":%d,"undo":true,"by":%q,"reason":%q}`, page.line.imageOf("plate").Seq, by, reason)
 			return post(t, page, body, withCookie(testToken)).Code
 		}
 		require.Equal(t, http.StatusUnprocessableEntity, undo("Sato", "a slip"), "nobody has judged")
-		model := page.shown(t, "plate")
+		model := page.line.imageOf("plate")
 		post(t, page, judgement(seq, "OK", "Sato", "dust"), withCookie(testToken))
-		post(t, page, judgement(page.shown(t, "plate").Seq, "NG", "Tanaka", "a dent"), withCookie(testToken))
+		post(t, page, judgement(page.line.imageOf("plate").Seq, "NG", "Tanaka", "a dent"), withCookie(testToken))
 		require.Equal(t, http.StatusUnprocessableEntity, undo("", "a slip"), "not by nobody")
 		require.Equal(t, http.StatusUnprocessableEntity, undo("Tanaka", ""), "not without a reason")
-		require.Equal(t, http.StatusNoContent, undo("Tanaka", "a slip"))
-		now := page.shown(t, "plate")
+		require.Equal(t, http.StatusOK, undo("Tanaka", "a slip"))
+		now := page.line.imageOf("plate")
 		require.Equal(t, []string{"OK", "Sato", "dust", "Tanaka", "a slip"}, []string{now.Verdict, now.By, now.Note, now.UndoBy, now.UndoWhy})
 		require.Equal(t, counts{OK: 1}, page.line.stations["A"].counts)
-		require.Equal(t, http.StatusNoContent, undo("Suzuki", "Sato was wrong"))
-		now = page.shown(t, "plate")
+		require.Equal(t, http.StatusOK, undo("Suzuki", "Sato was wrong"))
+		now = page.line.imageOf("plate")
 		require.Equal(t, []string{"unknown", "", "Suzuki"}, []string{now.Verdict, now.By, now.UndoBy})
 		require.Equal(t, model.Boxes, now.Boxes)
 		require.Equal(t, model.Error, now.Error)
@@ -144,7 +135,7 @@ func TestTakingBack(t *testing.T) {
 		require.True(t, last.Undo)
 		require.Equal(t, []string{"plate", "A", "unknown", "Suzuki", "Sato was wrong"}, []string{last.ID, last.Station, last.Verdict, last.By, last.Note})
 		require.True(t, last.Time.After(feed.judged[2].Time))
-		require.Equal(t, http.StatusNoContent, post(t, page, judgement(now.Seq, "NG", "Suzuki", "a dent"), withCookie(testToken)).Code, "and it can be judged anew")
+		require.Equal(t, http.StatusOK, post(t, page, judgement(now.Seq, "NG", "Suzuki", "a dent"), withCookie(testToken)).Code, "and it can be judged anew")
 	})
 }
 
@@ -195,7 +186,7 @@ func TestJudgementsThatAreRefused(t *testing.T) {
 		} {
 			w := post(t, page, c.body, withCookie(testToken))
 			require.Equal(t, c.want, w.Code, name)
-			require.Equal(t, c.word+"\n", w.Body.String(), name)
+			require.Equal(t, c.word, decode[judgementResponse](t, w.Body.Bytes()).Problem, name)
 		}
 		w := post(t, page, judgement(seq, "OK", "Sato", "dust"), func(r *http.Request) {
 			withCookie(testToken)(r)
@@ -228,10 +219,10 @@ func TestJudgesAtOnce(t *testing.T) {
 			})
 		}
 		judges.Wait()
-		require.Equal(t, map[int]int{http.StatusNoContent: 1, http.StatusConflict: 19}, codes)
+		require.Equal(t, map[int]int{http.StatusOK: 1, http.StatusConflict: 19}, codes)
 		require.Len(t, feed.judged, 1)
-		w := post(t, page, judgement(page.shown(t, "plate").Seq, "NG", "Tanaka", "a scratch"), withCookie(testToken))
-		require.Equal(t, http.StatusNoContent, w.Code, "who has seen it may say otherwise")
+		w := post(t, page, judgement(page.line.imageOf("plate").Seq, "NG", "Tanaka", "a scratch"), withCookie(testToken))
+		require.Equal(t, http.StatusOK, w.Code, "who has seen it may say otherwise")
 	})
 }
 

@@ -36,12 +36,11 @@ type line struct {
 	shift    shift
 	away     map[source]bool // what of the feed fails
 	recalled bool            // what is older than the first event has been taken in
-	current  bool            // what was there at the start has been, too
-	begun    time.Time
-	latest   time.Time // when the last event came
-	version  int       // of the status
-	told     []byte    // the status
-	whole    whole     // what browsers begin with
+	until    uint64          // the last event that was there at the start
+	current  bool            // it has been taken in, too
+	version  int             // of the status
+	told     []byte          // the status
+	whole    whole           // what browsers begin with
 }
 
 // source is a part of the feed.
@@ -122,7 +121,7 @@ func (i *shownImage) byModel() record.Entry {
 func newLine(s shifts) *line {
 	now := time.Now()
 	l := &line{
-		shifts: s, shift: s.at(now), begun: now, latest: now,
+		shifts: s, shift: s.at(now),
 		changed: make(chan struct{}), stations: map[string]*station{}, images: map[string]*shownImage{}, away: map[source]bool{},
 	}
 	l.mu.Lock()
@@ -147,16 +146,26 @@ func (l *line) begin() (since time.Time, recalled bool) {
 	return l.shift.start, l.recalled
 }
 
-// recall takes in what is older than the events after a sequence number. Browsers do
-// not get it as events, but in all that is shown.
-func (l *line) recall(older []Event, after uint64) {
+// recall takes in what is older than the events that follow. Browsers do not get it as
+// events, but in all that is shown.
+func (l *line) recall(past Past) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	for _, e := range older {
+	for _, e := range past.Older {
 		l.enterLocked(e, now)
 	}
-	l.seq, l.since, l.latest, l.recalled = after, after, now, true
+	l.seq, l.since, l.until, l.recalled = past.After, past.After, past.Until, true
+	l.settleLocked()
+}
+
+// settleLocked notes when all that was there at the start has been taken in. What is
+// counted until then is not shown.
+func (l *line) settleLocked() {
+	if !l.current && l.recalled && l.seq >= l.until {
+		l.current = true
+		l.tellLocked()
+	}
 }
 
 // take takes an event in. One that was there already is left out.
@@ -168,16 +177,14 @@ func (l *line) take(e Event) {
 	}
 	now := time.Now()
 	l.turnLocked(now)
-	l.seq, l.latest = e.Seq, now
-	if e.Time.After(l.begun) {
-		l.current = true
-	}
+	l.seq = e.Seq
 	l.log = append(l.log, message{e.Seq, encode("verdict", e.Seq, l.enterLocked(e, now))})
 	if len(l.log) > keptEvents {
 		l.since = l.log[0].seq
 		l.log[0].text = nil
 		l.log = l.log[1:]
 	}
+	l.settleLocked()
 	l.wakeLocked()
 }
 
@@ -262,7 +269,6 @@ func (l *line) look(stations []Station) {
 		l.stationLocked(s.Name, now).Station = s
 	}
 	delete(l.away, sourceStations)
-	l.settleLocked(now)
 	l.tellLocked()
 }
 
@@ -284,13 +290,6 @@ func (l *line) reached(from source) {
 	defer l.mu.Unlock()
 	delete(l.away, from)
 	l.tellLocked()
-}
-
-// settleLocked notes when all that was there at the start has been taken in: an
-// event is newer, none comes for a moment, or it takes too long to wait for.
-func (l *line) settleLocked(now time.Time) {
-	quiet := now.Sub(l.latest) > 500*time.Millisecond
-	l.current = l.current || l.recalled && (quiet || now.Sub(l.begun) > time.Minute)
 }
 
 // turnLocked begins to count anew with each shift.
@@ -323,6 +322,16 @@ func (l *line) stationOf(id string) (name string, ok bool) {
 		return "", false
 	}
 	return i.station, true
+}
+
+// imageOf returns an image as browsers see it; nil for one that is not shown any more.
+func (l *line) imageOf(id string) *imageView {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := l.images[id]; i != nil {
+		return i.view()
+	}
+	return nil
 }
 
 // await waits until there is a newer line about an image than seq, or done is.

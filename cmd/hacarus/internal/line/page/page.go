@@ -18,11 +18,9 @@ import (
 
 // A Feed is where the page has its line from.
 type Feed interface {
-	// Recall returns what a page has to know of the past that opens now: the lines
-	// about the last images of each station, as far as they are older than the events
-	// after a sequence number, which is the one to begin with. Those since a time all
-	// are.
-	Recall(ctx context.Context, images int, since time.Time) (older []Event, after uint64, err error)
+	// Recall returns what a page that opens now has to know of the past: all since a
+	// time, and the last images of each station.
+	Recall(ctx context.Context, images int, since time.Time) (Past, error)
 	// Events yields what is there after a sequence number, and then what comes, until
 	// the context ends. After an error it ends, and the page asks again from where it
 	// was.
@@ -41,6 +39,13 @@ type Feed interface {
 type Event struct {
 	Seq uint64
 	record.Entry
+}
+
+// Past is what a page has to know that opens.
+type Past struct {
+	Older []Event // the lines about the last images of each station that are not after After
+	After uint64  // of the events after it, each is needed
+	Until uint64  // the last event that is there, or one before it; 0 if there is none
 }
 
 // Station is how a station is.
@@ -158,12 +163,12 @@ const clocksDiffer = 10 * time.Minute
 func (page *Page) missing(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if since, recalled := page.line.begin(); !recalled {
-			older, after, err := page.feed.Recall(ctx, keptImages, since.Add(-clocksDiffer))
+			past, err := page.feed.Recall(ctx, keptImages, since.Add(-clocksDiffer))
 			if err != nil {
 				yield(Event{}, err)
 				return
 			}
-			page.line.recall(older, after)
+			page.line.recall(past)
 		}
 		page.feed.Events(ctx, page.line.position())(yield)
 	}

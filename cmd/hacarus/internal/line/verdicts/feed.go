@@ -44,36 +44,51 @@ func (f Feed) Events(ctx context.Context, after uint64) iter.Seq2[page.Event, er
 }
 
 // Recall implements [page.Feed].
-func (f Feed) Recall(ctx context.Context, images int, since time.Time) (older []page.Event, after uint64, err error) {
-	if after, err = Before(ctx, f.Queue, since); err != nil {
-		return nil, 0, err
+func (f Feed) Recall(ctx context.Context, images int, since time.Time) (past page.Past, err error) {
+	if past.After, err = Before(ctx, f.Queue, since); err != nil {
+		return past, err
 	}
 	last, err := f.Queue.LastOfEach(ctx, queue.VerdictsOf(""))
 	if err != nil {
-		return nil, 0, err
+		return past, err
 	}
 	for _, m := range last {
+		station := queue.NameIn(m.Subject, 2)
+		said, err := f.Queue.LastOfEach(ctx, queue.SaidOf(station))
+		if err != nil {
+			return past, err
+		}
+		for _, m := range said {
+			seq, err := f.nthLast(ctx, m, 1)
+			if err != nil {
+				return past, err
+			}
+			past.Until = max(past.Until, seq)
+		}
 		from, err := f.nthLast(ctx, m, images)
 		if err != nil {
-			return nil, 0, err
+			return past, err
 		}
-		lines, err := f.between(ctx, queue.NameIn(m.Subject, 2), from, after)
+		lines, err := f.between(ctx, station, from, past.After)
 		if err != nil {
-			return nil, 0, err
+			return past, err
 		}
-		older = append(older, lines...)
+		past.Older = append(past.Older, lines...)
 	}
-	slices.SortFunc(older, func(a, b page.Event) int { return cmp.Compare(a.Seq, b.Seq) })
-	return older, after, nil
+	slices.SortFunc(past.Older, func(a, b page.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return past, nil
 }
 
-// nthLast returns the sequence number of the nth last verdict of a station, of which
-// the last message is given; that of the first if there are fewer.
+// nthLast returns the sequence number of the nth last line of a subject, of which the
+// last message is given; that of the first if there are fewer, and 0 if there is none.
 func (f Feed) nthLast(ctx context.Context, last queue.Message, n int) (seq uint64, err error) {
 	for m := &last; m != nil && n > 0; {
-		seq = m.Seq
 		if len(m.Data) > 0 { // or it only tells how far the station has come
+			seq = m.Seq
 			n--
+		}
+		if n == 0 {
+			break
 		}
 		if m, err = f.Queue.Previous(ctx, last.Subject, m.Seq); err != nil {
 			return 0, err
@@ -85,7 +100,7 @@ func (f Feed) nthLast(ctx context.Context, last queue.Message, n int) (seq uint6
 // between returns the lines about a station's images from one sequence number to
 // another.
 func (f Feed) between(ctx context.Context, station string, from, to uint64) (events []page.Event, err error) {
-	for from <= to {
+	for from > 0 && from <= to {
 		messages, err := f.Queue.Read(ctx, queue.SaidOf(station), from)
 		if err != nil || len(messages) == 0 {
 			return events, err

@@ -86,10 +86,10 @@ type late struct {
 	events *atomic.Int64 // which the page has read
 }
 
-func (l late) Recall(ctx context.Context, images int, _ time.Time) ([]page.Event, uint64, error) {
-	older, after, err := l.Feed.Recall(ctx, images, l.since)
-	l.events.Add(int64(len(older)))
-	return older, after, err
+func (l late) Recall(ctx context.Context, images int, _ time.Time) (page.Past, error) {
+	past, err := l.Feed.Recall(ctx, images, l.since)
+	l.events.Add(int64(len(past.Older)))
+	return past, err
 }
 
 func (l late) Events(ctx context.Context, after uint64) iter.Seq2[page.Event, error] {
@@ -108,8 +108,9 @@ func (l late) Events(ctx context.Context, after uint64) iter.Seq2[page.Event, er
 // whole is a feed that has all that there ever was replayed.
 type whole struct{ late }
 
-func (whole) Recall(context.Context, int, time.Time) ([]page.Event, uint64, error) {
-	return nil, 0, nil
+func (w whole) Recall(ctx context.Context, images int, _ time.Time) (page.Past, error) {
+	past, err := w.Feed.Recall(ctx, images, time.Now())
+	return page.Past{Until: past.Until}, err
 }
 
 // snapshot opens a page, and returns what a browser sees first, and after what time.
@@ -196,10 +197,11 @@ func TestRecall(t *testing.T) {
 func TestRecallNothing(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t)
-	older, after, err := Feed{Queue: q}.Recall(t.Context(), 30, time.Now())
+	past, err := Feed{Queue: q}.Recall(t.Context(), 30, time.Now())
 	require.NoError(t, err)
-	require.Empty(t, older)
+	require.Empty(t, past.Older)
+	require.Zero(t, past.Until)
 	end, err := q.End(t.Context(), queue.AllVerdicts)
 	require.NoError(t, err)
-	require.Equal(t, end, after)
+	require.Equal(t, end, past.After)
 }
