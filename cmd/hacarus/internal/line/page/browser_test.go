@@ -200,8 +200,8 @@ func TestStatesInBrowser(t *testing.T) {
 					require.Equal(t, "rgba(0, 0, 0, 0)", got[4], "what is not of now has no color")
 				}
 				if l.screen == tablet && state.word == state.japanese {
-					// Two hundred and fifty letters are as far as five metres, on ten inches.
-					require.Greater(t, pagetest.Eval[float64](b, `parseFloat(getComputedStyle(document.querySelector('#station .sign strong')).fontSize)`), 5000/250/(217.0/1280))
+					// No more than 250 capitals are as far as five metres, on ten inches.
+					require.Greater(t, pagetest.Eval[float64](b, capitals), 5000.0/250/(217.0/1280))
 				}
 				b.check(l.String() + "-" + cmp.Or(map[string]string{"live": state.verdict}[state.state], state.state))
 				b.Do(`document.querySelector('#station [data-go]').click()`)

@@ -421,7 +421,7 @@ func TestClocksInBrowser(t *testing.T) {
 		shift := fmt.Sprintf(`{ const now = Date.now; Date.now = () => now() + %d; }`, off.Milliseconds())
 		b.Run(pagetest.Command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shift}), chromedp.Navigate(s.server.URL+"/?lang=en"))
 		b.Wait(`document.querySelectorAll('.tile').length === 8`)
-		require.Regexp(t, `^1 h \d+ min ago$`, pagetest.Eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
+		require.Regexp(t, `^1 h.\d+ min ago$`, pagetest.Eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
 		require.Equal(t, "live", pagetest.Eval[string](b, `document.querySelector('.tile').dataset.state`))
 		// A clock that jumps while the page is open is a reason to ask anew.
 		b.Do(`const now = Date.now; Date.now = () => now() + 3600000; window.jumped = true`)
@@ -480,7 +480,8 @@ func TestManyStationsInBrowser(t *testing.T) {
 		require.Equal(t, "cam-10", pagetest.Eval[string](b, `document.querySelectorAll('.tile h2')[9].textContent`), "in the order of people")
 		b.check("many-" + on.Name)
 		require.GreaterOrEqual(t, pagetest.Eval[float64](b, `document.querySelector('.tile').getBoundingClientRect().height`), 240.0)
-		b.tap(`#stations button`)
+		b.Wait(`document.body.dataset.link === 'up'`)
+		b.Do(`document.querySelector('#stations button').click()`)
 		b.Wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'cam-4'`)
 		b.check("many-" + on.Name + "-station")
 		b.Quiet()
