@@ -61,8 +61,8 @@ func (i *Image) holding() (holding []record.Entry) {
 	return holding
 }
 
-// before is what held before the last judgement; false if no judgement holds.
-func (i *Image) before() (record.Entry, bool) {
+// Before is what held before the judgement that holds; false if no judgement does.
+func (i *Image) Before() (record.Entry, bool) {
 	holding := i.holding()
 	if len(holding) < 2 || holding[len(holding)-1].By == record.Model {
 		return record.Entry{}, false

@@ -87,7 +87,7 @@ func (j *Judge) Undo(image *Image, by string, seen int) error {
 	if err := image.check(image.ID(), seen); err != nil {
 		return err
 	}
-	before, ok := image.before()
+	before, ok := image.Before()
 	if !ok {
 		return ErrNothingToUndo
 	}

@@ -120,7 +120,7 @@ func (b Browser) Open(t *testing.T, address string, on Screen, theme, begin stri
 	p := &Tab{T: t}
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithNewWindow(true), chromedp.WithListener(p.listen))
 	t.Cleanup(cancel)
-	p.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
+	p.ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(cancel)
 	media := []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
@@ -206,7 +206,7 @@ func (p *Tab) Do(statements string) {
 // Wait waits until a condition of the page holds.
 func (p *Tab) Wait(condition string) {
 	p.T.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		// An error is that the page is not there yet, or not any more.
 		if holds, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("Promise.resolve("+condition+").then(Boolean)", chromedp.EvalAwaitPromise)); err == nil && holds {
 			return

@@ -44,8 +44,9 @@ type Options struct {
 
 // Ownership is what everybody may know of a station's inspector.
 type Ownership struct {
-	Owner   string `json:"owner"`             // "" once it has given the station up
-	Service string `json:"service,omitempty"` // why the service is away; "" if it is there
+	Owner   string  `json:"owner"`             // "" once it has given the station up
+	Service string  `json:"service,omitempty"` // why the service is away; "" if it is there
+	Trouble Trouble `json:"trouble,omitempty"` // what kind of reason that is
 }
 
 // Kinds of leases.
@@ -258,7 +259,12 @@ func (o *owner) take(look, ctx, draining context.Context, name string) error {
 }
 
 func (h *holding) renew(ctx context.Context) error {
-	raw, err := json.Marshal(Ownership{Owner: h.station.Name, Service: h.station.trouble()})
+	away := h.station.trouble()
+	state := Ownership{Owner: h.station.Name, Trouble: TroubleOf(away)}
+	if away != nil {
+		state.Service = away.Error()
+	}
+	raw, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}

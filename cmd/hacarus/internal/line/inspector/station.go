@@ -29,10 +29,10 @@ type station struct {
 	name string
 
 	mu   sync.Mutex
-	away string // why the service is
+	away error // why the service is; nil if it is there
 }
 
-func (s *station) trouble() string {
+func (s *station) trouble() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.away
@@ -41,10 +41,7 @@ func (s *station) trouble() string {
 func (s *station) setTrouble(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.away = ""
-	if err != nil {
-		s.away = err.Error()
-	}
+	s.away = err
 }
 
 // maxPause is the longest that a station waits after its inspection has ended, such

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/inspector"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/pagetest"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/testdata"
@@ -90,7 +91,8 @@ func newScene(t *testing.T) *fakeFeed {
 		status := Station{Name: s.station, LastSeen: now}
 		switch s.state {
 		case "service":
-			status.Service, status.Waiting, status.Oldest = "503 Service Unavailable", 14, now.Add(-40*time.Second)
+			status.Service, status.Trouble = "hacarus: addItem: 503 Service Unavailable", inspector.TroubleFailing
+			status.Waiting, status.Oldest = 14, now.Add(-40*time.Second)
 		case "lost":
 			status.Lost, status.LastSeen = true, now.Add(-200*time.Second)
 		case "behind":
@@ -198,8 +200,8 @@ func TestStatesInBrowser(t *testing.T) {
 					require.Equal(t, "rgba(0, 0, 0, 0)", got[4], "what is not of now has no color")
 				}
 				if l.screen == tablet && state.word == state.japanese {
-					// Two hundred and fifty letters are as far as five metres, on ten inches.
-					require.Greater(t, pagetest.Eval[float64](b, `parseFloat(getComputedStyle(document.querySelector('#station .sign strong')).fontSize)`), 5000/250/(217.0/1280))
+					// No more than 250 capitals are as far as five metres, on ten inches.
+					require.Greater(t, pagetest.Eval[float64](b, capitals), 5000.0/250/(217.0/1280))
 				}
 				b.check(l.String() + "-" + cmp.Or(map[string]string{"live": state.verdict}[state.state], state.state))
 				b.Do(`document.querySelector('#station [data-go]').click()`)
@@ -209,6 +211,13 @@ func TestStatesInBrowser(t *testing.T) {
 		})
 	}
 }
+
+// capitals is how high the letters of a station's verdict are.
+const capitals = `((word) => {
+	const { fontWeight, fontSize, fontFamily } = getComputedStyle(word), ruler = document.createElement('canvas').getContext('2d');
+	ruler.font = [fontWeight, fontSize, fontFamily].join(' ');
+	return ruler.measureText(word.textContent).actualBoundingBoxAscent;
+})(document.querySelector('#station .sign strong'))`
 
 // check requires of the page, as it is, what holds for all of them.
 func (b *tab) check(name string) {
@@ -226,8 +235,11 @@ const smallTargets = `[...document.querySelectorAll('button, a, input, label:has
 	.map((e) => [e.closest('.tile') && e.matches('.tile a') ? e.closest('.tile') : e]).map(([e]) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
 	.filter(([, r]) => r.width < 44 || r.height < 44).map(([name, r]) => name + ' ' + r.width + 'x' + r.height)`
 
-// cutWords are the words of signs that are not seen in whole.
+// cutWords are the words of signs that are not seen in whole, and on a station's own
+// page what is told below them.
 const cutWords = `[...document.querySelectorAll('.sign')].filter((s) => s.checkVisibility()).flatMap((s) => {
+	const more = s.querySelector('.words span');
+	if (s.closest('#station') && more.scrollHeight > more.clientHeight + 2 && more.textContent.length < 150) return [more.textContent];
 	const range = document.createRange(); range.selectNodeContents(s.querySelector('strong'));
 	const word = range.getBoundingClientRect(), sign = s.getBoundingClientRect();
 	return word.right > sign.right || word.bottom > sign.bottom + 2 || word.top < sign.top - 2 ? [s.textContent + ' ' + word.right + '>' + sign.right] : [];

@@ -82,6 +82,10 @@ func (l *line) next(text []byte, at place) ([]byte, place, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.current {
+		// What is there is not known yet, and if it cannot be, that is all to tell.
+		if len(l.away) > 0 && at.version != l.version {
+			text, at.version = append(text, l.told...), l.version
+		}
 		return text, at, l.changed
 	}
 	// A place that this line has not reached is that of another one.

@@ -198,21 +198,17 @@ func TestStreamWaitsUntilThePageHasCaughtUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		feed := newFeed()
-		yesterday := time.Now().Add(-24 * time.Hour)
-		feed.inspected("A", "old", "OK", yesterday)
+		feed.pace = 700 * time.Millisecond // the queue has much to do
+		for n := range 50 {
+			feed.inspected("A", fmt.Sprint(n), "OK", time.Now().Add(-24*time.Hour))
+		}
+		begun := time.Now()
 		r := newRoom(t, feed, Options{})
 		s := r.listen(t.Context(), "")
 		defer s.close()
-		begun := time.Now()
-		go func() { // what was there comes in over a while
-			for n := range 50 {
-				time.Sleep(100 * time.Millisecond)
-				feed.inspected("A", fmt.Sprint(n), "OK", yesterday.Add(time.Duration(n)*time.Minute))
-			}
-		}()
 		snapshot := decode[statusView](t, s.until("snapshot").data)
 		require.Equal(t, "49", snapshot.Stations[0].Recent[0].ID)
-		require.GreaterOrEqual(t, time.Since(begun), 5*time.Second)
+		require.GreaterOrEqual(t, time.Since(begun), 50*feed.pace)
 	})
 }
 
@@ -453,6 +449,79 @@ func TestFeedAway(t *testing.T) {
 	})
 }
 
+// Of a line that cannot be reached from the start, that is all that is told, and a
+// browser that knows more keeps it.
+func TestFeedAwayAtFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFeed()
+		feed.stations = []Station{{Name: "A"}}
+		seq := feed.numbered("A", 1)
+		feed.away = errAway
+		r := newRoom(t, feed, Options{})
+		s := r.listen(t.Context(), "")
+		defer s.close()
+		for {
+			e, ok := s.next()
+			require.True(t, ok)
+			require.NotEqual(t, "snapshot", e.name)
+			if e.name != "status" {
+				continue
+			}
+			status := decode[statusView](t, e.data)
+			require.Empty(t, status.Stations)
+			require.Zero(t, status.Seq, "which is older than anything that a browser knows")
+			if status.Away {
+				break
+			}
+		}
+		feed.set(func() { feed.away = nil })
+		snapshot := decode[statusView](t, s.until("snapshot").data)
+		require.Equal(t, seq, snapshot.Seq)
+		for snapshot.Away {
+			snapshot = decode[statusView](t, s.until("status").data)
+		}
+		require.Len(t, snapshot.Stations, 1)
+	})
+}
+
+// A page that opens on a long history recalls what it shows, and nobody takes that
+// for events.
+func TestRecalled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFeed()
+		for n := range 5 {
+			feed.numbered("A", n)
+		}
+		feed.older = feed.events
+		after := feed.older[4].Seq
+		r := newRoom(t, feed, Options{})
+		first := feed.numbered("A", 5)
+		time.Sleep(2 * time.Second)
+		for _, last := range []string{"", fmt.Sprint(after - 1), "1"} {
+			s := r.listen(t.Context(), last)
+			e := s.until("snapshot")
+			require.Equal(t, fmt.Sprint(first), e.id)
+			snapshot := decode[statusView](t, e.data)
+			require.Equal(t, counts{OK: 4, NG: 1, None: 1}, snapshot.Stations[0].Counts)
+			require.Len(t, snapshot.Stations[0].Recent, 6)
+			s.close()
+		}
+		s := r.listen(t.Context(), fmt.Sprint(after))
+		defer s.close()
+		require.Equal(t, first, decode[verdictView](t, s.until("verdict").data).Seq, "what came since does come one by one")
+		feed.add(record.Entry{ID: "A-2", Station: "A", Time: time.Now(), Verdict: "OK", By: "Sato", Note: "dust"})
+		judged := decode[verdictView](t, s.until("verdict").data)
+		require.Equal(t, "Sato", judged.Image.By)
+		require.Equal(t, counts{OK: 5, None: 1}, judged.Counts)
+		feed.add(record.Entry{ID: "of long ago", Station: "A", Time: time.Now(), Verdict: "OK", By: "Sato", Note: "dust"})
+		judged = decode[verdictView](t, s.until("verdict").data)
+		require.Nil(t, judged.Image)
+		require.Equal(t, "A", judged.Station)
+	})
+}
+
 // A line that has no events for now is there all the same.
 func TestFeedBackWithoutEvents(t *testing.T) {
 	t.Parallel()
@@ -498,7 +567,7 @@ func TestCounters(t *testing.T) {
 		feed.add(record.Entry{ID: "second", Station: "A", Time: time.Now(), Verdict: "NG", By: "Sato", Undo: true})
 		back := decode[verdictView](t, s.until("verdict").data)
 		require.Equal(t, counts{NG: 1, None: 1}, back.Counts, "what held before holds again")
-		require.True(t, back.Image.Undo)
+		require.Equal(t, "Sato", back.Image.UndoBy)
 		require.Equal(t, counts{OK: 1, None: 1}, judge("second", "OK").Counts)
 		forgotten := judge("unheard of", "OK")
 		require.Nil(t, forgotten.Image)

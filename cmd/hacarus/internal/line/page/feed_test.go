@@ -21,8 +21,10 @@ type fakeFeed struct {
 	events   []Event
 	stations []Station
 	images   map[string][]byte
-	away     error // of all that is asked
-	judged   []Judgement
+	away     error         // of all that is asked
+	older    []Event       // which are recalled
+	pace     time.Duration // of events
+	judged   []record.Entry
 	takes    time.Duration // of a judgement
 }
 
@@ -64,6 +66,19 @@ func (f *fakeFeed) numbered(station string, n int) uint64 {
 	return f.inspected(station, fmt.Sprintf("%s-%d", station, n), []string{"OK", "OK", "NG", "unknown"}[n%4], time.Now())
 }
 
+func (f *fakeFeed) Recall(context.Context, int, time.Time) (past Past, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	past.Older = f.older
+	if n := len(f.older); n > 0 {
+		past.After = f.older[n-1].Seq
+	}
+	if n := len(f.events); n > 0 {
+		past.Until = f.events[n-1].Seq
+	}
+	return past, f.away
+}
+
 func (f *fakeFeed) Events(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		next := 0
@@ -76,6 +91,7 @@ func (f *fakeFeed) Events(ctx context.Context, after uint64) iter.Seq2[Event, er
 				return
 			}
 			for ; next < len(events); next++ {
+				pause(ctx, f.pace)
 				if events[next].Seq > after && !yield(events[next], nil) {
 					return
 				}
@@ -107,7 +123,7 @@ func (f *fakeFeed) Image(_ context.Context, _, id string) (io.ReadCloser, error)
 
 var errAway = errors.New("nats: no servers available")
 
-func (f *fakeFeed) Judge(ctx context.Context, j Judgement) (err error) {
+func (f *fakeFeed) Judge(ctx context.Context, e record.Entry) (err error) {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -115,8 +131,8 @@ func (f *fakeFeed) Judge(ctx context.Context, j Judgement) (err error) {
 	}
 	f.set(func() {
 		if err = f.away; err == nil {
-			f.judged = append(f.judged, j)
-			f.addLocked(j.Entry())
+			f.judged = append(f.judged, e)
+			f.addLocked(e)
 		}
 	})
 	return err

@@ -1,9 +1,11 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +18,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/inspector"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/pagetest"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -148,7 +152,7 @@ func TestServerRestartInBrowser(t *testing.T) {
 func TestJudgingInBrowser(t *testing.T) {
 	t.Parallel()
 	browser := pagetest.Start(t)
-	for _, l := range []look{{phone, "ja", "dark"}, {phone, "en", "light"}, {tablet, "ja", "light"}, {tablet, "en", "dark"}} {
+	for _, l := range handLooks() {
 		t.Run(l.String(), func(t *testing.T) {
 			feed := newScene(t)
 			s := open(t, feed, Options{Stale: stale, Token: testToken})
@@ -173,7 +177,7 @@ func TestJudgingInBrowser(t *testing.T) {
 			b.Shoot(l.String() + "-judged")
 			judged := feed.judgements()
 			require.Len(t, judged, 1)
-			require.Equal(t, "CAM-3-23", judged[0].Of.ID)
+			require.Equal(t, "CAM-3-23", judged[0].ID)
 			require.Equal(t, "NG", judged[0].Verdict)
 			require.Equal(t, "佐藤 Sato", judged[0].By)
 			require.Equal(t, map[string]string{"en": "Dust or dirt", "ja": "ほこり・汚れ"}[l.language], judged[0].Note)
@@ -196,11 +200,11 @@ func TestJudgingInBrowser(t *testing.T) {
 			b.tap(`#judging .primary`)
 			b.Wait(`document.querySelector('#judging .problem').textContent !== ''`)
 			require.Len(t, feed.judgements(), 1)
+			require.Contains(t, pagetest.Eval[string](b, `document.querySelector('#judging .about p').textContent`), "Tanaka", "what the other has said is to be seen")
 			b.check(l.String() + "-judging-conflict")
 			b.tap(`#judging .primary`)
 			b.Wait(`!document.getElementById('judging').open`)
 			require.Len(t, feed.judgements(), 2, "who has seen it may say otherwise")
-			require.Equal(t, "Tanaka", feed.judgements()[1].Of.By)
 
 			b.tap(`#station .live`)
 			b.Wait(`document.getElementById('station').dataset.state === 'live'`)
@@ -217,10 +221,117 @@ func TestJudgingInBrowser(t *testing.T) {
 	}
 }
 
-func (f *fakeFeed) judgements() []Judgement {
+// A slip of the finger is taken back where it was told of, and later where the image
+// is looked at. What holds then can be seen each time.
+func TestTakingBackInBrowser(t *testing.T) {
+	t.Parallel()
+	browser := pagetest.Start(t)
+	for _, l := range handLooks() {
+		t.Run(l.String(), func(t *testing.T) {
+			feed := newScene(t)
+			s := open(t, feed, Options{Stale: stale, Token: testToken})
+			b := newTab(t, browser, s.server.URL+"/?station=CAM-1&lang="+l.language+"&token="+testToken, l.screen, l.theme)
+			b.Wait(stationOpen + ` && document.querySelectorAll('.strip li').length === 24 && ` + allLoaded)
+			require.False(t, pagetest.Eval[bool](b, `document.querySelector('.undo').checkVisibility()`), "there is nothing to take back")
+			b.tap(`.judge [data-verdict="NG"]`)
+			b.Wait(`document.getElementById('judging').open`)
+			b.Run(chromedp.SendKeys(`#judging [name=by]`, "佐藤"))
+			b.tap(`#judging .reasons button:nth-child(1)`)
+			b.tap(`#judging .primary`)
+			b.Wait(`!document.getElementById('judging').open && document.getElementById('station').dataset.verdict === 'NG'`)
+			b.check(l.String() + "-slip")
+			feed.inspected("CAM-1", "meanwhile", "OK", time.Now()) // the line goes on
+			b.Wait(`document.getElementById('station').dataset.verdict === 'OK'`)
+
+			b.tap(`#toast button`)
+			b.Wait(`document.getElementById('judging').open`)
+			require.Contains(t, pagetest.Eval[string](b, `document.querySelector('#judging .about p').textContent`), "佐藤")
+			require.False(t, pagetest.Eval[bool](b, `document.querySelector('#judging .choices').checkVisibility()`))
+			b.check(l.String() + "-undoing")
+			b.tap(`#judging .primary`)
+			b.Wait(`!document.getElementById('judging').open && document.querySelectorAll('.strip button')[1].dataset.mark === 'ok'`)
+			said := feed.judgements()
+			require.Len(t, said, 2)
+			require.True(t, said[1].Undo)
+			require.Equal(t, []string{"CAM-1-23", "OK", "佐藤"}, []string{said[1].ID, said[1].Verdict, said[1].By})
+			require.Equal(t, map[string]string{"en": "Pressed by mistake", "ja": "押し間違い"}[l.language], said[1].Note)
+			b.Wait(`document.querySelector('#toast span').textContent.includes('OK')`)
+			b.tap(`.strip li:nth-child(2) button`)
+			b.Wait(`document.getElementById('station').dataset.state === 'earlier'`)
+			require.Contains(t, pagetest.Eval[string](b, `document.querySelector('#station .sign').textContent`), "佐藤")
+			b.check(l.String() + "-undone")
+
+			// Another has judged it since; who takes that back says why.
+			feed.add(record.Entry{ID: "CAM-1-23", Time: time.Now(), Station: "CAM-1", File: "x.png", Verdict: "NG", By: "Tanaka", Note: "light"})
+			b.Wait(`document.querySelector('.undo').checkVisibility() && document.querySelector('.undo').textContent.includes('Tanaka')`)
+			b.check(l.String() + "-judged-by-another")
+			b.tap(`.undo`)
+			b.Wait(`document.getElementById('judging').open`)
+			require.Empty(t, pagetest.Eval[string](b, `document.querySelector('#judging [name=reason]').value`))
+			feed.add(record.Entry{ID: "CAM-1-23", Time: time.Now(), Station: "CAM-1", File: "x.png", Verdict: "OK", By: "Tanaka", Undo: true})
+			b.Wait(`!document.querySelector('.undo').checkVisibility()`)
+			b.tap(`#judging .reasons button:nth-child(2)`)
+			b.tap(`#judging .primary`)
+			b.Wait(`document.querySelector('#judging .problem').textContent !== ''`)
+			require.Len(t, feed.judgements(), 2, "Tanaka was quicker")
+			b.Press(kb.Escape)
+			b.Wait(`!document.getElementById('judging').open`)
+		})
+	}
+}
+
+// handLooks are those for hands.
+func handLooks() []look {
+	if *allLooks {
+		return slices.DeleteFunc(looks(), func(l look) bool { return l.screen == wall4K })
+	}
+	return []look{{phone, "ja", "dark"}, {phone, "en", "light"}, {tablet, "ja", "light"}, {tablet, "en", "dark"}}
+}
+
+// What is wrong with a service is told in the language of who looks, by what can be
+// done; its own words are for support.
+func TestTroublesInBrowser(t *testing.T) {
+	t.Parallel()
+	feed := newFeed()
+	plate := platesOf(t)[0].content
+	kinds := []inspector.Trouble{
+		inspector.TroubleUnreachable, inspector.TroubleFailing, inspector.TroubleLogin, inspector.TroubleLicense,
+		inspector.TroubleForbidden, inspector.TroubleModel, inspector.TroubleInspector, inspector.TroubleOther, "", "of a later version",
+	}
+	raw := `hacarus: predictItems: Post "https://check.plant.example/api/v1/predict": dial tcp 192.0.2.7:443: connect: connection refused (4 attempts)`
+	for n, kind := range kinds {
+		name := fmt.Sprint("CAM-", n+1)
+		feed.stations = append(feed.stations, Station{Name: name, LastSeen: time.Now(), Waiting: 3, Oldest: time.Now(), Service: raw, Trouble: kind})
+		feed.images[name] = plate
+		feed.inspected(name, name, "OK", time.Now())
+	}
+	s := open(t, feed, Options{Stale: stale})
+	browser := pagetest.Start(t)
+	for _, l := range handLooks() {
+		t.Run(l.String(), func(t *testing.T) {
+			words := wordsOf(language.Language(l.language))
+			b := newTab(t, browser, s.server.URL+"/?lang="+l.language, l.screen, l.theme)
+			b.Wait(fmt.Sprintf(`document.querySelectorAll('.tile').length === %d && `, len(kinds)) + allLoaded)
+			b.check(l.String() + "-troubles")
+			for n, kind := range kinds {
+				b.Do(fmt.Sprintf(`document.querySelectorAll('.tile a')[%d].click()`, n))
+				b.Wait(stationOpen + fmt.Sprintf(` && document.querySelector('#station h2').textContent === 'CAM-%d'`, n+1))
+				sign := pagetest.Eval[string](b, `document.querySelector('#station .sign').textContent`)
+				require.Contains(t, sign, cmp.Or(words[trouble(kind)], words[trouble(inspector.TroubleOther)]))
+				require.NotContains(t, sign, "192.0.2.7")
+				require.Equal(t, raw, pagetest.Eval[string](b, `[...document.querySelectorAll('.facts dd')].at(-1).textContent`))
+				b.check(l.String() + "-trouble-" + cmp.Or(string(kind), "none"))
+				b.Do(`document.querySelector('#station [data-go]').click()`)
+			}
+			b.Quiet()
+		})
+	}
+}
+
+func (f *fakeFeed) judgements() []record.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]Judgement{}, f.judged...)
+	return append([]record.Entry{}, f.judged...)
 }
 
 // Everything can be done with keys, and nothing that is typed is taken for one.
@@ -310,7 +421,7 @@ func TestClocksInBrowser(t *testing.T) {
 		shift := fmt.Sprintf(`{ const now = Date.now; Date.now = () => now() + %d; }`, off.Milliseconds())
 		b.Run(pagetest.Command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: shift}), chromedp.Navigate(s.server.URL+"/?lang=en"))
 		b.Wait(`document.querySelectorAll('.tile').length === 8`)
-		require.Regexp(t, `^1 h \d+ min ago$`, pagetest.Eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
+		require.Regexp(t, `^1 h.\d+ min ago$`, pagetest.Eval[string](b, `document.querySelectorAll('.tile')[3].querySelector('.age').textContent`))
 		require.Equal(t, "live", pagetest.Eval[string](b, `document.querySelector('.tile').dataset.state`))
 		// A clock that jumps while the page is open is a reason to ask anew.
 		b.Do(`const now = Date.now; Date.now = () => now() + 3600000; window.jumped = true`)
@@ -369,7 +480,8 @@ func TestManyStationsInBrowser(t *testing.T) {
 		require.Equal(t, "cam-10", pagetest.Eval[string](b, `document.querySelectorAll('.tile h2')[9].textContent`), "in the order of people")
 		b.check("many-" + on.Name)
 		require.GreaterOrEqual(t, pagetest.Eval[float64](b, `document.querySelector('.tile').getBoundingClientRect().height`), 240.0)
-		b.tap(`#stations button`)
+		b.Wait(`document.body.dataset.link === 'up'`)
+		b.Do(`document.querySelector('#stations button').click()`)
 		b.Wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'cam-4'`)
 		b.check("many-" + on.Name + "-station")
 		b.Quiet()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -16,6 +17,7 @@ const (
 	keptImages   = 30   // of each station
 	keptEvents   = 1024 // for browsers that come back
 	keptStations = 500
+	keptLines    = 32  // of an image
 	sentBoxes    = 100 // of an image
 	sentText     = 300 // letters of a reason
 )
@@ -27,18 +29,18 @@ type line struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed when anything does, and then replaced
 	seq      uint64        // of the last event
-	since    uint64        // the event after which log has all
+	since    uint64        // the sequence number after which log has all
 	log      []message     // the last events, oldest first
 	stations map[string]*station
 	images   map[string]*shownImage // those of the stations, by id
 	shift    shift
 	away     map[source]bool // what of the feed fails
-	current  bool            // what was there at the start has been taken in
-	begun    time.Time
-	latest   time.Time // when the last event came
-	version  int       // of the status
-	told     []byte    // the status
-	whole    whole     // what browsers begin with
+	recalled bool            // what is older than the first event has been taken in
+	until    uint64          // the last event that was there at the start
+	current  bool            // it has been taken in, too
+	version  int             // of the status
+	told     []byte          // the status
+	whole    whole           // what browsers begin with
 }
 
 // source is a part of the feed.
@@ -88,19 +90,38 @@ func (c *counts) of(verdict string) *int {
 	return &c.None
 }
 
-// shownImage is what is kept of an image: its last line.
+// shownImage is what is kept of an image.
 type shownImage struct {
-	record.Entry
-	seq     uint64
-	model   string    // the model's verdict
-	since   time.Time // when it was inspected
-	counted bool      // it is of this shift
+	judge.Image
+	id, station string    // an image stays where it was made, whatever later lines say
+	seq         uint64    // of its last line
+	since       time.Time // when it was inspected
+	counted     bool      // it is of this shift
+}
+
+// add adds a line about the image. If it is judged again and again, the first
+// judgements are forgotten.
+func (i *shownImage) add(e Event) {
+	i.seq, e.Station = e.Seq, i.station
+	if i.Entries = append(i.Entries, e.Entry); len(i.Entries) > keptLines {
+		i.Entries = slices.Delete(i.Entries, 1, 2)
+	}
+}
+
+// byModel is what the model says of the image.
+func (i *shownImage) byModel() record.Entry {
+	for _, e := range slices.Backward(i.Entries) {
+		if e.By == record.Model {
+			return e
+		}
+	}
+	return record.Entry{}
 }
 
 func newLine(s shifts) *line {
 	now := time.Now()
 	l := &line{
-		shifts: s, shift: s.at(now), begun: now, latest: now,
+		shifts: s, shift: s.at(now),
 		changed: make(chan struct{}), stations: map[string]*station{}, images: map[string]*shownImage{}, away: map[source]bool{},
 	}
 	l.mu.Lock()
@@ -116,6 +137,37 @@ func (l *line) position() uint64 {
 	return l.seq
 }
 
+// begin returns the start of the shift, from which all events are counted, and
+// whether what is older has been taken in.
+func (l *line) begin() (since time.Time, recalled bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turnLocked(time.Now())
+	return l.shift.start, l.recalled
+}
+
+// recall takes in what is older than the events that follow. Browsers do not get it as
+// events, but in all that is shown.
+func (l *line) recall(past Past) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for _, e := range past.Older {
+		l.enterLocked(e, now)
+	}
+	l.seq, l.since, l.until, l.recalled = past.After, past.After, past.Until, true
+	l.settleLocked()
+}
+
+// settleLocked notes when all that was there at the start has been taken in. What is
+// counted until then is not shown.
+func (l *line) settleLocked() {
+	if !l.current && l.recalled && l.seq >= l.until {
+		l.current = true
+		l.tellLocked()
+	}
+}
+
 // take takes an event in. One that was there already is left out.
 func (l *line) take(e Event) {
 	l.mu.Lock()
@@ -125,16 +177,14 @@ func (l *line) take(e Event) {
 	}
 	now := time.Now()
 	l.turnLocked(now)
-	l.seq, l.latest = e.Seq, now
-	if e.Time.After(l.begun) {
-		l.current = true
-	}
+	l.seq = e.Seq
 	l.log = append(l.log, message{e.Seq, encode("verdict", e.Seq, l.enterLocked(e, now))})
 	if len(l.log) > keptEvents {
 		l.since = l.log[0].seq
 		l.log[0].text = nil
 		l.log = l.log[1:]
 	}
+	l.settleLocked()
 	l.wakeLocked()
 }
 
@@ -150,8 +200,8 @@ func (l *line) enterLocked(e Event, now time.Time) verdictView {
 	i := l.images[e.ID]
 	switch {
 	case i != nil:
-		s := l.stations[i.Station]
-		l.changeLocked(s, i, e)
+		s := l.stations[i.station]
+		s.change(i, e)
 		return verdictView{e.Seq, s.Name, i.view(), s.counts}
 	case e.By != record.Model:
 		return verdictView{Seq: e.Seq, Station: e.Station}
@@ -163,12 +213,13 @@ func (l *line) enterLocked(e Event, now time.Time) verdictView {
 
 // addLocked adds an image to a station, in place of the oldest.
 func (l *line) addLocked(s *station, e Event, now time.Time) *shownImage {
-	i := &shownImage{Entry: e.Entry, seq: e.Seq, model: e.Verdict, since: earlier(e.Time, now), counted: !e.Time.Before(l.shift.start)}
+	i := &shownImage{id: e.ID, station: s.Name, since: earlier(e.Time, now), counted: !e.Time.Before(l.shift.start)}
+	i.add(e)
 	if i.counted {
 		*s.counts.of(e.Verdict)++
 	}
 	if len(s.recent) >= keptImages {
-		delete(l.images, s.recent[0].ID)
+		delete(l.images, s.recent[0].id)
 		s.recent = slices.Delete(s.recent, 0, 1)
 	}
 	s.recent = append(s.recent, i)
@@ -176,17 +227,13 @@ func (l *line) addLocked(s *station, e Event, now time.Time) *shownImage {
 	return i
 }
 
-// changeLocked is for a further line about an image.
-func (l *line) changeLocked(s *station, i *shownImage, e Event) {
+// change takes in a further line about an image.
+func (s *station) change(i *shownImage, e Event) {
 	if i.counted {
-		*s.counts.of(i.Verdict)--
+		*s.counts.of(i.Last().Verdict)--
 		*s.counts.of(e.Verdict)++
 	}
-	if e.By == record.Model {
-		i.model = e.Verdict
-	}
-	e.Station = i.Station // an image stays where it was made
-	i.Entry, i.seq = e.Entry, e.Seq
+	i.add(e)
 }
 
 // stationLocked returns a station, which is made if it is not there.
@@ -207,7 +254,7 @@ func (l *line) stationLocked(name string, now time.Time) *station {
 func (l *line) forgetLocked() {
 	longest := slices.MinFunc(slices.Collect(maps.Values(l.stations)), func(a, b *station) int { return a.latest.Compare(b.latest) })
 	for _, i := range longest.recent {
-		delete(l.images, i.ID)
+		delete(l.images, i.id)
 	}
 	delete(l.stations, longest.Name)
 }
@@ -222,7 +269,6 @@ func (l *line) look(stations []Station) {
 		l.stationLocked(s.Name, now).Station = s
 	}
 	delete(l.away, sourceStations)
-	l.settleLocked(now)
 	l.tellLocked()
 }
 
@@ -246,13 +292,6 @@ func (l *line) reached(from source) {
 	l.tellLocked()
 }
 
-// settleLocked notes when all that was there at the start has been taken in: an
-// event is newer, none comes for a moment, or it takes too long to wait for.
-func (l *line) settleLocked(now time.Time) {
-	quiet := now.Sub(l.latest) > 500*time.Millisecond
-	l.current = l.current || quiet || now.Sub(l.begun) > time.Minute
-}
-
 // turnLocked begins to count anew with each shift.
 func (l *line) turnLocked(now time.Time) {
 	if now.Before(l.shift.next) {
@@ -273,16 +312,26 @@ func (l *line) wakeLocked() {
 	l.changed = make(chan struct{})
 }
 
-// imageOf returns the line about an image that holds, and its number. It is false
-// for an image that is not shown any more.
-func (l *line) imageOf(id string) (e record.Entry, seq uint64, ok bool) {
+// stationOf returns the station of an image. It is false for an image that is not
+// shown any more.
+func (l *line) stationOf(id string) (name string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := l.images[id]
 	if i == nil {
-		return record.Entry{}, 0, false
+		return "", false
 	}
-	return i.Entry, i.seq, true
+	return i.station, true
+}
+
+// imageOf returns an image as browsers see it; nil for one that is not shown any more.
+func (l *line) imageOf(id string) *imageView {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := l.images[id]; i != nil {
+		return i.view()
+	}
+	return nil
 }
 
 // await waits until there is a newer line about an image than seq, or done is.
@@ -317,6 +366,7 @@ type stationView struct {
 	Oldest   int64       `json:"oldest"`
 	LastSeen int64       `json:"seen"` // 0 unless the station is lost
 	Service  string      `json:"service"`
+	Trouble  string      `json:"trouble"` // what kind of reason that is
 	Lost     bool        `json:"lost"`
 	Counts   counts      `json:"counts"`
 	Recent   []imageView `json:"recent,omitempty"` // newest first
@@ -334,7 +384,11 @@ func (l *line) tellLocked() {
 }
 
 func (l *line) statusLocked(images bool) statusView {
-	return statusView{Seq: l.seq, Shift: milliseconds(l.shift.start), Away: len(l.away) > 0, Stations: l.viewsLocked(images)}
+	view := statusView{Shift: milliseconds(l.shift.start), Away: len(l.away) > 0, Stations: []stationView{}}
+	if l.current {
+		view.Seq, view.Stations = l.seq, l.viewsLocked(images)
+	}
+	return view
 }
 
 // viewsLocked is the stations by their names, with their images or without.
@@ -342,7 +396,7 @@ func (l *line) viewsLocked(images bool) []stationView {
 	views := make([]stationView, 0, len(l.stations))
 	for _, name := range slices.Sorted(maps.Keys(l.stations)) {
 		s := l.stations[name]
-		v := stationView{Name: name, Waiting: s.Waiting, Oldest: milliseconds(s.Oldest), Service: s.Service, Lost: s.Lost, Counts: s.counts}
+		v := stationView{Name: name, Waiting: s.Waiting, Oldest: milliseconds(s.Oldest), Service: s.Service, Trouble: string(s.Trouble), Lost: s.Lost, Counts: s.counts}
 		if s.Lost {
 			v.LastSeen = milliseconds(s.LastSeen)
 		}
@@ -371,24 +425,29 @@ type imageView struct {
 	Boxes   [][4]int `json:"boxes,omitempty"`
 	More    int      `json:"more,omitempty"` // boxes that are left out
 	Error   string   `json:"error,omitempty"`
-	By      string   `json:"by,omitempty"`   // a person
-	Undo    bool     `json:"undo,omitempty"` // the person has taken a judgement back
+	By      string   `json:"by,omitempty"` // the person whose judgement holds
 	Note    string   `json:"note,omitempty"`
+	UndoBy  string   `json:"undoBy,omitempty"` // the person who has just taken a judgement back
+	UndoWhy string   `json:"undoWhy,omitempty"`
 }
 
 func (i *shownImage) view() *imageView {
+	last := i.Last()
 	v := &imageView{
-		ID: i.ID, Seq: i.seq, Since: milliseconds(i.since), Written: milliseconds(i.Written), File: i.File, Lot: i.Lot, Serial: i.Serial,
-		Verdict: i.Verdict, Model: i.model, Score: i.Score, Boxes: i.Boxes, Note: short(i.Note),
+		ID: i.id, Seq: i.seq, Since: milliseconds(i.since), Written: milliseconds(last.Written), File: last.File, Lot: last.Lot, Serial: last.Serial,
+		Verdict: last.Verdict, Model: i.byModel().Verdict, Score: last.Score, Boxes: last.Boxes,
 	}
 	if len(v.Boxes) > sentBoxes {
 		v.Boxes, v.More = v.Boxes[:sentBoxes], len(v.Boxes)-sentBoxes
 	}
-	if i.Error != nil {
-		v.Error = short(*i.Error)
+	if last.Error != nil {
+		v.Error = short(*last.Error)
 	}
-	if i.By != record.Model {
-		v.By, v.Undo = i.By, i.Undo
+	if holds := i.Holding(); holds.By != record.Model {
+		v.By, v.Note = holds.By, short(holds.Note)
+	}
+	if last.Undo {
+		v.UndoBy, v.UndoWhy = last.By, short(last.Note)
 	}
 	return v
 }

@@ -12,12 +12,15 @@ import (
 	"sync"
 	"time"
 
-	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/inspector"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
 // A Feed is where the page has its line from.
 type Feed interface {
+	// Recall returns what a page that opens now has to know of the past: all since a
+	// time, and the last images of each station.
+	Recall(ctx context.Context, images int, since time.Time) (Past, error)
 	// Events yields what is there after a sequence number, and then what comes, until
 	// the context ends. After an error it ends, and the page asks again from where it
 	// was.
@@ -26,9 +29,9 @@ type Feed interface {
 	Stations(ctx context.Context) ([]Station, error)
 	// Image opens an image of a station; fs.ErrNotExist where it is not there any more.
 	Image(ctx context.Context, station, id string) (io.ReadCloser, error)
-	// Judge adds a judgement to the record, where it is durable when Judge returns. It
-	// then comes back as an event, to this page and to all others.
-	Judge(ctx context.Context, j Judgement) error
+	// Judge adds what a person says to the record, where it is durable when Judge
+	// returns. It then comes back as an event, to this page and to all others.
+	Judge(ctx context.Context, e record.Entry) error
 }
 
 // Event is a verdict or a judgement. Its sequence number is larger than those of
@@ -38,38 +41,22 @@ type Event struct {
 	record.Entry
 }
 
+// Past is what a page has to know that opens.
+type Past struct {
+	Older []Event // the lines about the last images of each station that are not after After
+	After uint64  // of the events after it, each is needed
+	Until uint64  // the last event that is there, or one before it; 0 if there is none
+}
+
 // Station is how a station is.
 type Station struct {
 	Name     string
-	Waiting  int       // images that were accepted and have no verdict yet
-	Oldest   time.Time // since when the image has waited that waits longest; zero if none waits
-	LastSeen time.Time // when the station last was heard of; zero if never
-	Service  string    // why the service is away for it, in words for its users; "" if it is there
-	Lost     bool      // nothing is heard of the station any more
-}
-
-// Judgement is what a person says of an image.
-type Judgement struct {
-	Of      record.Entry // the line about the image that held until then
-	Time    time.Time
-	Verdict string // OK, NG or unknown
-	By      string // the person's name, never empty and never [record.Model]
-	Note    string // the reason
-}
-
-// Entry returns the new line of the record. It is later than the one before it,
-// whatever the clocks say, and where nothing is wrong it has no boxes.
-func (j Judgement) Entry() record.Entry {
-	e := j.Of
-	e.Time, e.Verdict, e.By, e.Note = j.Time.UTC(), j.Verdict, j.By, j.Note
-	if !e.Time.After(j.Of.Time) {
-		e.Time = j.Of.Time.Add(time.Microsecond)
-	}
-	if e.Verdict == string(hacarus.VerdictOK) || e.Boxes == nil {
-		e.Boxes = [][4]int{}
-	}
-	e.Error, e.Undo = nil, false
-	return e
+	Waiting  int               // images that were accepted and have no verdict yet
+	Oldest   time.Time         // since when the image has waited that waits longest; zero if none waits
+	LastSeen time.Time         // when the station last was heard of; zero if never
+	Service  string            // why the service is away for it, in its own words; "" if it is there
+	Trouble  inspector.Trouble // what kind of reason that is
+	Lost     bool              // nothing is heard of the station any more
 }
 
 // Options are what an operator may want otherwise. The zero value is a page on which
@@ -154,7 +141,7 @@ func (page *Page) followEvents(ctx context.Context) {
 		// A line on which nothing happens tells nothing either: it is there where it
 		// does not fail for a while.
 		there := time.AfterFunc(time.Second, func() { page.line.reached(sourceEvents) })
-		for event, err := range page.feed.Events(ctx, page.line.position()) {
+		for event, err := range page.missing(ctx) {
 			if err != nil {
 				page.failed(ctx, sourceEvents, err)
 				break
@@ -164,6 +151,26 @@ func (page *Page) followEvents(ctx context.Context) {
 		}
 		there.Stop()
 		pause(ctx, min(time.Duration(failures)*250*time.Millisecond, 5*time.Second))
+	}
+}
+
+// clocksDiffer is by how much the clock of an inspector, which tells when an image was
+// inspected, may be ahead of the queue's.
+const clocksDiffer = 10 * time.Minute
+
+// missing yields the events that the page does not have yet. The first time, it
+// recalls what it needs of those before them.
+func (page *Page) missing(ctx context.Context) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if since, recalled := page.line.begin(); !recalled {
+			past, err := page.feed.Recall(ctx, keptImages, since.Add(-clocksDiffer))
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			page.line.recall(past)
+		}
+		page.feed.Events(ctx, page.line.position())(yield)
 	}
 }
 

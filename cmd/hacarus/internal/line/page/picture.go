@@ -93,11 +93,11 @@ func (page *Page) image(w http.ResponseWriter, r *http.Request) {
 
 // pictureOf returns an image that is on the page: nobody gets others from it.
 func (page *Page) pictureOf(ctx context.Context, id string, width int) (*picture, error) {
-	e, _, ok := page.line.imageOf(id)
+	station, ok := page.line.stationOf(id)
 	if !ok {
 		return nil, fs.ErrNotExist
 	}
-	return page.pictures.open(ctx, e.Station, id, width)
+	return page.pictures.open(ctx, station, id, width)
 }
 
 // errNoPicture is for what no browser shows.

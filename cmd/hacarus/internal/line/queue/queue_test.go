@@ -246,7 +246,7 @@ func TestWriterLostAcknowledgment(t *testing.T) {
 			require.NoError(t, err)
 			messages := readAll(t, q, AllJobs, last)
 			require.Len(t, messages, 2)
-			require.Equal(t, 2, messages[1].nth())
+			require.Equal(t, 2, messages[1].Nth())
 		})
 	}
 }
@@ -337,7 +337,12 @@ func TestReadMany(t *testing.T) {
 			mine := readAll(t, q, JobsOf("3", ""), last)
 			require.Len(t, mine, 8+2*stations)
 			for n, m := range mine {
-				require.Equal(t, n+1, m.nth())
+				require.Equal(t, n+1, m.Nth())
+			}
+			for by, want := range map[int]int{0: len(mine) - 1, 1: len(mine) - 2, 30: len(mine) - 31, len(mine) - 1: 0, len(mine): 0, 1000: 0} {
+				m, err := q.Back(t.Context(), mine[len(mine)-1], by)
+				require.NoError(t, err)
+				require.Equal(t, mine[want].Seq, m.Seq, by)
 			}
 			each, err := q.LastOfEach(t.Context(), AllJobs)
 			require.NoError(t, err)

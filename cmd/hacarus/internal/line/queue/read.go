@@ -22,8 +22,8 @@ type Message struct {
 	Data    []byte
 }
 
-// nth is how many messages its subject has had up to this one, be they forgotten.
-func (m *Message) nth() int {
+// Nth is how many messages its subject has had up to this one, be they forgotten.
+func (m *Message) Nth() int {
 	n, _ := strconv.Atoi(m.Header.Get(nthHeader))
 	return n
 }
@@ -52,29 +52,61 @@ func (q *Queue) Next(ctx context.Context, subject string, from uint64) (*Message
 // Since returns the first message of a subject, which may have wildcards, that is as
 // young as a time; nil if there is none yet.
 func (q *Queue) Since(ctx context.Context, subject string, at time.Time) (*Message, error) {
-	first, err := q.Next(ctx, subject, 0)
-	if first == nil || err != nil || !first.Time.Before(at) {
-		return first, err
+	for {
+		first, err := q.Next(ctx, subject, 0)
+		if first == nil || err != nil || !first.Time.Before(at) {
+			return first, err
+		}
+		last, err := q.next(ctx, subject, getRequest{LastOf: subject})
+		if last == nil || err != nil || last.Time.Before(at) {
+			return nil, err
+		}
+		found, err := q.bisect(ctx, subject, first, last, func(m *Message) bool { return m.Time.Before(at) })
+		if found != nil || err != nil {
+			return found, err
+		}
 	}
-	found, err := q.next(ctx, subject, getRequest{LastOf: subject})
-	if found == nil || err != nil || found.Time.Before(at) {
-		return nil, err
+}
+
+// Back returns the message of a subject that is some messages before its last one, which
+// is given; the first one if there are fewer.
+func (q *Queue) Back(ctx context.Context, last Message, by int) (*Message, error) {
+	wanted := last.Nth() - by
+	for {
+		first, err := q.Next(ctx, last.Subject, 0)
+		if err != nil || first != nil && first.Nth() >= wanted {
+			return first, err
+		}
+		if first == nil { // the history was trimmed
+			return &last, nil
+		}
+		found, err := q.bisect(ctx, last.Subject, first, &last, func(m *Message) bool { return m.Nth() < wanted })
+		if found != nil || err != nil {
+			return found, err
+		}
 	}
-	for old, young := first.Seq, found.Seq; old+1 < young; { // none between the one at young and the one that is found
-		middle := old + (young-old)/2
+}
+
+// bisect returns the first message of a subject that does not belong to an earlier part
+// of it, to which old belongs and young does not. It is nil if messages have gone
+// meanwhile: a replica lags behind, or the stream was lost.
+func (q *Queue) bisect(ctx context.Context, subject string, old, young *Message, isEarlier func(*Message) bool) (*Message, error) {
+	found := young
+	for from, to := old.Seq, young.Seq; from+1 < to; { // none between the one at to and the one that is found
+		middle := from + (to-from)/2
 		m, err := q.Next(ctx, subject, middle)
 		switch {
 		case err != nil:
 			return nil, err
-		case m == nil: // a replica that lags behind, or the stream was lost
+		case m == nil:
 			if !pause(ctx, 10*time.Millisecond) {
 				return nil, context.Cause(ctx)
 			}
-			return q.Since(ctx, subject, at)
-		case m.Time.Before(at):
-			old = m.Seq
+			return nil, nil //nolint:nilnil // see above
+		case isEarlier(m):
+			from = m.Seq
 		default:
-			young, found = middle, m
+			to, found = middle, m
 		}
 	}
 	return found, nil
@@ -87,7 +119,7 @@ func (q *Queue) Count(ctx context.Context, last Message, from uint64) (*Message,
 	if first == nil || err != nil {
 		return nil, 0, err
 	}
-	return first, max(last.nth()-first.nth(), 0) + 1, nil
+	return first, max(last.Nth()-first.Nth(), 0) + 1, nil
 }
 
 // retry asks again for what got no response, until the context ends: a node may be

@@ -27,6 +27,9 @@ func VerdictsOf(station string) string { return verdicts + "." + orAll(station) 
 // JudgementsOf is the subject of what people say of a station's images.
 func JudgementsOf(station string) string { return verdicts + "." + Escape(station) + ".person" }
 
+// SaidOf is the subject of the verdicts and judgements of a station.
+func SaidOf(station string) string { return verdicts + "." + Escape(station) + ".*" }
+
 // AllVerdicts is the subject of all verdicts and judgements.
 const AllVerdicts = verdicts + ".>"
 

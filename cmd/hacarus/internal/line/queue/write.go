@@ -49,7 +49,7 @@ func (q *Queue) NewWriter(ctx context.Context, subject string) (*Writer, *Messag
 	}
 	w := &Writer{q: q, subject: subject, id: rand.Text()}
 	if last != nil {
-		w.last, w.nth = last.Seq, last.nth()
+		w.last, w.nth = last.Seq, last.Nth()
 	}
 	return w, last, nil
 }
@@ -142,7 +142,7 @@ func (w *Writer) resolve(ctx context.Context, refused error) (uint64, error) {
 		return last.Seq, nil
 	case id == w.id || last.Seq < w.last:
 		if last.Seq > w.last { // a write that its caller did not wait for
-			w.last, w.nth = last.Seq, last.nth()
+			w.last, w.nth = last.Seq, last.Nth()
 		}
 		return 0, refused
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/page"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/inspector"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -112,7 +112,9 @@ func TestJudge(t *testing.T) {
 			require.Equal(t, at, event.Time)
 			break
 		}
-		require.NoError(t, feed.Judge(t.Context(), page.Judgement{Of: event.Entry, Time: at, Verdict: "NG", By: "Sato", Note: "a scratch"}))
+		said := event.Entry
+		said.Time, said.Verdict, said.By, said.Note = at, "NG", "Sato", "a scratch"
+		require.NoError(t, feed.Judge(t.Context(), said))
 	}
 	var there []Line
 	for line, err := range There(t.Context(), q, 0) {
@@ -140,7 +142,8 @@ func TestStations(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, []string{stations[0].Name, stations[1].Name})
 	require.Equal(t, 1, stations[0].Waiting)
 	require.Equal(t, stations[0].LastSeen, stations[0].Oldest)
-	require.Equal(t, noInspector, stations[0].Service)
+	require.Equal(t, inspector.TroubleInspector, stations[0].Trouble)
+	require.NotEmpty(t, stations[0].Service)
 	require.True(t, stations[0].Lost)
 }
 

@@ -1,11 +1,13 @@
-// Judging: who, what, and why. Nobody judges without a name.
+// Judging: who, what, and why. Nobody judges, or takes a judgement back, without a
+// name.
 
 import { make, remember, remembered, setText } from './dom.js';
+import { whatHolds } from './line.js';
 import { clockTime, config, fill, saidWord, verdictWord, words } from './words.js';
 
 const shownReasons = 6;
 
-/** Judge asks for judgements and sends them. */
+/** Judge asks for judgements and sends them. What was just said can be taken back from the toast. */
 export class Judge {
   constructor(line, connection, toast) {
     this.line = line;
@@ -48,21 +50,59 @@ export class Judge {
 
   /** ask opens the dialog for an image, which stays the one that is judged whatever comes. */
   ask(station, image, verdict) {
-    if (this.dialog.open) return;
-    this.image = image;
-    this.form.reset();
+    if (!this.begin(station, image, words.judge, false)) return;
     this.form.elements.verdict.value = verdict;
+    this.showReasons([...new Set([...(remembered('reasons') ?? []), words.reasonSeen, words.reasonDirt, words.reasonLight, words.reasonMark])].slice(0, shownReasons));
+    this.open();
+  }
+
+  /** takeBack opens it to take back what a person has said. Most often that is a slip of one's own. */
+  takeBack(station, image) {
+    if (!image?.by || !this.begin(station, image, words.undoTitle, true)) return;
+    this.showReasons([words.reasonSlip, words.reasonAgain]);
+    if (image.by === this.name()) this.reason.value = words.reasonSlip;
+    this.open();
+  }
+
+  /** takeBackLast takes back what was said here a moment ago. It is false if nothing was. */
+  takeBackLast() {
+    const image = this.last && this.find(this.last.id);
+    if (!image?.by) return false;
+    this.takeBack(this.last.station, image);
+    return true;
+  }
+
+  begin(station, image, title, undo) {
+    if (this.dialog.open) return false;
+    this.toast('');
+    Object.assign(this, { station, image, undo });
+    this.form.reset();
+    setText(this.form.querySelector('h2'), title);
+    this.form.querySelector('.choices').hidden = undo;
     this.setProblem('');
     this.setBusy(false);
     const img = this.form.querySelector('img');
     img.style.visibility = '';
     img.onerror = () => { img.style.visibility = 'hidden'; };
     img.src = `images/${encodeURIComponent(image.id)}?w=160`;
-    setText(this.form.querySelector('.about p'), [station, image.file, clockTime(image.since, this.connection.now()), verdictWord(image.verdict)].filter(Boolean).join('\n'));
-    this.showReasons();
+    this.showAbout();
+    return true;
+  }
+
+  open() {
     this.askName(this.name() === '');
     this.dialog.showModal();
-    (this.name() === '' ? this.by : this.reason).focus({ preventScroll: true });
+    (this.name() === '' ? this.by : this.reason.value ? this.save : this.reason).focus({ preventScroll: true });
+  }
+
+  /** showAbout tells which image it is, and what holds of it. */
+  showAbout() {
+    const { station, image } = this;
+    setText(this.form.querySelector('.about p'), [station, image.file, this.timeOf(image), whatHolds(image)].filter(Boolean).join('\n'));
+  }
+
+  timeOf(image) {
+    return clockTime(image.since, this.connection.now());
   }
 
   /** askName shows the field for the name, or who is known to judge. */
@@ -74,9 +114,7 @@ export class Judge {
     if (asks && this.dialog.open) this.by.focus();
   }
 
-  showReasons() {
-    const usual = [words.reasonSeen, words.reasonDirt, words.reasonLight, words.reasonMark];
-    const reasons = [...new Set([...(remembered('reasons') ?? []), ...usual])].slice(0, shownReasons);
+  showReasons(reasons) {
     this.form.querySelector('.reasons').replaceChildren(...reasons.map((reason) => {
       const button = make('button', { type: 'button' }, reason);
       button.addEventListener('click', () => {
@@ -90,37 +128,40 @@ export class Judge {
   async submit() {
     const by = this.by.value.trim();
     const reason = this.reason.value.trim();
-    const verdict = this.form.elements.verdict.value;
+    const said = this.undo ? { undo: true } : { verdict: this.form.elements.verdict.value };
     if (reason === '') return this.miss(this.reason, words.needReason);
     if (by === '') return this.miss(this.by, words.needName);
     this.setProblem('');
     this.setBusy(true);
-    const problem = await send({ id: this.image.id, seq: this.image.seq, verdict, by, reason });
+    const { problem, image } = await send({ id: this.image.id, seq: this.image.seq, ...said, by, reason });
     this.setBusy(false);
-    if (problem !== '' && !this.isSaid(verdict, by, reason)) {
-      this.renew();
-      return this.setProblem(problem);
+    this.image = image ?? this.find(this.image.id) ?? this.image; // others may have said something in between
+    if (problem !== '' && !this.isSaid(said, by, reason)) {
+      this.showAbout();
+      this.setProblem(this.undo && !this.image.by ? words.failNothing : problem);
+      return;
     }
     this.keepName(by);
-    remember('reasons', [...new Set([reason, ...(remembered('reasons') ?? [])])].slice(0, shownReasons));
     this.dialog.close();
-    this.toast(fill(words.saved, saidWord(verdict), by));
+    if (this.undo) {
+      this.toast(fill(words.tookBack, verdictWord(this.image.verdict)));
+      return;
+    }
+    remember('reasons', [...new Set([reason, ...(remembered('reasons') ?? [])])].slice(0, shownReasons));
+    this.last = { station: this.station, id: this.image.id };
+    const what = [fill(words.saved, saidWord(said.verdict), by), this.station, this.timeOf(this.image)].join(' · ');
+    this.toast(what, words.takeBack, () => this.takeBackLast());
   }
 
-  /** isSaid says whether the image has this judgement: its response may have been lost. */
-  isSaid(verdict, by, reason) {
-    const now = this.current();
-    return now?.verdict === verdict && now.by === by && now.note === reason;
+  /** isSaid says whether the image has what was said: the response may have been lost. */
+  isSaid({ undo, verdict }, by, reason) {
+    const now = this.image;
+    return undo ? now.undoBy === by && now.undoWhy === reason : now.verdict === verdict && now.by === by && now.note === reason;
   }
 
-  /** renew takes what others have said of the image in between. */
-  renew() {
-    this.image = this.current() ?? this.image;
-  }
-
-  current() {
+  find(id) {
     for (const station of this.line.stations.values()) {
-      const found = station.recent.find((i) => i.id === this.image.id);
+      const found = station.recent.find((i) => i.id === id);
       if (found) return found;
     }
     return null;
@@ -138,7 +179,7 @@ export class Judge {
 
   setBusy(busy) {
     this.save.disabled = busy;
-    setText(this.save, busy ? words.saving : words.save);
+    setText(this.save, busy ? words.saving : this.undo ? words.takeBack : words.save);
   }
 
   /** rename asks for the name alone. */
@@ -164,7 +205,7 @@ export class Judge {
   }
 }
 
-/** send sends a judgement. It returns what went wrong, and "" for nothing. */
+/** send sends a judgement. It returns what went wrong, "" for nothing, and the image as it is then if that is known. */
 async function send(judgement) {
   let response;
   try {
@@ -172,10 +213,11 @@ async function send(judgement) {
       method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(judgement), signal: AbortSignal.timeout(20000),
     });
   } catch {
-    return words.failAway;
+    return { problem: words.failAway };
   }
-  if (response.ok) return '';
-  return { 403: words.failDenied, 404: words.failGone, 409: words.failJudged, 503: words.failAway }[response.status] ?? words.failOther;
+  const { image } = await response.json().catch(() => ({})); // it may be a proxy's
+  if (response.ok) return { problem: '', image };
+  return { problem: { 403: words.failDenied, 404: words.failGone, 409: words.failJudged, 503: words.failAway }[response.status] ?? words.failOther, image };
 }
 
 /** mayJudge says whether this screen judges at all. */

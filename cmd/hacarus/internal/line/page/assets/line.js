@@ -1,7 +1,7 @@
 // What is known of the line. It holds as much as the server keeps, however long the
 // page stays open.
 
-import { config, duration, fill, saidWord, shortTime, verdictWord, words } from './words.js';
+import { config, duration, fill, markOf, saidWord, shortTime, verdictWord, words } from './words.js';
 
 /** Line is the stations with their recent images, by what the server tells. */
 export class Line {
@@ -27,8 +27,8 @@ export class Line {
     const names = new Set(data.stations.map((s) => s.name));
     for (const told of data.stations) {
       const station = this.station(told.name);
-      const { waiting, oldest, seen, service, lost, counts } = told;
-      Object.assign(station, { waiting, oldest, seen, service, lost });
+      const { waiting, oldest, seen, service, trouble, lost, counts } = told;
+      Object.assign(station, { waiting, oldest, seen, service, trouble, lost });
       if (data.seq >= station.countedTo) Object.assign(station, { counts, countedTo: data.seq });
     }
     for (const name of this.stations.keys()) {
@@ -56,7 +56,7 @@ export class Line {
   station(name) {
     let station = this.stations.get(name);
     if (!station) {
-      station = { name, waiting: 0, oldest: 0, seen: 0, service: '', lost: false, counts: { ok: 0, ng: 0, none: 0 }, countedTo: 0, recent: [] };
+      station = { name, waiting: 0, oldest: 0, seen: 0, service: '', trouble: '', lost: false, counts: { ok: 0, ng: 0, none: 0 }, countedTo: 0, recent: [] };
       this.stations.set(name, station);
     }
     return station;
@@ -87,31 +87,57 @@ export function signOf(line, station, connection) {
   const last = station.recent[0];
   const age = last ? now - last.since : 0;
   const was = last ? fill(words.was, verdictWord(last.verdict), duration(age)) : '';
-  const not = (state, word, more, why = '') => ({ state, live: false, mark: state, word, more: [more, was, why].filter(Boolean).join(' · ') });
-  if (!connection.isUp()) return not('offline', words.offline, ''); // since when, the page says once for all
-  if (line.away) return not('queue', words.queue, '');
+  const not = (state, word, ...more) => ({ state, live: false, mark: state, word, more: lines(...more, was) });
+  if (!connection.isUp()) return not('offline', words.offline); // since when, the page says once for all
+  if (line.away) return not('queue', words.queue);
   if (station.lost) return not('lost', words.lost, station.seen ? fill(words.lostMore, duration(now - station.seen)) : words.lostEver);
-  if (station.service) return not('service', words.service, words.serviceMore, station.service.replace(/^hacarus: /, ''));
+  if (station.service) {
+    const state = station.trouble === 'inspector' ? 'inspector' : 'service';
+    return not(state, words[state], troubleText(station), words.serviceMore);
+  }
   const waits = station.oldest ? now - station.oldest : 0;
   if (waits > config.stale) return not('behind', words.behind, fill(words.behindMore, station.waiting, duration(waits)));
   if (!last) return not('empty', words.empty, words.emptyMore);
-  if (age > config.stale) return not('old', words.old, '');
+  if (age > config.stale) return not('old', words.old);
   return verdictSign(last);
 }
 
-/** verdictSign is the sign of a verdict that holds now. */
-export function verdictSign(image) {
-  const mark = { OK: 'ok', NG: 'ng' }[image.verdict] ?? 'none';
-  return { state: 'live', live: true, mark, word: verdictWord(image.verdict), more: whoSays(image) };
+/** earlierSign is the sign of an image that is not the last: it is nobody's verdict of now. */
+export function earlierSign(image, newer) {
+  return {
+    state: 'earlier', live: false, mark: 'earlier', word: words.earlier,
+    more: lines(whatHolds(image), fill(words.earlierMore, newer)),
+  };
 }
 
-/** whoSays tells who has decided, or why nobody has. */
-export function whoSays(image) {
-  if (!image.by) return image.error ?? '';
-  if (image.undo) return fill(words.takenBack, image.by);
-  const who = fill(words.judgedBy, saidWord(image.verdict), image.by);
-  const model = image.model === image.verdict ? '' : ` (${fill(words.modelSaid, verdictWord(image.model))})`;
-  return who + model + (image.note ? ': ' + image.note : '');
+function verdictSign(image) {
+  const more = whoSays(image) || (image.error ? words.noneMore : '');
+  return { state: 'live', live: true, mark: markOf(image.verdict), word: verdictWord(image.verdict), more };
+}
+
+/** troubleText tells what somebody can do about a service that is away. */
+function troubleText(station) {
+  return words['trouble-' + station.trouble] ?? words['trouble-other'];
+}
+
+/** whatHolds tells the verdict, and who says so. */
+export function whatHolds(image) {
+  return lines(image.by ? '' : verdictWord(image.verdict), whoSays(image));
+}
+
+/** whoSays tells who has decided, and who has taken something back. "" is the model alone. */
+function whoSays(image) {
+  const because = (why) => (why ? ': ' + why : '');
+  let said = '';
+  if (image.by) {
+    const model = image.model === image.verdict ? '' : ` (${fill(words.modelSaid, verdictWord(image.model))})`;
+    said = fill(words.judgedBy, saidWord(image.verdict), image.by) + model + because(image.note);
+  }
+  return lines(said, image.undoBy ? fill(words.takenBack, image.undoBy) + because(image.undoWhy) : '');
+}
+
+function lines(...texts) {
+  return texts.filter(Boolean).join('\n');
 }
 
 /** shiftText tells when the shift has begun. */

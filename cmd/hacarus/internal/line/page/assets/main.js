@@ -10,10 +10,11 @@ import { Wall } from './wall.js';
 import { clockTime, config, fill, words } from './words.js';
 
 const toastTime = 4000;
+const offerTime = 20000; // of one that offers something to do
 
 const line = new Line();
 const wall = new Wall(document.getElementById('wall'), go);
-const station = new StationView(document.getElementById('station'), (name, image, verdict) => judge?.ask(name, image, verdict));
+const station = new StationView(document.getElementById('station'), (name, image, verdict) => judge?.ask(name, image, verdict), (name, image) => judge?.takeBack(name, image));
 const connection = new Connection({ take });
 const judge = mayJudge ? new Judge(line, connection, toast) : null;
 
@@ -102,27 +103,46 @@ function alarmText(up, heard) {
   return up && line.away ? words.queueMore : '';
 }
 
+const stations = document.getElementById('stations');
+const next = stations.querySelector('button');
+const links = new Map(); // to stations, by their names
+let troubles = []; // the stations that somebody should look at
+
+next.addEventListener('click', () => go(troubles[(troubles.indexOf(shown()) + 1) % troubles.length]));
+
 /**
  * showStations names the stations where not all are in sight, and how many of them
- * somebody should look at. It stays where it is, whatever the verdicts are.
+ * somebody should look at. It stays where it is, whatever the verdicts are, and so
+ * do its elements: a finger may be on one.
  */
 function showStations() {
-  const list = document.getElementById('stations');
-  list.hidden = line.stations.size < 2 || (shown() === null && !wall.scrolls);
-  if (list.hidden) return;
+  stations.hidden = line.stations.size < 2 || (shown() === null && !wall.scrolls);
+  if (stations.hidden) return;
   const signs = line.sorted().map((s) => ({ name: s.name, mark: signOf(line, s, connection).mark }));
-  const key = JSON.stringify([shown(), signs]);
-  if (list.dataset.key === key) return;
-  list.dataset.key = key;
-  const troubles = signs.filter(({ mark }) => !['ok', 'old', 'empty'].includes(mark)).map(({ name }) => name);
-  const focused = [...list.children].indexOf(document.activeElement);
-  list.replaceChildren(nextTrouble(troubles), ...signs.map(stationLink));
-  list.children[focused]?.focus();
+  troubles = signs.filter(({ mark }) => !['ok', 'old', 'empty'].includes(mark)).map(({ name }) => name);
+  setText(next, fill(words.attention, troubles.length));
+  next.disabled = troubles.length === 0;
+  for (const name of links.keys()) {
+    if (!line.stations.has(name)) {
+      links.get(name).remove();
+      links.delete(name);
+    }
+  }
+  signs.forEach(({ name, mark }, at) => {
+    const link = links.get(name) ?? stationLink(name);
+    links.set(name, link);
+    if (stations.children[at + 1] !== link) stations.insertBefore(link, stations.children[at + 1] ?? null);
+    if (link.dataset.mark !== mark) {
+      link.dataset.mark = mark;
+      link.firstChild.replaceWith(shape(mark));
+    }
+    if (name === shown()) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  });
 }
 
-function stationLink({ name, mark }) {
-  const current = name === shown() ? { 'aria-current': 'page' } : {};
-  const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name), 'data-mark': mark, ...current }, shape(mark), make('span', {}, name));
+function stationLink(name) {
+  const link = make('a', { class: 'button', href: '?station=' + encodeURIComponent(name) }, shape('empty'), make('span', {}, name));
   link.addEventListener('click', (event) => {
     event.preventDefault();
     go(name);
@@ -130,21 +150,19 @@ function stationLink({ name, mark }) {
   return link;
 }
 
-/** nextTrouble is the way through the stations that somebody should look at. */
-function nextTrouble(names) {
-  const button = make('button', { type: 'button' }, fill(words.attention, names.length));
-  button.disabled = names.length === 0;
-  button.addEventListener('click', () => go(names[(names.indexOf(shown()) + 1) % names.length]));
-  return button;
-}
-
 let toastTimer;
 
-function toast(text) {
+/** toast tells something for a moment, and may offer what can be done about it. */
+function toast(text, offer = '', act = () => {}) {
   const element = document.getElementById('toast');
-  element.textContent = text;
+  const button = element.querySelector('button');
+  element.querySelector('span').textContent = button.textContent = '';
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { element.textContent = ''; }, toastTime);
+  if (text === '') return;
+  element.querySelector('span').textContent = text;
+  button.textContent = offer;
+  button.onclick = act;
+  toastTimer = setTimeout(() => toast(''), offer === '' ? toastTime : offerTime);
 }
 
 // Where one is.
@@ -232,6 +250,9 @@ function press(key) {
       return true;
     case key === 'ArrowLeft' || key === 'ArrowRight':
       station.step(key === 'ArrowRight' ? 1 : -1);
+      return true;
+    case key.toLowerCase() === 'z' && judge !== null:
+      if (!judge.takeBackLast()) judge.takeBack(station.name, station.image);
       return true;
     case verdict !== undefined && judge !== null && Boolean(station.image):
       judge.ask(station.name, station.image, verdict);

@@ -1,15 +1,15 @@
 // A station of its own: its last image, or an earlier one that somebody looks at.
 
 import { make, setText, shape } from './dom.js';
-import { signOf, verdictSign, whoSays } from './line.js';
+import { earlierSign, signOf, whatHolds } from './line.js';
 import { Picture, showCounts, Sign } from './show.js';
-import { clockTime, duration, fill, markOf, verdictWord, words } from './words.js';
+import { clockTime, duration, fill, markOf, saidWord, words } from './words.js';
 
 const idle = 60000; // after which an earlier image gives way to the newest
 
 /** StationView shows a station. */
 export class StationView {
-  constructor(element, judge) {
+  constructor(element, judge, takeBack) {
     this.element = element;
     this.name = null;
     this.selected = null; // the id of an earlier image
@@ -26,6 +26,8 @@ export class StationView {
     for (const button of this.buttons) {
       button.addEventListener('click', () => this.image && judge(this.name, this.image, button.dataset.verdict));
     }
+    this.undo = element.querySelector('.undo');
+    this.undo?.addEventListener('click', () => takeBack(this.name, this.image));
     for (const name of ['pointerdown', 'keydown']) {
       addEventListener(name, () => { this.touched = performance.now(); }, { passive: true });
     }
@@ -71,8 +73,12 @@ export class StationView {
     this.picture.show(image);
     showCounts(this.counts, station.counts, station.waiting);
     this.live.hidden = at === 0;
+    if (this.undo) {
+      this.undo.hidden = !image?.by;
+      if (image?.by) setText(this.undo, fill(words.takeBackWhat, fill(words.judgedBy, saidWord(image.verdict), image.by)));
+    }
     for (const button of this.buttons) button.disabled = image === null;
-    this.showFacts(image, now);
+    this.showFacts(station, image, now);
     this.showStrip(station, now);
   }
 
@@ -81,25 +87,11 @@ export class StationView {
     if (name === this.name && this.selected === null) this.sign.greet();
   }
 
-  showFacts(image, now) {
-    const key = image ? `${image.seq} ${new Date(now).toDateString()}` : '';
+  showFacts(station, image, now) {
+    const key = JSON.stringify([station.service, image?.seq, new Date(now).toDateString()]);
     if (this.facts.dataset.key === key) return;
     this.facts.dataset.key = key;
-    if (image === null) {
-      this.facts.replaceChildren();
-      return;
-    }
-    const boxes = image.boxes?.length ?? 0;
-    const original = make('a', { href: 'images/' + encodeURIComponent(image.id), target: '_blank', rel: 'noopener' }, words.original);
-    const rows = [
-      [words.file, image.file, original],
-      [words.lot, image.lot],
-      [words.serial, image.serial],
-      [words.inspected, clockTime(image.since, now)],
-      [words.taken, image.written && image.since - image.written > 60000 ? clockTime(image.written, now) : ''],
-      [words.score, image.score === null ? '' : image.score.toLocaleString(undefined, { maximumSignificantDigits: 4 })],
-      [words.boxes, boxes === 0 ? '' : image.more ? fill(words.boxesMore, boxes + image.more, boxes) : String(boxes)],
-    ];
+    const rows = [...(image ? imageFacts(image, now) : []), [words.support, station.service || image?.error]];
     this.facts.replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value, link]) =>
       [make('dt', {}, name), make('dd', {}, value, ...(link ? [' ', link] : []))]));
   }
@@ -119,21 +111,28 @@ export class StationView {
   stripItem(name, image, now) {
     const mark = markOf(image.verdict);
     const time = clockTime(image.since, now);
-    const label = [time, whoSays(image) || verdictWord(image.verdict)].join(' ');
+    const label = `${time} ${whatHolds(image)}`;
     const img = make('img', { src: `images/${encodeURIComponent(image.id)}?w=160`, alt: '', loading: 'lazy' });
     img.addEventListener('error', () => { img.style.visibility = 'hidden'; });
     const button = make('button', { type: 'button', 'data-mark': mark, 'aria-label': label }, img,
-      make('span', image.by ? { class: 'person' } : {}, shape(mark), time));
+      make('span', image.by ? { class: 'judged' } : {}, shape(mark), time, ...(image.by ? [shape('person')] : [])));
     button.addEventListener('click', () => this.select(image.id));
     return make('li', { 'data-key': name + image.seq }, button);
   }
 }
 
-/** earlierSign is the sign of an image that is not the last: it is nobody's verdict of now. */
-function earlierSign(image, newer) {
-  const sign = verdictSign(image);
-  return {
-    ...sign, state: 'earlier', live: false,
-    more: [words.earlier, fill(words.earlierMore, newer), sign.more].filter(Boolean).join(' · '),
-  };
+/** imageFacts are what is known of an image: a name, a value, and perhaps a link. */
+function imageFacts(image, now) {
+  const boxes = image.boxes?.length ?? 0;
+  const original = make('a', { href: 'images/' + encodeURIComponent(image.id), target: '_blank', rel: 'noopener' }, words.original);
+  return [
+    [words.file, image.file, original],
+    [words.lot, image.lot],
+    [words.serial, image.serial],
+    [words.inspected, clockTime(image.since, now)],
+    [words.taken, image.written && image.since - image.written > 60000 ? clockTime(image.written, now) : ''],
+    [words.score, image.score === null ? '' : image.score.toLocaleString(undefined, { maximumSignificantDigits: 4 })],
+    [words.why, image.note],
+    [words.boxes, boxes === 0 ? '' : image.more ? fill(words.boxesMore, boxes + image.more, boxes) : String(boxes)],
+  ];
 }

@@ -20,7 +20,7 @@ export function duration(milliseconds) {
   if (hours > 0) parts.push(fill(words.hours, hours % 24));
   if (minutes > 0 && days === 0) parts.push(fill(words.minutes, minutes % 60));
   if (hours === 0) parts.push(fill(words.seconds, seconds % 60));
-  return parts.slice(0, 2).join(' ');
+  return parts.slice(0, 2).join('\u00a0');
 }
 
 const clockForm = new Intl.DateTimeFormat(config.language, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
