@@ -187,21 +187,16 @@ func (s *Spool) clearOne(m queue.Message) error {
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(t.imagePath(m.Header.Get(idHeader)))
-	if errors.Is(err, fs.ErrNotExist) {
-		s.settle(t, number, 0) // an earlier run moved it
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	if len(m.Data) == 0 { // another intake has it, too, and its verdict
 		err = os.Remove(t.imagePath(m.Header.Get(idHeader)))
 	} else {
 		err = s.move(t, m.Data)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // an earlier run moved it, or somebody has
+	}
 	if err == nil {
-		s.settle(t, number, info.Size())
+		s.settle(t, number)
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,7 +67,17 @@ var (
 	ErrFull     = language.Errorf("the spool is full, or its images have waited too long")
 	ErrTooLarge = language.Errorf("the image is too large")
 	ErrNoImage  = language.Errorf("not a PNG, JPEG or TIFF image")
+	// ErrKeyReused is the error of an image that has the key of another one.
+	ErrKeyReused = language.Errorf("another image of the station has been accepted with this key")
+	// ErrSimilarStation is the error of a station's name that differs only by case from
+	// that of another one: people mistake one for the other, and so do some file systems.
+	ErrSimilarStation = language.Errorf("the name of another station differs from it only by case")
+	ErrStations       = language.Errorf("the line has as many stations as it can have")
 )
+
+// maxStations is how many stations a spool has: the queue tells of little more than a
+// thousand at a time.
+const maxStations = 1000
 
 const (
 	imageSuffix = ".img"
@@ -88,7 +99,7 @@ func OpenSpool(dir string, limits Limits) (*Spool, error) {
 	}
 	for _, e := range entries {
 		if e.IsDir() {
-			if _, err := s.station(queue.Unescape(e.Name())); err != nil {
+			if _, err := s.open(queue.Unescape(e.Name())); err != nil {
 				return nil, err
 			}
 		}
@@ -115,21 +126,34 @@ func (s *Spool) identify() error {
 // ID names the spool.
 func (s *Spool) ID() string { return s.id }
 
-// station returns the part of a station, which is made or read if need be.
+// station returns the part of a station, which is made if need be.
 func (s *Spool) station(name string) (*station, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.stations[name]; t != nil {
 		return t, nil
 	}
+	if len(s.stations) >= maxStations {
+		return nil, ErrStations
+	}
+	for other := range s.stations {
+		if strings.EqualFold(name, other) {
+			return nil, ErrSimilarStation
+		}
+	}
+	return s.open(name)
+}
+
+// open reads the part of a station, or makes it.
+func (s *Spool) open(name string) (*station, error) {
 	t := &station{name: name, dir: filepath.Join(s.dir, queue.Escape(name)), gone: map[uint64]bool{}, more: make(chan struct{}, 1)}
 	if err := os.MkdirAll(t.dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := (durable.Disk{}).Sync(s.dir); err != nil {
-		return nil, err
-	}
 	size, err := t.read()
+	if err == nil {
+		err = errors.Join(durable.Disk{}.Sync(s.dir), durable.Disk{}.Sync(t.dir))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,54 +168,89 @@ func (s *Spool) station(name string) (*station, error) {
 // read finds out what waits, and removes what was not accepted to its end: nobody
 // was told of it.
 func (t *station) read() (size int64, err error) {
-	entries, err := os.ReadDir(t.dir)
+	images, numbers, err := t.list()
 	if err != nil {
 		return 0, err
 	}
-	images, numbers := map[string]int64{}, map[uint64]bool{}
-	for _, e := range entries {
-		name := e.Name()
-		if durable.IsPart(name) {
-			if err := os.Remove(filepath.Join(t.dir, name)); err != nil {
-				return 0, err
-			}
-		} else if id, ok := strings.CutSuffix(name, imageSuffix); ok {
-			if info, err := e.Info(); err == nil {
-				images[id] = info.Size()
-			}
-		} else if number, err := strconv.ParseUint(strings.TrimSuffix(name, jobSuffix), 10, 64); err == nil {
-			numbers[number] = false
-		}
-	}
-	for number := range numbers {
+	waits := map[uint64]bool{}
+	for _, number := range numbers {
 		t.next = max(t.next, number)
 		job, err := t.job(number)
 		if err != nil {
+			if err = t.setAside(number, err); err != nil {
+				return 0, err
+			}
 			continue
 		}
-		if bytes, ok := images[job.ID]; ok {
-			numbers[number] = true
+		if bytes, there := images[job.ID]; there {
+			waits[number] = true
 			size += bytes
+			delete(images, job.ID)
 		}
 	}
-	for number, waits := range numbers {
-		if !waits && number != t.next {
+	for _, number := range numbers {
+		if !waits[number] && number != t.next {
 			_ = os.Remove(t.jobPath(number))
 		}
 	}
 	t.next++
 	t.low = t.next
-	for number, waits := range numbers {
-		if waits {
-			t.low = min(t.low, number)
-		}
+	for number := range waits {
+		t.low = min(t.low, number)
 	}
 	for number := t.low; number < t.next; number++ {
-		if !numbers[number] {
+		if !waits[number] {
 			t.gone[number] = true
 		}
 	}
-	return size, nil
+	return size, t.setAsideImages(images)
+}
+
+// list returns the sizes of the images by their ids, and the numbers of the jobs.
+func (t *station) list() (images map[string]int64, numbers []uint64, err error) {
+	entries, err := os.ReadDir(t.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	images = map[string]int64{}
+	for _, e := range entries {
+		name := e.Name()
+		if durable.IsPart(name) {
+			if err := os.Remove(filepath.Join(t.dir, name)); err != nil {
+				return nil, nil, err
+			}
+		} else if id, ok := strings.CutSuffix(name, imageSuffix); ok {
+			info, err := e.Info()
+			if err != nil {
+				return nil, nil, err
+			}
+			images[id] = info.Size()
+		} else if number, err := strconv.ParseUint(strings.TrimSuffix(name, jobSuffix), 10, 64); err == nil {
+			numbers = append(numbers, number)
+		}
+	}
+	return images, numbers, nil
+}
+
+// asideSuffix ends the names of files that a failing disk has left of images that may
+// have been accepted. They are for a person; an image like it is accepted anew.
+const asideSuffix = ".aside"
+
+// setAside keeps a job that cannot be understood. One that cannot be read for another
+// reason is waited for: what the disk has is not known.
+func (t *station) setAside(number uint64, reason error) error {
+	if _, ok := errors.AsType[*fs.PathError](reason); ok {
+		return reason
+	}
+	return os.Rename(t.jobPath(number), t.jobPath(number)+asideSuffix)
+}
+
+// setAsideImages keeps images that have no job.
+func (t *station) setAsideImages(images map[string]int64) (err error) {
+	for id := range images {
+		err = errors.Join(err, os.Rename(t.imagePath(id), t.imagePath(id)+asideSuffix))
+	}
+	return err
 }
 
 func (t *station) jobPath(number uint64) string {
@@ -221,22 +280,45 @@ type Incoming struct {
 
 // Room says whether there is room for another image: nil, or ErrFull.
 func (s *Spool) Room(size int64) error {
-	s.mu.Lock()
-	waiting := s.bytes
-	s.mu.Unlock()
 	if s.limits.Image > 0 && size > s.limits.Image {
 		return ErrTooLarge
-	}
-	if s.limits.Bytes > 0 && waiting+max(size, 0) > s.limits.Bytes {
-		return ErrFull
 	}
 	if s.limits.Age > 0 && s.tooOld() {
 		return ErrFull
 	}
-	if free, err := freeBytes(s.dir); err == nil && s.limits.Free > 0 && free-max(size, 0) < s.limits.Free {
+	return s.fits(max(size, 0))
+}
+
+// fits says whether so many bytes more are within the limits.
+func (s *Spool) fits(size int64) error {
+	s.mu.Lock()
+	waiting := s.bytes
+	s.mu.Unlock()
+	if s.limits.Bytes > 0 && waiting+size > s.limits.Bytes {
+		return ErrFull
+	}
+	if free, err := freeBytes(s.dir); err == nil && s.limits.Free > 0 && free-size < s.limits.Free {
 		return ErrFull
 	}
 	return nil
+}
+
+// claim takes room for bytes that are about to be written, so that images that come
+// at the same time do not exceed the limits together.
+func (s *Spool) claim(size int64) error {
+	if err := s.fits(size); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes += size
+	return nil
+}
+
+func (s *Spool) release(size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes -= size
 }
 
 // tooOld says whether an image has waited for too long. It looks once a second.
@@ -294,6 +376,8 @@ type Receive struct {
 	hash  hash.Hash
 	size  int64
 	head  []byte // of the image
+
+	claimed int64 // bytes of the spool's room
 }
 
 // Begin begins to receive an image.
@@ -314,6 +398,10 @@ func (r *Receive) Write(b []byte) (int, error) {
 	if limit := r.spool.limits.Image; limit > 0 && r.size+int64(len(b)) > limit {
 		return 0, ErrTooLarge
 	}
+	if err := r.spool.claim(int64(len(b))); err != nil { // others have come since it began
+		return 0, err
+	}
+	r.claimed += int64(len(b))
 	if missing := headSize - len(r.head); missing > 0 {
 		r.head = append(r.head, b[:min(missing, len(b))]...)
 	}
@@ -324,7 +412,11 @@ func (r *Receive) Write(b []byte) (int, error) {
 }
 
 // Abandon forgets what was received. It does nothing after Accept.
-func (r *Receive) Abandon() { r.part.Discard() }
+func (r *Receive) Abandon() {
+	r.spool.release(r.claimed)
+	r.claimed = 0
+	r.part.Discard()
+}
 
 // Accept makes the image durable and returns its job. It is false for one that had
 // been accepted already.
@@ -374,12 +466,13 @@ func (r *Receive) accept(job *queue.Job) (bool, error) {
 	return r.spool.enter(t, job, jobPart, r.part)
 }
 
-// enter gives an image its number and its name.
+// enter gives an image its number and its name. Nothing counts as accepted before
+// the names are durable, also if somebody has entered it before and has failed there.
 func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.has(t, job.ID) {
-		return false, nil
+	if path := s.find(t, job.ID); path != "" {
+		return false, errors.Join(isSame(path, job), durable.Disk{}.Sync(t.dir))
 	}
 	job.Number = t.next
 	err := jobPart.Rename(t.jobPath(job.Number))
@@ -389,9 +482,7 @@ func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (
 	if err == nil {
 		err = durable.Disk{}.Sync(t.dir)
 	}
-	if err != nil {
-		_ = os.Remove(t.imagePath(job.ID))
-		_ = os.Remove(t.jobPath(job.Number))
+	if err != nil && t.undo(job) {
 		return false, err
 	}
 	if former := t.next - 1; !t.waitsLocked(former) {
@@ -402,20 +493,50 @@ func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (
 	s.bytes += job.Size
 	s.mu.Unlock()
 	t.wake()
-	return true, nil
+	return err == nil, err
 }
 
-// has says whether an image has been accepted: it waits, or it is kept.
-func (s *Spool) has(t *station, id string) bool {
-	if durable.Exists(t.imagePath(id)) {
-		return true
+// undo takes back what was entered and not accepted. It is false if the disk does not
+// let go of it: then it is there, and is inspected.
+func (t *station) undo(job *queue.Job) bool {
+	_ = os.Remove(t.imagePath(job.ID))
+	if durable.Exists(t.imagePath(job.ID)) {
+		return false
 	}
-	for _, path := range keptPaths(filepath.Dir(s.dir), filepath.Base(t.dir), id) {
+	_ = os.Remove(t.jobPath(job.Number))
+	return true
+}
+
+// find returns where an image is that has been accepted: it waits, or it is kept. ""
+// is nowhere.
+func (s *Spool) find(t *station, id string) string {
+	for _, path := range slices.Concat([]string{t.imagePath(id)}, keptPaths(filepath.Dir(s.dir), filepath.Base(t.dir), id)) {
 		if durable.Exists(path) {
-			return true
+			return path
 		}
 	}
-	return false
+	return ""
+}
+
+// isSame refuses an image whose key was another one's: to say that it has been
+// accepted would be to lose it.
+func isSame(path string, job *queue.Job) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it has just been inspected, or is not kept any more
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != job.SHA256 {
+		return ErrKeyReused
+	}
+	return nil
 }
 
 func (t *station) wake() {
@@ -426,13 +547,12 @@ func (t *station) wake() {
 }
 
 // settle says that an image does not wait any more.
-func (s *Spool) settle(t *station, number uint64, size int64) {
+func (s *Spool) settle(t *station, number uint64) {
+	job, _ := t.job(number) // which tells its size, also where the image itself was removed
 	t.mu.Lock()
 	if t.waitsLocked(number) {
 		t.gone[number] = true
-		s.mu.Lock()
-		s.bytes -= size
-		s.mu.Unlock()
+		s.release(job.Size)
 	}
 	for ; t.gone[t.low]; t.low++ {
 		delete(t.gone, t.low)
