@@ -164,29 +164,45 @@ func (s *station) remember(ctx context.Context, p progress) (time.Duration, erro
 // another intake, too, or be told of again by a spool whose queue has lost something.
 const recently = time.Hour
 
-// ids are those of the images that a station has met recently, with the intakes that
-// they came from.
+// ids are those of the images that a station has met recently.
 type ids struct {
-	now, before map[string]string
+	now, before map[string]met
 	turned      time.Time
 }
 
-// meet remembers an id. It returns the intake that the image has come from before,
-// or "" if it is new.
-func (k *ids) meet(id, intake string) string {
+// met is how an image was met first.
+type met struct {
+	intake string
+	sum    beginning // of its content
+}
+
+// beginning is that of a checksum, which tells enough: there may be a million of them.
+type beginning [8]byte
+
+func beginningOf(sum string) (b beginning) {
+	copy(b[:], sum)
+	return b
+}
+
+// meet remembers an image. known is false if it is new.
+func (k *ids) meet(id, intake, sum string) (first met, known bool) {
 	if time.Since(k.turned) > recently {
-		k.now, k.before, k.turned = map[string]string{}, k.now, time.Now()
+		k.now, k.before, k.turned = map[string]met{}, k.now, time.Now()
 	}
-	if from := cmp.Or(k.now[id], k.before[id]); from != "" {
-		return from
+	if first, known = k.now[id]; known {
+		return first, true
 	}
-	k.now[id] = intake
-	return ""
+	if first, known = k.before[id]; known {
+		return first, true
+	}
+	first = met{intake, beginningOf(sum)}
+	k.now[id] = first
+	return first, false
 }
 
 // recent returns the ids of the recent verdicts.
 func (s *station) recent(ctx context.Context) (*ids, error) {
-	known := &ids{now: map[string]string{}, turned: time.Now()}
+	known := &ids{now: map[string]met{}, turned: time.Now()}
 	first, err := s.Queue.Since(ctx, queue.VerdictsOf(s.name), time.Now().Add(-recently))
 	if first == nil {
 		return known, err
@@ -200,7 +216,7 @@ func (s *station) recent(ctx context.Context) (*ids, error) {
 			next = m.Seq + 1
 			var e record.Entry
 			if json.Unmarshal(m.Data, &e) == nil { // or it only tells the progress
-				known.meet(e.ID, m.Header.Get(intake.IntakeHeader))
+				known.meet(e.ID, m.Header.Get(intake.IntakeHeader), e.SHA256)
 			}
 		}
 	}
@@ -255,16 +271,31 @@ func (i *inspection) start(m *queue.Message, known *ids) error {
 	if err := json.Unmarshal(m.Data, &w.job); err != nil {
 		return err
 	}
-	w.from = known.meet(w.job.ID, w.job.Intake)
+	if first, repeated := known.meet(w.job.ID, w.job.Intake, w.job.SHA256); repeated {
+		w.repeat(first)
+	}
+	ready := w.ready()
 	select {
 	case i.under <- w:
 	case <-i.ctx.Done():
 		return context.Cause(i.ctx)
 	}
-	if w.from != "" {
+	if ready {
 		return nil
 	}
 	return i.hand(w)
+}
+
+// repeat notes that an image has come before. Another image with the same key, which
+// another intake may have accepted, has a verdict of its own: that it cannot be
+// inspected under the other's name.
+func (w *work) repeat(first met) {
+	if first.sum == beginningOf(w.job.SHA256) {
+		w.from = first.intake
+		return
+	}
+	w.done = &hacarus.Inspection{Tag: w, Verdict: hacarus.VerdictUnknown, Err: intake.ErrKeyReused}
+	w.since = time.Now()
 }
 
 // hand hands an image to the lane of its model.
@@ -298,31 +329,89 @@ func (i *inspection) file(w *work) hacarus.File {
 	}
 }
 
-// lane inspects what comes for a model: one endless inspection.
+// lane inspects what comes for a model, in one endless inspection. A model that only
+// some images name, and that cannot be used, is their trouble alone: the station's
+// others go on.
 func (i *inspection) lane(model string, files <-chan hacarus.File) {
+	for i.ctx.Err() == nil {
+		left, err := i.inspectLane(model, files)
+		if model == i.Model || !isUnusable(err) {
+			i.cancel(err)
+			return
+		}
+		i.Log.Warn("a model cannot be used", "station", i.name, "model", model, "error", err)
+		i.refuse(left, files, err)
+	}
+}
+
+// inspectLane returns what ended the inspection, and the images that are left.
+func (i *inspection) inspectLane(model string, files <-chan hacarus.File) (left []any, err error) {
 	for outcome, err := range i.Client.Inspect(i.ctx, hacarus.InspectRequest{
 		ModelID: model, Source: i.source(files), Store: i.Queue.Journal(queue.JournalOf(i.name, model)),
 		Concurrency: i.Concurrency, Grace: i.Grace, Remember: i.remembers, Wait: i.Wait,
 		Progress: func(p hacarus.InspectProgress) { i.setTrouble(p.Err) },
 	}) {
-		if err != nil {
-			i.cancel(err)
-			return
+		switch {
+		case err != nil:
+			return left, err
+		case errors.Is(outcome.Err, hacarus.ErrUnfinished):
+			left = append(left, outcome.Tag)
+		default:
+			i.tell(outcome)
 		}
+	}
+	return left, nil
+}
+
+func (i *inspection) tell(outcome *hacarus.Inspection) {
+	select {
+	case i.outcomes <- outcome:
+	case <-i.ctx.Done():
+	}
+}
+
+// isUnusable says whether the trouble is with the model that was asked for, and not
+// with what is in front of the service.
+func isUnusable(err error) bool {
+	if hacarus.IsTemporary(err) {
+		return false
+	}
+	return errors.Is(err, hacarus.ErrNotFound) || errors.Is(err, hacarus.ErrTrainingFailed) ||
+		errors.Is(err, hacarus.ErrInvalidArgument) || errors.Is(err, hacarus.ErrBadRequest)
+}
+
+// refusedTime is how long a model that cannot be used is not asked for again.
+const refusedTime = time.Minute
+
+// refuse gives up the images of a model that cannot be used, with the reason: those
+// that are left, and for a while those that come.
+func (i *inspection) refuse(left []any, files <-chan hacarus.File, reason error) {
+	for _, tag := range left {
+		i.tell(&hacarus.Inspection{Tag: tag, Verdict: hacarus.VerdictUnknown, Err: reason})
+	}
+	timer := time.NewTimer(refusedTime)
+	defer timer.Stop()
+	for {
 		select {
-		case i.outcomes <- outcome:
+		case file := <-files:
+			i.tell(&hacarus.Inspection{Tag: file.Tag, Verdict: hacarus.VerdictUnknown, Err: reason})
+		case <-timer.C:
+			return
 		case <-i.ctx.Done():
+			return
 		}
 	}
 }
 
-// source yields the images of a lane.
+// source yields the images of a lane. One that an inspection has not taken, because
+// it has just ended, is for the next.
 func (i *inspection) source(files <-chan hacarus.File) iter.Seq[hacarus.File] {
 	return func(yield func(hacarus.File) bool) {
 		for {
 			select {
 			case file := <-files:
 				if !yield(file) {
+					_ = i.hand(file.Tag.(*work)) // fails if the run has ended
 					return
 				}
 			case <-i.ctx.Done():
@@ -362,9 +451,6 @@ const maxTries = 3
 // take takes an outcome, or has the image inspected once more.
 func (i *inspection) take(outcome *hacarus.Inspection) {
 	w := outcome.Tag.(*work)
-	if errors.Is(outcome.Err, hacarus.ErrUnfinished) {
-		return // the next run goes on with it
-	}
 	if w.tries++; mayPass(outcome.Err) && w.tries < maxTries {
 		i.running.Go(func() { _ = i.hand(w) }) // fails if the run has ended
 		return
@@ -441,9 +527,13 @@ func (i *inspection) entry(w *work) record.Entry {
 		ID: w.job.ID, Time: time.Now().UTC(), Station: w.job.Station, File: output.JSONString(w.job.File), SHA256: w.job.SHA256,
 		Size: w.job.Size, Written: w.job.Accepted, Lot: w.job.Lot, Serial: w.job.Serial, Model: i.modelOf(w.job), ItemID: w.done.ItemID,
 		Verdict: string(w.done.Verdict), Score: r.Score, Error: r.Error, By: record.Model, Note: w.job.Note,
-		Boxes: record.OnPicture(r.Boxes, w.done.Item, i.file(w).Open),
+		Boxes: record.OnPicture(r.Boxes[:min(len(r.Boxes), maxBoxes)], w.done.Item, i.file(w).Open),
 	}
 }
+
+// maxBoxes bounds a verdict's boxes, so that it always fits into a message of the
+// queue. Nobody looks at more.
+const maxBoxes = 5000
 
 // forgetEvery is after how many verdicts the queue is told to forget their jobs.
 const forgetEvery = 500
