@@ -179,14 +179,17 @@ func check(p *program.Program, cmd *cli.Command, r roles) error {
 	if r.inspect && cmd.String("model") == "" {
 		return p.Missing("model")
 	}
+	if r.inspect && cmd.Duration("lease") < time.Second {
+		return errors.New(p.Text("--%s is at least %s", "lease", time.Second))
+	}
+	if r.inspect && (cmd.Int("concurrency") < 1 || cmd.Duration("grace") <= 0 || cmd.Duration("remember") <= 0) {
+		return errors.New(p.Text("--concurrency, --grace and --remember are more than zero"))
+	}
 	return nil
 }
 
 // readTokens reads the tokens of the stations.
 func readTokens(path string) (map[string]string, error) {
-	if path == "" {
-		return nil, nil
-	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

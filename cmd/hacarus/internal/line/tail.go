@@ -16,10 +16,12 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
+	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/interrupt"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/page"
@@ -53,7 +55,7 @@ under that name, and the next run goes on behind it.`) + `
 type reader interface {
 	lines(ctx context.Context, after uint64, since time.Time, once bool) iter.Seq2[verdicts.Line, error]
 	position(ctx context.Context, name string) (uint64, error)
-	note(ctx context.Context, name string, seq uint64) error
+	move(ctx context.Context, name string, from, to uint64) error // the position
 	stations(ctx context.Context) ([]page.Station, error)
 	close()
 }
@@ -64,25 +66,14 @@ func runTail(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return err
 	}
 	defer r.close()
-	name, after := cmd.String("name"), cmd.Uint64("after")
-	if name != "" && !cmd.IsSet("after") && !cmd.IsSet("since") {
-		if after, err = r.position(ctx, name); err != nil {
-			return err
-		}
+	lines := func(after uint64) iter.Seq2[verdicts.Line, error] {
+		return warned(p, r.lines(ctx, after, cmd.Timestamp("since"), cmd.Bool("once")))
 	}
-	err = output.All(p.Out, columns(p), func(yield func(verdicts.Line, error) bool) {
-		for line, err := range r.lines(ctx, after, cmd.Timestamp("since"), cmd.Bool("once")) {
-			if !yield(line, err) {
-				return
-			}
-			if name != "" && err == nil { // it is printed
-				if err := r.note(ctx, name, line.Seq); err != nil {
-					yield(verdicts.Line{}, err)
-					return
-				}
-			}
-		}
-	}, cells)
+	if name := cmd.String("name"); name == "" {
+		err = printLines(p, lines(cmd.Uint64("after")), !cmd.Bool("once"))
+	} else {
+		err = tailAs(ctx, p, cmd, r, name, lines)
+	}
 	if ctx.Err() != nil && interrupt.Terminated(ctx) {
 		return nil
 	}
@@ -90,6 +81,72 @@ func runTail(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// tailAs prints the lines for a reader with a name, whose position moves behind each
+// line that was printed.
+func tailAs(ctx context.Context, p *program.Program, cmd *cli.Command, r reader, name string, lines func(after uint64) iter.Seq2[verdicts.Line, error]) error {
+	position, err := r.position(ctx, name)
+	if err != nil {
+		return err
+	}
+	after := position
+	if cmd.IsSet("after") || cmd.IsSet("since") {
+		after = cmd.Uint64("after")
+	}
+	return printLines(p, func(yield func(verdicts.Line, error) bool) {
+		for line, err := range lines(after) {
+			if !yield(line, err) || err != nil {
+				return
+			}
+			err = r.move(ctx, name, position, line.Seq)
+			if errors.Is(err, queue.ErrTakenOver) {
+				err = language.Errorf("another process reads as %s", name)
+			}
+			if err != nil {
+				yield(verdicts.Line{}, err)
+				return
+			}
+			position = line.Seq
+		}
+	}, true)
+}
+
+// printLines prints lines as a list. A table is printed at its end, so that those that
+// are to be seen at once are lines of their own instead.
+func printLines(p *program.Program, lines iter.Seq2[verdicts.Line, error], atOnce bool) error {
+	if !atOnce || p.Out.Format() != output.Table {
+		return output.All(p.Out, columns(p), lines, cells)
+	}
+	for line, err := range lines {
+		if err != nil {
+			return err
+		}
+		var words []string
+		for _, cell := range cells(line) {
+			if shown := p.Out.Shown(cell).Text; shown != "" {
+				words = append(words, output.Escape(shown))
+			}
+		}
+		if err := p.Out.Text(strings.Join(words, "  ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warned tells where verdicts are missing.
+func warned(p *program.Program, lines iter.Seq2[verdicts.Line, error]) iter.Seq2[verdicts.Line, error] {
+	return func(yield func(verdicts.Line, error) bool) {
+		for line, err := range lines {
+			if line.Missed {
+				p.Say("Verdicts before %d are not there any more: the reader was behind the line's --history.", line.Seq)
+			}
+			if !yield(line, err) {
+				return
+			}
+		}
+	}
 }
 
 func columns(p *program.Program) []output.Column {
@@ -118,6 +175,7 @@ func openReader(ctx context.Context, p *program.Program, cmd *cli.Command) (read
 	if err := p.NoArguments(cmd); err != nil {
 		return nil, err
 	}
+	log := slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if cmd.String("nats") == "" {
 		if data == "" {
 			return nil, p.Missing("data")
@@ -126,20 +184,22 @@ func openReader(ctx context.Context, p *program.Program, cmd *cli.Command) (read
 			return nil, err
 		}
 		lock, err := lockFolder(data)
-		if err != nil {
+		if errors.Is(err, hacarus.ErrJournalLocked) {
 			return dial(data)
+		}
+		if err != nil {
+			return nil, err
 		}
 		if cmd.Name == "tail" && !cmd.Bool("once") {
 			return nil, errors.Join(errors.New(p.Text("no line runs on %s; --once reads what it has left there", data)), lock.Close())
 		}
-		log := slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		q, closeQueue, err := openQueue(ctx, p, cmd, data, log)
 		if err != nil {
 			return nil, errors.Join(err, lock.Close())
 		}
 		return &queueReader{q, func() { closeQueue(); _ = lock.Close() }}, nil
 	}
-	q, closeQueue, err := openQueue(ctx, p, cmd, "", slog.New(slog.DiscardHandler))
+	q, closeQueue, err := openQueue(ctx, p, cmd, "", log)
 	if err != nil {
 		return nil, err
 	}
@@ -174,8 +234,8 @@ func (r *queueReader) position(ctx context.Context, name string) (uint64, error)
 	return r.queue.Position(ctx, readerName(name))
 }
 
-func (r *queueReader) note(ctx context.Context, name string, seq uint64) error {
-	return r.queue.SetPosition(ctx, readerName(name), seq)
+func (r *queueReader) move(ctx context.Context, name string, from, to uint64) error {
+	return r.queue.MovePosition(ctx, readerName(name), from, to)
 }
 
 func (r *queueReader) stations(ctx context.Context) ([]page.Station, error) {
@@ -228,13 +288,17 @@ func (r *lineReader) ask(ctx context.Context, method, path string, body []byte) 
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
+		if response.StatusCode == http.StatusConflict {
+			return nil, queue.ErrTakenOver
+		}
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
 		return nil, language.Errorf("the line responds with %s: %s", response.Status, string(bytes.TrimSpace(text)))
 	}
 	return response.Body, nil
 }
 
-// lines goes on where it was when the line starts again.
+// lines ends with an error when the line does: whoever reads on begins behind the last
+// one.
 func (r *lineReader) lines(ctx context.Context, after uint64, since time.Time, once bool) iter.Seq2[verdicts.Line, error] {
 	return func(yield func(verdicts.Line, error) bool) {
 		query := url.Values{"after": {strconv.FormatUint(after, 10)}}
@@ -278,8 +342,9 @@ func (r *lineReader) position(ctx context.Context, name string) (seq uint64, err
 	return seq, json.NewDecoder(body).Decode(&seq)
 }
 
-func (r *lineReader) note(ctx context.Context, name string, seq uint64) error {
-	body, err := r.ask(ctx, http.MethodPut, "/v1/positions/"+url.PathEscape(name), strconv.AppendUint(nil, seq, 10))
+func (r *lineReader) move(ctx context.Context, name string, from, to uint64) error {
+	path := "/v1/positions/" + url.PathEscape(name) + "?from=" + strconv.FormatUint(from, 10)
+	body, err := r.ask(ctx, http.MethodPut, path, strconv.AppendUint(nil, to, 10))
 	if err != nil {
 		return err
 	}

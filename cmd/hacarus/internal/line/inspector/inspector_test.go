@@ -198,6 +198,35 @@ func TestRepeatedImage(t *testing.T) {
 	require.Len(t, b.service.Calls("addItem"), 1)
 }
 
+// Two inspectors with one name do not take the stations from each other for ever: the
+// one that was there first goes on under another name.
+func TestSameName(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const stations = 4
+	for n := range stations {
+		b.accept(fmt.Sprint("s", n), "x", 1, "")
+	}
+	b.inspector("one")
+	b.await(stations)
+	b.inspector("one")
+	require.Eventually(t, func() bool {
+		names := map[string]int{}
+		leases, err := b.queue.LastOfEach(t.Context(), queue.LeaseOf(OwnerKind, ""))
+		require.NoError(t, err)
+		for _, m := range leases {
+			var o Ownership
+			require.NoError(t, json.Unmarshal(m.Data, &o))
+			names[o.Owner]++
+		}
+		return len(names) == 2 && names["one"] == stations/2
+	}, time.Minute, 10*time.Millisecond)
+	for n := range stations {
+		b.accept(fmt.Sprint("s", n), "x", 2, "")
+	}
+	b.await(2 * stations)
+}
+
 // Another image that an intake has accepted with a key of before has a verdict of its
 // own, which is not that of the first.
 func TestReusedKey(t *testing.T) {

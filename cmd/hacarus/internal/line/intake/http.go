@@ -21,7 +21,7 @@ import (
 //	POST /v1/images    the image as the body, or as the last part of a form
 type Handler struct {
 	Spool  *Spool
-	Tokens map[string]string // by station; nil: anybody may send, as any station
+	Tokens func() map[string]string // by station; nil: anybody may send, as any station
 	Log    *slog.Logger
 	// Accepted is called for each image that was accepted; nil for nothing.
 	Accepted func(job queue.Job, isNew bool)
@@ -154,7 +154,7 @@ func (h *Handler) knows(r *http.Request, station string, isForm bool) bool {
 	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	known := false
-	for name, wanted := range h.Tokens {
+	for name, wanted := range h.Tokens() {
 		same := subtle.ConstantTimeCompare([]byte(token), []byte(wanted)) == 1
 		known = known || same && token != "" && (name == station || isForm && station == "")
 	}

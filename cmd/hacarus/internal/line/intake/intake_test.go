@@ -42,7 +42,11 @@ func newSpool(t *testing.T, limits Limits) *Spool {
 }
 
 func handlerOf(s *Spool, tokens map[string]string) *Handler {
-	return NewHandler(Handler{Spool: s, Tokens: tokens, Log: slog.New(slog.DiscardHandler)})
+	h := Handler{Spool: s, Log: slog.New(slog.DiscardHandler)}
+	if tokens != nil {
+		h.Tokens = func() map[string]string { return tokens }
+	}
+	return NewHandler(h)
 }
 
 type answer struct {
