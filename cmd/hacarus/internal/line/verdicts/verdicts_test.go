@@ -42,6 +42,34 @@ func publish(t *testing.T, q *queue.Queue, from, to int) {
 	}
 }
 
+// A record that is removed or moved while it is written is written anew: no line goes
+// where nobody finds it.
+func TestFileRemoved(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t)
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		for ctx.Err() == nil {
+			_ = File{Path: path}.Run(ctx, q)
+		}
+		ended <- nil
+	}()
+	has := func(n int) func() bool { return func() bool { return len(idsIn(t, path)) == n } }
+	publish(t, q, 0, 2)
+	require.Eventually(t, has(2), time.Minute, time.Millisecond)
+	require.NoError(t, os.Remove(path))
+	publish(t, q, 2, 3)
+	require.Eventually(t, has(3), time.Minute, time.Millisecond)
+	require.NoError(t, os.Rename(path, path+".1"))
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	publish(t, q, 3, 4)
+	require.Eventually(t, has(4), time.Minute, time.Millisecond)
+	cancel()
+	<-ended
+}
+
 // A reader that was behind the history learns that it has missed something, and one
 // that has read all of it does not.
 func TestMissed(t *testing.T) {
