@@ -387,13 +387,14 @@ func TestRefuseWhileOneWaits(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t, Limits{Age: time.Hour})
 	h := handlerOf(s, nil)
-	require.Equal(t, http.StatusAccepted, ask(t, h, bytes.NewReader(picture(1)), "Station", "a").Status)
+	first := ask(t, h, bytes.NewReader(picture(1)), "Station", "a")
+	require.Equal(t, http.StatusAccepted, first.Status)
 	s.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 	require.Equal(t, http.StatusInsufficientStorage, ask(t, h, bytes.NewReader(picture(2)), "Station", "b").Status)
 	require.Len(t, files(t, s), 2)
 	station, err := s.station("a")
 	require.NoError(t, err)
-	s.settle(station, 1)
+	s.settle(station, 1, first.ID)
 	s.now = func() time.Time { return time.Now().Add(3 * time.Hour) } // it does not look all the time
 	require.Equal(t, http.StatusAccepted, ask(t, h, bytes.NewReader(picture(2)), "Station", "b").Status)
 }
@@ -423,9 +424,9 @@ func TestSpoolReopened(t *testing.T) {
 	station, err := again.station("a")
 	require.NoError(t, err)
 	require.Equal(t, []uint64{5, 1}, []uint64{station.next, station.low})
-	again.settle(station, 3)
+	again.settle(station, 3, ids[2])
 	require.Equal(t, uint64(1), station.low)
-	again.settle(station, 1)
+	again.settle(station, 1, ids[0])
 	require.Equal(t, uint64(5), station.low)
 	size, oldest = again.Waiting()
 	require.Zero(t, size)

@@ -31,11 +31,11 @@ import (
 // job. Both are on the disk before an image counts as accepted.
 type Spool struct {
 	dir    string
-	id     string
 	limits Limits
 	now    func() time.Time
 
 	mu       sync.Mutex
+	ids      []string // the one that holds first
 	stations map[string]*station
 	bytes    int64          // of the images
 	begun    func(*station) // is called for each station; nil before [Spool.Run]
@@ -110,21 +110,45 @@ func OpenSpool(dir string, limits Limits) (*Spool, error) {
 // identify gives the spool a name of its own, which numbers count for: another
 // folder, or a new one in its place, has another.
 func (s *Spool) identify() error {
-	path := filepath.Join(s.dir, "id")
-	raw, err := os.ReadFile(path)
-	if err == nil && len(bytes.TrimSpace(raw)) > 0 {
-		s.id = string(bytes.TrimSpace(raw))
-		return nil
-	}
+	raw, err := os.ReadFile(filepath.Join(s.dir, "id"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	s.id = strings.ToLower(rand.Text()[:10])
-	return durable.Disk{}.Write(path, strings.NewReader(s.id+"\n"))
+	if s.ids = strings.Fields(string(raw)); len(s.ids) > 0 {
+		return nil
+	}
+	return s.rename("")
+}
+
+// rename gives the spool another name in place of one that it has. The former ones
+// are kept: verdicts about its images may name them.
+func (s *Spool) rename(former string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ids) > 0 && s.ids[0] != former {
+		return nil // it has been renamed already
+	}
+	ids := append([]string{strings.ToLower(rand.Text()[:10])}, s.ids...)
+	if err := (durable.Disk{}).Write(filepath.Join(s.dir, "id"), strings.NewReader(strings.Join(ids, "\n")+"\n")); err != nil {
+		return err
+	}
+	s.ids = ids
+	return durable.Disk{}.Sync(s.dir)
 }
 
 // ID names the spool.
-func (s *Spool) ID() string { return s.id }
+func (s *Spool) ID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ids[0]
+}
+
+// isNamed says whether an id is, or was, the spool's.
+func (s *Spool) isNamed(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.ids, id)
+}
 
 // station returns the part of a station, which is made if need be.
 func (s *Spool) station(name string) (*station, error) {
@@ -434,7 +458,7 @@ func (r *Receive) Accept() (job queue.Job, isNew bool, err error) {
 	id := queue.IDOf(r.in.Station, key)
 	job = queue.Job{
 		ID: id, Station: r.in.Station, Lot: r.in.Lot, Serial: r.in.Serial, Model: r.in.Model,
-		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.id, Trace: r.in.Trace, Note: r.in.Note,
+		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.ID(), Trace: r.in.Trace,
 	}
 	isNew, err = r.accept(&job)
 	return job, isNew, full(err)
@@ -547,8 +571,11 @@ func (t *station) wake() {
 }
 
 // settle says that an image does not wait any more.
-func (s *Spool) settle(t *station, number uint64) {
-	job, _ := t.job(number) // which tells its size, also where the image itself was removed
+func (s *Spool) settle(t *station, number uint64, id string) {
+	job, err := t.job(number) // which tells its size, also where the image itself was removed
+	if err == nil && job.ID != id {
+		return // the number was another's, of a spool that had this one's name
+	}
 	t.mu.Lock()
 	if t.waitsLocked(number) {
 		t.gone[number] = true
