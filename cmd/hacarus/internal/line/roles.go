@@ -31,23 +31,23 @@ import (
 // process is one process of a line.
 type process struct {
 	p     *program.Program
-	cmd   *cli.Command
+	cmd   *cli.Command // whose flags say how
 	roles roles
-	data  string // "" where there is no folder
 	log   *slog.Logger
-	queue *queue.Queue
-	feed  verdicts.Feed
-	spool *intake.Spool // nil where images are not taken in
-	token string        // of the page, and of those who read the line's folder
 
-	metrics *metrics
-	mux     *http.ServeMux
+	data     string // the line's folder; "" where there is none
+	token    string // of the page, and of those who read the line's folder
+	queue    *queue.Queue
+	prepared chan struct{} // is closed when the queue can be used
+	feed     verdicts.Feed
+	spool    *intake.Spool // nil where images are not taken in
+	metrics  *metrics
+	mux      *http.ServeMux // of all that the roles serve
+
 	work    context.Context //nolint:containedctx // ends when the process is to end at once
 	running sync.WaitGroup
-	failed  chan error
-
-	prepared chan struct{} // is closed when the queue can be used
-	closing  []func()
+	failed  chan error // what ends the process
+	closing []func()   // in the order of their opening
 }
 
 // runRoles runs the roles until the context ends.
@@ -130,6 +130,11 @@ func (l *process) run(ctx context.Context, client *hacarus.Client, model string,
 	case <-ctx.Done():
 	}
 	shut() // no image is taken in any more
+	return l.drain(ctx, drained)
+}
+
+// drain gives the images under way some time for their verdicts.
+func (l *process) drain(ctx context.Context, drained <-chan struct{}) error {
 	limit := 300 * time.Millisecond
 	if interrupt.Terminated(ctx) {
 		limit = l.cmd.Duration("drain")
