@@ -204,7 +204,7 @@ func TestSlowImage(t *testing.T) {
 		client, server := net.Pipe()
 		served := &http.Server{Handler: handlerOf(newSpool(t, Limits{}), nil)}
 		go func() { _ = served.Serve(&oneConnection{server, make(chan struct{})}) }()
-		defer served.Close()
+		defer func() { _ = served.Close() }()
 		begun := time.Now()
 		go func() {
 			_, _ = io.WriteString(client, "POST /v1/images HTTP/1.1\r\nHost: x\r\nStation: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n")

@@ -49,12 +49,12 @@ func TestFileRemoved(t *testing.T) {
 	q := newQueue(t)
 	path := filepath.Join(t.TempDir(), "record.jsonl")
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		for ctx.Err() == nil {
 			_ = File{Path: path}.Run(ctx, q)
 		}
-		ended <- nil
 	}()
 	has := func(n int) func() bool { return func() bool { return len(idsIn(t, path)) == n } }
 	publish(t, q, 0, 2)
