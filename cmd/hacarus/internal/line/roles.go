@@ -189,6 +189,7 @@ func (l *process) onQueue(ctx context.Context, work func()) {
 	case <-l.prepared:
 		work()
 	case <-ctx.Done():
+	case <-l.work.Done(): // something else has ended the process
 	}
 }
 
