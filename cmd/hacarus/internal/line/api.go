@@ -2,7 +2,6 @@ package line
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 )
 
@@ -28,9 +28,8 @@ func (l *process) mount() {
 
 // owners is for those who may read the line's folder: they have its token.
 func (l *process) owners(next http.HandlerFunc) http.Handler {
-	wanted := []byte("Bearer " + l.token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), wanted) != 1 {
+		if !localpage.IsToken(r.Header.Get("Authorization"), "Bearer "+l.token) {
 			http.Error(w, "the token is not the line's", http.StatusUnauthorized)
 			return
 		}

@@ -41,13 +41,13 @@ type reader interface {
 // queue that it has left there.
 func openReader(ctx context.Context, p *program.Program, cmd *cli.Command) (reader, error) {
 	data := cmd.String("data")
-	if cmd.Args().Present() {
-		return nil, errors.New(p.Text("%s takes no argument, and there is %q", cmd.FullName(), cmd.Args().First()))
+	if err := p.NoArguments(cmd); err != nil {
+		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if cmd.String("nats") == "" {
 		if data == "" {
-			return nil, errors.New(p.Text("--%s is missing", "data"))
+			return nil, p.Missing("data")
 		}
 		if _, err := os.Stat(data); err != nil {
 			return nil, err

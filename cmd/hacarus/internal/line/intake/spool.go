@@ -2,7 +2,6 @@
 package intake
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -458,7 +457,7 @@ func (r *Receive) Accept() (job queue.Job, isNew bool, err error) {
 	id := queue.IDOf(r.in.Station, key)
 	job = queue.Job{
 		ID: id, Station: r.in.Station, Lot: r.in.Lot, Serial: r.in.Serial, Model: r.in.Model,
-		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.ID(), Trace: r.in.Trace,
+		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.ID(), Trace: r.in.Trace, Note: r.in.Note,
 	}
 	isNew, err = r.accept(&job)
 	return job, isNew, full(err)
