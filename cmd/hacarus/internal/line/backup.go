@@ -34,9 +34,6 @@ func restoreCommand(p *program.Program) *cli.Command {
 	}
 }
 
-// lockName is that of the file that keeps a second process off a folder.
-const lockName = "lock"
-
 // locked does something with a folder that no line uses.
 func locked(p *program.Program, cmd *cli.Command, do func(data, path string) error) error {
 	data := cmd.String("data")
@@ -76,8 +73,15 @@ func backup(ctx context.Context, data, path string) (err error) {
 		}
 		return add(archive, name, filepath.ToSlash(inside), e)
 	})
+	if err == nil {
+		err = archive.WriteHeader(&tar.Header{Name: endName, Typeflag: tar.TypeReg, Mode: 0o600})
+	}
 	return errors.Join(err, archive.Close(), file.Sync(), file.Close())
 }
+
+// endName is that of an empty file at the end of a backup: one that was cut off between
+// two files looks whole otherwise.
+const endName = "end-of-backup"
 
 func sameFile(name string, file *os.File) bool {
 	a, err := os.Stat(name)
@@ -129,24 +133,46 @@ func restore(ctx context.Context, data, path string) error {
 		return err
 	}
 	defer file.Close()
+	err = extractAll(ctx, data, tar.NewReader(file))
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = language.Errorf("the backup is not whole")
+	}
+	if err != nil {
+		return errors.Join(err, empty(data)) // a line must not start with a part of it
+	}
+	return nil
+}
+
+func extractAll(ctx context.Context, data string, archive *tar.Reader) error {
 	root, err := os.OpenRoot(data) // no name in the archive leads out of it
 	if err != nil {
 		return err
 	}
 	defer func() { _ = root.Close() }()
-	for archive := tar.NewReader(file); ctx.Err() == nil; {
+	for ctx.Err() == nil {
 		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
+		if err != nil {
+			return err
+		}
+		if header.Name == endName {
 			return nil
 		}
-		if err == nil {
-			err = extract(root, header, archive)
-		}
-		if err != nil {
+		if err := extract(root, header, archive); err != nil {
 			return err
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// empty removes all from a folder but its lock.
+func empty(data string) error {
+	there, err := os.ReadDir(data)
+	for _, e := range there {
+		if e.Name() != lockName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(data, e.Name())))
+		}
+	}
+	return err
 }
 
 func extract(root *os.Root, header *tar.Header, content io.Reader) error {

@@ -1,6 +1,24 @@
 // Package line holds the command that runs a line of many stations: roles that take
 // images in, have them inspected, and show the verdicts, in one process or on as many
 // machines as there are.
+//
+// The way of an image:
+//
+//   - A camera posts it to intake.Handler, or a file comes into a folder (folder.go).
+//   - intake.Receive.Accept makes it and its job durable in the spool. Only then is it
+//     accepted.
+//   - intake.Spool.feed tells the queue of the job: subject hacarus.jobs.
+//   - inspector.station.begin reads the job in the process that has the station (owner.go
+//     decides which), and hands the image to a lane, one endless Inspect for each model,
+//     whose journal is in the queue: hacarus.journal.
+//   - inspector.inspection.publish publishes the verdict, which is the image's record:
+//     hacarus.verdicts.
+//   - Those who read it there: verdicts.File.Run writes the record's file, verdicts.Feed
+//     shows it on the page (folder page), "hacarus line tail" prints it, and
+//     intake.Spool.clear moves the image from the spool to ok, ng or failed.
+//
+// What each process of a line runs of that is in roles.go; what it serves over HTTP is in
+// serve.go and api.go; what it keeps in its folder beside the spool is in data.go.
 package line
 
 import (
@@ -179,14 +197,17 @@ func check(p *program.Program, cmd *cli.Command, r roles) error {
 	if r.inspect && cmd.String("model") == "" {
 		return p.Missing("model")
 	}
+	if r.inspect && cmd.Duration("lease") < time.Second {
+		return errors.New(p.Text("--%s is at least %s", "lease", time.Second))
+	}
+	if r.inspect && (cmd.Int("concurrency") < 1 || cmd.Duration("grace") <= 0 || cmd.Duration("remember") <= 0) {
+		return errors.New(p.Text("--concurrency, --grace and --remember are more than zero"))
+	}
 	return nil
 }
 
 // readTokens reads the tokens of the stations.
 func readTokens(path string) (map[string]string, error) {
-	if path == "" {
-		return nil, nil
-	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

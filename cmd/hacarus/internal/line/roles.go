@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -32,21 +31,23 @@ import (
 // process is one process of a line.
 type process struct {
 	p     *program.Program
-	cmd   *cli.Command
+	cmd   *cli.Command // whose flags say how
 	roles roles
-	data  string // "" where there is no folder
 	log   *slog.Logger
-	queue *queue.Queue
-	feed  verdicts.Feed
-	spool *intake.Spool // nil where images are not taken in
-	token string        // of the page, and of those who read the line's folder
 
-	metrics *metrics
-	mux     *http.ServeMux
+	data     string // the line's folder; "" where there is none
+	token    string // of the page, and of those who read the line's folder
+	queue    *queue.Queue
+	prepared chan struct{} // is closed when the queue can be used
+	feed     verdicts.Feed
+	spool    *intake.Spool // nil where images are not taken in
+	metrics  *metrics
+	mux      *http.ServeMux // of all that the roles serve
+
 	work    context.Context //nolint:containedctx // ends when the process is to end at once
 	running sync.WaitGroup
-	failed  chan error
-	closing []func()
+	failed  chan error // what ends the process
+	closing []func()   // in the order of their opening
 }
 
 // runRoles runs the roles until the context ends.
@@ -72,7 +73,7 @@ func runRoles(ctx context.Context, p *program.Program, cmd *cli.Command, r roles
 
 func newProcess(p *program.Program, cmd *cli.Command, r roles, data string) *process {
 	return &process{
-		p: p, cmd: cmd, roles: r, data: data, mux: http.NewServeMux(), failed: make(chan error, 8),
+		p: p, cmd: cmd, roles: r, data: data, mux: http.NewServeMux(), failed: make(chan error, 8), prepared: make(chan struct{}),
 		log: slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: levelOf(cmd)})),
 	}
 }
@@ -104,7 +105,7 @@ func (l *process) run(ctx context.Context, client *hacarus.Client, model string,
 	if l.roles.inspect {
 		l.running.Go(func() {
 			defer close(drained)
-			l.inspect(ctx, client, model)
+			l.onQueue(ctx, func() { l.inspect(ctx, client, model) })
 		})
 	} else {
 		close(drained)
@@ -129,6 +130,11 @@ func (l *process) run(ctx context.Context, client *hacarus.Client, model string,
 	case <-ctx.Done():
 	}
 	shut() // no image is taken in any more
+	return l.drain(ctx, drained)
+}
+
+// drain gives the images under way some time for their verdicts.
+func (l *process) drain(ctx context.Context, drained <-chan struct{}) error {
 	limit := 300 * time.Millisecond
 	if interrupt.Terminated(ctx) {
 		limit = l.cmd.Duration("drain")
@@ -159,11 +165,12 @@ func (l *process) open(ctx context.Context) error {
 		}
 		l.closing = append(l.closing, func() { _ = lock.Close() })
 	}
-	q, closeQueue, err := openQueue(ctx, l.p, l.cmd, l.data, l.log)
+	q, closeQueue, err := connectQueue(l.p, l.cmd, l.data, l.log)
 	if err != nil {
 		return err
 	}
 	l.queue = q
+	l.running.Go(l.prepare)
 	l.closing = append(l.closing, closeQueue)
 	l.feed = verdicts.Feed{Queue: q, Images: l.images, Lost: l.cmd.Duration("lost"), Lease: cmp.Or(l.cmd.Duration("lease"), 5*time.Second)}
 	return l.readToken()
@@ -173,34 +180,40 @@ func (l *process) open(ctx context.Context) error {
 // images in may see one of another process.
 func (l *process) ownsFolder() bool { return l.data != "" && l.roles.intake }
 
-// lockFolder keeps a second process off a line's folder.
-func lockFolder(dir string) (io.Closer, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	return hacarus.NewFileJournal(filepath.Join(dir, "lock"))
-}
-
-// readersTime is how long a line waits for those who read its folder while it does
-// not run.
-const readersTime = 5 * time.Second
-
-func awaitLock(ctx context.Context, dir string) (io.Closer, error) {
-	for deadline := time.Now().Add(readersTime); ; {
-		lock, err := lockFolder(dir)
-		if !errors.Is(err, hacarus.ErrJournalLocked) || time.Now().After(deadline) {
-			return lock, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond):
-		}
+// prepare waits for the queue. Images are accepted meanwhile.
+func (l *process) prepare() {
+	if err := l.queue.Prepare(l.work); err == nil {
+		close(l.prepared)
+	} else if l.work.Err() == nil {
+		l.failed <- err
 	}
 }
 
-// openQueue opens the queue that the flags name.
+// onQueue does some work once the queue can be used, unless the context ends before.
+func (l *process) onQueue(ctx context.Context, work func()) {
+	select {
+	case <-l.prepared:
+		work()
+	case <-ctx.Done():
+	case <-l.work.Done(): // something else has ended the process
+	}
+}
+
+// openQueue waits until the queue that the flags name can be used.
 func openQueue(ctx context.Context, p *program.Program, cmd *cli.Command, data string, log *slog.Logger) (*queue.Queue, func(), error) {
+	q, closeQueue, err := connectQueue(p, cmd, data, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := q.Prepare(ctx); err != nil {
+		closeQueue()
+		return nil, nil, err
+	}
+	return q, closeQueue, nil
+}
+
+// connectQueue connects to the queue that the flags name, or starts it.
+func connectQueue(p *program.Program, cmd *cli.Command, data string, log *slog.Logger) (*queue.Queue, func(), error) {
 	opts := queue.Options{
 		URL: cmd.String("nats"), Credentials: cmd.String("nats-credentials"), Token: p.Getenv(tokenVariable),
 		Replicas: cmp.Or(cmd.Int("replicas"), 3), Name: "hacarus " + cmd.Name, Log: log,
@@ -213,33 +226,12 @@ func openQueue(ctx context.Context, p *program.Program, cmd *cli.Command, data s
 		}
 		opts.Server, opts.Replicas, stop = server, 1, server.Close
 	}
-	q, err := queue.Open(ctx, opts)
+	q, err := queue.Connect(opts)
 	if err != nil {
 		stop()
 		return nil, nil, err
 	}
 	return q, func() { q.Close(); stop() }, nil
-}
-
-// readToken returns the token of the page: from its file, or one that stays in the
-// line's folder.
-func (l *process) readToken() error {
-	path := l.cmd.String("page-token")
-	if path == "" && l.data == "" {
-		l.token = rand.Text()
-		return nil
-	}
-	own := path == ""
-	if own {
-		path = filepath.Join(l.data, "page-token")
-	}
-	token, err := settings.ReadSecret(path)
-	if own && errors.Is(err, os.ErrNotExist) {
-		token = rand.Text()
-		err = os.WriteFile(path, []byte(token+"\n"), 0o600)
-	}
-	l.token = strings.TrimSpace(token)
-	return err
 }
 
 // images opens an image: on the disk, or in the queue.
@@ -260,7 +252,7 @@ const mib = 1 << 20
 
 // takeIn begins to take images in.
 func (l *process) takeIn(ctx context.Context) error {
-	tokens, err := readTokens(l.cmd.String("tokens"))
+	tokens, err := l.tokens()
 	if err != nil {
 		return err
 	}
@@ -275,12 +267,27 @@ func (l *process) takeIn(ctx context.Context) error {
 		return err
 	}
 	keep := intake.Keeping{OK: l.cmd.Duration("keep"), NG: l.cmd.Duration("keep-ng"), Elsewhere: l.cmd.String("nats") != "" && !l.cmd.Bool("shared")}
-	if keep.Elsewhere && !l.queue.CarriesImages() {
-		return errors.New(l.p.Text("images cannot travel through a cluster of this version of NATS: 2.9.18 or later is needed, or a folder that all roles see, and --shared"))
-	}
-	l.running.Go(func() { l.spool.Run(l.work, l.queue, keep, l.log) })
-	l.mux.Handle("POST /v1/images", traced("accept image", intake.NewHandler(intake.Handler{Spool: l.spool, Tokens: tokens, Log: l.log, Accepted: l.metrics.accepted})))
+	l.running.Go(func() {
+		l.onQueue(l.work, func() {
+			if keep.Elsewhere && !l.queue.CarriesImages() {
+				l.failed <- errors.New(l.p.Text("images cannot travel through a cluster of this version of NATS: 2.9.18 or later is needed, or a folder that all roles see, and --shared"))
+				return
+			}
+			l.spool.Run(l.work, l.queue, keep, l.log)
+		})
+	})
+	l.mux.Handle("/v1/images", traced("accept image", intake.NewHandler(intake.Handler{Spool: l.spool, Tokens: tokens, Log: l.log, Accepted: l.metrics.accepted})))
 	return l.watchFolders(ctx)
+}
+
+// tokens returns the tokens of the stations; nil for anybody.
+func (l *process) tokens() (func() map[string]string, error) {
+	path := l.cmd.String("tokens")
+	if path == "" {
+		return nil, nil
+	}
+	tokens, err := newReloaded(l.log, func() (map[string]string, error) { return readTokens(path) }, path)
+	return tokens.get, err
 }
 
 // inspect has images inspected.
@@ -325,7 +332,7 @@ func (l *process) showPage() error {
 		path = filepath.Join(l.data, "record.jsonl")
 	}
 	if path != "" {
-		l.running.Go(func() { l.keepRecord(path) })
+		l.running.Go(func() { l.onQueue(l.work, func() { l.keepRecord(path) }) })
 	}
 	return nil
 }

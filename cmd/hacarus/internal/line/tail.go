@@ -1,28 +1,17 @@
 package line
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"io"
-	"io/fs"
 	"iter"
-	"log/slog"
-	"net/http"
-	"net/url"
-	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/interrupt"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
-	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/page"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
@@ -49,40 +38,20 @@ under that name, and the next run goes on behind it.`) + `
 	}
 }
 
-// reader is where verdicts are read from: a queue, or a line that has it.
-type reader interface {
-	lines(ctx context.Context, after uint64, since time.Time, once bool) iter.Seq2[verdicts.Line, error]
-	position(ctx context.Context, name string) (uint64, error)
-	note(ctx context.Context, name string, seq uint64) error
-	stations(ctx context.Context) ([]page.Station, error)
-	close()
-}
-
 func runTail(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 	r, err := openReader(ctx, p, cmd)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	name, after := cmd.String("name"), cmd.Uint64("after")
-	if name != "" && !cmd.IsSet("after") && !cmd.IsSet("since") {
-		if after, err = r.position(ctx, name); err != nil {
-			return err
-		}
+	lines := func(after uint64) iter.Seq2[verdicts.Line, error] {
+		return warned(p, r.lines(ctx, after, cmd.Timestamp("since"), cmd.Bool("once")))
 	}
-	err = output.All(p.Out, columns(p), func(yield func(verdicts.Line, error) bool) {
-		for line, err := range r.lines(ctx, after, cmd.Timestamp("since"), cmd.Bool("once")) {
-			if !yield(line, err) {
-				return
-			}
-			if name != "" && err == nil { // it is printed
-				if err := r.note(ctx, name, line.Seq); err != nil {
-					yield(verdicts.Line{}, err)
-					return
-				}
-			}
-		}
-	}, cells)
+	if name := cmd.String("name"); name == "" {
+		err = printLines(p, lines(cmd.Uint64("after")), !cmd.Bool("once"))
+	} else {
+		err = tailAs(ctx, p, cmd, r, name, lines)
+	}
 	if ctx.Err() != nil && interrupt.Terminated(ctx) {
 		return nil
 	}
@@ -90,6 +59,72 @@ func runTail(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// tailAs prints the lines for a reader with a name, whose position moves behind each
+// line that was printed.
+func tailAs(ctx context.Context, p *program.Program, cmd *cli.Command, r reader, name string, lines func(after uint64) iter.Seq2[verdicts.Line, error]) error {
+	position, err := r.position(ctx, name)
+	if err != nil {
+		return err
+	}
+	after := position
+	if cmd.IsSet("after") || cmd.IsSet("since") {
+		after = cmd.Uint64("after")
+	}
+	return printLines(p, func(yield func(verdicts.Line, error) bool) {
+		for line, err := range lines(after) {
+			if !yield(line, err) || err != nil {
+				return
+			}
+			err = r.move(ctx, name, position, line.Seq)
+			if errors.Is(err, queue.ErrTakenOver) {
+				err = language.Errorf("another process reads as %s", name)
+			}
+			if err != nil {
+				yield(verdicts.Line{}, err)
+				return
+			}
+			position = line.Seq
+		}
+	}, true)
+}
+
+// printLines prints lines as a list. A table is printed at its end, so that those that
+// are to be seen at once are lines of their own instead.
+func printLines(p *program.Program, lines iter.Seq2[verdicts.Line, error], atOnce bool) error {
+	if !atOnce || p.Out.Format() != output.Table {
+		return output.All(p.Out, columns(p), lines, cells)
+	}
+	for line, err := range lines {
+		if err != nil {
+			return err
+		}
+		var words []string
+		for _, cell := range cells(line) {
+			if shown := p.Out.Shown(cell).Text; shown != "" {
+				words = append(words, output.Escape(shown))
+			}
+		}
+		if err := p.Out.Text(strings.Join(words, "  ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warned tells where verdicts are missing.
+func warned(p *program.Program, lines iter.Seq2[verdicts.Line, error]) iter.Seq2[verdicts.Line, error] {
+	return func(yield func(verdicts.Line, error) bool) {
+		for line, err := range lines {
+			if line.Missed {
+				p.Say("Verdicts before %d are not there any more: the reader was behind the line's --history.", line.Seq)
+			}
+			if !yield(line, err) {
+				return
+			}
+		}
+	}
 }
 
 func columns(p *program.Program) []output.Column {
@@ -110,189 +145,3 @@ func cells(l verdicts.Line) []output.Cell {
 		output.Text(l.Lot), output.Text(l.Serial), output.Text(l.ID), output.Text(l.Verdict), output.Text(l.By), output.Text(reason),
 	}
 }
-
-// openReader opens the queue of --nats, a line that runs on --data, or else the
-// queue that it has left there.
-func openReader(ctx context.Context, p *program.Program, cmd *cli.Command) (reader, error) {
-	data := cmd.String("data")
-	if err := p.NoArguments(cmd); err != nil {
-		return nil, err
-	}
-	if cmd.String("nats") == "" {
-		if data == "" {
-			return nil, p.Missing("data")
-		}
-		if _, err := os.Stat(data); err != nil {
-			return nil, err
-		}
-		lock, err := lockFolder(data)
-		if err != nil {
-			return dial(data)
-		}
-		if cmd.Name == "tail" && !cmd.Bool("once") {
-			return nil, errors.Join(errors.New(p.Text("no line runs on %s; --once reads what it has left there", data)), lock.Close())
-		}
-		log := slog.New(slog.NewTextHandler(p.Console, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		q, closeQueue, err := openQueue(ctx, p, cmd, data, log)
-		if err != nil {
-			return nil, errors.Join(err, lock.Close())
-		}
-		return &queueReader{q, func() { closeQueue(); _ = lock.Close() }}, nil
-	}
-	q, closeQueue, err := openQueue(ctx, p, cmd, "", slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, err
-	}
-	return &queueReader{q, closeQueue}, nil
-}
-
-// queueReader reads a queue itself.
-type queueReader struct {
-	queue      *queue.Queue
-	closeQueue func()
-}
-
-func (r *queueReader) lines(ctx context.Context, after uint64, since time.Time, once bool) iter.Seq2[verdicts.Line, error] {
-	return func(yield func(verdicts.Line, error) bool) {
-		if !since.IsZero() {
-			before, err := verdicts.Before(ctx, r.queue, since)
-			if err != nil {
-				yield(verdicts.Line{}, err)
-				return
-			}
-			after = before
-		}
-		read := verdicts.All
-		if once {
-			read = verdicts.There
-		}
-		read(ctx, r.queue, after)(yield)
-	}
-}
-
-func (r *queueReader) position(ctx context.Context, name string) (uint64, error) {
-	return r.queue.Position(ctx, readerName(name))
-}
-
-func (r *queueReader) note(ctx context.Context, name string, seq uint64) error {
-	return r.queue.SetPosition(ctx, readerName(name), seq)
-}
-
-func (r *queueReader) stations(ctx context.Context) ([]page.Station, error) {
-	return statusOf(ctx, verdicts.Feed{Queue: r.queue, Lease: 5 * time.Second})
-}
-
-func (r *queueReader) close() { r.closeQueue() }
-
-// lineReader asks a line that runs.
-type lineReader struct {
-	address
-	client *http.Client
-}
-
-// dial reaches the line that runs on a folder.
-func dial(data string) (*lineReader, error) {
-	raw, err := os.ReadFile(addressFile(data))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, language.Errorf("%s is in use by a line that does not listen yet, or not any more", data)
-	}
-	if err != nil {
-		return nil, err
-	}
-	r := &lineReader{client: &http.Client{}}
-	if err := json.Unmarshal(raw, &r.address); err != nil {
-		return nil, err
-	}
-	if r.Certificate != "" {
-		pem, err := os.ReadFile(r.Certificate)
-		if err != nil {
-			return nil, err
-		}
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(pem)
-		// The line is on this computer, whatever name its certificate is for.
-		r.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: nameIn(pem)}}
-	}
-	return r, nil
-}
-
-func (r *lineReader) ask(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, method, r.URL+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Authorization", "Bearer "+r.Token)
-	response, err := r.client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		defer response.Body.Close()
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
-		return nil, language.Errorf("the line responds with %s: %s", response.Status, string(bytes.TrimSpace(text)))
-	}
-	return response.Body, nil
-}
-
-// lines goes on where it was when the line starts again.
-func (r *lineReader) lines(ctx context.Context, after uint64, since time.Time, once bool) iter.Seq2[verdicts.Line, error] {
-	return func(yield func(verdicts.Line, error) bool) {
-		query := url.Values{"after": {strconv.FormatUint(after, 10)}}
-		if !since.IsZero() {
-			query.Set("since", since.Format(time.RFC3339))
-		}
-		if once {
-			query.Set("once", "")
-		}
-		body, err := r.ask(ctx, http.MethodGet, "/v1/verdicts?"+query.Encode(), nil)
-		if err != nil {
-			yield(verdicts.Line{}, err)
-			return
-		}
-		defer body.Close()
-		for lines := bufio.NewReader(body); ; {
-			raw, err := lines.ReadBytes('\n')
-			if errors.Is(err, io.EOF) && once {
-				return
-			}
-			var line verdicts.Line
-			if err == nil {
-				err = json.Unmarshal(raw, &line)
-			}
-			if errors.Is(err, io.EOF) {
-				err = language.Errorf("the line has ended")
-			}
-			if !yield(line, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-func (r *lineReader) position(ctx context.Context, name string) (seq uint64, err error) {
-	body, err := r.ask(ctx, http.MethodGet, "/v1/positions/"+url.PathEscape(name), nil)
-	if err != nil {
-		return 0, err
-	}
-	defer body.Close()
-	return seq, json.NewDecoder(body).Decode(&seq)
-}
-
-func (r *lineReader) note(ctx context.Context, name string, seq uint64) error {
-	body, err := r.ask(ctx, http.MethodPut, "/v1/positions/"+url.PathEscape(name), strconv.AppendUint(nil, seq, 10))
-	if err != nil {
-		return err
-	}
-	return body.Close()
-}
-
-func (r *lineReader) stations(ctx context.Context) (stations []page.Station, err error) {
-	body, err := r.ask(ctx, http.MethodGet, "/v1/stations", nil)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return stations, json.NewDecoder(body).Decode(&stations)
-}
-
-func (r *lineReader) close() { r.client.CloseIdleConnections() }

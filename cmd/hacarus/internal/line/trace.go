@@ -39,6 +39,7 @@ func startTracing(ctx context.Context, log *slog.Logger) (stop func()) {
 	if err != nil {
 		log.Warn("the traces do not tell where they come from", "error", err)
 	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces are not exported", "error", err) }))
 	provider := trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(about))
 	otel.SetTracerProvider(provider)
 	return func() {
@@ -54,6 +55,9 @@ func traced(name string, next http.Handler) http.Handler {
 		ctx, span := otel.Tracer(tracerName).Start(carrier.Extract(r.Context(), propagation.HeaderCarrier(r.Header)), name)
 		defer span.End()
 		r = r.WithContext(ctx)
+		// What is no trace goes no further: a job has it in it, and has to fit into a
+		// message of the queue.
+		r.Header.Del("Traceparent")
 		if span.SpanContext().IsValid() {
 			carrier.Inject(ctx, propagation.HeaderCarrier(r.Header))
 		}

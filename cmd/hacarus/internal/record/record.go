@@ -131,6 +131,12 @@ func (r *Record) Append(entries ...any) error {
 	return r.file.Sync()
 }
 
+// Is says whether the record is that file.
+func (r *Record) Is(file fs.FileInfo) bool {
+	info, err := r.file.Stat()
+	return err == nil && os.SameFile(info, file)
+}
+
 // Close closes the record.
 func (r *Record) Close() error { return r.file.Close() }
 

@@ -198,6 +198,78 @@ func TestRepeatedImage(t *testing.T) {
 	require.Len(t, b.service.Calls("addItem"), 1)
 }
 
+// Two inspectors with one name do not take the stations from each other for ever: the
+// one that was there first goes on under another name.
+func TestSameName(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const stations = 4
+	for n := range stations {
+		b.accept(fmt.Sprint("s", n), "x", 1, "")
+	}
+	b.inspector("one")
+	b.await(stations)
+	b.inspector("one")
+	require.Eventually(t, func() bool {
+		names := map[string]int{}
+		leases, err := b.queue.LastOfEach(t.Context(), queue.LeaseOf(OwnerKind, ""))
+		require.NoError(t, err)
+		for _, m := range leases {
+			var o Ownership
+			require.NoError(t, json.Unmarshal(m.Data, &o))
+			names[o.Owner]++
+		}
+		return len(names) == 2 && names["one"] == stations/2
+	}, time.Minute, 10*time.Millisecond)
+	for n := range stations {
+		b.accept(fmt.Sprint("s", n), "x", 2, "")
+	}
+	b.await(2 * stations)
+}
+
+// Another image that an intake has accepted with a key of before has a verdict of its
+// own, which is not that of the first.
+func TestReusedKey(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first := b.accept("a", "x", 1, "")
+	second := first
+	second.Intake, second.SHA256 = "y", "another"
+	raw, err := json.Marshal(second)
+	require.NoError(t, err)
+	require.NoError(t, b.queue.Add(t.Context(), queue.JobsOf("a", "y"), raw))
+	stop := b.inspector("one")
+	all := b.await(2)
+	require.Nil(t, entryOf(t, all[0]).Error)
+	e := entryOf(t, all[1])
+	require.Equal(t, []string{"another", string(hacarus.VerdictUnknown)}, []string{e.SHA256, e.Verdict})
+	require.Contains(t, *e.Error, "key")
+	require.Equal(t, "y", all[1].Header.Get(intake.IntakeHeader))
+	stop()
+}
+
+// A verdict with more boxes than anybody looks at keeps no others waiting.
+func TestManyBoxes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	everywhere := hacarustest.InspectorFunc(func(context.Context, image.Image, hacarustest.Parameters) (hacarustest.Finding, error) {
+		f := hacarustest.Finding{NG: true}
+		for n := range 60_000 {
+			x, y := 1000+n%300, 1000+n/300
+			f.Defects = append(f.Defects, hacarustest.Defect{Box: image.Rect(x, y, x+1, y+1)})
+		}
+		return f, nil
+	})
+	service := hacarustest.NewServer(hacarustest.WithInspector(everywhere))
+	t.Cleanup(service.Close)
+	b.options.Client, b.options.Model = service.Client(), service.AddModel(hacarus.Model{}).ModelID
+	b.accept("a", "x", 1, "")
+	b.inspector("one")
+	e := entryOf(t, b.await(1)[0])
+	require.Equal(t, "NG", e.Verdict)
+	require.Len(t, e.Boxes, maxBoxes)
+}
+
 // Inspectors divide the stations. When one dies, the other goes on with its stations
 // where it was; when it comes back, it gets its share again.
 func TestTakeOver(t *testing.T) {
@@ -272,6 +344,25 @@ func TestFailedImage(t *testing.T) {
 	require.Equal(t, string(hacarus.VerdictUnknown), e.Verdict)
 	require.Contains(t, *e.Error, "not exist")
 	require.Nil(t, entryOf(t, all[1]).Error)
+}
+
+// Images that name a model which cannot be used have a verdict that says so, and keep
+// no others waiting; those of the line's own model wait for it.
+func TestUnusableModel(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.options.Wait = []hacarus.WaitOption{hacarus.WithPollInterval(time.Millisecond, time.Millisecond)}
+	b.inspector("one")
+	models := []string{"gone", "", "..", "gone", "other"}
+	for n, model := range models {
+		b.accept("a", "x", n+1, model)
+	}
+	for n, m := range b.await(len(models)) {
+		e := entryOf(t, m)
+		unusable := models[n] == "gone" || models[n] == ".."
+		require.Equal(t, unusable, e.Error != nil, models[n])
+		require.Equal(t, unusable, e.Verdict == string(hacarus.VerdictUnknown), models[n])
+	}
 }
 
 // Nothing is wrong with images while the license is not valid: they wait, and it is

@@ -5,11 +5,13 @@ package inspector
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,6 +62,7 @@ const (
 type owner struct {
 	Options
 	presence *queue.Writer
+	present  bool             // the others have been told
 	heard    map[string]heard // by subject
 	held     map[string]*holding
 }
@@ -178,6 +181,9 @@ func Stations(ctx context.Context, q *queue.Queue) (map[string][]queue.Message, 
 	return stations, nil
 }
 
+// bePresent tells that there is an inspector with this name. One that starts takes the
+// place of another, who is dead. If that one is alive, it goes on under a name of its
+// own: two with one name would take the stations from each other all the time.
 func (o *owner) bePresent(ctx context.Context) error {
 	for {
 		if o.presence == nil {
@@ -189,9 +195,29 @@ func (o *owner) bePresent(ctx context.Context) error {
 		}
 		_, err := o.presence.Write(ctx, nil, []byte("{}"))
 		if !errors.Is(err, queue.ErrTakenOver) {
+			o.present = o.present || err == nil
 			return err
 		}
-		o.presence = nil // the stream was lost, or another one has this name
+		o.presence = nil
+		last, err := o.Queue.Last(ctx, queue.LeaseOf(inspectorKind, o.Name))
+		if err != nil {
+			return err
+		}
+		if o.present && last != nil { // or else the stream was lost, or two have begun at the same time
+			o.rename()
+		}
+	}
+}
+
+// rename gives the inspector another name, and up what it has under the former one.
+func (o *owner) rename() {
+	former := o.Name
+	o.Name = former + "-" + strings.ToLower(rand.Text()[:6])
+	o.present = false
+	o.Log.Error("another inspector has the same name: this one goes on with another", "name", former, "new", o.Name)
+	for name, h := range o.held {
+		h.cancel()
+		delete(o.held, name)
 	}
 }
 

@@ -1,16 +1,12 @@
 package inspector
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"iter"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -157,52 +153,6 @@ func (s *station) remember(ctx context.Context, p progress) (time.Duration, erro
 	return s.Remember + max(time.Since(first.Time), 0), nil
 }
 
-// recently is for how long at least ids are remembered: an image may be sent to
-// another intake, too, or be told of again by a spool whose queue has lost something.
-const recently = time.Hour
-
-// ids are those of the images that a station has met recently, with the intakes that
-// they came from.
-type ids struct {
-	now, before map[string]string
-	turned      time.Time
-}
-
-// meet remembers an id. It returns the intake that the image has come from before,
-// or "" if it is new.
-func (k *ids) meet(id, intake string) string {
-	if time.Since(k.turned) > recently {
-		k.now, k.before, k.turned = map[string]string{}, k.now, time.Now()
-	}
-	if from := cmp.Or(k.now[id], k.before[id]); from != "" {
-		return from
-	}
-	k.now[id] = intake
-	return ""
-}
-
-// recent returns the ids of the recent verdicts.
-func (s *station) recent(ctx context.Context) (*ids, error) {
-	known := &ids{now: map[string]string{}, turned: time.Now()}
-	first, err := s.Queue.Since(ctx, queue.VerdictsOf(s.name), time.Now().Add(-recently))
-	if first == nil {
-		return known, err
-	}
-	for next := first.Seq; ; {
-		messages, err := s.Queue.Read(ctx, queue.VerdictsOf(s.name), next)
-		if err != nil || len(messages) == 0 {
-			return known, err
-		}
-		for _, m := range messages {
-			next = m.Seq + 1
-			var e record.Entry
-			if json.Unmarshal(m.Data, &e) == nil { // or it only tells the progress
-				known.meet(e.ID, m.Header.Get(intake.IntakeHeader))
-			}
-		}
-	}
-}
-
 // begin begins with the images that have no verdict, one after the other, until the
 // context ends.
 func (i *inspection) begin(ctx context.Context, missing []uint64, next uint64, known *ids) error {
@@ -252,81 +202,19 @@ func (i *inspection) start(m *queue.Message, known *ids) error {
 	if err := json.Unmarshal(m.Data, &w.job); err != nil {
 		return err
 	}
-	w.from = known.meet(w.job.ID, w.job.Intake)
+	if first, repeated := known.meet(w.job.ID, w.job.Intake, w.job.SHA256); repeated {
+		w.repeat(first)
+	}
+	ready := w.ready()
 	select {
 	case i.under <- w:
 	case <-i.ctx.Done():
 		return context.Cause(i.ctx)
 	}
-	if w.from != "" {
+	if ready {
 		return nil
 	}
 	return i.hand(w)
-}
-
-// hand hands an image to the lane of its model.
-func (i *inspection) hand(w *work) error {
-	select {
-	case i.laneOf(i.modelOf(w.job)) <- i.file(w):
-		return nil
-	case <-i.ctx.Done():
-		return context.Cause(i.ctx)
-	}
-}
-
-func (s *station) modelOf(job queue.Job) string { return cmp.Or(job.Model, s.Model) }
-
-func (i *inspection) laneOf(model string) chan<- hacarus.File {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	files := i.lanes[model]
-	if files == nil {
-		files = make(chan hacarus.File)
-		i.lanes[model] = files
-		i.running.Go(func() { i.lane(model, files) })
-	}
-	return files
-}
-
-func (i *inspection) file(w *work) hacarus.File {
-	return hacarus.File{
-		Name: w.job.ID + filepath.Ext(w.job.File), Size: w.job.Size, Tag: w,
-		Open: func() (io.ReadCloser, error) { return i.Images(i.ctx, w.job) },
-	}
-}
-
-// lane inspects what comes for a model: one endless inspection.
-func (i *inspection) lane(model string, files <-chan hacarus.File) {
-	for outcome, err := range i.Client.Inspect(i.ctx, hacarus.InspectRequest{
-		ModelID: model, Source: i.source(files), Store: i.Queue.Journal(queue.JournalOf(i.name, model)),
-		Concurrency: i.Concurrency, Grace: i.Grace, Remember: i.remembers, Wait: i.Wait,
-		Progress: func(p hacarus.InspectProgress) { i.setTrouble(p.Err) },
-	}) {
-		if err != nil {
-			i.cancel(err)
-			return
-		}
-		select {
-		case i.outcomes <- outcome:
-		case <-i.ctx.Done():
-		}
-	}
-}
-
-// source yields the images of a lane.
-func (i *inspection) source(files <-chan hacarus.File) iter.Seq[hacarus.File] {
-	return func(yield func(hacarus.File) bool) {
-		for {
-			select {
-			case file := <-files:
-				if !yield(file) {
-					return
-				}
-			case <-i.ctx.Done():
-				return
-			}
-		}
-	}
 }
 
 // settle publishes the verdicts, those of earlier images first, until the run ends,
@@ -359,9 +247,6 @@ const maxTries = 3
 // take takes an outcome, or has the image inspected once more.
 func (i *inspection) take(outcome *hacarus.Inspection) {
 	w := outcome.Tag.(*work)
-	if errors.Is(outcome.Err, hacarus.ErrUnfinished) {
-		return // the next run goes on with it
-	}
 	if w.tries++; mayPass(outcome.Err) && w.tries < maxTries {
 		i.running.Go(func() { _ = i.hand(w) }) // fails if the run has ended
 		return
@@ -438,9 +323,13 @@ func (i *inspection) entry(w *work) record.Entry {
 		ID: w.job.ID, Time: time.Now().UTC(), Station: w.job.Station, File: output.JSONString(w.job.File), SHA256: w.job.SHA256,
 		Size: w.job.Size, Written: w.job.Accepted, Lot: w.job.Lot, Serial: w.job.Serial, Model: i.modelOf(w.job), ItemID: w.done.ItemID,
 		Verdict: string(w.done.Verdict), Score: r.Score, Error: r.Error, By: record.Model, Note: w.job.Note,
-		Boxes: record.OnPicture(r.Boxes, w.done.Item, i.file(w).Open),
+		Boxes: record.OnPicture(r.Boxes[:min(len(r.Boxes), maxBoxes)], w.done.Item, i.file(w).Open),
 	}
 }
+
+// maxBoxes bounds a verdict's boxes, so that it always fits into a message of the
+// queue. Nobody looks at more.
+const maxBoxes = 5000
 
 // forgetEvery is after how many verdicts the queue is told to forget their jobs.
 const forgetEvery = 500

@@ -83,7 +83,8 @@ func again(ctx context.Context, log *slog.Logger, what string, do func() error) 
 // one that it knows of says where to go on. Where it knows of none, it has lost
 // them, or has none yet.
 func (s *Spool) feed(ctx context.Context, q *queue.Queue, t *station, keep Keeping) error {
-	writer, last, err := q.NewWriter(ctx, queue.JobsOf(t.name, s.id))
+	name := s.ID()
+	writer, last, err := q.NewWriter(ctx, queue.JobsOf(t.name, name))
 	if err != nil {
 		return err
 	}
@@ -93,9 +94,18 @@ func (s *Spool) feed(ctx context.Context, q *queue.Queue, t *station, keep Keepi
 			return err
 		}
 	}
+	if !t.hasCounted(fed) {
+		if err := s.rename(name); err != nil {
+			return err
+		}
+		return errRenamed
+	}
 	for number := fed.Number + 1; ; number++ {
 		if number, err = t.await(ctx, number); err != nil {
 			return err
+		}
+		if s.ID() != name {
+			return errRenamed
 		}
 		job, err := t.job(number)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -109,6 +119,7 @@ func (s *Spool) feed(ctx context.Context, q *queue.Queue, t *station, keep Keepi
 				return err
 			}
 		}
+		job.Intake = name
 		raw, err := json.Marshal(job)
 		if err != nil {
 			return err
@@ -117,6 +128,23 @@ func (s *Spool) feed(ctx context.Context, q *queue.Queue, t *station, keep Keepi
 			return err
 		}
 	}
+}
+
+// errRenamed is why the queue is told of all that waits once more.
+var errRenamed = errors.New("the spool is not the one that the queue knows by its name, and has another name from now on")
+
+// hasCounted says whether the numbers of the images are those that the queue was told
+// of. They are not where the folder is an older copy, or one of two, or was emptied by
+// somebody: then images with numbers of before would pass for those that the queue has.
+func (t *station) hasCounted(fed queue.Job) bool {
+	if fed.Number == 0 {
+		return true
+	}
+	t.mu.Lock()
+	next := t.next
+	t.mu.Unlock()
+	job, err := t.job(fed.Number)
+	return fed.Number < next && (err != nil || job.ID == fed.ID)
 }
 
 // await waits until there is an image with a number, or a higher one that waits.
@@ -152,8 +180,7 @@ func (s *Spool) send(ctx context.Context, q *queue.Queue, job queue.Job) error {
 // clear follows the verdicts, and moves their images out of the spool. To do so
 // twice does no harm, so its position is noted only now and then.
 func (s *Spool) clear(ctx context.Context, q *queue.Queue) error {
-	position := "spool " + s.id
-	after, err := q.Position(ctx, position)
+	after, err := q.Position(ctx, s.position())
 	if err != nil {
 		return err
 	}
@@ -162,7 +189,7 @@ func (s *Spool) clear(ctx context.Context, q *queue.Queue) error {
 		if err != nil {
 			return err
 		}
-		if m.Header.Get(IntakeHeader) == s.id {
+		if s.isNamed(m.Header.Get(IntakeHeader)) {
 			if err := s.clearOne(m); err != nil {
 				return err
 			}
@@ -170,13 +197,16 @@ func (s *Spool) clear(ctx context.Context, q *queue.Queue) error {
 		if time.Since(noted) < time.Second {
 			continue
 		}
-		if err := q.SetPosition(ctx, position, m.Seq); err != nil {
+		if err := q.SetPosition(ctx, s.position(), m.Seq); err != nil {
 			return err
 		}
 		noted = time.Now()
 	}
 	return nil
 }
+
+// position names how far it has come.
+func (s *Spool) position() string { return "spool " + s.ID() }
 
 func (s *Spool) clearOne(m queue.Message) error {
 	number, err := strconv.ParseUint(m.Header.Get(numberHeader), 10, 64)
@@ -187,21 +217,17 @@ func (s *Spool) clearOne(m queue.Message) error {
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(t.imagePath(m.Header.Get(idHeader)))
-	if errors.Is(err, fs.ErrNotExist) {
-		s.settle(t, number, 0) // an earlier run moved it
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+	id := m.Header.Get(idHeader)
 	if len(m.Data) == 0 { // another intake has it, too, and its verdict
-		err = os.Remove(t.imagePath(m.Header.Get(idHeader)))
+		err = os.Remove(t.imagePath(id))
 	} else {
 		err = s.move(t, m.Data)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // an earlier run moved it, or somebody has
+	}
 	if err == nil {
-		s.settle(t, number, info.Size())
+		s.settle(t, number, id)
 	}
 	return err
 }

@@ -100,3 +100,52 @@ func TestClear(t *testing.T) {
 	ask(t, handlerOf(again, nil), bytes.NewReader(picture(9)), "Station", "駅")
 	require.Contains(t, files(t, again), "4.json", "the numbers go on")
 }
+
+// A spool that is not the one which the queue knows by its name, such as an older copy,
+// or one with a folder that somebody has removed, tells of its images under another
+// name: by their numbers alone, the queue would seem to have them.
+func TestFeedOfCopy(t *testing.T) {
+	t.Parallel()
+	for name, copied := range map[string]int{"emptied": 0, "an older copy": 1, "another with as many": 3, "another with more": 5} {
+		s, q := newSpool(t, Limits{}), newQueue(t)
+		for n := range 3 {
+			ask(t, handlerOf(s, nil), bytes.NewReader(picture(n)), "Station", "a")
+		}
+		run(t, s, q, func() {
+			require.Eventually(t, func() bool { return len(jobs(t, q)) == 3 }, time.Minute, time.Millisecond, name)
+		})
+		require.NoError(t, os.RemoveAll(filepath.Join(s.dir, "a")))
+		again, err := OpenSpool(s.dir, Limits{})
+		require.NoError(t, err)
+		want := map[string]bool{}
+		for n := range copied {
+			want[ask(t, handlerOf(again, nil), bytes.NewReader(picture(10+n)), "Station", "a").ID] = true
+		}
+		run(t, again, q, func() {
+			want[ask(t, handlerOf(again, nil), bytes.NewReader(picture(20)), "Station", "a").ID] = true
+			require.Eventually(t, func() bool { return len(jobs(t, q)) == 3+len(want) }, time.Minute, time.Millisecond, name)
+		})
+		require.NotEqual(t, s.ID(), again.ID(), name)
+		for _, job := range jobs(t, q)[3:] {
+			require.True(t, want[job.ID], name)
+			require.Equal(t, again.ID(), job.Intake, name)
+		}
+		opened, err := OpenSpool(s.dir, Limits{})
+		require.NoError(t, err)
+		require.Equal(t, again.ID(), opened.ID(), name)
+		require.True(t, opened.isNamed(s.ID()), "verdicts may be about it")
+	}
+}
+
+// A verdict about another image with the number of one that waits does not clear it
+// away.
+func TestClearOfCopy(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t, Limits{})
+	a := ask(t, handlerOf(s, nil), bytes.NewReader(picture(1)), "Station", "a")
+	other := queue.Message{Subject: queue.VerdictsOf("a"), Header: VerdictHeader(queue.Job{ID: "other", Number: 1}), Data: []byte(`{"id":"other","verdict":"OK"}`)}
+	require.NoError(t, s.clearOne(other))
+	require.ElementsMatch(t, []string{"1.json", a.ID + imageSuffix}, files(t, s))
+	_, oldest := s.Waiting()
+	require.NotZero(t, oldest)
+}

@@ -4,22 +4,24 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 )
 
 // Handler takes images in over HTTP:
 //
-//	POST /v1/images    the image as the body, or as the part "image" of a form
+//	POST /v1/images    the image as the body, or as the last part of a form
 type Handler struct {
 	Spool  *Spool
-	Tokens map[string]string // by station; nil: anybody may send, as any station
+	Tokens func() map[string]string // by station; nil: anybody may send, as any station
 	Log    *slog.Logger
 	// Accepted is called for each image that was accepted; nil for nothing.
 	Accepted func(job queue.Job, isNew bool)
@@ -47,6 +49,7 @@ func (p *problem) Error() string { return p.detail }
 func problemf(status int, detail string) error { return &problem{status, detail} }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = &patientBody{r.Body, http.NewResponseController(w), time.Now(), 0}
 	job, isNew, err := h.take(r)
 	if err != nil {
 		h.refuse(w, r, err)
@@ -71,7 +74,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusRequestEntityTooLarge
 	case errors.Is(err, ErrNoImage):
 		status = http.StatusUnsupportedMediaType
-	case errors.Is(err, ErrFull):
+	case errors.Is(err, ErrKeyReused):
+		status = http.StatusConflict
+	case errors.Is(err, ErrSimilarStation):
+		status = http.StatusBadRequest
+	case errors.Is(err, ErrFull), errors.Is(err, ErrStations):
 		status = http.StatusInsufficientStorage
 	}
 	if status >= http.StatusInternalServerError {
@@ -82,6 +89,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "5")
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodPost)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -112,11 +121,14 @@ func (h *Handler) take(r *http.Request) (job queue.Job, isNew bool, err error) {
 	if err != nil {
 		return job, false, err
 	}
-	return finish(receive, r.Body)
+	return finish(receive, r.Body, nil)
 }
 
 // admit decides by what is known before the body.
 func (h *Handler) admit(r *http.Request, in Incoming, isForm bool) error {
+	if r.Method != http.MethodPost {
+		return problemf(http.StatusMethodNotAllowed, "images are sent with POST")
+	}
 	if !h.knows(r, in.Station, isForm) {
 		return problemf(http.StatusUnauthorized, "the token is not the station's")
 	}
@@ -142,7 +154,7 @@ func (h *Handler) knows(r *http.Request, station string, isForm bool) bool {
 	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	known := false
-	for name, wanted := range h.Tokens {
+	for name, wanted := range h.Tokens() {
 		same := subtle.ConstantTimeCompare([]byte(token), []byte(wanted)) == 1
 		known = known || same && token != "" && (name == station || isForm && station == "")
 	}
@@ -162,22 +174,35 @@ func (h *Handler) begin(r *http.Request, in Incoming) (*Receive, error) {
 			return nil, problemf(http.StatusBadRequest, err.Error())
 		}
 	}
+	if len(in.Key) > maxField {
+		return nil, problemf(http.StatusBadRequest, tooLong("Idempotency-Key"))
+	}
 	return h.Spool.Begin(in)
 }
 
-func finish(receive *Receive, image io.Reader) (queue.Job, bool, error) {
+// finish receives an image to its end. whole says that nothing comes behind it that
+// would be lost; nil is for what cannot have anything there.
+func finish(receive *Receive, image io.Reader, whole func() error) (queue.Job, bool, error) {
 	defer receive.Abandon()
-	if _, err := io.Copy(receive, image); err != nil {
-		if !errors.Is(err, ErrFull) && !errors.Is(err, ErrTooLarge) {
-			err = problemf(http.StatusBadRequest, err.Error()) // it did not come whole
-		}
+	_, err := io.Copy(receive, image)
+	if err != nil && !errors.Is(err, ErrFull) && !errors.Is(err, ErrTooLarge) {
+		err = problemf(http.StatusBadRequest, err.Error()) // it did not come whole
+	}
+	if err == nil && whole != nil {
+		err = whole()
+	}
+	if err != nil {
 		return queue.Job{}, false, err
 	}
 	return receive.Accept()
 }
 
-// maxField bounds the fields of a form, in bytes.
+// maxField bounds a key, and each field of a form, in bytes.
 const maxField = 1 << 10
+
+func tooLong(field string) string {
+	return fmt.Sprintf("%s is longer than %d bytes", field, maxField)
+}
 
 // takeForm receives a form, whose fields come before the image.
 func (h *Handler) takeForm(r *http.Request, in Incoming, boundary string) (job queue.Job, isNew bool, err error) {
@@ -199,14 +224,52 @@ func (h *Handler) takeForm(r *http.Request, in Incoming, boundary string) (job q
 			if err != nil {
 				return job, false, err
 			}
-			return finish(receive, part)
+			return finish(receive, part, func() error { return isLast(form) })
 		}
 		if field := fields[name]; field != nil {
-			raw, err := io.ReadAll(io.LimitReader(part, maxField))
+			raw, err := io.ReadAll(io.LimitReader(part, maxField+1))
+			if err == nil && len(raw) > maxField {
+				err = errors.New(tooLong(part.FormName()))
+			}
 			if err != nil {
 				return job, false, problemf(http.StatusBadRequest, err.Error())
 			}
 			*field = string(raw)
 		}
 	}
+}
+
+// isLast refuses a form that goes on behind its image: a second image would be lost,
+// and a field would not be heeded.
+func isLast(form *multipart.Reader) error {
+	switch _, err := form.NextPart(); {
+	case err == nil:
+		return problemf(http.StatusBadRequest, "the form goes on behind the image, which comes last, and alone")
+	case !errors.Is(err, io.EOF):
+		return problemf(http.StatusBadRequest, err.Error())
+	}
+	return nil
+}
+
+// An image has to come at minRate bytes in a second, after the time patience: one of
+// which nothing more comes does not keep others out.
+const (
+	minRate  = 16 << 10
+	patience = 30 * time.Second
+)
+
+// patientBody is a request's body that is not waited for without end.
+type patientBody struct {
+	io.ReadCloser
+	connection *http.ResponseController
+	begun      time.Time
+	read       int64
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	limit := b.begun.Add(patience + time.Duration(b.read)*time.Second/minRate)
+	_ = b.connection.SetReadDeadline(limit) // what has no deadlines is no connection
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	return n, err
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,9 +19,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 )
 
 // picture is a small image, unlike others of another number.
@@ -37,7 +42,11 @@ func newSpool(t *testing.T, limits Limits) *Spool {
 }
 
 func handlerOf(s *Spool, tokens map[string]string) *Handler {
-	return NewHandler(Handler{Spool: s, Tokens: tokens, Log: slog.New(slog.DiscardHandler)})
+	h := Handler{Spool: s, Log: slog.New(slog.DiscardHandler)}
+	if tokens != nil {
+		h.Tokens = func() map[string]string { return tokens }
+	}
+	return NewHandler(h)
 }
 
 type answer struct {
@@ -81,7 +90,7 @@ func TestAccept(t *testing.T) {
 	a := ask(t, h, bytes.NewReader(picture(1)), "Station", "cam 7", "Lot", "L1", "Serial", "検1", "Model", "m", "Idempotency-Key", "k")
 	require.Equal(t, http.StatusAccepted, a.Status)
 	require.True(t, a.New)
-	again := ask(t, h, bytes.NewReader(picture(2)), "Station", "cam 7", "Idempotency-Key", "k")
+	again := ask(t, h, bytes.NewReader(picture(1)), "Station", "cam 7", "Idempotency-Key", "k")
 	require.Equal(t, answer{Status: 202, ID: a.ID}, again)
 	other := ask(t, h, bytes.NewReader(picture(1)), "Station", "cam 8", "Idempotency-Key", "k")
 	require.NotEqual(t, a.ID, other.ID, "of another station")
@@ -106,6 +115,187 @@ func TestAcceptWithoutKey(t *testing.T) {
 	require.Equal(t, first.ID, ask(t, h, bytes.NewReader(picture(1)), "Station", "a", "Serial", "1").ID)
 	require.NotEqual(t, first.ID, ask(t, h, bytes.NewReader(picture(1)), "Station", "a", "Serial", "2").ID)
 	require.NotEqual(t, first.ID, ask(t, h, bytes.NewReader(picture(2)), "Station", "a", "Serial", "1").ID)
+}
+
+// Another image with the same key is not lost without a word, whether the first one
+// still waits or is kept with its verdict.
+func TestReusedKey(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t, Limits{})
+	h := handlerOf(s, nil)
+	a := ask(t, h, bytes.NewReader(picture(1)), "Station", "a", "Idempotency-Key", "k")
+	require.Equal(t, http.StatusConflict, ask(t, h, bytes.NewReader(picture(2)), "Station", "a", "Idempotency-Key", "k").Status)
+	kept := keptPaths(filepath.Dir(s.dir), "a", a.ID)[1]
+	require.NoError(t, os.MkdirAll(filepath.Dir(kept), 0o755))
+	require.NoError(t, os.Rename(filepath.Join(s.dir, "a", a.ID+imageSuffix), kept))
+	require.Equal(t, http.StatusConflict, ask(t, h, bytes.NewReader(picture(2)), "Station", "a", "Idempotency-Key", "k").Status)
+	require.Equal(t, answer{Status: 202, ID: a.ID}, ask(t, h, bytes.NewReader(picture(1)), "Station", "a", "Idempotency-Key", "k"))
+	require.Equal(t, []string{"1.json"}, files(t, s))
+}
+
+// Keys that are too long to be told apart are refused, wherever they are.
+func TestLongKey(t *testing.T) {
+	t.Parallel()
+	h := handlerOf(newSpool(t, Limits{}), nil)
+	long := strings.Repeat("k", 3*maxField)
+	require.Equal(t, http.StatusBadRequest, ask(t, h, bytes.NewReader(picture(1)), "Station", "a", "Idempotency-Key", long).Status)
+	body, kind := form(t, "Station", "a", "Idempotency-Key", long)
+	require.Equal(t, http.StatusBadRequest, ask(t, h, body, "Content-Type", kind).Status)
+}
+
+// A form that goes on behind its image is refused: nothing of it is lost silently.
+func TestFormGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t, Limits{})
+	for name, more := range map[string]func(*multipart.Writer) error{
+		"another image": func(w *multipart.Writer) error {
+			part, err := w.CreateFormFile("image", "2.png")
+			if err == nil {
+				_, err = part.Write(picture(2))
+			}
+			return err
+		},
+		"a field": func(w *multipart.Writer) error { return w.WriteField("Serial", "1") },
+	} {
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		part, err := w.CreateFormFile("image", "1.png")
+		require.NoError(t, err)
+		_, err = part.Write(picture(1))
+		require.NoError(t, errors.Join(err, more(w), w.Close()))
+		a := ask(t, handlerOf(s, nil), &b, "Station", "a", "Content-Type", w.FormDataContentType())
+		require.Equal(t, http.StatusBadRequest, a.Status, name)
+		require.Empty(t, files(t, s), name)
+	}
+}
+
+// Images that come at the same time do not exceed the limits together.
+func TestRoomForSeveral(t *testing.T) {
+	t.Parallel()
+	size := int64(len(picture(1)))
+	s := newSpool(t, Limits{Bytes: size + size/2})
+	first, err := s.Begin(Incoming{Station: "a"})
+	require.NoError(t, err)
+	_, err = first.Write(picture(1))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusInsufficientStorage, ask(t, handlerOf(s, nil), io.MultiReader(bytes.NewReader(picture(2))), "Station", "a").Status)
+	first.Abandon()
+	require.Equal(t, http.StatusAccepted, ask(t, handlerOf(s, nil), bytes.NewReader(picture(2)), "Station", "a").Status)
+	waiting, _ := s.Waiting()
+	require.Equal(t, size, waiting)
+}
+
+// Other methods than POST are refused in the same form.
+func TestOtherMethods(t *testing.T) {
+	t.Parallel()
+	h := handlerOf(newSpool(t, Limits{}), nil)
+	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodHead} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, "/v1/images", unread{t}))
+		require.Equal(t, http.StatusMethodNotAllowed, w.Code)
+		require.Equal(t, http.MethodPost, w.Header().Get("Allow"))
+	}
+}
+
+// An image that stops coming ends, and does not keep others out for ever.
+func TestSlowImage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		served := &http.Server{Handler: handlerOf(newSpool(t, Limits{}), nil)}
+		go func() { _ = served.Serve(&oneConnection{server, make(chan struct{})}) }()
+		defer func() { _ = served.Close() }()
+		begun := time.Now()
+		go func() {
+			_, _ = io.WriteString(client, "POST /v1/images HTTP/1.1\r\nHost: x\r\nStation: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n")
+		}()
+		response, err := http.ReadResponse(bufio.NewReader(client), nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusBadRequest, response.StatusCode)
+		require.InDelta(t, patience.Seconds(), time.Since(begun).Seconds(), 1)
+		require.NoError(t, errors.Join(response.Body.Close(), client.Close()))
+	})
+}
+
+// oneConnection is a listener with one connection.
+type oneConnection struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConnection) Accept() (net.Conn, error) {
+	if conn := l.Conn; conn != nil {
+		l.Conn = nil
+		return conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConnection) Addr() net.Addr { return &net.IPAddr{} }
+
+func (l *oneConnection) Close() error {
+	close(l.closed)
+	return nil
+}
+
+// Stations whose names differ only by case are mistaken for one another, and a line
+// does not have any number of them.
+func TestRefuseStations(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t, Limits{})
+	h := handlerOf(s, nil)
+	require.Equal(t, http.StatusAccepted, ask(t, h, bytes.NewReader(picture(1)), "Station", "Cam-1").Status)
+	require.Equal(t, http.StatusBadRequest, ask(t, h, bytes.NewReader(picture(1)), "Station", "CAM-1").Status)
+	for n := range maxStations {
+		s.stations[strconv.Itoa(n)] = &station{}
+	}
+	require.Equal(t, http.StatusInsufficientStorage, ask(t, h, bytes.NewReader(picture(1)), "Station", "one more").Status)
+	require.Equal(t, http.StatusAccepted, ask(t, h, bytes.NewReader(picture(2)), "Station", "Cam-1").Status)
+}
+
+// What a disk that fails has left of images does not pass for accepted, is not
+// removed, and does not keep the others waiting.
+func TestSpoolDamaged(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	s, err := OpenSpool(SpoolDir(data), Limits{})
+	require.NoError(t, err)
+	var ids []string
+	for n := range 3 {
+		ids = append(ids, ask(t, handlerOf(s, nil), bytes.NewReader(picture(n)), "Station", "a").ID)
+	}
+	dir := filepath.Join(s.dir, "a")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "1.json"), nil, 0o600)) // not synced after all
+	require.NoError(t, os.Remove(filepath.Join(dir, "2.json")))
+	again, err := OpenSpool(SpoolDir(data), Limits{})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"1.json.aside", ids[0] + ".img.aside", ids[1] + ".img.aside", "3.json", ids[2] + imageSuffix}, files(t, again))
+	for n := range 2 {
+		a := ask(t, handlerOf(again, nil), bytes.NewReader(picture(n)), "Station", "a")
+		require.Equal(t, answer{Status: http.StatusAccepted, ID: ids[n], New: true}, a)
+	}
+	// A job that cannot be read for now is waited for: to remove it would lose its image.
+	require.NoError(t, os.Rename(filepath.Join(dir, "3.json"), filepath.Join(dir, "moved")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "3.json"), 0o755))
+	_, err = OpenSpool(SpoolDir(data), Limits{})
+	require.ErrorContains(t, err, "3.json")
+	require.FileExists(t, filepath.Join(dir, ids[2]+imageSuffix))
+}
+
+// An image that somebody has removed takes no room any more once it has its verdict.
+func TestRemovedByHand(t *testing.T) {
+	t.Parallel()
+	s := newSpool(t, Limits{})
+	a := ask(t, handlerOf(s, nil), bytes.NewReader(picture(1)), "Station", "a")
+	require.NoError(t, os.Remove(filepath.Join(s.dir, "a", a.ID+imageSuffix)))
+	verdict := queue.Message{
+		Subject: queue.VerdictsOf("a"), Header: VerdictHeader(queue.Job{ID: a.ID, Number: 1}), Data: []byte(`{"id":"` + a.ID + `","error":"gone"}`),
+	}
+	require.NoError(t, s.clearOne(verdict))
+	waiting, oldest := s.Waiting()
+	require.Zero(t, waiting)
+	require.Zero(t, oldest)
 }
 
 func form(t *testing.T, fields ...string) (io.Reader, string) {
@@ -197,13 +387,14 @@ func TestRefuseWhileOneWaits(t *testing.T) {
 	t.Parallel()
 	s := newSpool(t, Limits{Age: time.Hour})
 	h := handlerOf(s, nil)
-	require.Equal(t, http.StatusAccepted, ask(t, h, bytes.NewReader(picture(1)), "Station", "a").Status)
+	first := ask(t, h, bytes.NewReader(picture(1)), "Station", "a")
+	require.Equal(t, http.StatusAccepted, first.Status)
 	s.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 	require.Equal(t, http.StatusInsufficientStorage, ask(t, h, bytes.NewReader(picture(2)), "Station", "b").Status)
 	require.Len(t, files(t, s), 2)
 	station, err := s.station("a")
 	require.NoError(t, err)
-	s.settle(station, 1, int64(len(picture(1))))
+	s.settle(station, 1, first.ID)
 	s.now = func() time.Time { return time.Now().Add(3 * time.Hour) } // it does not look all the time
 	require.Equal(t, http.StatusAccepted, ask(t, h, bytes.NewReader(picture(2)), "Station", "b").Status)
 }
@@ -233,9 +424,9 @@ func TestSpoolReopened(t *testing.T) {
 	station, err := again.station("a")
 	require.NoError(t, err)
 	require.Equal(t, []uint64{5, 1}, []uint64{station.next, station.low})
-	again.settle(station, 3, int64(len(picture(0))))
+	again.settle(station, 3, ids[2])
 	require.Equal(t, uint64(1), station.low)
-	again.settle(station, 1, int64(len(picture(0))))
+	again.settle(station, 1, ids[0])
 	require.Equal(t, uint64(5), station.low)
 	size, oldest = again.Waiting()
 	require.Zero(t, size)

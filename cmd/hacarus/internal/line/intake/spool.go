@@ -2,7 +2,6 @@
 package intake
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,11 +30,11 @@ import (
 // job. Both are on the disk before an image counts as accepted.
 type Spool struct {
 	dir    string
-	id     string
 	limits Limits
 	now    func() time.Time
 
 	mu       sync.Mutex
+	ids      []string // the one that holds first
 	stations map[string]*station
 	bytes    int64          // of the images
 	begun    func(*station) // is called for each station; nil before [Spool.Run]
@@ -67,7 +66,17 @@ var (
 	ErrFull     = language.Errorf("the spool is full, or its images have waited too long")
 	ErrTooLarge = language.Errorf("the image is too large")
 	ErrNoImage  = language.Errorf("not a PNG, JPEG or TIFF image")
+	// ErrKeyReused is the error of an image that has the key of another one.
+	ErrKeyReused = language.Errorf("another image of the station has been accepted with this key")
+	// ErrSimilarStation is the error of a station's name that differs only by case from
+	// that of another one: people mistake one for the other, and so do some file systems.
+	ErrSimilarStation = language.Errorf("the name of another station differs from it only by case")
+	ErrStations       = language.Errorf("the line has as many stations as it can have")
 )
+
+// maxStations is how many stations a spool has: the queue tells of little more than a
+// thousand at a time.
+const maxStations = 1000
 
 const (
 	imageSuffix = ".img"
@@ -89,7 +98,7 @@ func OpenSpool(dir string, limits Limits) (*Spool, error) {
 	}
 	for _, e := range entries {
 		if e.IsDir() {
-			if _, err := s.station(queue.Unescape(e.Name())); err != nil {
+			if _, err := s.open(queue.Unescape(e.Name())); err != nil {
 				return nil, err
 			}
 		}
@@ -100,37 +109,74 @@ func OpenSpool(dir string, limits Limits) (*Spool, error) {
 // identify gives the spool a name of its own, which numbers count for: another
 // folder, or a new one in its place, has another.
 func (s *Spool) identify() error {
-	path := filepath.Join(s.dir, "id")
-	raw, err := os.ReadFile(path)
-	if err == nil && len(bytes.TrimSpace(raw)) > 0 {
-		s.id = string(bytes.TrimSpace(raw))
-		return nil
-	}
+	raw, err := os.ReadFile(filepath.Join(s.dir, "id"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	s.id = strings.ToLower(rand.Text()[:10])
-	return durable.Disk{}.Write(path, strings.NewReader(s.id+"\n"))
+	if s.ids = strings.Fields(string(raw)); len(s.ids) > 0 {
+		return nil
+	}
+	return s.rename("")
+}
+
+// rename gives the spool another name in place of one that it has. The former ones
+// are kept: verdicts about its images may name them.
+func (s *Spool) rename(former string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ids) > 0 && s.ids[0] != former {
+		return nil // it has been renamed already
+	}
+	ids := append([]string{strings.ToLower(rand.Text()[:10])}, s.ids...)
+	if err := (durable.Disk{}).Write(filepath.Join(s.dir, "id"), strings.NewReader(strings.Join(ids, "\n")+"\n")); err != nil {
+		return err
+	}
+	s.ids = ids
+	return durable.Disk{}.Sync(s.dir)
 }
 
 // ID names the spool.
-func (s *Spool) ID() string { return s.id }
+func (s *Spool) ID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ids[0]
+}
 
-// station returns the part of a station, which is made or read if need be.
+// isNamed says whether an id is, or was, the spool's.
+func (s *Spool) isNamed(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.ids, id)
+}
+
+// station returns the part of a station, which is made if need be.
 func (s *Spool) station(name string) (*station, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.stations[name]; t != nil {
 		return t, nil
 	}
+	if len(s.stations) >= maxStations {
+		return nil, ErrStations
+	}
+	for other := range s.stations {
+		if strings.EqualFold(name, other) {
+			return nil, ErrSimilarStation
+		}
+	}
+	return s.open(name)
+}
+
+// open reads the part of a station, or makes it.
+func (s *Spool) open(name string) (*station, error) {
 	t := &station{name: name, dir: filepath.Join(s.dir, queue.Escape(name)), gone: map[uint64]bool{}, more: make(chan struct{}, 1)}
 	if err := os.MkdirAll(t.dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := (durable.Disk{}).Sync(s.dir); err != nil {
-		return nil, err
-	}
 	size, err := t.read()
+	if err == nil {
+		err = errors.Join(durable.Disk{}.Sync(s.dir), durable.Disk{}.Sync(t.dir))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,80 +191,89 @@ func (s *Spool) station(name string) (*station, error) {
 // read finds out what waits, and removes what was not accepted to its end: nobody
 // was told of it.
 func (t *station) read() (size int64, err error) {
-	entries, err := os.ReadDir(t.dir)
+	images, numbers, err := t.list()
 	if err != nil {
 		return 0, err
 	}
-	images := map[string]bool{}
-	var numbers []uint64
+	waits := map[uint64]bool{}
+	for _, number := range numbers {
+		t.next = max(t.next, number)
+		job, err := t.job(number)
+		if err != nil {
+			if err = t.setAside(number, err); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if bytes, there := images[job.ID]; there {
+			waits[number] = true
+			size += bytes
+			delete(images, job.ID)
+		}
+	}
+	for _, number := range numbers {
+		if !waits[number] && number != t.next {
+			_ = os.Remove(t.jobPath(number))
+		}
+	}
+	t.next++
+	t.low = t.next
+	for number := range waits {
+		t.low = min(t.low, number)
+	}
+	for number := t.low; number < t.next; number++ {
+		if !waits[number] {
+			t.gone[number] = true
+		}
+	}
+	return size, t.setAsideImages(images)
+}
+
+// list returns the sizes of the images by their ids, and the numbers of the jobs.
+func (t *station) list() (images map[string]int64, numbers []uint64, err error) {
+	entries, err := os.ReadDir(t.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	images = map[string]int64{}
 	for _, e := range entries {
 		name := e.Name()
 		if durable.IsPart(name) {
 			if err := os.Remove(filepath.Join(t.dir, name)); err != nil {
-				return 0, err
+				return nil, nil, err
 			}
 		} else if id, ok := strings.CutSuffix(name, imageSuffix); ok {
-			if info, err := e.Info(); err == nil {
-				images[id] = true
-				size += info.Size()
+			info, err := e.Info()
+			if err != nil {
+				return nil, nil, err
 			}
+			images[id] = info.Size()
 		} else if number, err := strconv.ParseUint(strings.TrimSuffix(name, jobSuffix), 10, 64); err == nil {
 			numbers = append(numbers, number)
 		}
 	}
-	slices.Sort(numbers)
-	t.count(t.removeUseless(numbers, images))
-	return size, nil
+	return images, numbers, nil
 }
 
-// removeUseless returns the numbers of the jobs whose images are there, and the last
-// one of all. Other jobs are removed. An image has its name only as long as its job
-// has, which is how many there are to be found: jobs are not read once they are.
-func (t *station) removeUseless(numbers []uint64, images map[string]bool) (waiting []uint64, last uint64) {
-	if len(numbers) == 0 {
-		return nil, 0
+// asideSuffix ends the names of files that a failing disk has left of images that may
+// have been accepted. They are for a person; an image like it is accepted anew.
+const asideSuffix = ".aside"
+
+// setAside keeps a job that cannot be understood. One that cannot be read for another
+// reason is waited for: what the disk has is not known.
+func (t *station) setAside(number uint64, reason error) error {
+	if _, ok := errors.AsType[*fs.PathError](reason); ok {
+		return reason
 	}
-	useless, others := len(numbers)-len(images), len(numbers)-1
-	last = numbers[others]
-	isUseless := func(number uint64) bool {
-		if useless <= 0 {
-			return false
-		}
-		job, err := t.job(number)
-		if err == nil && images[job.ID] {
-			return false
-		}
-		useless--
-		return true
-	}
-	lastWaits := !isUseless(last)             // what keeps the count, or was not accepted to its end
-	for _, number := range numbers[:others] { // and from there on, what had its verdict
-		if isUseless(number) {
-			_ = os.Remove(t.jobPath(number))
-		} else {
-			waiting = append(waiting, number)
-		}
-	}
-	if lastWaits {
-		waiting = append(waiting, last)
-	}
-	return waiting, last
+	return os.Rename(t.jobPath(number), t.jobPath(number)+asideSuffix)
 }
 
-// count sets the counters by the numbers that wait, and the last one that was given.
-func (t *station) count(waiting []uint64, last uint64) {
-	t.next = last + 1
-	t.low = t.next
-	if len(waiting) > 0 {
-		t.low = waiting[0]
+// setAsideImages keeps images that have no job.
+func (t *station) setAsideImages(images map[string]int64) (err error) {
+	for id := range images {
+		err = errors.Join(err, os.Rename(t.imagePath(id), t.imagePath(id)+asideSuffix))
 	}
-	for number := t.low; number < t.next; number++ {
-		if len(waiting) > 0 && waiting[0] == number {
-			waiting = waiting[1:]
-		} else {
-			t.gone[number] = true
-		}
-	}
+	return err
 }
 
 func (t *station) jobPath(number uint64) string {
@@ -248,22 +303,45 @@ type Incoming struct {
 
 // Room says whether there is room for another image: nil, or ErrFull.
 func (s *Spool) Room(size int64) error {
-	s.mu.Lock()
-	waiting := s.bytes
-	s.mu.Unlock()
 	if s.limits.Image > 0 && size > s.limits.Image {
 		return ErrTooLarge
-	}
-	if s.limits.Bytes > 0 && waiting+max(size, 0) > s.limits.Bytes {
-		return ErrFull
 	}
 	if s.limits.Age > 0 && s.tooOld() {
 		return ErrFull
 	}
-	if free, err := freeBytes(s.dir); err == nil && s.limits.Free > 0 && free-max(size, 0) < s.limits.Free {
+	return s.fits(max(size, 0))
+}
+
+// fits says whether so many bytes more are within the limits.
+func (s *Spool) fits(size int64) error {
+	s.mu.Lock()
+	waiting := s.bytes
+	s.mu.Unlock()
+	if s.limits.Bytes > 0 && waiting+size > s.limits.Bytes {
+		return ErrFull
+	}
+	if free, err := freeBytes(s.dir); err == nil && s.limits.Free > 0 && free-size < s.limits.Free {
 		return ErrFull
 	}
 	return nil
+}
+
+// claim takes room for bytes that are about to be written, so that images that come
+// at the same time do not exceed the limits together.
+func (s *Spool) claim(size int64) error {
+	if err := s.fits(size); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes += size
+	return nil
+}
+
+func (s *Spool) release(size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes -= size
 }
 
 // tooOld says whether an image has waited for too long. It looks once a second.
@@ -321,6 +399,8 @@ type Receive struct {
 	hash  hash.Hash
 	size  int64
 	head  []byte // of the image
+
+	claimed int64 // bytes of the spool's room
 }
 
 // Begin begins to receive an image.
@@ -341,6 +421,10 @@ func (r *Receive) Write(b []byte) (int, error) {
 	if limit := r.spool.limits.Image; limit > 0 && r.size+int64(len(b)) > limit {
 		return 0, ErrTooLarge
 	}
+	if err := r.spool.claim(int64(len(b))); err != nil { // others have come since it began
+		return 0, err
+	}
+	r.claimed += int64(len(b))
 	if missing := headSize - len(r.head); missing > 0 {
 		r.head = append(r.head, b[:min(missing, len(b))]...)
 	}
@@ -351,7 +435,11 @@ func (r *Receive) Write(b []byte) (int, error) {
 }
 
 // Abandon forgets what was received. It does nothing after Accept.
-func (r *Receive) Abandon() { r.part.Discard() }
+func (r *Receive) Abandon() {
+	r.spool.release(r.claimed)
+	r.claimed = 0
+	r.part.Discard()
+}
 
 // Accept makes the image durable and returns its job. It is false for one that had
 // been accepted already.
@@ -369,7 +457,7 @@ func (r *Receive) Accept() (job queue.Job, isNew bool, err error) {
 	id := queue.IDOf(r.in.Station, key)
 	job = queue.Job{
 		ID: id, Station: r.in.Station, Lot: r.in.Lot, Serial: r.in.Serial, Model: r.in.Model,
-		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.id, Trace: r.in.Trace, Note: r.in.Note,
+		File: id + extension, SHA256: sum, Size: r.size, Accepted: r.spool.now().UTC(), Intake: r.spool.ID(), Trace: r.in.Trace, Note: r.in.Note,
 	}
 	isNew, err = r.accept(&job)
 	return job, isNew, full(err)
@@ -401,12 +489,13 @@ func (r *Receive) accept(job *queue.Job) (bool, error) {
 	return r.spool.enter(t, job, jobPart, r.part)
 }
 
-// enter gives an image its number and its name.
+// enter gives an image its number and its name. Nothing counts as accepted before
+// the names are durable, also if somebody has entered it before and has failed there.
 func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.has(t, job.ID) {
-		return false, nil
+	if path := s.find(t, job.ID); path != "" {
+		return false, errors.Join(isSame(path, job), durable.Disk{}.Sync(t.dir))
 	}
 	job.Number = t.next
 	err := jobPart.Rename(t.jobPath(job.Number))
@@ -416,9 +505,7 @@ func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (
 	if err == nil {
 		err = durable.Disk{}.Sync(t.dir)
 	}
-	if err != nil {
-		_ = os.Remove(t.imagePath(job.ID))
-		_ = os.Remove(t.jobPath(job.Number))
+	if err != nil && t.undo(job) {
 		return false, err
 	}
 	if former := t.next - 1; !t.waitsLocked(former) {
@@ -429,20 +516,50 @@ func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (
 	s.bytes += job.Size
 	s.mu.Unlock()
 	t.wake()
-	return true, nil
+	return err == nil, err
 }
 
-// has says whether an image has been accepted: it waits, or it is kept.
-func (s *Spool) has(t *station, id string) bool {
-	if durable.Exists(t.imagePath(id)) {
-		return true
+// undo takes back what was entered and not accepted. It is false if the disk does not
+// let go of it: then it is there, and is inspected.
+func (t *station) undo(job *queue.Job) bool {
+	_ = os.Remove(t.imagePath(job.ID))
+	if durable.Exists(t.imagePath(job.ID)) {
+		return false
 	}
-	for _, path := range keptPaths(filepath.Dir(s.dir), filepath.Base(t.dir), id) {
+	_ = os.Remove(t.jobPath(job.Number))
+	return true
+}
+
+// find returns where an image is that has been accepted: it waits, or it is kept. ""
+// is nowhere.
+func (s *Spool) find(t *station, id string) string {
+	for _, path := range slices.Concat([]string{t.imagePath(id)}, keptPaths(filepath.Dir(s.dir), filepath.Base(t.dir), id)) {
 		if durable.Exists(path) {
-			return true
+			return path
 		}
 	}
-	return false
+	return ""
+}
+
+// isSame refuses an image whose key was another one's: to say that it has been
+// accepted would be to lose it.
+func isSame(path string, job *queue.Job) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it has just been inspected, or is not kept any more
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != job.SHA256 {
+		return ErrKeyReused
+	}
+	return nil
 }
 
 func (t *station) wake() {
@@ -453,13 +570,15 @@ func (t *station) wake() {
 }
 
 // settle says that an image does not wait any more.
-func (s *Spool) settle(t *station, number uint64, size int64) {
+func (s *Spool) settle(t *station, number uint64, id string) {
+	job, err := t.job(number) // which tells its size, also where the image itself was removed
+	if err == nil && job.ID != id {
+		return // the number was another's, of a spool that had this one's name
+	}
 	t.mu.Lock()
 	if t.waitsLocked(number) {
 		t.gone[number] = true
-		s.mu.Lock()
-		s.bytes -= size
-		s.mu.Unlock()
+		s.release(job.Size)
 	}
 	for ; t.gone[t.low]; t.low++ {
 		delete(t.gone, t.low)

@@ -33,6 +33,30 @@ func (q *Queue) SetPosition(ctx context.Context, name string, seq uint64) error 
 	return q.Add(ctx, StateOf(positionKind, name), raw)
 }
 
+// MovePosition notes how far a reader has come that was at from. The error is
+// [ErrTakenOver] if another reader with the same name has come there first.
+func (q *Queue) MovePosition(ctx context.Context, name string, from, to uint64) error {
+	writer, last, err := q.NewWriter(ctx, StateOf(positionKind, name))
+	if err != nil {
+		return err
+	}
+	var state positionState
+	if last != nil {
+		if err := json.Unmarshal(last.Data, &state); err != nil {
+			return err
+		}
+	}
+	if state.Seq != from {
+		return ErrTakenOver
+	}
+	raw, err := json.Marshal(positionState{to})
+	if err != nil {
+		return err
+	}
+	_, err = writer.Write(ctx, nil, raw)
+	return err
+}
+
 // Add adds a message to a subject that others write to as well.
 func (q *Queue) Add(ctx context.Context, subject string, data []byte) error {
 	for {

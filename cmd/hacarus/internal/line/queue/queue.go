@@ -16,6 +16,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,8 +53,22 @@ type Queue struct {
 // timeout is how long the queue may take to respond before it is asked again.
 const timeout = 2 * time.Second
 
-// Open connects to the queue, and makes its streams if they are not there.
+// Open connects to the queue, and waits until it can be used.
 func Open(ctx context.Context, opts Options) (*Queue, error) {
+	q, err := Connect(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.Prepare(ctx); err != nil {
+		q.Close()
+		return nil, err
+	}
+	return q, nil
+}
+
+// Connect connects to the queue, which need not be there yet: whatever is asked of it
+// waits until then.
+func Connect(opts Options) (*Queue, error) {
 	conn, err := connect(opts)
 	if err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
@@ -63,16 +78,19 @@ func Open(ctx context.Context, opts Options) (*Queue, error) {
 		conn.Close()
 		return nil, fmt.Errorf("queue: %w", err)
 	}
-	q := &Queue{conn: conn, js: js, opts: opts}
-	err = q.make(ctx)
+	return &Queue{conn: conn, js: js, opts: opts}, nil
+}
+
+// Prepare waits for the queue, and makes its streams if they are not there.
+func (q *Queue) Prepare(ctx context.Context) error {
+	err := q.make(ctx)
 	if err == nil {
-		err = checkVersion(conn.ConnectedServerVersion(), opts)
+		err = checkVersion(q.conn.ConnectedServerVersion(), q.opts)
 	}
 	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("queue: %w", err)
+		return fmt.Errorf("queue: %w", err)
 	}
-	return q, nil
+	return nil
 }
 
 func connect(opts Options) (*nats.Conn, error) {
@@ -82,6 +100,10 @@ func connect(opts Options) (*nats.Conn, error) {
 		nats.ReconnectWait(100 * time.Millisecond),
 		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond),
 		nats.RetryOnFailedConnect(true),
+		// Credentials that are refused may be about to be changed, here or there: the
+		// connection must not end for good, with images that nobody is told of.
+		nats.IgnoreAuthErrorAbort(),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { opts.Log.Warn("queue", "error", err) }),
 		// What is sent while nobody is there must not be kept: whoever sent it does so
 		// again, and by then somebody else may have.
 		nats.ReconnectBufSize(-1),
@@ -109,12 +131,12 @@ func (q *Queue) make(ctx context.Context) error {
 			if err == nil {
 				break
 			}
-			if ctx.Err() != nil || errors.Is(err, nats.ErrAuthorization) {
+			if ctx.Err() != nil {
 				return errors.Join(context.Cause(ctx), err)
 			}
 			if time.Since(told) > 10*time.Second {
 				told = time.Now()
-				q.opts.Log.Warn("the queue cannot be used yet", "error", err)
+				q.opts.Log.Warn("the queue cannot be used yet", "error", cmp.Or(q.conn.LastError(), err))
 			}
 			if !pause(ctx, 200*time.Millisecond) {
 				return errors.Join(context.Cause(ctx), err)

@@ -62,11 +62,24 @@ func (f File) Run(ctx context.Context, q *queue.Queue) error {
 		if len(all) == 0 {
 			continue
 		}
+		if err := isAt(file, f.Path); err != nil {
+			return err
+		}
 		if err := file.Append(all...); err != nil {
 			return err
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// isAt refuses a file that was removed or moved: nobody would find what is written into
+// it. The next run begins a new one, with all that the queue has.
+func isAt(file *record.Record, path string) error {
+	there, err := os.Stat(path)
+	if err == nil && !file.Is(there) {
+		err = &fs.PathError{Op: "write", Path: path, Err: errors.New("another file has taken its place")}
+	}
+	return err
 }
 
 // written returns which lines the file has, if its position is not one of this

@@ -16,18 +16,21 @@ import (
 // another's.
 type Line struct {
 	Seq uint64 `json:"seq"`
+	// Missed is true if something before the line is not there any more that came after
+	// the position from which it was read: the history is over, or was lost.
+	Missed bool `json:"missed,omitempty"`
 	record.Entry
 }
 
 // All yields the verdicts and judgements after a position: what is there, and then
 // what comes, until the context ends.
 func All(ctx context.Context, q *queue.Queue, after uint64) iter.Seq2[Line, error] {
-	return lines(q.Follow(ctx, queue.AllVerdicts, after))
+	return lines(after, q.Follow(ctx, queue.AllVerdicts, after))
 }
 
 // There yields those that are there.
 func There(ctx context.Context, q *queue.Queue, after uint64) iter.Seq2[Line, error] {
-	return lines(func(yield func(queue.Message, error) bool) {
+	return lines(after, func(yield func(queue.Message, error) bool) {
 		for {
 			messages, err := q.Read(ctx, queue.AllVerdicts, after+1)
 			if err != nil {
@@ -46,16 +49,22 @@ func There(ctx context.Context, q *queue.Queue, after uint64) iter.Seq2[Line, er
 	})
 }
 
-func lines(messages iter.Seq2[queue.Message, error]) iter.Seq2[Line, error] {
+// lines yields what is in the messages after a position. The stream counts without
+// gaps, so that one tells of messages that it has forgotten.
+func lines(after uint64, messages iter.Seq2[queue.Message, error]) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
+		last, missed := after, false
 		for m, err := range messages {
 			line := Line{}
 			if err == nil {
 				line, err = lineOf(m)
+				missed = missed || last != 0 && m.Seq != last+1
+				last = m.Seq
 			}
 			if err == nil && line.Seq == 0 {
 				continue
 			}
+			line.Missed, missed = missed, false
 			if !yield(line, err) || err != nil {
 				return
 			}

@@ -42,6 +42,75 @@ func publish(t *testing.T, q *queue.Queue, from, to int) {
 	}
 }
 
+// A record that is removed or moved while it is written is written anew: no line goes
+// where nobody finds it.
+func TestFileRemoved(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t)
+	path := filepath.Join(t.TempDir(), "record.jsonl")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			_ = File{Path: path}.Run(ctx, q)
+		}
+	}()
+	has := func(n int) func() bool { return func() bool { return len(idsIn(t, path)) == n } }
+	publish(t, q, 0, 2)
+	require.Eventually(t, has(2), time.Minute, time.Millisecond)
+	require.NoError(t, os.Remove(path))
+	publish(t, q, 2, 3)
+	require.Eventually(t, has(3), time.Minute, time.Millisecond)
+	require.NoError(t, os.Rename(path, path+".1"))
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	publish(t, q, 3, 4)
+	require.Eventually(t, has(4), time.Minute, time.Millisecond)
+	cancel()
+	<-ended
+}
+
+// A reader that was behind the history learns that it has missed something, and one
+// that has read all of it does not.
+func TestMissed(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t)
+	publish(t, q, 0, 5)
+	all := there(t, q, 0)
+	require.Len(t, all, 5)
+	require.NoError(t, q.Forget(t.Context(), queue.VerdictsOf("a"), all[3].Seq))
+	missed := func(after uint64) (missed []bool) {
+		for _, line := range there(t, q, after) {
+			missed = append(missed, line.Missed)
+		}
+		return missed
+	}
+	require.Equal(t, []bool{false, false}, missed(0), "it has not begun yet")
+	require.Equal(t, []bool{true, false}, missed(all[1].Seq))
+	require.Equal(t, []bool{false, false}, missed(all[2].Seq))
+}
+
+func there(t *testing.T, q *queue.Queue, after uint64) (all []Line) {
+	t.Helper()
+	for line, err := range There(t.Context(), q, after) {
+		require.NoError(t, err)
+		all = append(all, line)
+	}
+	return all
+}
+
+// Two readers with one name do not move its position back and forth.
+func TestMovePosition(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t)
+	require.NoError(t, q.MovePosition(t.Context(), "mes", 0, 7))
+	require.ErrorIs(t, q.MovePosition(t.Context(), "mes", 0, 3), queue.ErrTakenOver)
+	require.NoError(t, q.MovePosition(t.Context(), "mes", 7, 9))
+	at, err := q.Position(t.Context(), "mes")
+	require.NoError(t, err)
+	require.Equal(t, uint64(9), at)
+}
+
 // keep writes a record until it has so many lines.
 func keep(t *testing.T, q *queue.Queue, path string, lines int) {
 	t.Helper()
