@@ -480,7 +480,7 @@ func TestManyStationsInBrowser(t *testing.T) {
 		require.Equal(t, "cam-10", pagetest.Eval[string](b, `document.querySelectorAll('.tile h2')[9].textContent`), "in the order of people")
 		b.check("many-" + on.Name)
 		require.GreaterOrEqual(t, pagetest.Eval[float64](b, `document.querySelector('.tile').getBoundingClientRect().height`), 240.0)
-		b.Wait(`document.body.dataset.link === 'up'`)
+		b.Wait(`document.body.dataset.link === 'up' && !document.querySelector('#stations').hidden`)
 		b.Do(`document.querySelector('#stations button').click()`)
 		b.Wait(stationOpen + ` && document.querySelector('#station h2').textContent === 'cam-4'`)
 		b.check("many-" + on.Name + "-station")

@@ -77,6 +77,7 @@ function show() {
     if (station.name !== name) station.open(name);
     station.show(line, connection);
   }
+  if (stations.hidden !== hidesStations()) draw(); // only now it is known whether the wall scrolls
 }
 
 function showTop() {
@@ -110,13 +111,15 @@ let troubles = []; // the stations that somebody should look at
 
 next.addEventListener('click', () => go(troubles[(troubles.indexOf(shown()) + 1) % troubles.length]));
 
+const hidesStations = () => line.stations.size < 2 || (shown() === null && !wall.scrolls);
+
 /**
  * showStations names the stations where not all are in sight, and how many of them
  * somebody should look at. It stays where it is, whatever the verdicts are, and so
  * do its elements: a finger may be on one.
  */
 function showStations() {
-  stations.hidden = line.stations.size < 2 || (shown() === null && !wall.scrolls);
+  stations.hidden = hidesStations();
   if (stations.hidden) return;
   const signs = line.sorted().map((s) => ({ name: s.name, mark: signOf(line, s, connection).mark }));
   troubles = signs.filter(({ mark }) => !['ok', 'old', 'empty'].includes(mark)).map(({ name }) => name);
