@@ -14,14 +14,24 @@ type Receiver interface {
 	Away(reason error)
 }
 
-// Watch looks into the folder again and again until the context ends.
+// Watch looks into the folder again and again until the context ends. The folder need
+// not be there yet.
 func (f *Folder) Watch(ctx context.Context, to Receiver) {
 	defer f.notices.close()
-	away := false
+	away, tidy := false, false
 	for ctx.Err() == nil {
 		begun := time.Now()
 		f.notices.attend(f.opts.Dir, f.opts.Every)
-		images, next, err := f.Finished(begun)
+		var images []*Image
+		var next time.Time
+		var err error
+		if !tidy {
+			err = Tidy(f.opts.Dir)
+			tidy = err == nil
+		}
+		if tidy {
+			images, next, err = f.Finished(begun)
+		}
 		took := time.Since(begun)
 		if away != (err != nil) {
 			away = !away

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,16 +44,20 @@ func (l *process) watchFolders(ctx context.Context) error {
 		})
 		inlets = append(inlets, &inlet{process: l, station: station, dir: dir, folder: folder.New(opts, notices)})
 	}
-	if err := folder.CheckApart(l.p, dirs...); err != nil {
+	if err := folder.CheckApart(l.p, slices.DeleteFunc(dirs, isAway)...); err != nil {
 		return err
 	}
-	for n, i := range inlets {
-		if err := folder.Tidy(dirs[n]); err != nil {
-			return err
-		}
+	for _, i := range inlets {
 		l.running.Go(func() { i.folder.Watch(ctx, i) })
 	}
 	return nil
+}
+
+// isAway says whether a folder is not there: the share of one camera does not keep the
+// line from starting.
+func isAway(dir string) bool {
+	_, err := os.Stat(dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // inlet takes the images of a folder in.

@@ -52,7 +52,6 @@ func (f *taking) inlet(t *testing.T) *inlet {
 	var err error
 	l.spool, err = intake.OpenSpool(intake.SpoolDir(f.data), intake.Limits{Image: 1000})
 	require.NoError(t, err)
-	require.NoError(t, folder.Tidy(f.dir))
 	return &inlet{process: l, station: "a", dir: f.dir, folder: folder.New(f.opts, nil)}
 }
 
@@ -150,6 +149,25 @@ func TestFolderGoesAndComesBack(t *testing.T) {
 			require.Equal(t, 1, strings.Count(f.log.String(), "is not taken in"), f.log.String())
 		})
 	}
+}
+
+// A folder that is not there when the line starts is waited for.
+func TestFolderComesLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newTaking(t)
+		require.NoError(t, os.Remove(f.dir))
+		require.True(t, isAway(f.dir))
+		time.AfterFunc(10500*time.Millisecond, func() {
+			assert.NoError(t, os.Mkdir(f.dir, 0o700))
+			f.write(t, "1.png", picture("1"))
+		})
+		f.run(t)
+		require.Len(t, f.jobs(t), 1)
+		require.Empty(t, f.left(t))
+		require.Equal(t, 1, strings.Count(f.log.String(), "cannot be read"))
+		require.Equal(t, 1, strings.Count(f.log.String(), "is there again"))
+	})
 }
 
 // Lot and serial number come with a sidecar, also a later one, which leaves the folder

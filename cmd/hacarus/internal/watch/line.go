@@ -22,15 +22,14 @@ import (
 
 // line takes the images of a folder to their verdicts, and then where they belong.
 type line struct {
-	p       *program.Program
-	client  *hacarus.Client
-	opts    options
-	journal hacarus.JournalStore
-	record  *record.Record
-	metrics *metrics
-	list    *output.List
-	// versions is used by one goroutine, the one that ranges.
-	versions *versions
+	p        *program.Program
+	client   *hacarus.Client
+	opts     options
+	journal  hacarus.JournalStore
+	record   *record.Record
+	metrics  *metrics
+	list     *output.List
+	versions record.Versions // for the goroutine that ranges
 	folder   *folder.Folder
 	mover    mover
 
@@ -53,14 +52,14 @@ type deed struct {
 const maxTries = 3
 
 func newLine(p *program.Program, client *hacarus.Client, opts options, journal hacarus.JournalStore, m *metrics, notices *folder.Notices) (*line, error) {
-	record, err := record.Open(opts.record)
+	lines, err := record.Open(opts.record)
 	if err != nil {
 		return nil, err
 	}
 	return &line{
-		p: p, client: client, opts: opts, journal: journal, record: record, metrics: m,
+		p: p, client: client, opts: opts, journal: journal, record: lines, metrics: m,
 		list:     p.Out.List(inspect.Columns(p)),
-		versions: &versions{client: client},
+		versions: record.Versions{Client: client},
 		folder:   folder.New(opts.Options, notices),
 		mover:    mover{durable.Disk{Unsynced: unsynced(p)}, opts.move},
 		more:     make(chan struct{}, 1),
@@ -296,12 +295,12 @@ func (l *line) sum(image *folder.Image) (string, error) {
 
 func (l *line) entryOf(ctx context.Context, i *hacarus.Inspection, image *folder.Image) record.Entry {
 	r := inspect.ResultOf(i)
-	model := modelOf(i, l.opts.model)
+	model := record.ModelOf(i, l.opts.model)
 	return record.Entry{
 		ID: image.ID(), Time: time.Now().UTC(),
 		File: output.JSONString(image.Name()), Dir: output.JSONString(l.opts.Dir), Size: image.Info.Size(), Written: image.Info.ModTime().UTC(),
 		Lot: image.Lot, Serial: image.Serial,
-		Model: model, Version: l.versions.of(ctx, model), ItemID: i.ItemID,
+		Model: model, Version: l.versions.Of(ctx, model), ItemID: i.ItemID,
 		Verdict: string(i.Verdict), Score: r.Score, Boxes: record.OnPicture(r.Boxes, i.Item, func() (io.ReadCloser, error) { return image.Open() }), Error: r.Error, By: record.Model,
 		Sidecar: output.JSONString(image.Sidecar.Name), Beside: image.Sidecar.Sum, Note: image.Sidecar.Trouble,
 	}

@@ -158,6 +158,21 @@ func TestInspect(t *testing.T) {
 	require.Zero(t, backlog["a"])
 }
 
+// The record tells the model that has decided, and its version, also where the one in
+// use was asked for.
+func TestModelOfTheRecord(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.service.AddModel(hacarus.Model{ModelID: "in-use", Version: "V7.0", Active: true})
+	b.options.Model = hacarus.ActiveModel
+	b.accept("a", "x", 1, "")
+	b.accept("a", "x", 2, "other")
+	b.inspector("one")
+	all := b.await(2)
+	first, second := entryOf(t, all[0]), entryOf(t, all[1])
+	require.Equal(t, []string{"in-use", "V7.0", "other"}, []string{first.Model, first.Version, second.Model})
+}
+
 // Boxes are where people see the defects, also where a camera was held sideways.
 func TestTurnedImage(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
 // Options are those of an inspector.
@@ -267,7 +268,7 @@ func (o *owner) take(look, ctx, draining context.Context, name string) error {
 	working, cancel := context.WithCancel(ctx)
 	until, drain := context.WithCancel(draining)
 	h := &holding{lease: lease, cancel: cancel, drain: drain, ended: make(chan struct{})}
-	h.station = &station{Options: o.Options, name: name}
+	h.station = &station{Options: o.Options, name: name, versions: record.Versions{Client: o.Client}}
 	if err := h.renew(look); err != nil {
 		cancel()
 		drain()

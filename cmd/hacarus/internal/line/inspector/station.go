@@ -22,7 +22,8 @@ import (
 // station has the images of a station inspected.
 type station struct {
 	Options
-	name string
+	name     string
+	versions record.Versions // for the goroutine that publishes
 
 	mu   sync.Mutex
 	away error // why the service is; nil if it is there
@@ -319,9 +320,11 @@ func (i *inspection) advance(w *work) {
 
 func (i *inspection) entry(w *work) record.Entry {
 	r := inspect.ResultOf(w.done)
+	model := record.ModelOf(w.done, i.modelOf(w.job))
 	return record.Entry{
 		ID: w.job.ID, Time: time.Now().UTC(), Station: w.job.Station, File: output.JSONString(w.job.File), SHA256: w.job.SHA256,
-		Size: w.job.Size, Written: w.job.Accepted, Lot: w.job.Lot, Serial: w.job.Serial, Model: i.modelOf(w.job), ItemID: w.done.ItemID,
+		Size: w.job.Size, Written: w.job.Accepted, Lot: w.job.Lot, Serial: w.job.Serial, ItemID: w.done.ItemID,
+		Model: model, Version: i.versions.Of(i.ctx, model),
 		Verdict: string(w.done.Verdict), Score: r.Score, Error: r.Error, By: record.Model, Note: w.job.Note,
 		Boxes: record.OnPicture(r.Boxes[:min(len(r.Boxes), maxBoxes)], w.done.Item, i.file(w).Open),
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -303,6 +304,25 @@ func follow(t *testing.T, q *Queue) {
 	cancel(errors.New("enough"))
 	for _, err := range q.Follow(ctx, AllJobs, 0) {
 		require.Error(t, err)
+	}
+}
+
+// A message that is larger than the queue takes is refused, and not tried for ever.
+func TestWriteTooLarge(t *testing.T) {
+	t.Parallel()
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _, err := start(t)().NewWriter(t.Context(), JobsOf("a", "x"))
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err = w.Write(ctx, nil, make([]byte, 2<<20))
+			require.ErrorIs(t, err, nats.ErrMaxPayload)
+			require.NoError(t, ctx.Err())
+			_, err = w.Write(ctx, nil, []byte("x"))
+			require.NoError(t, err)
+		})
 	}
 }
 

@@ -74,6 +74,9 @@ func (w *Writer) Write(ctx context.Context, header nats.Header, data []byte) (se
 			w.lost = true
 			return 0, err
 		}
+		if errors.Is(err, nats.ErrMaxPayload) {
+			return 0, err // it will not become smaller
+		}
 		if !pause(ctx, min(time.Duration(try)*20*time.Millisecond, time.Second)) {
 			return 0, errors.Join(context.Cause(ctx), err)
 		}
