@@ -132,7 +132,7 @@ func (s *Spool) rename(former string) error {
 		return err
 	}
 	s.ids = ids
-	return durable.Disk{}.Sync(s.dir)
+	return nil
 }
 
 // ID names the spool.
@@ -494,8 +494,10 @@ func (r *Receive) accept(job *queue.Job) (bool, error) {
 func (s *Spool) enter(t *station, job *queue.Job, jobPart, part *durable.Part) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if path := s.find(t, job.ID); path != "" {
-		return false, errors.Join(isSame(path, job), durable.Disk{}.Sync(t.dir))
+	for path := s.find(t, job.ID); path != ""; path = s.find(t, job.ID) {
+		if err := isSame(path, job); !errors.Is(err, fs.ErrNotExist) { // or else it has just been moved
+			return false, errors.Join(err, durable.Disk{}.Sync(t.dir))
+		}
 	}
 	job.Number = t.next
 	err := jobPart.Rename(t.jobPath(job.Number))
@@ -544,22 +546,11 @@ func (s *Spool) find(t *station, id string) string {
 // isSame refuses an image whose key was another one's: to say that it has been
 // accepted would be to lose it.
 func isSame(path string, job *queue.Job) error {
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it has just been inspected, or is not kept any more
+	sum, err := durable.Sum(path)
+	if err == nil && sum != job.SHA256 {
+		err = ErrKeyReused
 	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return err
-	}
-	if hex.EncodeToString(sum.Sum(nil)) != job.SHA256 {
-		return ErrKeyReused
-	}
-	return nil
+	return err
 }
 
 func (t *station) wake() {
