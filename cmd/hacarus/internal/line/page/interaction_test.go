@@ -282,10 +282,7 @@ func TestTakingBackInBrowser(t *testing.T) {
 
 // handLooks are those for hands.
 func handLooks() []look {
-	if *allLooks {
-		return slices.DeleteFunc(looks(), func(l look) bool { return l.screen == wall4K })
-	}
-	return []look{{phone, "ja", "dark"}, {phone, "en", "light"}, {tablet, "ja", "light"}, {tablet, "en", "dark"}}
+	return slices.DeleteFunc(looks(), func(l look) bool { return l.screen == wall4K })
 }
 
 // What is wrong with a service is told in the language of who looks, by what can be
