@@ -115,9 +115,23 @@ func Create(dir string, write func(io.Writer) error) (*Part, error) {
 
 func (p *Part) Write(b []byte) (int, error) { return p.file.Write(b) }
 
-// Seal ends the writing, and has the content on the disk.
-func (p *Part) Seal() error {
-	return errors.Join(p.file.Chmod(0o644), p.file.Sync(), p.file.Close())
+// Seal ends the writing, and has the content on the disk, for everybody to read.
+func (p *Part) Seal() error { return errors.Join(p.file.Chmod(0o644), p.seal()) }
+
+func (p *Part) seal() error { return errors.Join(p.file.Sync(), p.file.Close()) }
+
+// Secret makes a part that only its owner can read, with a content that is on the disk.
+func Secret(dir string, content []byte) (*Part, error) {
+	part, err := NewPart(dir)
+	if err != nil {
+		return nil, err
+	}
+	_, err = part.Write(content)
+	if err = errors.Join(err, part.seal()); err != nil {
+		part.Discard()
+		return nil, err
+	}
+	return part, nil
 }
 
 // Rename gives the file its name, in place of another one that has it. The name is

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
 )
@@ -56,31 +58,46 @@ func (l *process) readToken() error {
 		l.token = rand.Text()
 		return nil
 	}
-	own := path == ""
-	if own {
+	if path == "" {
 		path = filepath.Join(l.data, "page-token")
+		if err := makeToken(path); err != nil {
+			return err
+		}
 	}
 	token, err := settings.ReadSecret(path)
-	if own && errors.Is(err, os.ErrNotExist) {
-		token = rand.Text()
-		err = writeSecret(path, []byte(token+"\n"))
-	}
 	l.token = strings.TrimSpace(token)
 	return err
+}
+
+// makeToken makes a token if there is none. Where roles see the same folder, the first
+// one's is that of all.
+func makeToken(path string) error {
+	if durable.Exists(path) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	part, err := durable.Secret(filepath.Dir(path), []byte(rand.Text()+"\n"))
+	if err != nil {
+		return err
+	}
+	defer part.Discard()
+	if err := part.Claim(path); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // writeSecret writes a file for the line's owner alone, whole or not at all: one that a
 // full disk has left empty would keep the line from starting.
 func writeSecret(path string, content []byte) error {
-	part := path + ".part"
-	err := os.WriteFile(part, content, 0o600)
-	if err == nil {
-		err = os.Rename(part, path)
-	}
+	part, err := durable.Secret(filepath.Dir(path), content)
 	if err != nil {
-		_ = os.Remove(part)
+		return err
 	}
-	return err
+	defer part.Discard()
+	return part.Rename(path)
 }
 
 // address is where a running line is, for those who may read its folder.

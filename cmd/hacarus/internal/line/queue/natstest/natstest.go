@@ -15,6 +15,9 @@ import (
 // or skips the test.
 func Installed(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("no servers are started with -short")
+	}
 	path, err := exec.LookPath("nats-server")
 	if err != nil {
 		t.Skipf("NOT TESTED on the nats-server of this computer: none is installed (apt-get install nats-server): %v", err)
