@@ -161,7 +161,7 @@ func inspectFlags(p *program.Program) []cli.Flag {
 		&cli.DurationFlag{Name: "hold", Category: category, Value: 10 * time.Second, Usage: p.Text("`TIME` that a verdict waits for those of earlier images of its station")},
 		&cli.IntFlag{Name: "concurrency", Category: category, Value: 2, Usage: p.Text("`NUMBER` of uploads at a time for each station")},
 		&cli.DurationFlag{Name: "grace", Category: category, Value: 10 * time.Minute, Usage: p.Text("`TIME` that a verdict may take after it was asked for")},
-		&cli.DurationFlag{Name: "remember", Category: category, Value: time.Hour, Usage: p.Text("`TIME` for which the journal remembers an image that is done with")},
+		&cli.DurationFlag{Name: "remember", Category: category, Value: 10 * time.Minute, Usage: p.Text("`TIME` for which the journal remembers an image that is done with")},
 		&cli.DurationFlag{Name: "history", Category: category, Value: 90 * 24 * time.Hour, Usage: p.Text("`TIME` for which verdicts can be read again; 0 is for ever")},
 		&cli.DurationFlag{Name: "drain", Category: category, Value: 10 * time.Second, Usage: p.Text("`TIME` that images under way have for their verdicts after SIGTERM")},
 	}
