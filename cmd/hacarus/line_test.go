@@ -371,7 +371,7 @@ func TestLineKilled(t *testing.T) {
 	if raceEnabled {
 		t.Skip("each process takes a second to start")
 	}
-	p := newPlant(t, 4)
+	p := newPlant(t, 10)
 	p.loseResponses(*lineKills)
 	addr := freeAddress()
 	w := p.start("line", p.hacarus("line", "--data", p.at("data"), "--model", "m", "--addr", addr, "--grace", "10s", "--hold", "1m", "--min-free", "0"))
@@ -441,7 +441,7 @@ func TestLineInstalledClusterImages(t *testing.T) {
 
 func killCluster(t *testing.T, shared bool, node ...string) {
 	t.Helper()
-	p := newPlant(t, 4)
+	p := newPlant(t, 10)
 	p.loseResponses(*lineKills)
 	nats, workers := p.cluster(node...)
 	addr := freeAddress()

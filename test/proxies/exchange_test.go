@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,8 +24,43 @@ type proxy struct {
 	script  script
 	// number counts the requests that the script was asked about.
 	number atomic.Int64
-	// busy counts the requests that the proxy works on.
+	// busy counts the requests that the proxy works on, and the connections that were
+	// closed and from which a request may still have come.
 	busy atomic.Int64
+}
+
+// track has a connection counted from its end until nothing of it is served any more,
+// which the function that is returned tells.
+func (p *proxy) track(raw net.Conn) (conn *trackedConn, served func()) {
+	conn = &trackedConn{TCPConn: raw.(*net.TCPConn), busy: &p.busy}
+	return conn, conn.served
+}
+
+type trackedConn struct {
+	*net.TCPConn
+	busy *atomic.Int64
+
+	mu           sync.Mutex
+	closed, over bool
+}
+
+func (c *trackedConn) Close() error {
+	c.mu.Lock()
+	if !c.closed && !c.over {
+		c.busy.Add(1)
+	}
+	c.closed = true
+	c.mu.Unlock()
+	return c.TCPConn.Close()
+}
+
+func (c *trackedConn) served() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed && !c.over {
+		c.busy.Add(-1)
+	}
+	c.over = true
 }
 
 // settle waits until the proxy works on no request.
@@ -120,14 +156,14 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 
 // endOutput closes one direction of a connection.
 func endOutput(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(*trackedConn); ok {
 		_ = tcp.CloseWrite()
 	}
 }
 
 // breakConnection closes a connection so that the other side sees a reset.
 func breakConnection(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(*trackedConn); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()

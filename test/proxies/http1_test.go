@@ -19,7 +19,9 @@ func newHTTP1(t *testing.T, id identity, service *hacarustest.Server, s script) 
 	t.Helper()
 	p := &proxy{service: service, script: s}
 	config := &tls.Config{Certificates: []tls.Certificate{id.pair}, NextProtos: []string{"http/1.1"}}
-	p.address = listen(t, func(raw net.Conn) {
+	p.address = listen(t, func(accepted net.Conn) {
+		raw, served := p.track(accepted)
+		defer served()
 		conn := tls.Server(raw, config)
 		input := bufio.NewReader(conn)
 		for {

@@ -24,7 +24,9 @@ func newHTTP2(t *testing.T, id identity, service *hacarustest.Server, s script) 
 	t.Helper()
 	p := &proxy{service: service, script: s}
 	config := &tls.Config{Certificates: []tls.Certificate{id.pair}, NextProtos: []string{"h2"}}
-	p.address = listen(t, func(raw net.Conn) {
+	p.address = listen(t, func(accepted net.Conn) {
+		raw, served := p.track(accepted)
+		defer served()
 		c := &conn2{proxy: p, raw: raw, conn: tls.Server(raw, config), open: map[uint32]*exchange2{}}
 		c.serve()
 	})
