@@ -101,12 +101,25 @@ func NewPart(dir string) (*Part, error) {
 
 // Create makes a part, with what a function writes, that is on the disk.
 func Create(dir string, write func(io.Writer) error) (*Part, error) {
+	return create(dir, write, (*Part).Seal)
+}
+
+// Secret makes one with a content that only its owner can read.
+func Secret(dir string, content []byte) (*Part, error) {
+	write := func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	}
+	return create(dir, write, (*Part).seal)
+}
+
+func create(dir string, write func(io.Writer) error, seal func(*Part) error) (*Part, error) {
 	part, err := NewPart(dir)
 	if err != nil {
 		return nil, err
 	}
 	buffered := bufio.NewWriter(part)
-	if err := errors.Join(write(buffered), buffered.Flush(), part.Seal()); err != nil {
+	if err := errors.Join(write(buffered), buffered.Flush(), seal(part)); err != nil {
 		part.Discard()
 		return nil, err
 	}
@@ -119,20 +132,6 @@ func (p *Part) Write(b []byte) (int, error) { return p.file.Write(b) }
 func (p *Part) Seal() error { return errors.Join(p.file.Chmod(0o644), p.seal()) }
 
 func (p *Part) seal() error { return errors.Join(p.file.Sync(), p.file.Close()) }
-
-// Secret makes a part that only its owner can read, with a content that is on the disk.
-func Secret(dir string, content []byte) (*Part, error) {
-	part, err := NewPart(dir)
-	if err != nil {
-		return nil, err
-	}
-	_, err = part.Write(content)
-	if err = errors.Join(err, part.seal()); err != nil {
-		part.Discard()
-		return nil, err
-	}
-	return part, nil
-}
 
 // Rename gives the file its name, in place of another one that has it. The name is
 // durable when the folder is synced.

@@ -36,6 +36,7 @@ type Options struct {
 type Folder struct {
 	opts    Options
 	notices *Notices // nil for none
+	tidy    bool     // for Watch
 
 	mu    sync.Mutex
 	files map[string]*sighting // by name

@@ -18,20 +18,11 @@ type Receiver interface {
 // not be there yet.
 func (f *Folder) Watch(ctx context.Context, to Receiver) {
 	defer f.notices.close()
-	away, tidy := false, false
+	away := false
 	for ctx.Err() == nil {
 		begun := time.Now()
 		f.notices.attend(f.opts.Dir, f.opts.Every)
-		var images []*Image
-		var next time.Time
-		var err error
-		if !tidy {
-			err = Tidy(f.opts.Dir)
-			tidy = err == nil
-		}
-		if tidy {
-			images, next, err = f.Finished(begun)
-		}
+		images, next, err := f.look(begun)
 		took := time.Since(begun)
 		if away != (err != nil) {
 			away = !away
@@ -40,6 +31,17 @@ func (f *Folder) Watch(ctx context.Context, to Receiver) {
 		to.Found(ctx, images)
 		f.pause(ctx, next, took)
 	}
+}
+
+// look finds what is finished. Before the first look, the folder is tidied.
+func (f *Folder) look(now time.Time) ([]*Image, time.Time, error) {
+	if !f.tidy {
+		if err := Tidy(f.opts.Dir); err != nil {
+			return nil, time.Time{}, err
+		}
+		f.tidy = true
+	}
+	return f.Finished(now)
 }
 
 // leastPause is for how long nothing is looked for, however many notices come: a
