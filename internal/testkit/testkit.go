@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
 
@@ -56,4 +57,15 @@ func Together(n int, call func(n int) error) []error {
 	}
 	group.Wait()
 	return errs
+}
+
+// Names returns the names in a folder, in their order.
+func Names(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }

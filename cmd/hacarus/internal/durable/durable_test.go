@@ -10,17 +10,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-func names(t *testing.T, dir string) (list []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
-}
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
+)
 
 func read(t *testing.T, path string) string {
 	t.Helper()
@@ -43,7 +35,7 @@ func TestWrite(t *testing.T) {
 	}), failure)
 	require.Error(t, Disk{}.Write(filepath.Join(dir, "none", "a"), strings.NewReader("x")))
 	require.Equal(t, "two", read(t, path))
-	require.Equal(t, []string{"a"}, names(t, dir))
+	require.Equal(t, []string{"a"}, testkit.Names(t, dir))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o644), info.Mode().Perm()|0o200)
@@ -68,7 +60,7 @@ func TestUnsynced(t *testing.T) {
 		require.ErrorIs(t, disk.Write(a, strings.NewReader("x")), want)
 		require.ErrorIs(t, disk.Move(a, b), want)
 		require.Equal(t, "x", read(t, b))
-		require.Equal(t, []string{"b"}, names(t, dir))
+		require.Equal(t, []string{"b"}, testkit.Names(t, dir))
 	}
 	require.Equal(t, 3, told, "of a write, and of two folders")
 	require.Error(t, Disk{}.Sync(filepath.Join(t.TempDir(), "none")))
@@ -90,12 +82,12 @@ func TestPart(t *testing.T) {
 	first.Discard()
 	second.Discard()
 	require.Equal(t, "first", read(t, path))
-	require.Equal(t, []string{"a"}, names(t, dir))
+	require.Equal(t, []string{"a"}, testkit.Names(t, dir))
 
 	create("of a run that was killed")
-	require.Len(t, names(t, dir), 2)
+	require.Len(t, testkit.Names(t, dir), 2)
 	require.NoError(t, RemoveParts(dir))
-	require.Equal(t, []string{"a"}, names(t, dir))
+	require.Equal(t, []string{"a"}, testkit.Names(t, dir))
 	require.True(t, Exists(path))
 	require.False(t, Exists(path+"-none"))
 }

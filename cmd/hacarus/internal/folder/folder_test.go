@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/durable"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func write(t *testing.T, path, content string) {
@@ -25,16 +26,6 @@ func read(t *testing.T, path string) string {
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return string(raw)
-}
-
-func names(t *testing.T, dir string) (list []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
 }
 
 // found returns what is finished some time after now.
@@ -72,7 +63,7 @@ func TestTidy(t *testing.T) {
 	require.Equal(t, "a", read(t, filepath.Join(dir, "a-1.png")))
 	require.Equal(t, "the next b", read(t, filepath.Join(dir, "b.png")))
 	require.Equal(t, "the next c", read(t, filepath.Join(dir, "c.png")))
-	left := names(t, dir)
+	left := testkit.Names(t, dir)
 	require.Len(t, left, 4)
 	require.Regexp(t, `^c-\d{8}T`, left[2])
 	require.Equal(t, "another c", read(t, filepath.Join(dir, left[2])))
@@ -88,7 +79,7 @@ func TestRemove(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, ".png", filepath.Ext(removingName(name, sum)))
 		require.NoError(t, image.Remove(sum))
-		require.Empty(t, names(t, dir))
+		require.Empty(t, testkit.Names(t, dir))
 		require.NoError(t, image.Remove(sum), "somebody else did it")
 		write(t, image.Path, "y")
 		require.ErrorIs(t, image.Remove(sum), ErrReplaced)
@@ -121,7 +112,7 @@ func TestPlaceOfManyEqualNames(t *testing.T) {
 		require.Regexp(t, `^latest(-\d{8}T\d{6}\.\d{9})?\.png$`, filepath.Base(target), "found at once, and not by counting")
 		require.NoError(t, os.Rename(path, target))
 	}
-	require.Len(t, names(t, ng), 300)
+	require.Len(t, testkit.Names(t, ng), 300)
 }
 
 // A share may go and come at any moment, also while its folder is looked at.

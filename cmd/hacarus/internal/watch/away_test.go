@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // unmount takes the watched folder away for some time, as a share does whose server
@@ -59,8 +60,8 @@ func TestFolderGoesWhileImagesAreInspected(t *testing.T) {
 					w.write(t, "good.png", picture(t, 0))
 					w.unmount(t, at, 20*time.Second, mountPoint)
 					w.watch(t, 10*time.Minute)
-					require.Equal(t, []string{"1.png", "2.png", "3.png"}, names(t, w.opts.ng), "%v %v %v: %s", mountPoint, move, at, w.stderr.String())
-					require.Empty(t, names(t, w.opts.failed))
+					require.Equal(t, []string{"1.png", "2.png", "3.png"}, testkit.Names(t, w.opts.ng), "%v %v %v: %s", mountPoint, move, at, w.stderr.String())
+					require.Empty(t, testkit.Names(t, w.opts.failed))
 					require.Len(t, w.entries(t), 4)
 					require.Equal(t, 4, w.uploaded())
 				})
@@ -84,7 +85,7 @@ func TestFolderComesBackWithOldImages(t *testing.T) {
 			w.watch(t, 7*time.Hour)
 			require.Equal(t, 3, w.uploaded())
 			require.Len(t, w.entries(t), 3)
-			require.Equal(t, []string{"bad.png"}, names(t, w.opts.ng))
+			require.Equal(t, []string{"bad.png"}, testkit.Names(t, w.opts.ng))
 		})
 	}
 }
@@ -102,7 +103,7 @@ func TestImageIsThereAgainAfterARestart(t *testing.T) {
 			w.watch(t, time.Minute)
 			require.NoError(t, os.Rename(path+".away", path))
 			w.watch(t, time.Minute)
-			require.Equal(t, []string{"1.png"}, names(t, w.opts.ng))
+			require.Equal(t, []string{"1.png"}, testkit.Names(t, w.opts.ng))
 			require.Equal(t, 1, w.server.Executions("predictItems"))
 		})
 	}
@@ -148,7 +149,7 @@ func TestWatchResumesUnderNamesOfBytes(t *testing.T) {
 			w.watch(t, 10*time.Second)
 			require.NoDirExists(t, w.opts.ng)
 			w.watch(t, 10*time.Second)
-			require.Equal(t, files, names(t, w.opts.ng))
+			require.Equal(t, files, testkit.Names(t, w.opts.ng))
 		})
 	}
 }

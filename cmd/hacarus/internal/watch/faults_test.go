@@ -23,6 +23,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // Every name that a disk allows is an image's, and none forges a line. Files that are
@@ -46,8 +47,8 @@ func TestWatchNames(t *testing.T) {
 			left++
 		}
 		w.watch(t, time.Minute)
-		require.ElementsMatch(t, odd, names(t, w.opts.ng))
-		require.Len(t, names(t, w.opts.Dir), left)
+		require.ElementsMatch(t, odd, testkit.Names(t, w.opts.ng))
+		require.Len(t, testkit.Names(t, w.opts.Dir), left)
 		require.Len(t, w.entries(t), len(odd)+1)
 		require.Len(t, strings.Split(strings.TrimSpace(w.stdout.String()), "\n"), len(odd)+1, w.stdout.String())
 		require.NotContains(t, w.stdout.String(), "\nOK       forged")
@@ -87,7 +88,7 @@ func TestWatchOneBrokenImage(t *testing.T) {
 		}
 		require.NotZero(t, asked)
 		require.LessOrEqual(t, asked, 3)
-		require.Equal(t, []string{"broken.png", "broken.png.txt"}, names(t, w.opts.failed))
+		require.Equal(t, []string{"broken.png", "broken.png.txt"}, testkit.Names(t, w.opts.failed))
 		require.Equal(t, 1, strings.Count(w.stdout.String(), "broken.png"))
 		require.Len(t, w.entries(t), 201)
 	})
@@ -102,15 +103,15 @@ func TestWatchUnknownOutcome(t *testing.T) {
 		w.opts.move = true
 		w.write(t, "a.png", picture(t, 0xff))
 		w.watch(t, time.Minute)
-		require.Len(t, names(t, w.opts.ng), 1)
+		require.Len(t, testkit.Names(t, w.opts.ng), 1)
 		w.opts.journal += "-lost" // so that nobody knows of the earlier item
 		w.server.Inject("addItem", hacarustest.CloseConnection().Before())
 		w.write(t, "a.png", append(picture(t, 0), "another"...))
 		time.AfterFunc(time.Minute, func() { w.write(t, "good.png", picture(t, 0)) })
 		w.watch(t, time.Hour)
-		require.Equal(t, []string{"a.png", "a.png.txt"}, names(t, w.opts.failed), w.stderr.String())
+		require.Equal(t, []string{"a.png", "a.png.txt"}, testkit.Names(t, w.opts.failed), w.stderr.String())
 		require.LessOrEqual(t, len(w.server.Calls("addItem")), 2+maxTries)
-		require.Equal(t, []string{"good.png"}, names(t, w.opts.Dir), "the line goes on")
+		require.Equal(t, []string{"good.png"}, testkit.Names(t, w.opts.Dir), "the line goes on")
 		require.Len(t, w.entries(t), 3)
 	})
 }
@@ -138,9 +139,9 @@ func TestMoveGivesBack(t *testing.T) {
 	require.NoError(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
 	require.ErrorIs(t, mover{}.moveTo(&folder.Image{Path: path, Info: info}, sum, filepath.Join(ng, "latest.png")), folder.ErrReplaced)
 	require.Equal(t, "the next ", string(read(t, path)))
-	require.Empty(t, names(t, ng))
+	require.Empty(t, testkit.Names(t, ng))
 	require.ErrorIs(t, mover{}.copyTo(&folder.Image{Path: path, Info: info}, sum, filepath.Join(ng, "latest.png")), folder.ErrReplaced)
-	require.Empty(t, names(t, ng))
+	require.Empty(t, testkit.Names(t, ng))
 }
 
 // A share on which folders cannot be made durable does not stop the line, which says

@@ -20,6 +20,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 var hour = flag.Bool("hour", false, "let TestWatchHour have as many images as half a busy hour has")
@@ -160,8 +161,8 @@ func TestWatchHour(t *testing.T) { //nolint:paralleltest // it measures the heap
 		work.Wait()
 		require.Equal(t, 20+fast+slow, camera.n)
 		require.Len(t, w.entries(t), camera.n)
-		require.Len(t, names(t, w.opts.done), camera.n)
-		require.Empty(t, names(t, w.opts.Dir))
+		require.Len(t, testkit.Names(t, w.opts.done), camera.n)
+		require.Empty(t, testkit.Names(t, w.opts.Dir))
 		require.Less(t, after-before, int64(4<<20), "bytes more after %d images", camera.n)
 		t.Logf("%d images; at most %d waited, and none longer than %v; %d KiB more in the end", camera.n, most, longest, (after-before)>>10)
 	})

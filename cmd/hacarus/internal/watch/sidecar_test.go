@@ -13,6 +13,7 @@ import (
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // entriesByFile are the record's, by the file's name.
@@ -51,13 +52,13 @@ func TestSidecars(t *testing.T) {
 			require.Contains(t, entries["d.png"].Note, "the sidecar d.png.json is no JSON object")
 			require.Less(t, entries["a.png"].Time.Sub(entries["c.png"].Time), -5*time.Second, "it has not waited")
 
-			require.Equal(t, []string{"a.png", "a.png.json", "b.json", "b.png", "c.png"}, names(t, w.opts.ng))
-			require.Equal(t, []string{"d.png", "d.png.json", "d.png.txt"}, names(t, w.opts.failed))
+			require.Equal(t, []string{"a.png", "a.png.json", "b.json", "b.png", "c.png"}, testkit.Names(t, w.opts.ng))
+			require.Equal(t, []string{"d.png", "d.png.json", "d.png.txt"}, testkit.Names(t, w.opts.failed))
 			left := 7
 			if move {
 				left = 0
 			}
-			require.Len(t, names(t, w.opts.Dir), left)
+			require.Len(t, testkit.Names(t, w.opts.Dir), left)
 		})
 	}
 }
@@ -78,8 +79,8 @@ func TestSidecarsOfReplacedImages(t *testing.T) {
 		entries := w.entries(t)
 		require.Len(t, entries, 2)
 		require.Equal(t, []string{"1", "2"}, []string{entries[0].Serial, entries[1].Serial})
-		require.Empty(t, names(t, w.opts.Dir))
-		require.Len(t, names(t, w.opts.ng), 3)
+		require.Empty(t, testkit.Names(t, w.opts.Dir))
+		require.Len(t, testkit.Names(t, w.opts.ng), 3)
 		require.Equal(t, `{"serial": "2"}`, string(read(t, strings.TrimSuffix(entries[1].To, ".png")+".json")))
 	})
 }
@@ -103,12 +104,12 @@ func TestSidecarsAfterACrash(t *testing.T) {
 				w.write(t, "a.png.json", []byte(`{"serial": "1"}`))
 				time.AfterFunc(time.Second, func() { assert.NoError(t, os.RemoveAll(w.opts.ng)) })
 				w.watch(t, 10*time.Second) // can put nothing aside
-				require.Len(t, names(t, w.opts.Dir), 2)
+				require.Len(t, testkit.Names(t, w.opts.Dir), 2)
 				require.NoError(t, os.MkdirAll(w.opts.ng, 0o700))
 				require.NoError(t, crashed(w, w.entries(t)[0]))
 				w.watch(t, 10*time.Second)
-				require.Equal(t, []string{"a.png", "a.png.json"}, names(t, w.opts.ng))
-				require.Empty(t, names(t, w.opts.Dir))
+				require.Equal(t, []string{"a.png", "a.png.json"}, testkit.Names(t, w.opts.ng))
+				require.Empty(t, testkit.Names(t, w.opts.Dir))
 				require.Len(t, w.entries(t), 1)
 			})
 		})

@@ -109,16 +109,6 @@ func (w *watching) entries(t *testing.T) (entries []record.Entry) {
 	return entries
 }
 
-func names(t *testing.T, dir string) (list []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
-}
-
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -140,22 +130,22 @@ func TestWatch(t *testing.T) {
 		w.watch(t, 10*time.Second)
 		require.Contains(t, w.stdout.String(), "NG       検査 1.png\n")
 		require.Contains(t, w.stdout.String(), "OK       slow.png\n")
-		require.Equal(t, []string{"検査 1.png"}, names(t, w.opts.ng))
+		require.Equal(t, []string{"検査 1.png"}, testkit.Names(t, w.opts.ng))
 
 		for range 2 { // again with the same journal
 			w.write(t, "more.png", picture(t, 0xfe))
 			w.watch(t, 10*time.Second)
 		}
 		require.Equal(t, 3, w.server.Executions("predictItems"))
-		require.Contains(t, names(t, w.opts.ng), "more.png")
+		require.Contains(t, testkit.Names(t, w.opts.ng), "more.png")
 
 		// Another image of an old name is another item, and is kept beside the other.
 		w.opts.move = true
 		w.write(t, "more.png", picture(t, 0xfd))
 		w.watch(t, 10*time.Second)
 		require.Equal(t, 4, w.server.Executions("predictItems"))
-		require.Equal(t, []string{"._x.png", ".hidden.png", "slow.png"}, names(t, w.opts.Dir), "what was left there moves now")
-		require.GreaterOrEqual(t, len(names(t, w.opts.ng)), 3)
+		require.Equal(t, []string{"._x.png", ".hidden.png", "slow.png"}, testkit.Names(t, w.opts.Dir), "what was left there moves now")
+		require.GreaterOrEqual(t, len(testkit.Names(t, w.opts.ng)), 3)
 		require.Contains(t, w.metrics.String(), `hacarus_watch_images_total{verdict="NG"} 1`)
 		require.Contains(t, w.metrics.String(), "hacarus_watch_waiting 0")
 	})
@@ -173,7 +163,7 @@ func TestWatchAgain(t *testing.T) {
 		calls := len(w.server.Calls("getItemById"))
 		w.watch(t, 10*time.Second)
 		require.Len(t, w.entries(t), 2, "a line for each image")
-		require.Empty(t, names(t, w.opts.ng), "a person has taken it away")
+		require.Empty(t, testkit.Names(t, w.opts.ng), "a person has taken it away")
 		require.Len(t, w.server.Calls("getItemById"), calls, "nothing is asked again")
 		e := w.entries(t)[0]
 		require.Equal(t, "model", e.By)
@@ -194,9 +184,9 @@ func TestWatchResumes(t *testing.T) {
 			require.Contains(t, w.stderr.String(), "not put aside yet")
 			require.NoDirExists(t, w.opts.ng)
 			w.watch(t, 10*time.Second)
-			require.Equal(t, []string{"bad.png"}, names(t, w.opts.ng))
+			require.Equal(t, []string{"bad.png"}, testkit.Names(t, w.opts.ng))
 			require.Len(t, w.entries(t), 1)
-			require.Equal(t, move, len(names(t, w.opts.Dir)) == 0)
+			require.Equal(t, move, len(testkit.Names(t, w.opts.Dir)) == 0)
 		})
 	}
 }
@@ -212,9 +202,9 @@ func TestWatchFailedImages(t *testing.T) {
 		w.write(t, "broken.png", picture(t, 0)[:40])
 		time.AfterFunc(5*time.Second, func() { w.write(t, "good.png", picture(t, 0)) })
 		w.watch(t, 30*time.Minute)
-		require.Equal(t, []string{"broken.png", "broken.png.txt", "text.png", "text.png.txt"}, names(t, w.opts.failed))
+		require.Equal(t, []string{"broken.png", "broken.png.txt", "text.png", "text.png.txt"}, testkit.Names(t, w.opts.failed))
 		require.Contains(t, string(read(t, filepath.Join(w.opts.failed, "text.png.txt"))), "PNG, JPEG and TIFF")
-		require.Equal(t, []string{"good.png"}, names(t, w.opts.Dir))
+		require.Equal(t, []string{"good.png"}, testkit.Names(t, w.opts.Dir))
 		require.Len(t, w.entries(t), 3)
 		require.Equal(t, 3, w.server.Executions("addItem")+1, "the text was refused")
 	})
@@ -231,7 +221,7 @@ func TestWatchReplacedImages(t *testing.T) {
 			next := append(picture(t, 0), "a little longer"...)
 			time.AfterFunc(4*time.Second, func() { w.write(t, "latest.png", next) })
 			w.watch(t, time.Minute)
-			require.Empty(t, names(t, w.opts.ng))
+			require.Empty(t, testkit.Names(t, w.opts.ng))
 			require.Equal(t, next, read(t, filepath.Join(w.opts.Dir, "latest.png")))
 			entries := w.entries(t)
 			require.Len(t, entries, 2)
@@ -296,14 +286,14 @@ func TestWatchEndsWithImagesUnderWay(t *testing.T) {
 				}
 				refuse(w)
 				require.NotErrorIs(t, w.run(t, time.Hour), context.DeadlineExceeded)
-				require.Len(t, names(t, w.opts.Dir), 3)
+				require.Len(t, testkit.Names(t, w.opts.Dir), 3)
 				require.Empty(t, w.stdout.String())
 
 				if w.opts.model != hacarus.ActiveModel { // a journal is of one model
 					w.opts.model, w.opts.journal = hacarus.ActiveModel, w.opts.journal+"-2"
 				}
 				w.watch(t, 10*time.Minute)
-				require.Len(t, names(t, w.opts.ng), 3, w.stderr.String())
+				require.Len(t, testkit.Names(t, w.opts.ng), 3, w.stderr.String())
 				require.Len(t, w.entries(t), 3)
 			})
 		})
@@ -320,10 +310,10 @@ func TestWatchEndsWithAnUploadUnderWay(t *testing.T) {
 		w.write(t, "a.png", picture(t, 255))
 		time.AfterFunc(10*time.Second, func() { w.write(t, "b.png", picture(t, 254)) })
 		require.ErrorIs(t, w.run(t, time.Hour), hacarus.ErrForbidden)
-		require.Len(t, names(t, w.opts.Dir), 2)
+		require.Len(t, testkit.Names(t, w.opts.Dir), 2)
 		require.Empty(t, w.stdout.String())
 		w.watch(t, 10*time.Minute)
-		require.Len(t, names(t, w.opts.ng), 2, w.stderr.String())
+		require.Len(t, testkit.Names(t, w.opts.ng), 2, w.stderr.String())
 		require.Len(t, w.entries(t), 2)
 		require.Equal(t, 2, w.server.Executions("addItem"), "none is uploaded again")
 	})
@@ -382,8 +372,8 @@ func TestWatchBacklog(t *testing.T) {
 		}()
 		w.watch(t, time.Hour)
 		require.Len(t, w.entries(t), images)
-		require.Len(t, names(t, w.opts.ng), images/2)
-		require.Len(t, names(t, w.opts.Dir), images/2)
+		require.Len(t, testkit.Names(t, w.opts.ng), images/2)
+		require.Len(t, testkit.Names(t, w.opts.Dir), images/2)
 		require.Less(t, <-oldest, (images/107.0+2)*60, "seconds that the oldest waited")
 		_, left := w.metrics.backlog()
 		require.Zero(t, left)
@@ -413,7 +403,7 @@ func TestMoveAcrossDisks(t *testing.T) {
 
 	require.NoError(t, mover{}.moveTo(image, sum, filepath.Join(elsewhere, "a.png")))
 	require.Equal(t, "an image", string(read(t, filepath.Join(elsewhere, "a.png"))))
-	require.Empty(t, names(t, dir))
+	require.Empty(t, testkit.Names(t, dir))
 	require.NoError(t, mover{}.moveTo(image, sum, filepath.Join(elsewhere, "a.png")), "it is done")
 
 	require.NoError(t, os.WriteFile(path, []byte("another image"), 0o600))
