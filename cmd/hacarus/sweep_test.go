@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -67,22 +68,28 @@ func threshold(t *testing.T, s *hacarustest.Server, model string) float64 {
 	return *set.Threshold
 }
 
-// tried waits until a value has been tried for a while.
-func tried(t *testing.T, s *hacarustest.Server, value string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		calls := s.Calls("setModelPredictParameters")
-		return len(calls) > 0 && calls[len(calls)-1].Executed && bytes.Contains(calls[len(calls)-1].Body, []byte(value))
-	}, patience, 10*time.Millisecond)
+// trying tells whether this is the value that the model was given last.
+func trying(s *hacarustest.Server, value string) bool {
+	for _, call := range slices.Backward(s.Calls("setModelPredictParameters")) {
+		if call.Executed {
+			return bytes.Contains(call.Body, []byte(value))
+		}
+	}
+	return false
 }
 
-// after has the requests of an operation go wrong after the first few, until it is
+// tried waits until the model was given a value.
+func tried(t *testing.T, s *hacarustest.Server, value string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return trying(s, value) }, patience, 10*time.Millisecond)
+}
+
+// wrongIf has the requests of an operation go wrong while something holds, until it is
 // mended.
-func after(s *hacarustest.Server, few int32, operation string, wrong http.HandlerFunc) (mend func()) {
+func wrongIf(s *hacarustest.Server, operation string, holds func() bool, wrong http.HandlerFunc) (mend func()) {
 	var mended atomic.Bool
-	var seen atomic.Int32
 	s.Inject(operation, hacarustest.Repeat(1000, hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
-		if seen.Add(1) <= few || mended.Load() {
+		if mended.Load() || !holds() {
 			service.ServeHTTP(w, r)
 			return
 		}
@@ -91,11 +98,10 @@ func after(s *hacarustest.Server, few int32, operation string, wrong http.Handle
 	return func() { mended.Store(true) }
 }
 
-// stuck lets the predictions wait for ever after those of two looks: the first one,
-// and the one with the value that the model has.
-func stuck(t *testing.T, s *hacarustest.Server) (mend func()) {
+// stuck lets the predictions wait for ever while a value is tried.
+func stuck(t *testing.T, s *hacarustest.Server, value string) (mend func()) {
 	t.Helper()
-	return after(s, 2, "predictItems", func(_ http.ResponseWriter, r *http.Request) {
+	return wrongIf(s, "predictItems", func() bool { return trying(s, value) }, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only after that, the end of the connection ends the context
 		<-r.Context().Done()
 	})
@@ -112,7 +118,7 @@ func TestSweepInterrupted(t *testing.T) {
 				t.Skip("whoever has started the tests ignores it, and so does the program then")
 			}
 			s, model, set, home := coarse(t)
-			stuck(t, s)
+			stuck(t, s, "0.7")
 			p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.7", "--was", "default", "--yes", "-o", "json")
 			require.NoError(t, p.Start())
 			tried(t, s, "0.7")
@@ -146,7 +152,7 @@ func TestSweepUnread(t *testing.T) {
 func TestSweepKilled(t *testing.T) {
 	t.Parallel()
 	s, model, set, home := coarse(t)
-	mend := stuck(t, s)
+	mend := stuck(t, s, "0.7")
 	p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.7", "--was", "default", "--yes")
 	require.NoError(t, p.Start())
 	tried(t, s, "0.7")
@@ -188,7 +194,7 @@ func TestSweepNotPutBack(t *testing.T) {
 		t.Run(strconv.FormatBool(mended), func(t *testing.T) {
 			t.Parallel()
 			s, model, set, home := coarse(t)
-			over := after(s, 2, "setModelPredictParameters", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+			over := wrongIf(s, "setModelPredictParameters", func() bool { return trying(s, "0.7") }, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 			p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.7", "--was", "0.1", "--yes", "-o", "json")
 			code, _ := started(t, p).end(t)
 			require.Equal(t, 3, code, p.stderr.String())
@@ -239,7 +245,7 @@ func TestSweepFails(t *testing.T) {
 func TestSweepWithoutVerdicts(t *testing.T) {
 	t.Parallel()
 	s, model, set, home := coarse(t)
-	after(s, 2, "predictItems", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusUnprocessableEntity) })
+	wrongIf(s, "predictItems", func() bool { return trying(s, "0.001") }, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusUnprocessableEntity) })
 	p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.001", "--was", "0.1", "--yes", "-o", "json")
 	code, _ := started(t, p).end(t)
 	require.Equal(t, 0, code, p.stderr.String())
