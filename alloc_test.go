@@ -30,9 +30,7 @@ import (
 // of a factory are.
 func (s *fakeHTTP1) loggedIn(t *testing.T, opts ...Option) *Client {
 	t.Helper()
-	if testkit.Race {
-		t.Skip("the race detector allocates too")
-	}
+	testkit.NotWithRace(t, "the race detector allocates too")
 	c := newTestClient(t, s.start(t), append([]Option{WithObserver(func(context.Context, Attempt) {})}, opts...)...)
 	_, err := c.Login(t.Context())
 	require.NoError(t, err)

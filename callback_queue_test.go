@@ -119,9 +119,7 @@ func TestCallbackQueueMemory(t *testing.T) { //nolint:paralleltest // it measure
 
 // What waits is bounded in bytes, and what has left makes room.
 func TestCallbackQueueBytes(t *testing.T) {
-	if testkit.Race {
-		t.Skip("the detector looks at each of 96 MiB, which one goroutine reads")
-	}
+	testkit.NotWithRace(t, "the detector looks at each of 96 MiB, which one goroutine reads")
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

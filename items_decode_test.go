@@ -195,9 +195,7 @@ func TestDecodeAfterAFailure(t *testing.T) {
 
 // A program may keep the ids of a million items, and nothing else of them.
 func TestIDsKeepNothingElse(t *testing.T) { //nolint:paralleltest // watches the process's heap
-	if testkit.Race {
-		t.Skip("the race detector takes memory too")
-	}
+	testkit.NotWithRace(t, "the race detector takes memory too")
 	const pages, items = 20, 1000
 	live := func() int64 {
 		runtime.GC()

@@ -178,7 +178,7 @@ func newItem(id string, uploads ...upload) *item {
 		Assessments: []hacarus.Assessment{},
 	}}
 	for _, u := range uploads {
-		u.key = hash(id, u.name, string(u.content))
+		u.key = hash([]byte(id), []byte(u.name), u.content)
 		i.uploads = append(i.uploads, u)
 		i.Images = append(i.Images, imageMeta(u))
 	}

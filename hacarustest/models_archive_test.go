@@ -15,6 +15,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // manifestOf lists files as the images of one model.
@@ -78,6 +79,7 @@ func TestArchivesLeaveNoFile(t *testing.T) {
 // TestBombs: an archive is refused when it unpacks to far more than it is.
 func TestBombs(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "many megabytes are read, by one goroutine")
 	many := make([]string, 16)
 	for n := range many {
 		many[n] = fmt.Sprint(n)

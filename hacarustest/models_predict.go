@@ -115,7 +115,7 @@ func heatMapUpload(of upload, heatMap image.Image) upload {
 	var file bytes.Buffer
 	_ = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&file, heatMap) // fails only where writing does
 	u := newUpload("heat-"+wire.ItemID(of.name)+".png", file.Bytes())
-	u.key = hash(of.key, u.name, file.String())
+	u.key = hash([]byte(of.key), []byte(u.name), file.Bytes())
 	return u
 }
 

@@ -299,15 +299,16 @@ func timestamp(t time.Time) hacarus.Time { return hacarus.Time{Time: t.UTC().Tru
 
 // hash is 40 hexadecimal digits, as image keys have (docs/wire-facts.md, fact
 // 19).
-func hash(parts ...string) string {
+func hash(parts ...[]byte) string {
 	h := sha1.New() //nolint:gosec // see the import
 	for _, part := range parts {
-		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
+		_, _ = fmt.Fprintf(h, "%d:", len(part))
+		_, _ = h.Write(part)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 func uuid(of string) string {
-	h := hash(of)
+	h := hash([]byte(of))
 	return fmt.Sprintf("%s-%s-5%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:32])
 }

@@ -23,7 +23,7 @@ func (s *Server) setLicense(r *request) (response, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := hash(string(license))
+	key := hash(license)
 	if s.state.licenses[key] {
 		p := refuse(http.StatusForbidden, invalidLicense)
 		p.detail = licenseExists

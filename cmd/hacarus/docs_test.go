@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
@@ -64,9 +65,7 @@ func TestServiceOfTheDocumentation(t *testing.T) {
 // The commands of the documentation work, in their order.
 func TestCommandsOfTheDocumentation(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("the scripts run the same commands")
-	}
+	testkit.NotWithRace(t, "the scripts run the same commands")
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "program.md"))
 	require.NoError(t, err)
 	s := hacarustest.NewServer()

@@ -9,12 +9,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // Twenty bad images of which none escapes leave open that up to 13.9 % do, and the
 // program says so in either language.
 func TestEvaluateTwentyBadImages(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "images are compared for long, and TestSweepInterrupted does the same")
 	s, _, set, _ := coarse(t)
 	content, err := os.ReadFile(filepath.Join("..", "..", "testdata", "plates", "inspect", "NG-03-dent.jpg"))
 	require.NoError(t, err)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // smallDisk mounts a disk of a few MiB on a folder.
@@ -42,9 +44,7 @@ func fill(t *testing.T, path string) (empty func()) {
 // lost, and all goes on when there is room again.
 func TestLineDiskFull(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	for place, refuses := range map[string]bool{"data": true, "data/spool": true, "data/queue": false, "record": false} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()

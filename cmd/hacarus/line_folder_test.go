@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // A camera writes images into a folder faster than they are inspected, each slowly,
@@ -21,9 +22,7 @@ import (
 // image has one verdict, with its serial number, and leaves the folder.
 func TestLineFolder(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	p := newPlant(t, 1)
 	p.pace = 150 * time.Millisecond
 	dir := p.at("in")

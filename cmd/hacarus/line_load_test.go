@@ -24,6 +24,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 var (
@@ -101,9 +102,7 @@ func (p *plant) greet(url string) {
 // that it adds to an image's way is short.
 func TestLineSpeed(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	p := newPlant(t, 10)
 	p.pace = *lineInspect
 	var files []hacarus.File
@@ -263,9 +262,7 @@ func processorOf(w *worker) time.Duration {
 // stations, and the last ones cost what the first ones did.
 func TestLineServiceAway(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	images := max(*lineQueued, 100)
 	p := newPlant(t, 10)
 	away := p.awayFor(images)

@@ -32,6 +32,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 var (
@@ -368,9 +369,7 @@ func (p *plant) killSome(times int, workers ...*worker) {
 // verdict and one line of the record.
 func TestLineKilled(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	p := newPlant(t, 10)
 	p.loseResponses(*lineKills)
 	addr := freeAddress()
@@ -403,9 +402,7 @@ func (p *plant) await(accepted map[string]product, args ...string) {
 // killed at random moments.
 func TestLineClusterKilled(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	killCluster(t, false, "natsnode")
 }
 
@@ -413,18 +410,14 @@ func TestLineClusterKilled(t *testing.T) {
 // is too old to carry images.
 func TestLineInstalledClusterKilled(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	killCluster(t, true, natstest.Installed(t), "-c")
 }
 
 // A cluster that would lose images is not used for them.
 func TestLineInstalledClusterImages(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
-		t.Skip("each process takes a second to start")
-	}
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	path := natstest.Installed(t)
 	version, err := exec.CommandContext(t.Context(), path, "--version").Output()
 	require.NoError(t, err)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // The scripts run the program as a process of its own.
@@ -41,7 +42,7 @@ func TestScripts(t *testing.T) {
 	require.NoError(t, err)
 	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txt"))
 	require.NoError(t, err)
-	if raceEnabled { // each process takes a second to start: those in which goroutines meet
+	if testkit.Race { // those in which goroutines meet
 		scripts = slices.DeleteFunc(scripts, func(path string) bool {
 			return !slices.Contains([]string{"serve.txt", "train.txt"}, filepath.Base(path))
 		})

@@ -24,6 +24,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // coarse is a service with a model whose verdicts do not follow from its scores:
@@ -111,7 +112,11 @@ func stuck(t *testing.T, s *hacarustest.Server, value string) (mend func()) {
 // parameter is put back, and the exit code tells that it was interrupted.
 func TestSweepInterrupted(t *testing.T) {
 	t.Parallel()
-	for _, sent := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+	if testkit.Race {
+		signals = signals[:1] // what they do is the same
+	}
+	for _, sent := range signals {
 		t.Run(sent.String(), func(t *testing.T) {
 			t.Parallel()
 			if sent == syscall.SIGHUP && signal.Ignored(sent) {
@@ -135,6 +140,7 @@ func TestSweepInterrupted(t *testing.T) {
 // A sweep of which nobody reads what it says puts the parameter back like others.
 func TestSweepUnread(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "images are compared for long, and TestSweepInterrupted does the same")
 	s, model, set, home := coarse(t)
 	p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.7", "--was", "default", "--yes")
 	r, w, err := os.Pipe()
@@ -190,6 +196,7 @@ func started(t *testing.T, p *process) *process {
 // does it; the next evaluation does it as well, unless the command was run.
 func TestSweepNotPutBack(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "images are compared for long, and TestSweepInterrupted does the same")
 	for _, mended := range []bool{true, false} {
 		t.Run(strconv.FormatBool(mended), func(t *testing.T) {
 			t.Parallel()
@@ -221,6 +228,7 @@ func TestSweepNotPutBack(t *testing.T) {
 // An error while a value is tried puts back what was, and tells what was found.
 func TestSweepFails(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "images are compared for long, and TestSweepInterrupted does the same")
 	s, model, set, home := coarse(t)
 	pass := hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) { service.ServeHTTP(w, r) })
 	s.Inject("setModelPredictParameters", append(hacarustest.Repeat(2, pass), hacarustest.Status(http.StatusBadRequest, nil, "{}"))...)
@@ -244,6 +252,7 @@ func TestSweepFails(t *testing.T) {
 // An image that gets no verdict with a value counts as a mistake there, never as good.
 func TestSweepWithoutVerdicts(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "images are compared for long, and TestSweepInterrupted does the same")
 	s, model, set, home := coarse(t)
 	wrongIf(s, "predictItems", func() bool { return trying(s, "0.001") }, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusUnprocessableEntity) })
 	p := sweeping(t, s, home, "--model", model, "--set", set, "--sweep", "0.001", "--was", "0.1", "--yes", "-o", "json")
@@ -271,6 +280,7 @@ func TestSweepWithoutVerdicts(t *testing.T) {
 // A model that is not in use needs no --yes.
 func TestSweepNotInUse(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "images are compared for long, and TestSweepInterrupted does the same")
 	s, model, set, home := coarse(t)
 	idle := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		response := httptest.NewRecorder()

@@ -26,6 +26,7 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 var kills = flag.Int("kills", 15, "how often the watch is killed")
@@ -49,7 +50,7 @@ func deliver(t *testing.T, dir, name string, shade byte) {
 // it where it belongs, with its sidecar, on the same disk and on another one.
 func TestWatchKilled(t *testing.T) {
 	t.Parallel()
-	if raceEnabled {
+	if testkit.Race {
 		*kills = min(*kills, 5)
 	}
 	t.Run("one disk", func(t *testing.T) {

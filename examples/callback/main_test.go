@@ -11,6 +11,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/examples/internal/program"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestMain(m *testing.M) { program.Main(m, main) }
@@ -32,6 +33,7 @@ func requireVerdicts(t *testing.T, p *program.Program) {
 
 func TestStandIn(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "an algorithm computes for long, and TestService passes the same way")
 	requireVerdicts(t, program.Run(t, nil, ""))
 }
 

@@ -41,9 +41,7 @@ func boards(t *testing.T, names ...string) string {
 // OK, and each board has its picture.
 func TestBoards(t *testing.T) {
 	t.Parallel()
-	if testkit.Race {
-		t.Skip("it takes minutes, and the other tests pass the same way")
-	}
+	testkit.NotWithRace(t, "it takes minutes, and the other tests pass the same way")
 	p := program.Run(t, nil, "")
 	require.Equal(t, 1, p.Code(), p.Complaints())
 	require.Empty(t, p.Complaints())
@@ -79,6 +77,7 @@ func TestAllOK(t *testing.T) {
 // An image without a verdict is no success, and does not hide the others.
 func TestUndecided(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "an algorithm computes for long, and TestAllOK passes the same way")
 	folder := boards(t, "board.png")
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "text.jpg"), []byte("no image"), 0o600))
 	p := program.Run(t, nil, "", boards(t, "good.png"), folder)

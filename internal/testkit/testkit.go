@@ -17,6 +17,15 @@ import (
 // Full says whether long tests run at full length.
 var Full = flag.Bool("full", false, "run long tests at full length")
 
+// NotWithRace skips a test with the race detector: it takes long then, and shows
+// nothing that others do not.
+func NotWithRace(t testing.TB, why string) {
+	t.Helper()
+	if Race {
+		t.Skip("with the race detector: " + why)
+	}
+}
+
 // Main runs the tests, and then check, if it is not nil. It fails the program
 // that leaves goroutines behind.
 func Main(m *testing.M, check func() error) {

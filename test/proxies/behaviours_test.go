@@ -31,7 +31,7 @@ const (
 )
 
 // want is how the calls of each class have to end, uploads by themselves:
-// reads, overwrites, deletes, predictions, an upload of 4 KiB and one of 2 MiB,
+// reads, overwrites, deletes, predictions, an upload of 4 KiB and one of 1 MiB,
 // before which the SDK asks with Expect.
 type want struct{ read, overwrite, remove, predict, upload, large string }
 
@@ -260,7 +260,7 @@ func calls() map[string]call {
 			return err
 		}},
 		"upload": {"addItem", false, func(w want) string { return w.upload }, upload(4 << 10)},
-		"large":  {"addItem", false, func(w want) string { return w.large }, upload(2 << 20)},
+		"large":  {"addItem", false, func(w want) string { return w.large }, upload(1 << 20)},
 	}
 }
 

@@ -58,6 +58,9 @@ type fault struct {
 	always  bool // with each request
 }
 
+// isLong says that a fault is many megabytes.
+func (f fault) isLong() bool { return f.effect == oversized || f.effect == overflowing }
+
 func dialFault(name string, conn func() (net.Conn, error), kind error) fault {
 	return fault{name: name, effect: notSent, kind: kind, dial: conn}
 }
@@ -330,6 +333,9 @@ func (s *stage) attemptsOf(operation string) int {
 func perform(ctx context.Context, t *testing.T, s *stage, op operation, script []fault) {
 	t.Helper()
 	defer s.server.Close()
+	if testing.Short() && op.id != "getItems" && slices.ContainsFunc(script, fault.isLong) {
+		t.Skip("so many bytes go the same way with each operation")
+	}
 	if op.id != "login" {
 		_, err := s.client.Login(ctx)
 		require.NoError(t, err)
@@ -641,7 +647,7 @@ func TestSuiteModel(t *testing.T) {
 	all := operations()
 	faults := slices.DeleteFunc(singleFaults(), func(f fault) bool {
 		// Long ones stand alone in S1, and whether an early response is seen is the network's chance.
-		return f.always || f.effect == oversized || f.effect == overflowing || f.name == "413 early"
+		return f.always || f.isLong() || f.name == "413 early"
 	})
 	scripts, workers := 2000, 8
 	if *testkit.Full {

@@ -23,6 +23,7 @@ import (
 	// So that a cached result ends where either changes.
 	_ "github.com/hacarus/hacarus-check-go"
 	_ "github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // imports are what a fragment may use without saying so.
@@ -148,6 +149,7 @@ func parseMarkdown(file, text string) []snippet {
 // line of the document.
 func newChecker(t *testing.T) func(snippet) error {
 	t.Helper()
+	testkit.NotWithRace(t, "the compiler is asked, which shares nothing")
 	exports := exportData(t)
 	return func(s snippet) error {
 		fset := token.NewFileSet()

@@ -55,6 +55,7 @@ func tableOf(t *testing.T, args ...string) map[string]string {
 
 func TestTable(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "an algorithm computes for long, in one goroutine")
 	folder := tinySet(t, "train/T-001.jpg", "train/T-002.jpg", "inspect/OK-01.jpg", "inspect/NG-03-dent.jpg", "inspect/NG-07-scratch-and-dent.jpg")
 	cells := tableOf(t, "-sets", "photos", "-photos", folder, "-algorithms", "PM", "-seeds", "1")
 	for row, want := range map[string]string{
@@ -75,6 +76,7 @@ func TestTable(t *testing.T) {
 // Without good images beside those to learn from, these take turns.
 func TestTrainingImagesTakeTurns(t *testing.T) {
 	t.Parallel()
+	testkit.NotWithRace(t, "an algorithm computes for long, in one goroutine")
 	folder := tinySet(t, "train/T-001.jpg", "train/T-002.jpg", "train/T-003.jpg", "inspect/NG-03-dent.jpg")
 	s, err := options{photos: folder}.load("photos")
 	require.NoError(t, err)

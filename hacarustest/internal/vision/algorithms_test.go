@@ -25,13 +25,11 @@ var algorithms = map[string]struct {
 	"PatternSample":   {PatternSample{}, Parameters{"num_features": "10"}, false, 6},
 }
 
-// judges skips a test that is about verdicts where the race detector would make it take
-// ten times as long: other tests run the same code, and at the same time.
+// judges is said by a test that is about verdicts: others run the same code, and at the
+// same time.
 func judges(t *testing.T) {
 	t.Helper()
-	if testkit.Race {
-		t.Skip("judges many images, which races with nothing")
-	}
+	testkit.NotWithRace(t, "many images are judged, one after the other")
 }
 
 // knowsPlates are what algorithms learn from all good plates. It takes a while, and is

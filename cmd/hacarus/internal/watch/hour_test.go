@@ -124,6 +124,7 @@ func heapInUse() int64 {
 // then not at all: each gets its verdict, none waits longer than those before it
 // take, and nothing is kept of those that are done with.
 func TestWatchHour(t *testing.T) { //nolint:paralleltest // it measures the heap of the process
+	testkit.NotWithRace(t, "it measures memory, and TestWatchBacklog passes the same way")
 	fast, slow := 40, 20
 	if *hour {
 		fast, slow = 1000, 1500
