@@ -13,20 +13,12 @@ import (
 
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
-
-// freeAddr is an address of this computer on which nothing listens.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
-}
 
 func TestWithAddr(t *testing.T) {
 	t.Parallel()
-	addr := freeAddr(t)
+	addr := testkit.FreeAddress()
 	s := start(t, hacarustest.WithAddr(addr))
 	require.Equal(t, "http://"+addr, s.URL)
 	_, err := s.Client().GetHashID(t.Context())
@@ -46,7 +38,7 @@ func TestWithAddr(t *testing.T) {
 // In a bubble there is no port, but the address is that of the URL.
 func TestWithAddrInABubble(t *testing.T) {
 	t.Parallel()
-	addr := freeAddr(t)
+	addr := testkit.FreeAddress()
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, hacarustest.WithAddr(addr))
 		require.Equal(t, "http://"+addr, s.URL)

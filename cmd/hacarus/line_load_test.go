@@ -68,7 +68,7 @@ func (p *plant) follow(data string) (seen func() map[string]time.Time) {
 
 // startLine starts all roles in one process, and waits until it listens.
 func (p *plant) startLine(args ...string) (url string, w *worker) {
-	addr := freeAddress()
+	addr := testkit.FreeAddress()
 	w = p.start("line", p.hacarus(append([]string{"line", "--data", p.at("data"), "--model", "m", "--addr", addr, "--min-free", "0"}, args...)...))
 	url = "http://" + addr
 	awaitHealth(p.t, url)

@@ -372,7 +372,7 @@ func TestLineKilled(t *testing.T) {
 	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	p := newPlant(t, 10)
 	p.loseResponses(*lineKills)
-	addr := freeAddress()
+	addr := testkit.FreeAddress()
 	w := p.start("line", p.hacarus("line", "--data", p.at("data"), "--model", "m", "--addr", addr, "--grace", "10s", "--hold", "1m", "--min-free", "0"))
 	killed := make(chan struct{})
 	go func() {
@@ -437,7 +437,7 @@ func killCluster(t *testing.T, shared bool, node ...string) {
 	p := newPlant(t, 10)
 	p.loseResponses(*lineKills)
 	nats, workers := p.cluster(node...)
-	addr := freeAddress()
+	addr := testkit.FreeAddress()
 	role := func(role string, args ...string) {
 		if args = append([]string{"line", role, "--nats", nats}, args...); shared && role != "intake" {
 			args = append(args, "--data", p.at("intake"))

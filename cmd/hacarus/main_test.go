@@ -11,7 +11,6 @@ import (
 	"image"
 	"image/png"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -33,6 +32,7 @@ import (
 
 // The scripts run the program as a process of its own.
 func TestMain(m *testing.M) {
+	testkit.AtOnce(6)
 	testscript.Main(m, map[string]func(){"hacarus": main, "natsnode": natsNode})
 }
 
@@ -79,7 +79,7 @@ func prepare(env *testscript.Env, root string) error {
 		"XDG_CONFIG_HOME":       filepath.Join(env.WorkDir, ".config"),
 		"LANG":                  "C",
 		"PLATES":                filepath.Join(root, "testdata", "plates"),
-		"ADDR":                  freeAddress(),
+		"ADDR":                  testkit.FreeAddress(),
 		"HACARUS_BASE_URL":      server.URL,
 		"HACARUS_CLIENT_ID":     server.ClientID,
 		"HACARUS_CLIENT_SECRET": server.ClientSecret,
@@ -109,17 +109,6 @@ func writeNames(dir string) error {
 		}
 	}
 	return nil
-}
-
-// freeAddress is one at which nobody listens.
-func freeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
-	if err != nil {
-		panic(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	return addr
 }
 
 // await waits until somebody answers at a URL: await URL

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -17,6 +16,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/examples/internal/program"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 func TestMain(m *testing.M) { program.Main(m, main) }
@@ -54,7 +54,7 @@ func TestMetrics(t *testing.T) {
 	t.Cleanup(s.Close)
 	s.AddModel(hacarus.Model{})
 	s.Inject("predictItems", hacarustest.Status(http.StatusTooEarly, nil, "{}"))
-	addr := freeAddress(t)
+	addr := testkit.FreeAddress()
 	p := program.Start(t, s, "", "-addr", addr)
 	var metrics string
 	require.Eventually(t, func() bool {
@@ -103,7 +103,7 @@ func TestFailures(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(dir+"/text.jpg", []byte("no image"), 0o600))
 	s.Inject("login", hacarustest.CloseConnection())
-	addr := freeAddress(t)
+	addr := testkit.FreeAddress()
 	p := program.Start(t, s, "", "-addr", addr, dir)
 	require.Eventually(t, func() bool {
 		return strings.Contains(scrape(t, addr), `hacarus_images_total{verdict="unknown"} 1`)
@@ -116,12 +116,4 @@ func TestFailures(t *testing.T) {
 	require.NoError(t, p.Process.Signal(os.Interrupt))
 	require.Zero(t, p.End(), p.Complaints())
 	require.Regexp(t, `"Name":"login".*"Status":\{"Code":"Error","Description":"[^"]`, p.Complaints())
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
 }

@@ -3,12 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"testing"
 	"time"
 
 	"github.com/simonvetter/modbus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // plc is what polls the registers.
@@ -44,19 +45,11 @@ func (p plc) await(seq uint16) (verdict uint16) {
 	return verdict
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // The PLC gets one verdict after the other, each once it has acknowledged the one
 // before, and OK only where the line says so and it is not old.
 func TestHandshake(t *testing.T) {
 	t.Parallel()
-	addr := freeAddress(t)
+	addr := testkit.FreeAddress()
 	lines, line := io.Pipe()
 	ended := make(chan error)
 	go func() { ended <- run(lines, addr, "cam-7", time.Hour) }()

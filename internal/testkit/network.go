@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -157,3 +159,21 @@ func (l *Listener) Close() error {
 
 // Addr is the same for all listeners.
 func (l *Listener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
+
+// given are the ports of [FreeAddress].
+var given sync.Map
+
+// FreeAddress is one of this computer at which nobody listens. Its port is not of those
+// that the system gives to connections, which might take it before the test does.
+func FreeAddress() string {
+	for {
+		port := 10_000 + rand.IntN(20_000)
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if l, err := net.Listen("tcp", address); err == nil { //nolint:noctx // it does not block
+			_ = l.Close()
+			if _, before := given.LoadOrStore(port, nil); !before {
+				return address
+			}
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -23,6 +25,14 @@ func NotWithRace(t testing.TB, why string) {
 	t.Helper()
 	if Race {
 		t.Skip("with the race detector: " + why)
+	}
+}
+
+// AtOnce lets n tests of a package run at the same time, in place of one for each
+// processor: they wait for other programs most of the time. What -parallel says holds.
+func AtOnce(n int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(n, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
 	}
 }
 

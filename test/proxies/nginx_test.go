@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 var full = flag.Bool("full", false, "run nginx for two minutes each, and not for some seconds")
@@ -74,7 +75,7 @@ func (n nginx) command(ctx context.Context, args ...string) *exec.Cmd {
 
 func startNginx(t *testing.T, id identity, upstream string, http2 bool) nginx {
 	t.Helper()
-	n := nginx{Folder: t.TempDir(), Address: freeAddress(t), Upstream: upstream, HTTP2: http2, Root: os.Getuid() == 0}
+	n := nginx{Folder: t.TempDir(), Address: testkit.FreeAddress(), Upstream: upstream, HTTP2: http2, Root: os.Getuid() == 0}
 	for name, content := range map[string][]byte{"cert.pem": id.cert, "key.pem": id.key} {
 		require.NoError(t, os.WriteFile(filepath.Join(n.Folder, name), content, 0o600))
 	}
@@ -98,14 +99,6 @@ func startNginx(t *testing.T, id identity, upstream string, http2 bool) nginx {
 		return err == nil
 	}, 10*time.Second, 10*time.Millisecond, "nginx does not listen")
 	return n
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // tally counts how calls ended.

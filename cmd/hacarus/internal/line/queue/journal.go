@@ -201,11 +201,11 @@ func (j *Journal) hold(ctx context.Context, a *addition) error {
 	if j.failed != nil {
 		return j.failed
 	}
-	next, err := j.q.Next(ctx, j.subject, j.writer.position()+1)
+	passed, err := j.q.hasNext(ctx, j.subject, j.writer.position()+1)
 	if err != nil {
 		return err
 	}
-	if next != nil {
+	if passed {
 		return hacarus.ErrJournalLocked
 	}
 	j.add(a)

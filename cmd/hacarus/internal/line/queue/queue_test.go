@@ -88,6 +88,29 @@ func TestJournal(t *testing.T) {
 	}
 }
 
+// Lines of a former owner are refused at once, those that are held for others included,
+// though replicas may not know of the new owner yet.
+func TestJournalTakenOver(t *testing.T) {
+	t.Parallel()
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := start(t)()
+			var former *Journal
+			for range 100 {
+				owner := q.Journal(JournalOf("a", "b"))
+				for _, err := range owner.Lines(t.Context()) {
+					require.NoError(t, err)
+				}
+				if former != nil {
+					require.ErrorIs(t, former.Append(t.Context(), false, []byte("{}")), hacarus.ErrJournalLocked)
+				}
+				former = owner
+			}
+		})
+	}
+}
+
 // What one writer does not know of, it does not write behind.
 func TestWriterTakenOver(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,30 @@ func (q *Queue) Next(ctx context.Context, subject string, from uint64) (*Message
 	return q.next(ctx, subject, getRequest{Seq: max(from, 1), Next: subject})
 }
 
+// hasNext says whether a subject has a message from a sequence number on. The node that
+// leads is asked: it knows of each message that was acknowledged, and others lag behind.
+func (q *Queue) hasNext(ctx context.Context, subject string, from uint64) (bool, error) {
+	raw, _ := json.Marshal(getRequest{Seq: from, Next: subject})
+	return retry(ctx, func(ctx context.Context) (bool, error) {
+		response, err := q.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamOf(subject), raw)
+		if err != nil {
+			return false, err
+		}
+		var got struct {
+			Error *jetstream.APIError `json:"error"`
+		}
+		switch err := json.Unmarshal(response.Data, &got); {
+		case err != nil:
+			return false, fmt.Errorf("queue: %w", err)
+		case got.Error == nil:
+			return true, nil
+		case got.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+			return false, nil
+		}
+		return false, got.Error
+	})
+}
+
 // Since returns the first message of a subject, which may have wildcards, that is as
 // young as a time; nil if there is none yet.
 func (q *Queue) Since(ctx context.Context, subject string, at time.Time) (*Message, error) {

@@ -3,12 +3,13 @@ package natstest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
 // Installed returns the path of the nats-server that is installed, such as Debian's,
@@ -36,7 +37,7 @@ func Configure(t *testing.T, dir string) (url string, configurations []string) {
 	t.Helper()
 	var clients, routes []string
 	for range 3 {
-		clients, routes = append(clients, FreeAddress(t)), append(routes, FreeAddress(t))
+		clients, routes = append(clients, testkit.FreeAddress()), append(routes, testkit.FreeAddress())
 	}
 	for n := range clients {
 		path := filepath.Join(dir, fmt.Sprintf("node%d.conf", n))
@@ -52,18 +53,4 @@ cluster { name: line, listen: %q, routes: ["nats://%s"] }
 		configurations = append(configurations, path)
 	}
 	return "nats://" + strings.Join(clients, ",nats://"), configurations
-}
-
-// FreeAddress is one at which nobody listens.
-func FreeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }

@@ -1,0 +1,13 @@
+package queue
+
+import (
+	"os"
+	"testing"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	testkit.AtOnce(6)
+	os.Exit(m.Run())
+}

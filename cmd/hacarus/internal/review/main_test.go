@@ -1,0 +1,13 @@
+package review
+
+import (
+	"os"
+	"testing"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	testkit.AtOnce(4)
+	os.Exit(m.Run())
+}
