@@ -15,6 +15,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/queue"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 )
 
@@ -31,21 +32,27 @@ under that name, and the next run goes on behind it.`) + `
 			&cli.BoolFlag{Name: "once", Usage: p.Text("end after what is there")},
 			&cli.StringFlag{Name: "name", Usage: p.Text("`NAME` of the reader, whose position is kept")},
 			&cli.Uint64Flag{Name: "after", Usage: p.Text("`SEQ` after which to begin")},
-			&cli.TimestampFlag{Name: "since", Config: cli.TimestampConfig{Layouts: []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02"}, Timezone: time.Local},
-				Usage: p.Text("`TIME` at which to begin, such as 2026-04-01T06:00")},
+			&cli.StringFlag{Name: "since", Usage: p.Text("`TIME` at which to begin, such as 2026-11-26T06:00, 2026-11-26 or 06:00")},
 		),
 		Action: func(ctx context.Context, cmd *cli.Command) error { return runTail(ctx, p, cmd) },
 	}
 }
 
 func runTail(ctx context.Context, p *program.Program, cmd *cli.Command) error {
+	var since time.Time
+	if text := cmd.String("since"); text != "" {
+		var err error
+		if since, err = period.Start(p, "since", text, time.Now()); err != nil {
+			return err
+		}
+	}
 	r, err := openReader(ctx, p, cmd)
 	if err != nil {
 		return err
 	}
 	defer r.close()
 	lines := func(after uint64) iter.Seq2[verdicts.Line, error] {
-		return warned(p, r.lines(ctx, after, cmd.Timestamp("since"), cmd.Bool("once")))
+		return warned(p, r.lines(ctx, after, since, cmd.Bool("once")))
 	}
 	if name := cmd.String("name"); name == "" {
 		err = printLines(p, lines(cmd.Uint64("after")), !cmd.Bool("once"))

@@ -10,21 +10,15 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
-
-// period is from a time to one before another; zero times are open ends.
-type period struct{ from, to time.Time }
-
-func (p period) has(t time.Time) bool {
-	return !t.Before(p.from) && (p.to.IsZero() || t.Before(p.to))
-}
 
 // book is what the record says of the images that a person should look at. The
 // record is the truth: what is judged here is read from there too.
 type book struct {
 	judge  *judge.Judge
-	within period
+	within period.Period
 	doubt  *float64 // the score from which OK images are doubtful; nil for none
 
 	mu      sync.Mutex
@@ -43,7 +37,7 @@ type sendingNow struct {
 	err  error
 }
 
-func newBook(path string, j *judge.Judge, within period, doubt *float64) *book {
+func newBook(path string, j *judge.Judge, within period.Period, doubt *float64) *book {
 	return &book{
 		judge: j, within: within, doubt: doubt, tail: record.NewTail(path),
 		images: map[string]*judge.Image{}, inside: map[string]bool{}, sending: map[string]sendingNow{},
@@ -73,7 +67,7 @@ func (b *book) refreshLocked() error {
 // known is which images a model's OK is read of: all, where the score or the time
 // decides whether a person should look at one.
 func (b *book) known() func(id string) bool {
-	if b.doubt != nil || b.within != (period{}) {
+	if b.doubt != nil || b.within != (period.Period{}) {
 		return nil
 	}
 	return func(id string) bool { return b.images[id] != nil }
@@ -128,12 +122,12 @@ func idOf(line record.Line) string {
 // place remembers whether an image was inspected in the period, which its first entry
 // tells, and returns it.
 func (b *book) place(e record.Entry) bool {
-	if b.within == (period{}) {
+	if b.within == (period.Period{}) {
 		return true
 	}
 	inside, known := b.inside[e.ID]
 	if !known {
-		inside = b.within.has(e.Time)
+		inside = b.within.Has(e.Time)
 		b.inside[e.ID] = inside
 	}
 	return inside

@@ -15,6 +15,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/exit"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -113,7 +114,7 @@ func export(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 // judged returns what holds of the images that people have judged, in the order in
 // which they were inspected, and how many nobody has. The record is read twice, so
 // that only what is exported is kept in memory.
-func judged(path string, within period) (entries []record.Entry, unjudged int, err error) {
+func judged(path string, within period.Period) (entries []record.Entry, unjudged int, err error) {
 	byPerson, err := inspected(path, within)
 	if err != nil {
 		return nil, 0, err
@@ -147,7 +148,7 @@ func judged(path string, within period) (entries []record.Entry, unjudged int, e
 
 // inspected returns the images that were inspected in a period, and whether a person has
 // judged them.
-func inspected(path string, within period) (byPerson map[string]bool, err error) {
+func inspected(path string, within period.Period) (byPerson map[string]bool, err error) {
 	byPerson, outside := map[string]bool{}, map[string]bool{}
 	for e, err := range record.Entries(path) {
 		if err != nil {
@@ -156,7 +157,7 @@ func inspected(path string, within period) (byPerson map[string]bool, err error)
 		_, known := byPerson[e.ID]
 		switch {
 		case outside[e.ID]:
-		case !known && !within.has(e.Time):
+		case !known && !within.Has(e.Time):
 			outside[e.ID] = true
 		default:
 			byPerson[e.ID] = byPerson[e.ID] || e.By != record.Model

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -35,7 +36,7 @@ func (r *room) say(t *testing.T, id, by, verdict string, boxes ...[4]int) {
 // exportOf exports a room's record with a service, or without one.
 func (r *room) exportOf(t *testing.T, write func(*exporter, *testing.T, []record.Entry) error, out string) *exported {
 	t.Helper()
-	entries, unjudged, err := judged(r.path, period{})
+	entries, unjudged, err := judged(r.path, period.Period{})
 	require.NoError(t, err)
 	res := &exported{Out: out, Unjudged: unjudged}
 	p := program.NewFor(io.Discard, io.Discard, output.Table)
@@ -131,7 +132,7 @@ func TestExportAfterUndo(t *testing.T) {
 	undo("ng-1")
 	r.say(t, "ng-3", "Ito", "OK")
 	undo("ng-3")
-	entries, unjudged, err := judged(r.path, period{})
+	entries, unjudged, err := judged(r.path, period.Period{})
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 	require.Equal(t, []any{"ng-1", "OK", "Sato", "why"}, []any{entries[0].ID, entries[0].Verdict, entries[0].By, entries[0].Note})

@@ -18,6 +18,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/settings"
@@ -54,8 +55,8 @@ func recordFlag(p *program.Program) cli.Flag {
 
 func timeFlags(p *program.Program) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "from", Local: true, Usage: p.Text("images from this `DAY` on, such as 2026-01-31, or from a time as in RFC 3339")},
-		&cli.StringFlag{Name: "to", Local: true, Usage: p.Text("images up to this `DAY`, with all of it, or before a time as in RFC 3339")},
+		&cli.StringFlag{Name: "from", Local: true, Usage: p.Text("images from this `TIME` on, such as 2026-11-26T06:00, 2026-11-26 or 06:00")},
+		&cli.StringFlag{Name: "to", Local: true, Usage: p.Text("images before this `TIME`; a day counts with all of it")},
 	}
 }
 
@@ -100,7 +101,7 @@ func run(ctx context.Context, p *program.Program, cmd *cli.Command) error {
 }
 
 // selection reads which record is meant, and which of its images.
-func selection(p *program.Program, cmd *cli.Command) (path string, within period, err error) {
+func selection(p *program.Program, cmd *cli.Command) (path string, within period.Period, err error) {
 	if err := p.NoArguments(cmd); err != nil {
 		return "", within, err
 	}
@@ -111,28 +112,8 @@ func selection(p *program.Program, cmd *cli.Command) (path string, within period
 	if _, err := os.Stat(path); err != nil {
 		return "", within, err // a record that is not there would be made
 	}
-	if within.from, err = parseTime(p, "from", cmd.String("from"), 0); err == nil {
-		within.to, err = parseTime(p, "to", cmd.String("to"), 1)
-	}
-	if err == nil && !within.to.IsZero() && !within.from.Before(within.to) {
-		err = errors.New(p.Text("--to is not after --from"))
-	}
+	within, err = period.Of(p, cmd.String("from"), cmd.String("to"), time.Now())
 	return path, within, err
-}
-
-// parseTime reads a day, to which days are added, or a time.
-func parseTime(p *program.Program, flag, text string, days int) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
-		return day.AddDate(0, 0, days), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, errors.New(p.Text("--%s takes a day such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z, not %q", flag, text))
-	}
-	return t, nil
 }
 
 // checkAddress keeps the page on this computer, unless that is said.

@@ -16,6 +16,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
@@ -66,7 +67,7 @@ func newRoom(t *testing.T, connected bool) *room {
 	if connected {
 		client = r.service.Client(hacarus.WithRetry(hacarus.RetryPolicy{MaxAttempts: 1}))
 	}
-	b := newBook(r.path, judge.New(own, client), period{}, new(0.1))
+	b := newBook(r.path, judge.New(own, client), period.Period{}, new(0.1))
 	_, err = b.refresh()
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block

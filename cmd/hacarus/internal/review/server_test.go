@@ -24,6 +24,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/judge"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/language"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/localpage"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -216,7 +217,7 @@ func TestList(t *testing.T) {
 func TestOnlyNG(t *testing.T) {
 	t.Parallel()
 	r := newRoom(t, false)
-	b := newBook(r.path, r.book.judge, period{}, nil)
+	b := newBook(r.path, r.book.judge, period.Period{}, nil)
 	shown := func() list {
 		_, err := b.refresh()
 		require.NoError(t, err)
@@ -242,15 +243,15 @@ func TestPeriod(t *testing.T) {
 		require.NoError(t, own.Append(e))
 	}
 	require.NoError(t, own.Close())
-	b := newBook(r.path, r.book.judge, period{to: first.Add(2 * time.Second)}, nil)
+	b := newBook(r.path, r.book.judge, period.Period{To: first.Add(2 * time.Second)}, nil)
 	_, err = b.refresh()
 	require.NoError(t, err)
 	require.Equal(t, []string{"ng-1", "ok-1"}, ids(b.list(language.English, "", showAll, time.Time{})))
-	b = newBook(r.path, r.book.judge, period{from: first.Add(2 * time.Second)}, nil)
+	b = newBook(r.path, r.book.judge, period.Period{From: first.Add(2 * time.Second)}, nil)
 	_, err = b.refresh()
 	require.NoError(t, err)
 	require.Equal(t, []string{"ng-3", "none", "gone"}, ids(b.list(language.English, "", showAll, time.Time{})))
-	entries, unjudged, err := judged(r.path, period{from: first.Add(2 * time.Second)})
+	entries, unjudged, err := judged(r.path, period.Period{From: first.Add(2 * time.Second)})
 	require.NoError(t, err)
 	require.Len(t, entries, 2)
 	require.Equal(t, 2, unjudged)
@@ -330,7 +331,7 @@ func TestTwoReviewsOfOneMoment(t *testing.T) {
 	own, err := record.Open(r.path)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = own.Close() })
-	other := newBook(r.path, judge.New(own, nil), period{}, nil)
+	other := newBook(r.path, judge.New(own, nil), period.Period{}, nil)
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	say := func(b *book, by, verdict string, seen int, before func()) (view, error) {
 		return b.change(language.English, "ng-1", func(image *judge.Image) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	hacarus "github.com/hacarus/hacarus-check-go"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
 
@@ -88,19 +89,12 @@ type Report struct {
 	Judgements []Judgement `json:"judgements"`
 }
 
-// span is a time, from its beginning to before its end; zero times are open.
-type span struct{ from, to time.Time }
-
-func (s span) has(t time.Time) bool {
-	return !t.Before(s.from) && (s.to.IsZero() || t.Before(s.to))
-}
-
 // account is a record as far as a report needs it: the images of a time are those that
 // a model has inspected in it, and judgements count whenever they were made. Of an
 // image with one line, which most have, it keeps a hash.
 type account struct {
 	path   string
-	span   span
+	within period.Period
 	seed   maphash.Seed
 	images map[uint64]bool  // by hashes of their ids: whether there are several lines
 	others map[string]lines // of the images with several
@@ -122,9 +116,9 @@ func (l lines) add(e record.Entry) lines {
 }
 
 // read reads a record.
-func read(path string, s span) (*account, error) {
-	a := &account{path: path, span: s, seed: maphash.MakeSeed(), images: map[uint64]bool{}, others: map[string]lines{}}
-	for e, err := range record.Select(path, func(id string, at time.Time) bool { return s.has(at) || a.has(id) }) {
+func read(path string, within period.Period) (*account, error) {
+	a := &account{path: path, within: within, seed: maphash.MakeSeed(), images: map[uint64]bool{}, others: map[string]lines{}}
+	for e, err := range record.Select(path, func(id string, at time.Time) bool { return within.Has(at) || a.has(id) }) {
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +143,7 @@ func (a *account) has(id string) bool {
 }
 
 // begins says whether an entry is the inspection of an image in the time.
-func (a *account) begins(e record.Entry) bool { return e.By == record.Model && a.span.has(e.Time) }
+func (a *account) begins(e record.Entry) bool { return e.By == record.Model && a.within.Has(e.Time) }
 
 func (a *account) note(e record.Entry) {
 	if l := a.others[e.ID]; l != nil || a.begins(e) {
@@ -161,7 +155,7 @@ func (a *account) note(e record.Entry) {
 // model's line and the one that holds.
 func (a *account) each(f func(model, last record.Entry) error) error {
 	told := map[string]bool{} // of those with several lines
-	for e, err := range record.Select(a.path, func(id string, at time.Time) bool { return a.span.has(at) && a.has(id) }) {
+	for e, err := range record.Select(a.path, func(id string, at time.Time) bool { return a.within.Has(at) && a.has(id) }) {
 		if err != nil {
 			return err
 		}
@@ -208,11 +202,11 @@ func (g groups) list() []Group {
 // report makes the report of an account, with hours of a place.
 func (a *account) report(at *time.Location) (*Report, error) {
 	r := &Report{Judgements: []Judgement{}, People: []Person{}, Reasons: []Reason{}}
-	if !a.span.from.IsZero() {
-		r.From = &a.span.from
+	if !a.within.From.IsZero() {
+		r.From = &a.within.From
 	}
-	if !a.span.to.IsZero() {
-		r.To = &a.span.to
+	if !a.within.To.IsZero() {
+		r.To = &a.within.To
 	}
 	hours, lots, stations, models := groups{}, groups{}, groups{}, groups{}
 	reasons, people := map[string]int{}, map[string]*Person{}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/outdir"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -30,7 +31,7 @@ a person's judgement replaces the model's. Times are this computer's.`) + `
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "record", TakesFile: true, Sources: cli.EnvVars("HACARUS_RECORD"), Usage: p.Text("`FILE` to read")},
 			&cli.StringFlag{Name: "from", Usage: p.Text("`TIME` from which on images count, such as 2026-11-26T06:00, 2026-11-26 or 06:00")},
-			&cli.StringFlag{Name: "to", Usage: p.Text("`TIME` before which images count")},
+			&cli.StringFlag{Name: "to", Usage: p.Text("`TIME` before which images count; a day counts with all of it")},
 			&cli.DurationFlag{Name: "shift", Usage: p.Text("`TIME` that a shift lasts: from so long before --to, or before now")},
 			&cli.StringFlag{Name: "out", TakesFile: true, Usage: p.Text("`FOLDER` for report.csv, images.csv and judgements.csv; what is not its own it leaves alone")},
 		},
@@ -45,11 +46,11 @@ func run(p *program.Program, cmd *cli.Command, now time.Time) error {
 	if cmd.String("record") == "" {
 		return p.Missing("record")
 	}
-	s, err := spanOf(p, cmd.String("from"), cmd.String("to"), cmd.Duration("shift"), now)
+	within, err := periodOf(p, cmd.String("from"), cmd.String("to"), cmd.Duration("shift"), now)
 	if err != nil {
 		return err
 	}
-	a, err := read(cmd.String("record"), s)
+	a, err := read(cmd.String("record"), within)
 	if err != nil {
 		return err
 	}
@@ -65,47 +66,22 @@ func run(p *program.Program, cmd *cli.Command, now time.Time) error {
 	return r.write(p)
 }
 
-// forms are those in which a time may be given. One without a day is of today.
-var forms = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly}
-
-func timeOf(p *program.Program, text string, now time.Time) (time.Time, error) {
-	for _, form := range forms {
-		if t, err := time.ParseInLocation(form, text, now.Location()); err == nil {
-			return t, nil
-		}
-	}
-	if t, err := time.ParseInLocation("15:04", text, now.Location()); err == nil {
-		return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, now.Location()), nil
-	}
-	return time.Time{}, errors.New(p.Text("%q is no time such as 2026-11-26T06:00", text))
-}
-
-func spanOf(p *program.Program, from, to string, shift time.Duration, now time.Time) (s span, err error) {
-	if from != "" {
-		if s.from, err = timeOf(p, from, now); err != nil {
-			return s, err
-		}
-	}
-	if to != "" {
-		if s.to, err = timeOf(p, to, now); err != nil {
-			return s, err
-		}
-	}
+func periodOf(p *program.Program, from, to string, shift time.Duration, now time.Time) (period.Period, error) {
+	within, err := period.Of(p, from, to, now)
 	switch {
+	case err != nil:
+		return within, err
 	case shift < 0:
-		return s, errors.New(p.Text("--shift takes a time above zero"))
+		return within, errors.New(p.Text("--shift takes a time above zero"))
 	case shift > 0 && from != "":
-		return s, errors.New(p.Text("both --from and --shift"))
+		return within, errors.New(p.Text("both --from and --shift"))
 	case shift > 0:
-		if s.to.IsZero() {
-			s.to = now
+		if within.To.IsZero() {
+			within.To = now
 		}
-		s.from = s.to.Add(-shift)
+		within.From = within.To.Add(-shift)
 	}
-	if !s.to.IsZero() && !s.from.Before(s.to) {
-		return s, errors.New(p.Text("--to is not after --from"))
-	}
-	return s, nil
+	return within, nil
 }
 
 // write writes the report in the form of the results.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/period"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/program"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/record"
 )
@@ -166,19 +167,19 @@ func TestReportArguments(t *testing.T) {
 	path := day(t)
 	for message, args := range map[string][]string{
 		"--record is missing": {}, "takes no argument": {"--record", path, "x"}, "no such file": {"--record", path + "x"},
-		"is no time": {"--record", path, "--from", "yesterday"}, "not after": {"--record", path, "--from", "2026-11-26", "--to", "2026-11-25"},
+		"--from takes a time": {"--record", path, "--from", "yesterday"}, "not after": {"--record", path, "--from", "2026-11-26", "--to", "2026-11-25"},
 		"both --from": {"--record", path, "--from", "06:00", "--shift", "8h"}, "above zero": {"--record", path, "--shift", "-1h"},
 	} {
 		_, err := told(t, output.Table, args...)
 		require.ErrorContains(t, err, message)
 	}
 	now := at(14, 0)
-	s, err := spanOf(nil, "", "", 8*time.Hour, now)
+	s, err := periodOf(nil, "", "", 8*time.Hour, now)
 	require.NoError(t, err)
-	require.Equal(t, span{at(6, 0), now}, s)
-	s, err = spanOf(nil, "06:30", "", 0, now)
+	require.Equal(t, period.Period{From: at(6, 0), To: now}, s)
+	s, err = periodOf(nil, "06:30", "", 0, now)
 	require.NoError(t, err)
-	require.Equal(t, span{from: at(6, 30)}, s)
+	require.Equal(t, period.Period{From: at(6, 30)}, s)
 }
 
 // What is kept of an image is little, however many there are.
@@ -192,7 +193,7 @@ func TestReportOfManyImages(t *testing.T) { //nolint:paralleltest // it measures
 	require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
 	text = bytes.Buffer{}
 	before := heap()
-	a, err := read(path, span{})
+	a, err := read(path, period.Period{})
 	require.NoError(t, err)
 	require.Less(t, heap()-before, int64(images*40+64<<10)) // and what else the process has begun to hold
 	r, err := a.report(time.UTC)
@@ -218,7 +219,7 @@ func TestHoursAtTheEndOfSummerTime(t *testing.T) {
 	for n := range 4 {
 		entries = append(entries, inspected(fmt.Sprint(n), begin.Add(time.Duration(n)*time.Hour), "OK", ""))
 	}
-	a, err := read(recordOf(t, entries...), span{})
+	a, err := read(recordOf(t, entries...), period.Period{})
 	require.NoError(t, err)
 	r, err := a.report(place)
 	require.NoError(t, err)
