@@ -393,33 +393,53 @@ func TestJournalThatWasMoved(t *testing.T) {
 	}
 }
 
-// An endless inspection forgets what is old, in its journal and in memory.
+// What is endless forgets what is old, in its journal and in memory.
 func TestJournalRemembers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, c := newService(t)
-		s.AddModel(hacarus.Model{})
-		path := filepath.Join(t.TempDir(), "journal")
-		source := func(yield func(hacarus.File) bool) {
-			for _, file := range pictures(0, 200) {
-				if !yield(file) {
-					return
-				}
-				time.Sleep(10 * time.Minute)
+	source := func(yield func(hacarus.File) bool) {
+		for _, file := range pictures(0, 200) {
+			if !yield(file) {
+				return
 			}
+			time.Sleep(10 * time.Minute)
 		}
-		results, err := all(t.Context(), t, c, hacarus.InspectRequest{Source: source, Journal: path, Remember: 2 * time.Hour})
-		require.NoError(t, err)
-		require.Len(t, results, 200)
-		n := 0
-		for entry, err := range hacarus.ReadJournal(path) {
-			require.NoError(t, err)
-			require.Less(t, time.Since(entry.Time), 3*time.Hour)
-			n++
-		}
-		require.Greater(t, n, 11)
-		require.Less(t, n, 20)
-	})
+	}
+	for name, run := range map[string]func(ctx context.Context, c *hacarus.Client, path string) (succeeded int){
+		"Inspect": func(ctx context.Context, c *hacarus.Client, path string) (n int) {
+			for result, err := range c.Inspect(ctx, hacarus.InspectRequest{Source: source, Journal: path, Remember: 2 * time.Hour}) {
+				if err == nil && result.Err == nil {
+					n++
+				}
+			}
+			return n
+		},
+		"Upload": func(ctx context.Context, c *hacarus.Client, path string) (n int) {
+			for result, err := range c.Upload(ctx, hacarus.UploadRequest{Source: source, Journal: path, Remember: 2 * time.Hour}) {
+				if err == nil && result.Err == nil {
+					n++
+				}
+			}
+			return n
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, c := newService(t)
+				s.AddModel(hacarus.Model{})
+				path := filepath.Join(t.TempDir(), "journal")
+				require.Equal(t, 200, run(t.Context(), c, path))
+				n := 0
+				for entry, err := range hacarus.ReadJournal(path) {
+					require.NoError(t, err)
+					require.Less(t, time.Since(entry.Time), 3*time.Hour)
+					n++
+				}
+				require.Greater(t, n, 11)
+				require.Less(t, n, 20)
+			})
+		})
+	}
 }
 
 // A clock that was years ahead, or behind, of what it is now makes nobody ask

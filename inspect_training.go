@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"maps"
+	"time"
 
 	"github.com/hacarus/hacarus-check-go/internal/journal"
 )
@@ -39,6 +40,9 @@ type UploadRequest struct {
 	// Store keeps the journal somewhere other than in a file, as in
 	// [InspectRequest].
 	Store JournalStore
+	// Remember is how long the journal remembers a file after its last step. With
+	// 0, it never forgets. A file under way is never forgotten.
+	Remember time.Duration
 	// Progress is called when the progress has changed. It is called between the
 	// outcomes, on the goroutine that ranges over them, and should return quickly.
 	// Nil means that nothing is called.
@@ -124,7 +128,7 @@ func (c *Client) newUpload(ctx context.Context, req UploadRequest) (*calls, erro
 		return nil, err
 	}
 	from := feed{req.Files, req.Source}
-	calls, err := c.newCalls(ctx, uploadName, "", s, from, journalPlace{path: req.Journal, store: req.Store}, nil)
+	calls, err := c.newCalls(ctx, uploadName, "", s, from, journalPlace{req.Journal, req.Store, req.Remember}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -124,6 +124,7 @@ func TestUploadArguments(t *testing.T) {
 		"concurrency": {Concurrency: 1001},
 		"two feeds":   {Files: pictures(0, 1), Source: func(func(hacarus.File) bool) {}},
 		"two places":  {Journal: "j", Store: hacarus.NewMemoryJournal()},
+		"remember":    {Remember: -1},
 	} {
 		for result, err := range c.Upload(t.Context(), req) {
 			require.Nil(t, result)
