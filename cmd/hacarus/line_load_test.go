@@ -265,7 +265,7 @@ func TestLineServiceAway(t *testing.T) {
 	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
 	images := max(*lineQueued, 100)
 	p := newPlant(t, 10)
-	away := p.awayFor(images)
+	away := p.instead(images, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "away", http.StatusServiceUnavailable) })
 	url, w := p.startLine("--hold", "5m", "--grace", "10s")
 	accepted := map[string]product{}
 	for part := range 10 {
@@ -294,20 +294,57 @@ func TestLineServiceAway(t *testing.T) {
 	p.requireOnce(accepted, p.tail("--data", p.at("data")))
 }
 
-// awayFor has the service be away until it is told otherwise.
-func (p *plant) awayFor(images int) *atomic.Bool {
-	away := new(atomic.Bool)
-	away.Store(true)
+// Whatever the service says in place of inspecting, images are taken in, and it is told
+// of what kind that is. When the service inspects again, all get their verdicts.
+func TestLineServiceRefuses(t *testing.T) {
+	t.Parallel()
+	testkit.NotWithRace(t, "the tests of each role look at what its goroutines share")
+	for trouble, response := range map[string]struct {
+		status int
+		title  string
+	}{
+		"license": {http.StatusForbidden, "Invalid license!"},
+		"login":   {http.StatusUnauthorized, "Unauthorized"},
+		"model":   {http.StatusNotFound, "Not found"},
+		"failing": {http.StatusTooManyRequests, "Too many requests"},
+	} {
+		t.Run(trouble, func(t *testing.T) {
+			t.Parallel()
+			const images = 20
+			p := newPlant(t, 2)
+			refuses := p.instead(images, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(response.status)
+				_, _ = fmt.Fprintf(w, `{"errors":{"title":%q}}`, response.title)
+			})
+			url, w := p.startLine("--hold", "5m", "--grace", "10s")
+			accepted := p.photographFrom(url, 0, images)
+			require.Len(t, accepted, images)
+			require.Eventually(t, func() bool { return strings.Contains(p.status(p.at("data")), `"trouble":"`+trouble+`"`) }, time.Minute, 20*time.Millisecond)
+			w.kill(t)
+			awaitHealth(t, url)
+			seen := p.follow(p.at("data"))
+			refuses.Store(false)
+			require.Eventually(t, func() bool { return len(seen()) >= images }, time.Minute, 20*time.Millisecond)
+			p.requireOnce(accepted, p.tail("--data", p.at("data")))
+		})
+	}
+}
+
+// instead has something else respond in place of the service, until that is false.
+func (p *plant) instead(images int, something http.HandlerFunc) *atomic.Bool {
+	responds := new(atomic.Bool)
+	responds.Store(true)
 	for _, operation := range []string{"addItem", "getModelById", "predictItems", "getItemById"} {
 		p.service.Inject(operation, hacarustest.Repeat(max(images, 1000), hacarustest.Func(func(w http.ResponseWriter, r *http.Request, service http.Handler) {
-			if away.Load() {
-				http.Error(w, "away", http.StatusServiceUnavailable)
+			if responds.Load() {
+				something(w, r)
 				return
 			}
 			service.ServeHTTP(w, r)
 		}))...)
 	}
-	return away
+	return responds
 }
 
 // status is what the line tells of its stations.

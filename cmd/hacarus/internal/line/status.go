@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/inspector"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/page"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/line/verdicts"
 	"github.com/hacarus/hacarus-check-go/cmd/hacarus/internal/output"
@@ -24,12 +25,13 @@ func statusCommand(p *program.Program) *cli.Command {
 
 // stationStatus is how a station is, for programs.
 type stationStatus struct {
-	Station  string     `json:"station"`
-	Waiting  int        `json:"waiting"`
-	Oldest   float64    `json:"oldest_seconds"` // 0 if none waits
-	LastSeen *time.Time `json:"last_seen"`
-	Service  string     `json:"service"` // "ok", or why it is away
-	Lost     bool       `json:"lost"`
+	Station  string            `json:"station"`
+	Waiting  int               `json:"waiting"`
+	Oldest   float64           `json:"oldest_seconds"` // 0 if none waits
+	LastSeen *time.Time        `json:"last_seen"`
+	Service  string            `json:"service"`           // "ok", or why it is away
+	Trouble  inspector.Trouble `json:"trouble,omitempty"` // of what kind that is
+	Lost     bool              `json:"lost"`
 }
 
 func statusOf(ctx context.Context, feed verdicts.Feed) ([]page.Station, error) {
@@ -51,7 +53,7 @@ func runStatus(ctx context.Context, p *program.Program, cmd *cli.Command) error 
 		{Name: "last_seen", Title: p.Text("Last seen")}, {Name: "service", Title: p.Text("Service")},
 	})
 	for _, s := range stations {
-		status := stationStatus{Station: s.Name, Waiting: s.Waiting, Service: s.Service, Lost: s.Lost}
+		status := stationStatus{Station: s.Name, Waiting: s.Waiting, Service: s.Service, Trouble: s.Trouble, Lost: s.Lost}
 		if status.Service == "" {
 			status.Service = "ok"
 		}
