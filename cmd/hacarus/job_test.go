@@ -21,6 +21,7 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 	"github.com/hacarus/hacarus-check-go/internal/testkit/truth"
 )
 
@@ -41,19 +42,19 @@ func TestMainJob(t *testing.T) {
 	t.Parallel()
 	s := hacarustest.NewServer()
 	t.Cleanup(s.Close)
-	plates := filepath.Join("..", "..", "testdata", "plates")
-	code, _, stderr := runProgram(t, s, "train", "--algorithm", "PM", "--param", "threshold=0.11", filepath.Join(plates, "train"))
+	folder := filepath.Join("..", "..", "testdata", "plates")
+	code, _, stderr := runProgram(t, s, "train", "--algorithm", "PM", "--param", "threshold=0.11", filepath.Join(folder, "train"))
 	require.Zero(t, code, stderr)
 	require.Contains(t, string(s.Calls("train")[0].Body), `"0.11"`)
 	report := filepath.Join(t.TempDir(), "report")
-	code, stdout, stderr := runProgram(t, s, "inspect", "--model", "active", "--out", report, "-o", "jsonl", filepath.Join(plates, "inspect"))
+	code, stdout, stderr := runProgram(t, s, "inspect", "--model", "active", "--out", report, "-o", "jsonl", filepath.Join(folder, "inspect"))
 	require.Zero(t, code, stderr)
 	require.NotContains(t, stderr, "\r", "no bar without a terminal")
-	for operation, times := range map[string]int{"addItem": 2, "train": 1, "predictItems": 1} {
-		require.Equal(t, times, s.Executions(operation), operation)
-	}
+	plates.RequireOnce(t, 10+11, plates.Uploads(s))
+	plates.RequireOnce(t, 11, plates.Predictions(t, s))
+	require.Equal(t, 1, s.Executions("train"))
 
-	requireTruth(t, plates, stdout)
+	requireTruth(t, folder, stdout)
 	requireReport(t, report)
 }
 

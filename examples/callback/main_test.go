@@ -12,6 +12,7 @@ import (
 	"github.com/hacarus/hacarus-check-go/examples/internal/program"
 	"github.com/hacarus/hacarus-check-go/hacarustest"
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
+	"github.com/hacarus/hacarus-check-go/internal/testkit/plates"
 )
 
 func TestMain(m *testing.M) { program.Main(m, main) }
@@ -54,7 +55,7 @@ func TestService(t *testing.T) {
 			t.Cleanup(s.Close)
 			s.Inject(hacarustest.Callback, test.faults...)
 			requireVerdicts(t, program.Run(t, s, "", test.args...))
-			require.Equal(t, 1, s.Executions("predictItems"))
+			plates.RequireOnce(t, 11, plates.Predictions(t, s))
 			require.Contains(t, string(s.Calls("setModelPredictCallback")[0].Body), "http://127.0.0.1:")
 		})
 	}
