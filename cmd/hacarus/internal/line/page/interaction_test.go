@@ -47,8 +47,7 @@ const stationOpen = `!document.getElementById('station').hidden`
 
 // A verdict is on the screen within a second of being there, and a page that stays
 // open does not grow.
-func TestVerdictsInBrowser(t *testing.T) {
-	t.Parallel()
+func TestVerdictsInBrowser(t *testing.T) { //nolint:paralleltest // it measures time
 	feed := newScene(t)
 	s := open(t, feed, Options{Stale: stale})
 	b := newTab(t, pagetest.Start(t), s.server.URL+"/?lang=en", tablet, "light")
