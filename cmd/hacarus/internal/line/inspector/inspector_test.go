@@ -472,3 +472,34 @@ func TestProgress(t *testing.T) {
 	_, err = progressOf(&queue.Message{})
 	require.Error(t, err)
 }
+
+// What is older than the history is forgotten, of verdicts and of judgements, but for
+// what was said last.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	i := &inspection{station: &station{Options: b.options, name: "a"}, ctx: t.Context()}
+	i.History = 50 * time.Millisecond
+	subjects := []string{queue.VerdictsOf("a"), queue.JudgementsOf("a")}
+	said := func(subject string) {
+		w, _, err := b.queue.NewWriter(t.Context(), subject)
+		require.NoError(t, err)
+		_, err = w.Write(t.Context(), nil, []byte("{}"))
+		require.NoError(t, err)
+	}
+	for _, subject := range subjects {
+		said(subject)
+		said(subject)
+	}
+	first := func(subject string) int {
+		m, err := b.queue.Next(t.Context(), subject, 0)
+		require.NoError(t, err)
+		return m.Nth()
+	}
+	require.Eventually(t, func() bool {
+		said(subjects[0])
+		require.NoError(t, i.trim())
+		return first(subjects[0]) > 2
+	}, time.Minute, 10*time.Millisecond)
+	require.Equal(t, 2, first(subjects[1]), "nobody has judged since")
+}

@@ -101,7 +101,8 @@ type inspection struct {
 
 	verdicts *queue.Writer // these belong to the one that publishes
 	progress progress
-	order    []*work // under way, in the order of their jobs
+	order    []*work   // under way, in the order of their jobs
+	forgets  time.Time // when the queue may be told again to forget jobs
 }
 
 func (s *station) inspect(ctx, draining context.Context) error {
@@ -337,19 +338,26 @@ const maxBoxes = 5000
 // forgetEvery is after how many verdicts the queue is told to forget their jobs.
 const forgetEvery = 500
 
+// forgetPause is how many times as long as the queue takes to forget jobs it is left in
+// peace: it looks through all that wait behind them.
+const forgetPause = 100
+
 // forget has the queue forget the jobs that are done, now and then. The last one
 // stays: it tells when the station was heard of.
 func (i *inspection) forget() error {
-	if i.progress.count++; i.progress.count%forgetEvery != 1 {
+	if i.progress.count++; i.progress.count%forgetEvery != 1 || time.Now().Before(i.forgets) {
 		return nil
 	}
+	begun := time.Now()
 	if err := i.Queue.Forget(i.ctx, queue.JobsOf(i.name, ""), i.progress.floor()); err != nil {
 		i.Log.Debug("jobs that are done are not forgotten", "error", err)
 	}
+	i.forgets = time.Now().Add(forgetPause * time.Since(begun))
 	return i.trim()
 }
 
-// trim forgets verdicts that are older than the history, but for the last one.
+// trim forgets verdicts and judgements that are older than the history, but for the last
+// ones.
 func (i *inspection) trim() error {
 	if i.History <= 0 {
 		return nil
@@ -359,7 +367,7 @@ func (i *inspection) trim() error {
 		return err
 	}
 	for _, subject := range []string{queue.VerdictsOf(i.name), queue.JudgementsOf(i.name)} {
-		if err := i.Queue.Forget(i.ctx, subject, first.Seq); err != nil {
+		if err := i.Queue.Trim(i.ctx, subject, first.Seq); err != nil {
 			return fmt.Errorf("the history is not trimmed: %w", err)
 		}
 	}

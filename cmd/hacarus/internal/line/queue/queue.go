@@ -218,6 +218,32 @@ func (q *Queue) Forget(ctx context.Context, subject string, before uint64) error
 	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(before))
 }
 
+// Trim forgets the messages of a subject before a sequence number, but for its last one.
+// [Queue.Forget] looks through all that is kept as well, and this does not, but what
+// somebody adds at the same time makes it forget as many messages more.
+func (q *Queue) Trim(ctx context.Context, subject string, before uint64) error {
+	oldest, err := q.Next(ctx, subject, 0)
+	if err != nil || oldest == nil || oldest.Seq >= before {
+		return err
+	}
+	last, err := q.Last(ctx, subject)
+	if err != nil || last == nil {
+		return err
+	}
+	_, kept, err := q.Count(ctx, *last, before)
+	if err != nil {
+		return err
+	}
+	stream, err := q.js.Stream(ctx, streamOf(subject))
+	if err != nil {
+		return err
+	}
+	if !q.mayPurge() {
+		return q.deleteEach(ctx, stream, subject, min(before, last.Seq))
+	}
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeKeep(uint64(max(kept, 1))))
+}
+
 func (q *Queue) deleteEach(ctx context.Context, stream jetstream.Stream, subject string, before uint64) error {
 	for from := uint64(1); ; {
 		messages, err := q.Read(ctx, subject, from)

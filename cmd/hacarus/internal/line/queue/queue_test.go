@@ -330,6 +330,52 @@ func follow(t *testing.T, q *Queue) {
 	}
 }
 
+// Of a subject's history, what is old is forgotten, and the last message never is. That
+// of other subjects stays.
+func TestTrim(t *testing.T) {
+	t.Parallel()
+	for name, start := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := start(t)()
+			writers := map[string]*Writer{}
+			for _, station := range []string{"a", "b"} {
+				w, _, err := q.NewWriter(t.Context(), VerdictsOf(station))
+				require.NoError(t, err)
+				writers[station] = w
+			}
+			var written []uint64
+			for range 10 {
+				for station, w := range writers {
+					seq, err := w.Write(t.Context(), nil, nil)
+					require.NoError(t, err)
+					if station == "a" {
+						written = append(written, seq)
+					}
+				}
+			}
+			begins := func(station string, at uint64) func() bool {
+				return func() bool {
+					first, err := q.Next(t.Context(), VerdictsOf(station), 0)
+					return err == nil && first != nil && (first.Seq == at || at == 0 && first.Nth() == 1)
+				}
+			}
+			awaits := func(station string, at uint64) {
+				t.Helper()
+				require.Eventually(t, begins(station, at), time.Minute, time.Millisecond)
+			}
+			awaits("a", written[0]) // a replica may lag behind
+			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), written[0]), "there is nothing old")
+			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), written[7]))
+			awaits("a", written[7])
+			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), written[9]+1))
+			awaits("a", written[9])
+			require.NoError(t, q.Trim(t.Context(), VerdictsOf("none"), 1))
+			awaits("b", 0)
+		})
+	}
+}
+
 // A message that is larger than the queue takes is refused, and not tried for ever.
 func TestWriteTooLarge(t *testing.T) {
 	t.Parallel()
