@@ -167,7 +167,7 @@ var given sync.Map
 // that the system gives to connections, which might take it before the test does.
 func FreeAddress() string {
 	for {
-		port := 10_000 + rand.IntN(20_000)
+		port := 10_000 + rand.IntN(20_000) //nolint:gosec // a port is no secret
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if l, err := net.Listen("tcp", address); err == nil { //nolint:noctx // it does not block
 			_ = l.Close()

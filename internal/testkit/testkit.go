@@ -21,7 +21,7 @@ var Full = flag.Bool("full", false, "run long tests at full length")
 
 // NotWithRace skips a test with the race detector: it takes long then, and shows
 // nothing that others do not.
-func NotWithRace(t testing.TB, why string) {
+func NotWithRace(t *testing.T, why string) {
 	t.Helper()
 	if Race {
 		t.Skip("with the race detector: " + why)

@@ -1,19 +1,13 @@
 package proxies
 
 import (
-	"flag"
 	"os"
 	"testing"
+
+	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
 
-// TestMain lets more tests run at once than there are processors: most of the
-// time a call behind a proxy waits.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		_ = flag.Set("test.parallel", "16")
-	}
+	testkit.AtOnce(16)
 	os.Exit(m.Run())
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"image"
 	"image/png"
@@ -27,8 +26,6 @@ import (
 	hacarus "github.com/hacarus/hacarus-check-go"
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
 )
-
-var full = flag.Bool("full", false, "run nginx for two minutes each, and not for some seconds")
 
 // nginxConfig is nginx as distributions ship it, but for what it has to know
 // here: two ports, one of HTTP/2, with a certificate.
@@ -150,7 +147,7 @@ func TestNginx(t *testing.T) { //nolint:paralleltest // it takes what the machin
 		t.Skip("NOT TESTED: nginx is not installed, so nobody looks at how the SDK fares behind it")
 	}
 	duration, reload, restart := 6*time.Second, 700*time.Millisecond, 2*time.Second
-	if *full {
+	if *testkit.Full {
 		duration, reload, restart = 2*time.Minute, 2*time.Second, 10*time.Second
 	}
 	for _, http2 := range []bool{false, true} {
