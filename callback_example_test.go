@@ -140,7 +140,7 @@ func ExampleWithCallbackToken() {
 	fmt.Println(report(receiver, "/hacarus/guess", "plate-0042"))
 	fmt.Println(report(receiver, "/hacarus/kq7zv2m4x6t5w3yr", "plate-0043"))
 	_ = receiver.Close() // waits for the function
-	// Output:
+	// Unordered output:
 	// 404
 	// 200
 	// look at plate-0043
