@@ -1,7 +1,6 @@
 package review
 
 import (
-	"os"
 	"testing"
 
 	"github.com/hacarus/hacarus-check-go/internal/testkit"
@@ -9,5 +8,5 @@ import (
 
 func TestMain(m *testing.M) {
 	testkit.AtOnce(4)
-	os.Exit(m.Run())
+	m.Run()
 }
