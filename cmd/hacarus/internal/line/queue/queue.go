@@ -208,14 +208,7 @@ func (q *Queue) IsThere(ctx context.Context) bool {
 
 // Forget forgets the messages of a subject before a sequence number.
 func (q *Queue) Forget(ctx context.Context, subject string, before uint64) error {
-	stream, err := q.js.Stream(ctx, streamOf(subject))
-	if err != nil {
-		return err
-	}
-	if !q.mayPurge() {
-		return q.deleteEach(ctx, stream, subject, before)
-	}
-	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(before))
+	return q.purge(ctx, subject, before, jetstream.WithPurgeSequence(before))
 }
 
 // Trim forgets the messages of a subject before a sequence number, but for its last one.
@@ -234,14 +227,20 @@ func (q *Queue) Trim(ctx context.Context, subject string, before uint64) error {
 	if err != nil {
 		return err
 	}
+	return q.purge(ctx, subject, min(before, last.Seq), jetstream.WithPurgeKeep(uint64(max(kept, 1))))
+}
+
+// purge forgets the messages of a subject before a sequence number, as an option says
+// it to servers that can do so themselves.
+func (q *Queue) purge(ctx context.Context, subject string, before uint64, how jetstream.StreamPurgeOpt) error {
 	stream, err := q.js.Stream(ctx, streamOf(subject))
 	if err != nil {
 		return err
 	}
 	if !q.mayPurge() {
-		return q.deleteEach(ctx, stream, subject, min(before, last.Seq))
+		return q.deleteEach(ctx, stream, subject, before)
 	}
-	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeKeep(uint64(max(kept, 1))))
+	return stream.Purge(ctx, jetstream.WithPurgeSubject(subject), how)
 }
 
 func (q *Queue) deleteEach(ctx context.Context, stream jetstream.Stream, subject string, before uint64) error {

@@ -344,34 +344,30 @@ func TestTrim(t *testing.T) {
 				require.NoError(t, err)
 				writers[station] = w
 			}
-			var written []uint64
+			written := map[string][]uint64{}
 			for range 10 {
 				for station, w := range writers {
 					seq, err := w.Write(t.Context(), nil, nil)
 					require.NoError(t, err)
-					if station == "a" {
-						written = append(written, seq)
-					}
+					written[station] = append(written[station], seq)
 				}
 			}
-			begins := func(station string, at uint64) func() bool {
-				return func() bool {
-					first, err := q.Next(t.Context(), VerdictsOf(station), 0)
-					return err == nil && first != nil && (first.Seq == at || at == 0 && first.Nth() == 1)
-				}
-			}
-			awaits := func(station string, at uint64) {
+			begins := func(station string, at uint64) {
 				t.Helper()
-				require.Eventually(t, begins(station, at), time.Minute, time.Millisecond)
+				require.Eventually(t, func() bool { // a replica may lag behind
+					first, err := q.Next(t.Context(), VerdictsOf(station), 0)
+					return err == nil && first != nil && first.Seq == at
+				}, time.Minute, time.Millisecond)
 			}
-			awaits("a", written[0]) // a replica may lag behind
-			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), written[0]), "there is nothing old")
-			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), written[7]))
-			awaits("a", written[7])
-			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), written[9]+1))
-			awaits("a", written[9])
+			a := written["a"]
+			begins("a", a[0])
+			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), a[0]), "there is nothing old")
+			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), a[7]))
+			begins("a", a[7])
+			require.NoError(t, q.Trim(t.Context(), VerdictsOf("a"), a[9]+1))
+			begins("a", a[9])
 			require.NoError(t, q.Trim(t.Context(), VerdictsOf("none"), 1))
-			awaits("b", 0)
+			begins("b", written["b"][0])
 		})
 	}
 }
